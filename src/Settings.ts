@@ -1,0 +1,51 @@
+/**
+ * The settings of one certlet process, decoded once at the front door from flags and environment and then carried as one
+ * service. Every room reads its settings here and nowhere else. A setting that cannot be right is refused at the door, in a
+ * sentence that names the flag.
+ */
+import { Context, type Duration, type Option, type Redacted } from "effect"
+
+/** How to reach and address the API server; whatever is none comes from the kubeconfig or the pod's own ServiceAccount. */
+export interface KubeSettings {
+  readonly kubeconfig: Option.Option<string>
+  readonly context: Option.Option<string>
+  readonly cluster: Option.Option<string>
+  readonly user: Option.Option<string>
+  readonly server: Option.Option<string>
+  readonly token: Option.Option<Redacted.Redacted<string>>
+  readonly certificateAuthority: Option.Option<string>
+  readonly clientCertificate: Option.Option<string>
+  readonly clientKey: Option.Option<string>
+  readonly insecureSkipTlsVerify: boolean
+  readonly tlsServerName: Option.Option<string>
+  readonly as: Option.Option<string>
+  readonly asGroup: ReadonlyArray<string>
+  readonly requestTimeout: Duration.Duration
+  /** Requests per second of our own making; 0 leaves the limiting to the server's priority and fairness. */
+  readonly qps: number
+  readonly burst: number
+}
+
+/** Every setting, in effect. */
+export class Settings extends Context.Service<
+  Settings,
+  {
+    readonly nodeId: string
+    readonly driverName: string
+    /** The CSI socket's path, without `unix://`. */
+    readonly endpoint: string
+    /** Where the records live: an absolute path, memory-backed. */
+    readonly dataRoot: string
+    readonly volumeMedium: "tmpfs" | "directory"
+    /** The size of a pod's tmpfs, in bytes. */
+    readonly volumeSizeLimit: number
+    /** How long one publish call may wait for its certificate before it answers; the issuance goes on. */
+    readonly publishTimeout: Duration.Duration
+    /** How long calls in flight may take to finish after SIGTERM. */
+    readonly shutdownTimeout: Duration.Duration
+    readonly continueOnNotReady: boolean
+    readonly useTokenRequest: boolean
+    readonly metricsBindAddress: Option.Option<{ readonly host: string; readonly port: number }>
+    readonly kube: KubeSettings
+  }
+>()("certlet/Settings") {}

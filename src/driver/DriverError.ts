@@ -1,0 +1,64 @@
+/**
+ * The second storey of errors: which operation failed on which volume, and the leaf error that made it fail. Nobody below
+ * knows these, and nobody above looks into a leaf without its operation: the sentence a pod's owner reads needs both. The
+ * temper is always the leaf's own.
+ */
+import { Schema } from "effect"
+import { RequestError } from "../issuance/CertificateRequests.ts"
+import { IssuanceError } from "../issuance/IssuanceError.ts"
+import { KeyError } from "../issuance/KeyGenerator.ts"
+import type { Temper } from "../Temper.ts"
+import { SpecError } from "../VolumeSpec.ts"
+import { VolumeError } from "../volume/VolumeFS.ts"
+import { RecordError } from "../volume/VolumeRecord.ts"
+
+/** The volume was unpublished while its publish was waiting. */
+export class Unpublished extends Schema.TaggedError<Unpublished>()("Unpublished", {}) {
+  readonly temper: Temper = "waiting"
+  override get message(): string {
+    return "the volume was unpublished meanwhile"
+  }
+}
+
+/** A renewal, or a volume's first issue, did not end with new files in the volume. */
+export class RenewError extends Schema.TaggedError<RenewError>()("RenewError", {
+  volumeId: Schema.String,
+  /** `namespace/name`. */
+  pod: Schema.String,
+  reason: Schema.Union([SpecError, KeyError, RequestError, IssuanceError, VolumeError, RecordError])
+}) {
+  get temper(): Temper {
+    return this.reason.temper
+  }
+  override get message(): string {
+    return this.reason.message
+  }
+}
+
+/** A publish did not end with files in the volume. */
+export class PublishError extends Schema.TaggedError<PublishError>()("PublishError", {
+  volumeId: Schema.String,
+  /** `namespace/name`; empty where the kubelet's call does not say. */
+  pod: Schema.String,
+  reason: Schema.Union([SpecError, KeyError, RequestError, IssuanceError, VolumeError, RecordError, Unpublished])
+}) {
+  get temper(): Temper {
+    return this.reason.temper
+  }
+  override get message(): string {
+    return this.reason.message
+  }
+}
+
+/** An unpublish left something behind. */
+export class UnpublishError extends Schema.TaggedError<UnpublishError>()("UnpublishError", {
+  volumeId: Schema.String,
+  reason: Schema.Union([VolumeError, RecordError])
+}) {
+  get temper(): Temper {
+    return this.reason.temper
+  }
+  override get message(): string {
+    return this.reason.message
+  }
+}

@@ -1,0 +1,36 @@
+/**
+ * Why no certificate came of a request that did reach the API server. Each reason names the request, so that whoever reads
+ * it can look at the object; what certlet itself found wrong with an answer (`Mismatch`) stands beside what the cluster
+ * decided (`Denied`, `Failed`) and what is merely not decided yet (`Pending`, `NotReady`).
+ */
+import { Schema } from "effect"
+import type { Temper } from "../Temper.ts"
+
+const tempers = {
+  Denied: "refused",
+  InvalidRequest: "refused",
+  Failed: "transient",
+  Mismatch: "transient",
+  Pending: "waiting",
+  NotReady: "waiting"
+} as const satisfies Record<string, Temper>
+
+/**
+ * `Denied`: an approver said no. `Failed`: the issuer gave up. `InvalidRequest`: cert-manager finds the request invalid.
+ * `Pending`: still open when the caller had to answer. `Mismatch`: a certificate came, and it is not the one asked for.
+ * `NotReady`: something that the issue needs is not there yet.
+ */
+export class IssuanceError extends Schema.TaggedError<IssuanceError>()("IssuanceError", {
+  reason: Schema.Literals(["Denied", "Failed", "InvalidRequest", "Pending", "Mismatch", "NotReady"]),
+  /** `namespace/name` of the CertificateRequest; empty where none was made yet. */
+  request: Schema.String,
+  /** The cluster's own words, what was found wrong, or what is waited for. */
+  detail: Schema.String
+}) {
+  get temper(): Temper {
+    return tempers[this.reason]
+  }
+  override get message(): string {
+    return this.request === "" ? this.detail : `CertificateRequest ${this.request}: ${this.detail}`
+  }
+}

@@ -1,0 +1,53 @@
+/**
+ * Where private keys are born. The contract stands inside the issuance room; `NodeKeyGenerator` is the live side (WebCrypto
+ * on the thread pool, so that an RSA key never blocks the event loop), the simulation derives keys from its seed. A key is
+ * handed around as a value that can sign and can be written once; nobody prints it, because its secret half is `Redacted`.
+ */
+import { Context, type Effect, type Redacted, Schema } from "effect"
+import type { Temper } from "../Temper.ts"
+import type { KeyParameters } from "../VolumeSpec.ts"
+
+/** A private key with everything that issuing a certificate for it needs. */
+export interface PrivateKey {
+  readonly parameters: KeyParameters
+  /** PKCS#8 PrivateKeyInfo, DER (RFC 5958). */
+  readonly pkcs8: Redacted.Redacted<Uint8Array>
+  /** SubjectPublicKeyInfo, DER (RFC 5280). */
+  readonly spki: Uint8Array
+  /** The pair as WebCrypto knows it, only ever to be used with `crypto` beside it. */
+  readonly keys: CryptoKeyPair
+  /** The WebCrypto that made `keys`: Node's own, or the simulation's synchronous one. */
+  readonly crypto: Crypto
+}
+
+/** A key could not be made or read. `Unsupported` is a defect of ours, `Corrupt` a damaged key on disk, `Failed` the system's failure. */
+export class KeyError extends Schema.TaggedError<KeyError>()("KeyError", {
+  reason: Schema.Literals(["Unsupported", "Corrupt", "Failed"]),
+  cause: Schema.Defect()
+}) {
+  get temper(): Temper {
+    return this.reason === "Unsupported" ? "defect" : "transient"
+  }
+  override get message(): string {
+    return `private key: ${this.reason.toLowerCase()}`
+  }
+}
+
+/**
+ * Makes private keys.
+ *
+ * Laws: every `generate` gives another key; `restore` of a key's PKCS#8 gives a key with the same public half; a key signs
+ * what its public half verifies; bytes that are no key of these parameters are `Corrupt`.
+ */
+export class KeyGenerator extends Context.Service<
+  KeyGenerator,
+  {
+    /** A fresh key. */
+    readonly generate: (parameters: KeyParameters) => Effect.Effect<PrivateKey, KeyError>
+    /** The key whose PKCS#8 DER was kept. */
+    readonly restore: (
+      pkcs8: Redacted.Redacted<Uint8Array>,
+      parameters: KeyParameters
+    ) => Effect.Effect<PrivateKey, KeyError>
+  }
+>()("certlet/issuance/KeyGenerator") {}

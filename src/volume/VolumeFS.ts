@@ -1,0 +1,68 @@
+/**
+ * The door to the node's file system: a volume is mounted at the path the kubelet names, filled, swapped, looked at and
+ * taken away. `NodeVolumeFS` is the live side (a tmpfs per pod, or plain folders), the simulation keeps a tree in memory.
+ * Nothing is ever written to a path that is not certlet's own volume at that moment: a key must never land on a disk
+ * because a mount was missing.
+ */
+import { Context, type Effect, type Option, type Redacted, Schema } from "effect"
+import type { Temper } from "../Temper.ts"
+import type { FileSet } from "./FileSet.ts"
+
+/** Where a volume is to be, and how. */
+export interface VolumePlace {
+  /** Absolute path; its parent is the kubelet's and exists, itself it need not exist. */
+  readonly target: string
+  /** Options from the capability's `mount_flags`, such as an SELinux context. */
+  readonly mountFlags: ReadonlyArray<string>
+  /** The gid that the folders and files get; none leaves certlet's own group. */
+  readonly group: Option.Option<number>
+}
+
+/** What stands at a target: nothing, something that is not ours, our volume without files, or our volume with files. */
+export type VolumeCondition = "absent" | "foreign" | "empty" | "filled"
+
+/**
+ * The file system failed. `Full`: no space. `Busy`: somebody uses the mount. `Io`: the disk or the kernel failed.
+ * `Hostile`: the path breaks a rule of safety (see `detail`) and was not touched. `Foreign`: what stands there is not ours.
+ * `NotPermitted`: certlet may not mount here.
+ */
+export class VolumeError extends Schema.TaggedError<VolumeError>()("VolumeError", {
+  reason: Schema.Literals(["Full", "Busy", "Io", "Hostile", "Foreign", "NotPermitted"]),
+  /** What was being done, as a verb phrase: "mount", "write", "unmount". */
+  action: Schema.String,
+  path: Schema.String,
+  detail: Schema.String
+}) {
+  get temper(): Temper {
+    return this.reason === "Hostile" || this.reason === "NotPermitted" ? "refused" : "transient"
+  }
+  override get message(): string {
+    return `${this.action} ${JSON.stringify(this.path)}: ${this.detail}`
+  }
+}
+
+/**
+ * The volumes of this node.
+ *
+ * Laws: `mount` twice is `mount` once; a failed or interrupted `mount` leaves nothing; `write` is all or nothing, and until it
+ * is done a reader sees the set before; what was written is what `read` returns; a reader that resolves `..data` once never
+ * sees files of two sets; `write` to what is not our volume is `Foreign` and changes nothing; `unmount` of what is not there
+ * succeeds, and afterwards there is neither mount nor folder; a hostile path is `Hostile` and nothing is touched.
+ */
+export class VolumeFS extends Context.Service<
+  VolumeFS,
+  {
+    /** Makes the volume exist, empty or as it was. True where it was this call that made it. */
+    readonly mount: (place: VolumePlace) => Effect.Effect<boolean, VolumeError>
+    /** What stands at the target. */
+    readonly inspect: (target: string) => Effect.Effect<VolumeCondition, VolumeError>
+    /** Replaces the volume's files by this set, by one rename of `..data`. */
+    readonly write: (place: VolumePlace, files: FileSet) => Effect.Effect<void, VolumeError>
+    /** The current set by name; none where nothing was written or the volume is not ours. */
+    readonly read: (
+      target: string
+    ) => Effect.Effect<Option.Option<ReadonlyMap<string, Redacted.Redacted<Uint8Array>>>, VolumeError>
+    /** Takes the volume away: files, mount and folder. */
+    readonly unmount: (target: string) => Effect.Effect<void, VolumeError>
+  }
+>()("certlet/volume/VolumeFS") {}

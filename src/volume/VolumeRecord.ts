@@ -1,0 +1,74 @@
+/**
+ * What survives a restart of certlet: one record per volume, kept under the data root, which is memory-backed. It holds what
+ * the kubelet asked for, as it asked for it (the spec is decoded anew, by the one decoder), the times of the certificate
+ * that the volume holds, and, while a request is pending, that request and its key, so that a restarted certlet picks it up
+ * instead of asking anew. Tokens of the pod's ServiceAccount are never recorded.
+ */
+import { Context, type Effect, Schema } from "effect"
+import type { Temper } from "../Temper.ts"
+
+/** The certificate that the volume holds. Times are ISO 8601 in records, `DateTime.Utc` in memory. */
+export const IssuedRecord = Schema.Struct({
+  requestName: Schema.String,
+  serialNumber: Schema.String,
+  notBefore: Schema.DateTimeUtcFromString,
+  notAfter: Schema.DateTimeUtcFromString,
+  /** When the next certificate is due, jitter included: decided once, so that a restart moves no herd. */
+  renewAt: Schema.DateTimeUtcFromString
+})
+export type IssuedRecord = typeof IssuedRecord.Type
+
+/** A request that has been, or is about to be, submitted, and what is needed to finish with it. */
+export const PendingRecord = Schema.Struct({
+  requestName: Schema.String,
+  /** PKCS#10, PEM. */
+  signingRequest: Schema.String,
+  /** PKCS#8 DER of the key that this request is for. */
+  privateKey: Schema.Redacted(Schema.Uint8ArrayFromBase64),
+  since: Schema.DateTimeUtcFromString
+})
+export type PendingRecord = typeof PendingRecord.Type
+
+/** One volume. */
+export const VolumeRecord = Schema.Struct({
+  version: Schema.Literal(1),
+  volumeId: Schema.String,
+  target: Schema.String,
+  /** The volume context as the kubelet sent it, without tokens. */
+  attributes: Schema.Record(Schema.String, Schema.String),
+  mountFlags: Schema.Array(Schema.String),
+  /** The kubelet's `volume_mount_group`, a gid in decimal, or empty. */
+  volumeMountGroup: Schema.String,
+  issued: Schema.optionalKey(IssuedRecord),
+  pending: Schema.optionalKey(PendingRecord)
+})
+export type VolumeRecord = typeof VolumeRecord.Type
+
+/** A record could not be kept or removed. */
+export class RecordError extends Schema.TaggedError<RecordError>()("RecordError", {
+  reason: Schema.Literals(["Full", "Io"]),
+  action: Schema.String,
+  volumeId: Schema.String,
+  detail: Schema.String
+}) {
+  readonly temper: Temper = "transient"
+  override get message(): string {
+    return `${this.action} the record of volume ${this.volumeId}: ${this.detail}`
+  }
+}
+
+/**
+ * The records of this node's volumes.
+ *
+ * Laws: what was saved is what `all` returns; a save is all or nothing, also across a crash; a record that cannot be read is set
+ * aside with a warning and hinders no other; removing what is not there succeeds; no record is readable by anyone but
+ * certlet's own user.
+ */
+export class VolumeRecords extends Context.Service<
+  VolumeRecords,
+  {
+    readonly save: (record: VolumeRecord) => Effect.Effect<void, RecordError>
+    readonly remove: (volumeId: string) => Effect.Effect<void, RecordError>
+    readonly all: Effect.Effect<ReadonlyArray<VolumeRecord>, RecordError>
+  }
+>()("certlet/volume/VolumeRecords") {}

@@ -1,11 +1,16 @@
 /**
  * What a pod asked for. This module is the only reader of the volume context that the kubelet hands over: one schema
- * decodes the attributes `csi.cert-manager.io/*` (the same keys, defaults and rules as cert-manager's csi-driver) and the
+ * (`Attributes`) decodes the attributes `csi.cert-manager.io/*` (the same keys, defaults and rules as cert-manager's csi-driver) and the
  * pod's identity `csi.storage.k8s.io/*` into a `VolumeSpec`. Whatever breaks a rule becomes a `SpecError` that names the
  * attribute, the rule and what to do. It is the bottom of the corridor: every room may import it, it imports none.
  */
-import { type Duration, type Option, Schema } from "effect"
+import { Duration, Effect, Option, Record, Redacted, Result, Schema, SchemaIssue } from "effect"
+import { quoted } from "./AttributeRules.ts"
+import { Attributes, attributeNames, filesOf, subjectTypes } from "./Attributes.ts"
+import type { DistinguishedName } from "./DistinguishedName.ts"
+import type { KeyUsage } from "./KeyUsage.ts"
 import type { Temper } from "./Temper.ts"
+import { expand, variablesOf } from "./Variables.ts"
 
 /** The pod a volume belongs to, as the kubelet names it (`podInfoOnMount`). */
 export interface Pod {
@@ -21,15 +26,6 @@ export interface IssuerReference {
   readonly kind: string
   readonly group: string
 }
-
-/** One attribute of a distinguished name: the type as a dotted OID, the value as plain text. */
-export interface NameAttribute {
-  readonly type: string
-  readonly value: string
-}
-
-/** A distinguished name in the order of its encoding (X.501 RDNSequence); an entry of several attributes is a multi-valued RDN. */
-export type DistinguishedName = ReadonlyArray<ReadonlyArray<NameAttribute>>
 
 /** Key algorithm and size: RSA modulus in bits, or the ECDSA curve P-256, P-384 or P-521 by its size in bits. */
 export type KeyParameters =
@@ -63,34 +59,6 @@ export interface VolumeSpec {
   readonly annotations: Readonly<Record<string, string>>
 }
 
-/** cert-manager's usage names (`cert-manager.io/v1`, KeyUsage). */
-export const KeyUsage = Schema.Literals([
-  "signing",
-  "digital signature",
-  "content commitment",
-  "key encipherment",
-  "key agreement",
-  "data encipherment",
-  "cert sign",
-  "crl sign",
-  "encipher only",
-  "decipher only",
-  "any",
-  "server auth",
-  "client auth",
-  "code signing",
-  "email protection",
-  "s/mime",
-  "ipsec end system",
-  "ipsec tunnel",
-  "ipsec user",
-  "timestamping",
-  "ocsp signing",
-  "microsoft sgc",
-  "netscape sgc"
-])
-export type KeyUsage = typeof KeyUsage.Type
-
 /** An attribute breaks a rule. `field` is the attribute's full key, `rule` says what holds, what was found and what to do. */
 export class SpecError extends Schema.TaggedError<SpecError>()("SpecError", {
   field: Schema.String,
@@ -100,4 +68,154 @@ export class SpecError extends Schema.TaggedError<SpecError>()("SpecError", {
   override get message(): string {
     return `${this.field}: ${this.rule}`
   }
+}
+
+const prefix = "csi.cert-manager.io/"
+const kubeletPrefix = "csi.storage.k8s.io/"
+const tokensKey = `${kubeletPrefix}serviceAccount.tokens`
+
+const subjectOf = (_: Attributes): DistinguishedName =>
+  _["literal-subject"] ??
+  subjectTypes
+    .map(([name, type]) => [_[name] ?? []].flat().map((value) => ({ type, value })))
+    .filter((rdn) => rdn.length > 0)
+
+const keyOf = (_: Attributes): KeyParameters => {
+  const size = _["key-size"]
+  switch (_["key-algorithm"] ?? "RSA") {
+    case "RSA":
+      return { algorithm: "RSA", size: size ?? 2048 }
+    case "ECDSA":
+      return { algorithm: "ECDSA", size: size === 384 || size === 521 ? size : 256 }
+    case "Ed25519":
+      return { algorithm: "Ed25519" }
+  }
+}
+
+const specOf = (_: Attributes, pod: Pod, annotations: VolumeSpec["annotations"]): VolumeSpec => ({
+  pod,
+  issuer: {
+    name: _["issuer-name"] ?? "",
+    kind: _["issuer-kind"] ?? "Issuer",
+    group: _["issuer-group"] ?? "cert-manager.io"
+  },
+  subject: subjectOf(_),
+  dnsNames: _["dns-names"] ?? [],
+  ipAddresses: _["ip-sans"] ?? [],
+  uris: _["uri-sans"] ?? [],
+  duration: _.duration ?? Duration.hours(2160),
+  isCA: _["is-ca"] ?? false,
+  usages: _["key-usages"] ?? ["digital signature", "key encipherment"],
+  key: keyOf(_),
+  keyEncoding: _["key-encoding"] ?? (keyOf(_).algorithm === "RSA" ? "PKCS1" : "PKCS8"),
+  reusePrivateKey: _["reuse-private-key"] ?? false,
+  renewBefore: Option.fromUndefinedOr(_["renew-before"]),
+  files: filesOf(_),
+  fsGroup: Option.fromUndefinedOr(_["fs-group"]),
+  annotations
+})
+
+/** What the kubelet hands over: every key and value is text. */
+export type VolumeContext = Readonly<Record<string, string>>
+
+const fail = (field: string, rule: string) => Effect.fail(new SpecError({ field, rule }))
+
+const podOf = (context: VolumeContext): Effect.Effect<Pod, SpecError> => {
+  const read = (key: string) => context[kubeletPrefix + key] ?? ""
+  const pod = {
+    name: read("pod.name"),
+    namespace: read("pod.namespace"),
+    uid: read("pod.uid"),
+    serviceAccount: read("serviceAccount.name")
+  }
+  const keys = ["pod.name", "pod.namespace", "pod.uid", "serviceAccount.name"]
+  const missing = keys.find((key) => read(key) === "")
+  return missing === undefined
+    ? Effect.succeed(pod)
+    : fail(kubeletPrefix + missing, "is missing; set podInfoOnMount: true in the CSIDriver object")
+}
+
+/** Attributes whose values may not hold variables, as with cert-manager's csi-driver. */
+const literal: ReadonlyArray<string> = ["ip-sans", "serialnumber"]
+
+/** The attributes that are there, without their prefix, with variables put in. */
+const expanded = (context: VolumeContext, pod: Pod) =>
+  Effect.gen(function* () {
+    const values: Record<string, string> = {}
+    for (const name of attributeNames) {
+      const text = context[prefix + name] ?? ""
+      const value = literal.includes(name) ? Result.succeed(text) : expand(text, variablesOf(pod))
+      if (Result.isFailure(value)) return yield* fail(prefix + name, value.failure)
+      if (value.success !== "") values[name] = value.success
+    }
+    return values
+  })
+
+/** A key that Kubernetes takes for an annotation: a DNS subdomain, a slash, and a name. */
+const annotationKey = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\/[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$/
+
+const annotationsOf = (context: VolumeContext): Effect.Effect<Readonly<Record<string, string>>, SpecError> => {
+  const passedOn = Record.filter(
+    context,
+    (_, key) => key.includes("/") && !key.startsWith(prefix) && !key.startsWith(kubeletPrefix)
+  )
+  const wrong = Object.keys(passedOn).find((key) => !annotationKey.test(key))
+  return wrong === undefined
+    ? Effect.succeed(passedOn)
+    : fail(wrong, `becomes an annotation of the CertificateRequest, and ${quoted(wrong)} cannot be the key of one`)
+}
+
+const explain = SchemaIssue.makeFormatterStandardSchemaV1()
+
+const decodeAttributes = (values: Readonly<Record<string, string>>) =>
+  Schema.decodeUnknownEffect(Attributes)(values).pipe(
+    Effect.mapError(({ issue }) => {
+      const [first] = explain(issue).issues
+      const [name = ""] = first?.path ?? []
+      return new SpecError({ field: prefix + String(name), rule: first?.message ?? "cannot be read" })
+    })
+  )
+
+/** What a volume context asks for, complete; the first rule that it breaks otherwise. */
+export const decodeVolumeSpec = Effect.fnUntraced(function* (
+  context: VolumeContext
+): Effect.fn.Return<VolumeSpec, SpecError> {
+  const ephemeral = `${kubeletPrefix}ephemeral`
+  if (context[ephemeral] !== "true") {
+    return yield* fail(ephemeral, "must be true: certlet serves inline volumes of pods, not persistent ones")
+  }
+  const pod = yield* podOf(context)
+  const attributes = yield* Effect.flatMap(expanded(context, pod), decodeAttributes)
+  return specOf(attributes, pod, yield* annotationsOf(context))
+})
+
+/** The keys that have no meaning here, most likely misspelt. */
+export const unknownAttributes = (context: VolumeContext): ReadonlyArray<string> =>
+  Object.keys(context).filter(
+    (key) => !key.includes("/") || (key.startsWith(prefix) && !attributeNames.includes(key.slice(prefix.length)))
+  )
+
+/** The context without the ServiceAccount tokens, which change with every call and are nobody's to keep. */
+export const withoutTokens = (context: VolumeContext): VolumeContext =>
+  Record.filter(context, (_, key) => key !== tokensKey)
+
+/** `namespace/name` of the pod as far as the context says; empty where it does not. */
+export const podNamed = (context: VolumeContext): string => {
+  const name = context[`${kubeletPrefix}pod.name`] ?? ""
+  return name === "" ? "" : `${context[`${kubeletPrefix}pod.namespace`] ?? ""}/${name}`
+}
+
+const Tokens = Schema.fromJsonString(Schema.Record(Schema.String, Schema.Struct({ token: Schema.String })))
+
+/** The pod's ServiceAccount token for the API server (the audience is empty), where the kubelet sends one. */
+export const serviceAccountToken = (
+  context: VolumeContext
+): Effect.Effect<Option.Option<Redacted.Redacted<string>>, SpecError> => {
+  const text = context[tokensKey] ?? ""
+  if (text === "") return Effect.succeed(Option.none())
+  return Schema.decodeUnknownEffect(Tokens)(text).pipe(
+    Effect.map((tokens) => Option.map(Option.fromUndefinedOr(tokens[""]), ({ token }) => Redacted.make(token))),
+    // The cause holds the token's text, so it goes no further.
+    Effect.catch(() => fail(tokensKey, "must be a JSON map from audience to { token }, as the kubelet sends it"))
+  )
 }

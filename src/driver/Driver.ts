@@ -4,8 +4,18 @@
  * other. What a call leaves running (an issuance that outlives the kubelet's patience, a volume's renewals) belongs to this
  * service's scope.
  */
-import { Context, type Effect } from "effect"
+import { Context, type DateTime, Effect, Layer, type Option } from "effect"
+import type { CertificateRequests } from "../issuance/CertificateRequests.ts"
+import type { KeyGenerator } from "../issuance/KeyGenerator.ts"
+import type { Settings } from "../Settings.ts"
+import type { VolumeFS } from "../volume/VolumeFS.ts"
+import type { VolumeRecords } from "../volume/VolumeRecord.ts"
 import type { PublishError, UnpublishError } from "./DriverError.ts"
+import { publish } from "./publish.ts"
+import { Renewals } from "./Renewals.ts"
+import { resume } from "./resume.ts"
+import { unpublish } from "./unpublish.ts"
+import { Volumes } from "./Volume.ts"
 
 /** NodePublishVolume, as far as it matters to the programs. */
 export interface PublishRequest {
@@ -17,6 +27,8 @@ export interface PublishRequest {
   readonly mountFlags: ReadonlyArray<string>
   /** A gid in decimal, or empty. */
   readonly volumeMountGroup: string
+  /** When the kubelet gives this call up: the answer must be there before, or its sentence is lost. */
+  readonly deadline: Option.Option<DateTime.Utc>
 }
 
 /** NodeUnpublishVolume. */
@@ -39,4 +51,19 @@ export class Driver extends Context.Service<
     readonly publish: (request: PublishRequest) => Effect.Effect<void, PublishError>
     readonly unpublish: (request: UnpublishRequest) => Effect.Effect<void, UnpublishError>
   }
->()("certlet/driver/Driver") {}
+>()("certlet/driver/Driver") {
+  /** The programs over whatever services they are given. When it is built, every volume of the last process has been resumed. */
+  static readonly layer = Layer.effect(
+    Driver,
+    Effect.gen(function* () {
+      const context = yield* Effect.context<
+        CertificateRequests | KeyGenerator | Settings | VolumeFS | VolumeRecords | Renewals | Volumes
+      >()
+      yield* resume()
+      return Driver.of({
+        publish: (request) => Effect.provideContext(publish(request), context),
+        unpublish: (request) => Effect.provideContext(unpublish(request), context)
+      })
+    })
+  ).pipe(Layer.provide(Renewals.layer), Layer.provide(Volumes.layer))
+}

@@ -27,7 +27,9 @@ export const CertificateRequest = Schema.Struct({
     uid: Schema.String,
     resourceVersion: Schema.String,
     creationTimestamp: Schema.optionalKey(Schema.NullOr(Schema.String)),
-    labels: Schema.optionalKey(Schema.Record(Schema.String, Schema.String))
+    labels: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
+    annotations: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
+    ownerReferences: Schema.optionalKey(Schema.Array(Schema.Struct({ uid: Schema.String })))
   }),
   status: Schema.optionalKey(
     Schema.Struct({

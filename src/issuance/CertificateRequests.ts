@@ -47,7 +47,8 @@ export class RequestError extends Schema.TaggedError<RequestError>()("RequestErr
   retryAfterMillis: Schema.optionalKey(Schema.Number)
 }) {
   get temper(): Temper {
-    return this.reason === "Invalid" || this.reason === "Forbidden" ? "refused" : "transient"
+    // Forbidden is not a refusal: an API server that has just started forbids everything until it has read its rules.
+    return this.reason === "Invalid" ? "refused" : "transient"
   }
   override get message(): string {
     return `${this.action}: ${this.detail}`

@@ -24,7 +24,7 @@ export const PendingRecord = Schema.Struct({
   /** PKCS#10, PEM. */
   signingRequest: Schema.String,
   /** PKCS#8 DER of the key that this request is for. */
-  privateKey: Schema.Redacted(Schema.Uint8ArrayFromBase64),
+  privateKey: Schema.RedactedFromValue(Schema.Uint8ArrayFromBase64),
   since: Schema.DateTimeUtcFromString
 })
 export type PendingRecord = typeof PendingRecord.Type

@@ -1,0 +1,124 @@
+/**
+ * The rules of single attributes: from the text that a pod's author wrote to a value, or to a sentence that says what must
+ * hold and what was found. Pure, and free of any knowledge of which attribute a rule is for: `VolumeSpec` puts them
+ * together. What is found is quoted and cut short, so that a sentence stays one in a pod's events.
+ */
+import { Duration, Option, Result } from "effect"
+import { parseGoDuration } from "./GoDuration.ts"
+
+/** A rule: a value, or the predicate of a sentence whose subject is the attribute. */
+export type Rule<A> = (text: string) => Result.Result<A, string>
+
+/** What was found, quoted and no longer than a line. */
+export const quoted = (text: string): string => JSON.stringify(text.length > 80 ? `${text.slice(0, 77)}...` : text)
+
+const but = (rule: string, text: string) => Result.fail(`${rule}, but is ${quoted(text)}`)
+
+/** Any text but the empty one. */
+export const nonEmpty: Rule<string> = (text) =>
+  text.trim() === "" ? Result.fail("must not be empty; give it a value or leave it out") : Result.succeed(text)
+
+/** Exactly `true` or `false`. */
+export const flag: Rule<boolean> = (text) =>
+  text === "true" || text === "false" ? Result.succeed(text === "true") : but('must be "true" or "false"', text)
+
+/** One of some words, in any letter case. */
+export const oneOf =
+  <const A extends string>(words: ReadonlyArray<A>): Rule<A> =>
+  (text) => {
+    const word = words.find((word) => word.toLowerCase() === text.trim().toLowerCase())
+    return word === undefined ? but(`must be one of ${words.join(", ")}`, text) : Result.succeed(word)
+  }
+
+/** A whole number of some range, in decimal. */
+export const integer =
+  (least: number, most: number): Rule<number> =>
+  (text) => {
+    const number = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN
+    return number >= least && number <= most
+      ? Result.succeed(number)
+      : but(`must be a whole number from ${least} to ${most}`, text)
+  }
+
+/** A list at plain commas, trimmed; empty places are skipped, as a comma at the end would make one. */
+export const commaList: Rule<ReadonlyArray<string>> = (text) =>
+  Result.succeed(
+    text
+      .split(",")
+      .map((element) => element.trim())
+      .filter((element) => element !== "")
+  )
+
+/** A list as one CSV record (RFC 4180): an element with a comma stands in double quotes. */
+export const csvList: Rule<ReadonlyArray<string>> = (text) => {
+  const elements: Array<string> = []
+  for (let rest = text; ; ) {
+    const match = /^\s*(?:"((?:[^"]|"")*)"\s*|([^",\n][^,\n"]*|))(,|$)/.exec(rest)
+    if (match === null) return but("must be a comma-separated list, with double quotes around what holds a comma", text)
+    elements.push(match[1] === undefined ? (match[2] ?? "").trim() : match[1].replaceAll('""', '"').trim())
+    if (match[3] === "") return Result.succeed(elements.filter((element) => element !== ""))
+    rest = rest.slice(match[0].length)
+  }
+}
+
+const durationRule =
+  (least: Duration.Duration, rule: string): Rule<Duration.Duration> =>
+  (text) =>
+    Option.match(
+      Option.filter(parseGoDuration(text), (duration) => Duration.isGreaterThanOrEqualTo(duration, least)),
+      { onNone: () => but(`${rule}, written as Go does ("24h", "90m", "1h30m")`, text), onSome: Result.succeed }
+    )
+
+/** A Go duration of a second or more: X.509 counts in seconds. */
+export const lifetime = durationRule(Duration.seconds(1), "must be a duration of at least a second")
+
+/** A Go duration that is not negative. */
+export const timeBefore = durationRule(Duration.zero, "must be a duration, not negative")
+
+/** URIs at plain commas; each must parse and have a scheme (RFC 3986). */
+export const uris: Rule<ReadonlyArray<string>> = (text) =>
+  Result.flatMap(commaList(text), (elements) => {
+    const wrong = elements.find(
+      (element) => !/^[A-Za-z][A-Za-z0-9+.-]*:[!-~]+$/.test(element) || !URL.canParse(element)
+    )
+    return wrong === undefined ? Result.succeed(elements) : but("must hold URIs with a scheme", wrong)
+  })
+
+/** DNS names at plain commas, of IA5 characters as certificates demand (RFC 5280, 4.2.1.6). */
+export const dnsNames: Rule<ReadonlyArray<string>> = (text) =>
+  Result.flatMap(commaList(text), (elements) => {
+    const wrong = elements.find((element) => !/^[!-~]{1,253}$/.test(element))
+    return wrong === undefined
+      ? Result.succeed(elements)
+      : but("must hold DNS names of at most 253 ASCII characters", wrong)
+  })
+
+/** IPv4 or IPv6 addresses at plain commas. */
+export const ipAddresses: Rule<ReadonlyArray<string>> = (text) =>
+  Result.flatMap(commaList(text), (elements) => {
+    const wrong = elements.find((element) => !isIpAddress(element))
+    return wrong === undefined ? Result.succeed(elements) : but("must hold IP addresses", wrong)
+  })
+
+const isIpv4 = (text: string): boolean =>
+  /^(\d{1,3}\.){3}\d{1,3}$/.test(text) &&
+  text.split(".").every((part) => Number(part) <= 255 && String(Number(part)) === part)
+
+/** IPv6 by the URL standard's own parser, which takes no zone and nothing around the address. */
+const isIpAddress = (text: string): boolean =>
+  isIpv4(text) || (/^[0-9a-fA-F:.]+$/.test(text) && text.includes(":") && URL.canParse(`http://[${text}]/`))
+
+/** A file's name inside the volume. */
+export const fileName: Rule<string> = (text) => {
+  const wrong =
+    text === "" ||
+    text !== text.trim() ||
+    text.includes("/") ||
+    text.startsWith("..") ||
+    text === "." ||
+    new TextEncoder().encode(text).length > 255 ||
+    /\p{Cc}/u.test(text)
+  return wrong
+    ? but('must be a plain file name: no "/", no leading "..", no spaces at its ends, at most 255 bytes', text)
+    : Result.succeed(text)
+}

@@ -1,0 +1,133 @@
+/**
+ * Distinguished names as people write them and as certificates hold them. Pure: RFC 4514 text to an RDNSequence and back, with
+ * escapes, attribute types by name or OID, values in hexadecimal and multi-valued RDNs. The text runs the other way round
+ * than the encoding (RFC 4514, 2.1), so the last RDN of the text comes first here, as in cert-manager. Whatever is not such
+ * a text is refused with a sentence that says where.
+ */
+import { Result } from "effect"
+
+/** One attribute of a distinguished name: the type as a dotted OID, the value as plain text. */
+export interface NameAttribute {
+  readonly type: string
+  readonly value: string
+}
+
+/** A distinguished name in the order of its encoding (X.501 RDNSequence); an entry of several attributes is a multi-valued RDN. */
+export type DistinguishedName = ReadonlyArray<ReadonlyArray<NameAttribute>>
+
+/** The attribute types that can be written by name (RFC 4514, 3, and X.520), in capitals. */
+export const attributeTypes = {
+  C: "2.5.4.6",
+  O: "2.5.4.10",
+  OU: "2.5.4.11",
+  CN: "2.5.4.3",
+  SERIALNUMBER: "2.5.4.5",
+  L: "2.5.4.7",
+  ST: "2.5.4.8",
+  STREET: "2.5.4.9",
+  POSTALCODE: "2.5.4.17",
+  DC: "0.9.2342.19200300.100.1.25",
+  UID: "0.9.2342.19200300.100.1.1"
+} as const
+
+const isKnown = (name: string): name is keyof typeof attributeTypes => Object.hasOwn(attributeTypes, name)
+
+/** The parts of a text between separators that no backslash protects; each separator with its part. */
+const splitAt = (text: string, separators: string): ReadonlyArray<string> => {
+  const parts: Array<string> = [""]
+  let escaped = false
+  for (const character of text) {
+    const cut = !escaped && separators.includes(character)
+    if (cut) parts.push("")
+    else parts[parts.length - 1] += character
+    escaped = !escaped && character === "\\"
+  }
+  return parts
+}
+
+const trimmed = (value: string): string => {
+  const front = value.replace(/^ +/, "")
+  // A space at the end counts where a backslash stands before it.
+  return front.replace(/(\\ )? +$/, (_, kept: string | undefined) => kept ?? "")
+}
+
+/** A value in hexadecimal is the BER of a string (RFC 4514, 2.4): what counts is its content. */
+const fromHex = (hex: string): Result.Result<string, string> => {
+  const bytes = hexBytes(hex)
+  if (bytes === undefined || bytes.length < 2 || bytes[1] !== bytes.length - 2) {
+    return Result.fail(`#${hex} is not the hexadecimal BER of a string`)
+  }
+  return fromUtf8(bytes.slice(2))
+}
+
+const hexBytes = (hex: string): ReadonlyArray<number> | undefined =>
+  /^([0-9a-fA-F]{2})+$/.test(hex) ? (hex.match(/../g) ?? []).map((pair) => Number.parseInt(pair, 16)) : undefined
+
+const fromUtf8 = (bytes: ReadonlyArray<number>): Result.Result<string, string> => {
+  const text = new TextDecoder().decode(Uint8Array.from(bytes))
+  return text.includes("\uFFFD") ? Result.fail("an escaped value is not UTF-8") : Result.succeed(text)
+}
+
+/** Resolves `\x` for a special character and `\xx` for a byte of UTF-8 (RFC 4514, 3). */
+const withoutEscapes = (value: string): Result.Result<string, string> => {
+  const bytes: Array<number> = []
+  const put = (text: string) => bytes.push(...new TextEncoder().encode(text))
+  for (let rest = value; rest !== ""; ) {
+    const byte = /^\\([0-9a-fA-F]{2})/.exec(rest)?.[1]
+    const special = /^\\([ "#+,;<=>\\])/.exec(rest)?.[1]
+    const plain = /^[^\\"]/u.exec(rest)?.[0]
+    if (byte !== undefined) bytes.push(Number.parseInt(byte, 16))
+    else if (special !== undefined) put(special)
+    else if (plain !== undefined) put(plain)
+    else return Result.fail(`write ${rest.startsWith("\\") ? "\\\\ for a backslash" : '\\" for a quote'}`)
+    rest = rest.slice(byte !== undefined ? 3 : special !== undefined ? 2 : (plain?.length ?? 1))
+  }
+  return fromUtf8(bytes)
+}
+
+const typeOf = (name: string): Result.Result<string, string> => {
+  const known = name.toUpperCase()
+  if (isKnown(known)) return Result.succeed(attributeTypes[known])
+  const oid = name.replace(/^oid\./i, "")
+  if (/^[0-2](\.(0|[1-9]\d*))+$/.test(oid)) return Result.succeed(oid)
+  return Result.fail(
+    `${JSON.stringify(name)} is no attribute type; use ${Object.keys(attributeTypes).join(", ")} or a dotted OID`
+  )
+}
+
+const parseAttribute = (text: string): Result.Result<NameAttribute, string> => {
+  const equals = text.indexOf("=")
+  if (equals < 0) return Result.fail(`${JSON.stringify(text.trim())} is not of the form type=value`)
+  const written = trimmed(text.slice(equals + 1))
+  const value = written.startsWith("#") ? fromHex(written.slice(1)) : withoutEscapes(written)
+  return Result.flatMap(typeOf(text.slice(0, equals).trim()), (type) =>
+    Result.flatMap(value, (value) =>
+      value === "" ? Result.fail(`${text.slice(0, equals).trim()} has no value`) : Result.succeed({ type, value })
+    )
+  )
+}
+
+/** Reads an RFC 4514 text; `;` separates RDNs as well as `,` does (RFC 2253). The failure is a sentence's predicate. */
+export const parseDistinguishedName = (text: string): Result.Result<DistinguishedName, string> =>
+  Result.map(
+    Result.all(
+      splitAt(text, ",;").map((rdn) => Result.all(splitAt(rdn, "+").map((attribute) => parseAttribute(attribute))))
+    ),
+    (rdns) => rdns.reverse()
+  )
+
+const withEscapes = (value: string): string =>
+  value
+    .replace(/[\\"+,;<>=]/g, "\\$&")
+    .replace(/^[ #]/, "\\$&")
+    .replace(/(?<!\\) $/, "\\ ")
+    .replaceAll("\0", "\\00")
+
+/** Writes a name as RFC 4514 text, with attribute types as OIDs where they have no name here. */
+export const formatDistinguishedName = (name: DistinguishedName): string => {
+  const names = new Map<string, string>(Object.entries(attributeTypes).map(([name, oid]) => [oid, name]))
+  return name
+    .toReversed()
+    .map((rdn) => rdn.map(({ type, value }) => `${names.get(type) ?? type}=${withEscapes(value)}`).join("+"))
+    .join(",")
+}

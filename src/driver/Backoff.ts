@@ -1,0 +1,59 @@
+/**
+ * How long to pause after a failure. Pure, and the only place where a schedule is chosen: by the failure's temper, by how
+ * often it happened in a row, and by how much of the present certificate's life is left. A pod that has no certificate yet
+ * is waiting, so its pauses are short; one that still holds a good certificate can afford patience, which shrinks as the
+ * end comes near. Every pause is drawn with jitter, so that what failed together does not come back together.
+ */
+import { Duration, Option } from "effect"
+import type { Temper } from "../Temper.ts"
+
+/** What is known when a pause is chosen. */
+export interface Setback {
+  readonly temper: Temper
+  /** How many failures in a row, this one included: 1 for the first. */
+  readonly failures: number
+  /** What is left of the certificate that the volume holds; none where it holds no valid one. */
+  readonly remaining: Option.Option<Duration.Duration>
+  /** The server's Retry-After. */
+  readonly retryAfter: Option.Option<Duration.Duration>
+}
+
+/** No pause is shorter. */
+export const shortestPause = Duration.millis(250)
+/** The pauses of a pod that waits for its first certificate, or whose certificate has run out: 0.5 s, doubling up to 15 s. */
+export const urgent = { base: Duration.millis(500), cap: Duration.seconds(15) } as const
+/** The pauses of a renewal (cert-manager's csi-driver's): 30 s, doubling up to 5 min. */
+export const patient = { base: Duration.seconds(30), cap: Duration.minutes(5) } as const
+/** A refusal is asked about again this seldom, so that a mended policy reaches a running pod without anybody's help. */
+export const refusal = { base: Duration.minutes(5), cap: Duration.hours(1) } as const
+
+const doubling = (range: { readonly base: Duration.Duration; readonly cap: Duration.Duration }, failures: number) =>
+  Duration.min(range.cap, Duration.times(range.base, 2 ** Math.min(failures - 1, 20)))
+
+const byTemper = (setback: Setback): Duration.Duration => {
+  switch (setback.temper) {
+    case "refused":
+    case "defect":
+      return doubling(refusal, setback.failures)
+    case "waiting":
+    case "transient":
+      return doubling(Option.isSome(setback.remaining) ? patient : urgent, setback.failures)
+  }
+}
+
+/**
+ * The pause after a failure: by temper, at most a tenth of what is left of the certificate, then stretched or shrunk by half at
+ * the most (`jitter` is a draw from [0, 1)), and never shorter than the server asked for.
+ */
+export const pauseAfter = (setback: Setback, jitter: number): Duration.Duration => {
+  const wanted = byTemper(setback)
+  const bounded = Option.match(setback.remaining, {
+    onNone: () => wanted,
+    onSome: (remaining) => Duration.min(wanted, Duration.max(Duration.seconds(1), Duration.times(remaining, 0.1)))
+  })
+  const drawn = Duration.times(bounded, 0.5 + jitter)
+  return Duration.max(
+    Duration.max(shortestPause, drawn),
+    Option.getOrElse(setback.retryAfter, () => Duration.zero)
+  )
+}

@@ -1,0 +1,158 @@
+/**
+ * The lives of the volumes: one fiber per volume that sleeps until its certificate is due, renews it, and sleeps again. A
+ * node with a thousand idle volumes does nothing at all. Failure pauses by its temper (`Backoff`), while the pod keeps its
+ * old files; waiting for an approval is not failure and takes as long as it takes. A publish that needs files joins the
+ * attempt that is running, or begins one.
+ */
+import { Context, DateTime, Deferred, Duration, Effect, FiberMap, Layer, Option, Random, Ref } from "effect"
+import type { CertificateRequests } from "../issuance/CertificateRequests.ts"
+import { RequestError } from "../issuance/CertificateRequests.ts"
+import type { KeyGenerator } from "../issuance/KeyGenerator.ts"
+import type { Settings } from "../Settings.ts"
+import type { VolumeFS } from "../volume/VolumeFS.ts"
+import type { VolumeRecords } from "../volume/VolumeRecord.ts"
+import { pauseAfter } from "./Backoff.ts"
+import { type RenewError, Unpublished } from "./DriverError.ts"
+import { renew } from "./renew.ts"
+import { type Attempt, podOf, type Volume } from "./Volume.ts"
+
+/** How often a sleeping volume looks at the wall clock: a suspended machine or a corrected clock is noticed this late. */
+const longestSleep = Duration.hours(1)
+/** Certificates that came due while nobody was there are renewed within this time, not all at once. */
+const overdueSpread = Duration.seconds(30)
+
+/**
+ * The renewals of this node.
+ *
+ * Laws: a volume has at most one fiber; `keep` renews when the record says and not before; `fill` joins an attempt that is
+ * running and begins one otherwise; after `stop` the volume's fiber is gone and whoever waited is told `Unpublished`.
+ */
+export class Renewals extends Context.Service<
+  Renewals,
+  {
+    /** Keeps a volume that holds its files: the next renewal is due when its record says. */
+    readonly keep: (volume: Volume) => Effect.Effect<void>
+    /** Fills a volume that lacks its files, at once. What comes back can be awaited, or left alone. */
+    readonly fill: (volume: Volume) => Effect.Effect<Attempt>
+    /** Ends the volume's life. */
+    readonly stop: (volume: Volume) => Effect.Effect<void>
+  }
+>()("certlet/driver/Renewals") {
+  static readonly layer = Layer.effect(
+    Renewals,
+    Effect.gen(function* () {
+      const fibers = yield* FiberMap.make<string>()
+      const context = yield* Effect.context<CertificateRequests | KeyGenerator | Settings | VolumeFS | VolumeRecords>()
+      const live = (volume: Volume, attempt: Attempt, due: Effect.Effect<void>) =>
+        FiberMap.run(fibers, volume.id, Effect.provideContext(life(volume, attempt, due), context))
+      return Renewals.of({
+        keep: (volume) =>
+          Effect.gen(function* () {
+            const attempt = yield* begin(volume)
+            yield* Deferred.succeed(attempt, undefined)
+            yield* live(volume, attempt, untilDue(volume))
+          }),
+        fill: (volume) =>
+          Effect.gen(function* () {
+            const running = yield* runningAttempt(volume)
+            if (Option.isSome(running)) return running.value
+            const attempt = yield* begin(volume)
+            yield* live(volume, attempt, Effect.void)
+            return attempt
+          }),
+        stop: (volume) =>
+          Effect.gen(function* () {
+            yield* FiberMap.remove(fibers, volume.id)
+            const attempt = yield* Ref.get(volume.attempt)
+            if (Option.isSome(attempt)) yield* Deferred.fail(attempt.value, new Unpublished())
+          })
+      })
+    })
+  )
+}
+
+const begin = (volume: Volume): Effect.Effect<Attempt> =>
+  Effect.tap(Deferred.make<void, RenewError | Unpublished>(), (attempt) =>
+    Ref.set(volume.attempt, Option.some(attempt))
+  )
+
+const runningAttempt = (volume: Volume) =>
+  Effect.gen(function* () {
+    const attempt = yield* Ref.get(volume.attempt)
+    if (Option.isNone(attempt) || (yield* Deferred.isDone(attempt.value))) return Option.none()
+    return attempt
+  })
+
+/** What a volume does until it is unpublished. */
+const life = (volume: Volume, attempt: Attempt, due: Effect.Effect<void>) =>
+  Effect.gen(function* () {
+    yield* due
+    yield* renewUntilDone(volume, attempt)
+    while (true) {
+      yield* untilDue(volume)
+      yield* renewUntilDone(volume, attempt)
+    }
+  }).pipe(Effect.annotateLogs({ volumeId: volume.id, pod: podOf(volume.spec) }))
+
+/** Sleeps until the record's `renewAt`; one that has passed is drawn into the next half minute at most. */
+const untilDue = (volume: Volume): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const left = (yield* remainingUntil(volume, "renewAt")).pipe(Option.getOrElse(() => Duration.zero))
+    if (Duration.isLessThanOrEqualTo(left, Duration.zero)) return yield* spread(volume)
+    while (true) {
+      const left = (yield* remainingUntil(volume, "renewAt")).pipe(Option.getOrElse(() => Duration.zero))
+      if (Duration.isLessThanOrEqualTo(left, Duration.zero)) return
+      yield* Effect.sleep(Duration.min(left, longestSleep))
+    }
+  })
+
+const spread = (volume: Volume) =>
+  Effect.gen(function* () {
+    const remaining = (yield* remainingUntil(volume, "notAfter")).pipe(Option.getOrElse(() => Duration.zero))
+    const most = Duration.min(overdueSpread, Duration.times(Duration.max(remaining, Duration.zero), 0.1))
+    yield* Effect.sleep(Duration.times(most, yield* Random.next))
+  })
+
+/** The signed time from now to an instant in the record; none where the volume was never filled. */
+const remainingUntil = (volume: Volume, instant: "renewAt" | "notAfter") =>
+  Effect.gen(function* () {
+    const now = yield* DateTime.now
+    const { issued } = yield* Ref.get(volume.record)
+    return Option.map(Option.fromUndefinedOr(issued), (held) => DateTime.distance(now, held[instant]))
+  })
+
+/** Renews, again and again if need be, until the volume holds a fresh certificate. */
+const renewUntilDone = (volume: Volume, attempt: Attempt) =>
+  Effect.gen(function* () {
+    for (let failures = 1; ; failures++) {
+      const failure = yield* Effect.flip(renew(volume)).pipe(Effect.option)
+      if (Option.isNone(failure)) break
+      yield* setBack(volume, attempt, failure.value, failures)
+    }
+    yield* Ref.set(volume.lastFailure, Option.none())
+    yield* Deferred.succeed(attempt, undefined)
+  })
+
+const setBack = (volume: Volume, attempt: Attempt, failure: RenewError, failures: number) =>
+  Effect.gen(function* () {
+    const remaining = Option.filter(yield* remainingUntil(volume, "notAfter"), Duration.isPositive)
+    const { temper } = failure
+    const pause = pauseAfter({ temper, failures, remaining, retryAfter: retryAfter(failure) }, yield* Random.next)
+    yield* Effect.logWarning(`not renewed, next try in ${Duration.format(pause)}: ${failure.message}`).pipe(
+      Effect.annotateLogs({ temper, failures })
+    )
+    yield* Ref.set(volume.lastFailure, Option.some(failure))
+    if (!worthWaitingFor(failure)) yield* Deferred.fail(attempt, failure)
+    yield* Effect.sleep(pause)
+  })
+
+const retryAfter = ({ reason }: RenewError): Option.Option<Duration.Duration> =>
+  reason instanceof RequestError && reason.retryAfterMillis !== undefined
+    ? Option.some(Duration.millis(reason.retryAfterMillis))
+    : Option.none()
+
+/** What a publish sits out, because it passes; every other failure is an answer that a pod's owner wants at once. */
+const passing: ReadonlyArray<string> = ["Unavailable", "Throttled", "Unauthorized", "Conflict", "Gone"]
+
+const worthWaitingFor = ({ reason }: RenewError): boolean =>
+  reason.temper === "waiting" || (reason instanceof RequestError && passing.includes(reason.reason))

@@ -1,0 +1,108 @@
+/**
+ * A volume as the programs hold it: what was asked for, where it is to be, and the few things about it that change. The
+ * changing things are references, each written by one program only, so that whoever holds a volume always sees its present
+ * state. `Volumes` is the table of them, with one lock per volume: publish and unpublish of a volume never overlap, and
+ * volumes never wait for each other.
+ */
+import {
+  Context,
+  type Deferred,
+  Effect,
+  Equal,
+  Layer,
+  MutableHashMap,
+  Option,
+  RcMap,
+  type Redacted,
+  Ref,
+  Scope,
+  Semaphore
+} from "effect"
+import type { VolumeSpec } from "../VolumeSpec.ts"
+import type { VolumePlace } from "../volume/VolumeFS.ts"
+import type { VolumeRecord } from "../volume/VolumeRecord.ts"
+import type { RenewError, Unpublished } from "./DriverError.ts"
+
+/** The outcome that a publish waits for: files in the volume, or the failure that ends the wait. */
+export type Attempt = Deferred.Deferred<void, RenewError | Unpublished>
+
+/** One volume. */
+export interface Volume {
+  readonly id: string
+  readonly spec: VolumeSpec
+  readonly place: VolumePlace
+  /** What the disk knows, and the disk's only writer is `remember`. */
+  readonly record: Ref.Ref<VolumeRecord>
+  /** The pod's ServiceAccount token, as the last publish brought it. */
+  readonly token: Ref.Ref<Option.Option<Redacted.Redacted<string>>>
+  /** The attempt that is running, or the last one; none before the first. */
+  readonly attempt: Ref.Ref<Option.Option<Attempt>>
+  /** Why the running attempt has not ended yet. */
+  readonly lastFailure: Ref.Ref<Option.Option<RenewError>>
+}
+
+/** `namespace/name` of the volume's pod. */
+export const podOf = (spec: VolumeSpec): string => `${spec.pod.namespace}/${spec.pod.name}`
+
+/** True where two records ask for the same thing at the same place: what was issued or is pending does not count. */
+export const sameWish = (one: VolumeRecord, other: VolumeRecord): boolean =>
+  one.target === other.target &&
+  one.volumeMountGroup === other.volumeMountGroup &&
+  Equal.equals(one.mountFlags, other.mountFlags) &&
+  Equal.equals(one.attributes, other.attributes)
+
+/** A volume that nobody holds yet. */
+export const makeVolume = (
+  spec: VolumeSpec,
+  record: VolumeRecord,
+  token: Option.Option<Redacted.Redacted<string>>
+): Effect.Effect<Volume> =>
+  Effect.gen(function* () {
+    return {
+      id: record.volumeId,
+      spec,
+      place: { target: record.target, mountFlags: record.mountFlags, group: groupOf(spec, record) },
+      record: yield* Ref.make(record),
+      token: yield* Ref.make(token),
+      attempt: yield* Ref.make(Option.none<Attempt>()),
+      lastFailure: yield* Ref.make(Option.none<RenewError>())
+    }
+  })
+
+/** The gid of a volume's files: `fs-group` wins over the kubelet's `volume_mount_group`. */
+const groupOf = (spec: VolumeSpec, record: VolumeRecord): Option.Option<number> =>
+  Option.orElse(spec.fsGroup, () =>
+    record.volumeMountGroup === "" ? Option.none() : Option.some(Number(record.volumeMountGroup))
+  )
+
+/** The volumes of this process. */
+export class Volumes extends Context.Service<
+  Volumes,
+  {
+    readonly get: (volumeId: string) => Effect.Effect<Option.Option<Volume>>
+    readonly set: (volume: Volume) => Effect.Effect<void>
+    readonly remove: (volumeId: string) => Effect.Effect<void>
+    /** Runs a program while no other program that is locked on the same volume runs. */
+    readonly locked: (volumeId: string) => <A, E, R>(program: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  }
+>()("certlet/driver/Volumes") {
+  static readonly layer = Layer.effect(
+    Volumes,
+    Effect.gen(function* () {
+      const table = MutableHashMap.empty<string, Volume>()
+      // A lock lives as long as somebody holds or awaits it: volumes come and go, and so do their locks.
+      const locks = yield* RcMap.make({ lookup: (_volumeId: string) => Semaphore.make(1) })
+      return Volumes.of({
+        get: (volumeId) => Effect.sync(() => MutableHashMap.get(table, volumeId)),
+        set: (volume) => Effect.sync(() => void MutableHashMap.set(table, volume.id, volume)),
+        remove: (volumeId) => Effect.sync(() => void MutableHashMap.remove(table, volumeId)),
+        locked: (volumeId) => (program) =>
+          Effect.scopedWith((scope) =>
+            Effect.flatMap(RcMap.get(locks, volumeId).pipe(Effect.provideService(Scope.Scope, scope)), (lock) =>
+              lock.withPermit(program)
+            )
+          )
+      })
+    })
+  )
+}

@@ -1,0 +1,195 @@
+/**
+ * A pod gets its volume. The spec is read, the volume is claimed (mounted and recorded), filled, and the call answers when
+ * the files are there. What is already well is left alone, so that the kubelet may call every minute. A call that cannot
+ * wait any longer says what it waited for and leaves the issuance running; the next one joins it. A refusal takes a volume
+ * that never held a certificate away again, whole.
+ */
+import { DateTime, Deferred, Duration, Effect, Option, Ref } from "effect"
+import type { RequestState } from "../issuance/CertificateRequest.ts"
+import { CertificateRequests } from "../issuance/CertificateRequests.ts"
+import { IssuanceError } from "../issuance/IssuanceError.ts"
+import { nameOf } from "../issuance/issue.ts"
+import { Settings } from "../Settings.ts"
+import {
+  decodeVolumeSpec,
+  podNamed,
+  SpecError,
+  serviceAccountToken,
+  unknownAttributes,
+  type VolumeSpec,
+  withoutTokens
+} from "../VolumeSpec.ts"
+import { VolumeFS } from "../volume/VolumeFS.ts"
+import { type VolumeRecord, VolumeRecords } from "../volume/VolumeRecord.ts"
+import type { PublishRequest } from "./Driver.ts"
+import { PublishError } from "./DriverError.ts"
+import { Renewals } from "./Renewals.ts"
+import { takeAway } from "./unpublish.ts"
+import { type Attempt, makeVolume, podOf, sameWish, type Volume, Volumes } from "./Volume.ts"
+
+/** How long before the kubelet's own deadline the answer is given. */
+const margin = Duration.seconds(2)
+
+/** Publishes a volume: when it succeeds the files are there, unless the settings say continue-on-not-ready. */
+export const publish = Effect.fn("driver.publish")(
+  function* (request: PublishRequest) {
+    const volumes = yield* Volumes
+    const spec = yield* readSpec(request)
+    const [volume, attempt] = yield* volumes.locked(request.volumeId)(
+      Effect.flatMap(claim(request, spec), ensureFilled).pipe(Effect.uninterruptible)
+    )
+    yield* awaitFiles(volume, attempt, request.deadline).pipe(
+      Effect.tapErrorTag("RenewError", () => volumes.locked(volume.id)(undo(volume, attempt)))
+    )
+  },
+  (program, request) =>
+    program.pipe(
+      Effect.mapError((error) => {
+        const reason = error._tag === "RenewError" ? error.reason : error
+        return new PublishError({ volumeId: request.volumeId, pod: podNamed(request.attributes), reason })
+      }),
+      Effect.annotateLogs({ volumeId: request.volumeId, pod: podNamed(request.attributes) })
+    )
+)
+
+/** What the pod asks for; keys that nobody knows are named once in the log, as a typing error would be. */
+const readSpec = Effect.fnUntraced(function* (request: PublishRequest) {
+  if (!request.readonly) {
+    return yield* new SpecError({
+      field: "readOnly",
+      rule: "the volume must be read-only, as its files are certlet's to write; set readOnly: true in the pod's csi volume"
+    })
+  }
+  const unknown = unknownAttributes(request.attributes)
+  if (unknown.length > 0) yield* Effect.logDebug(`attributes that have no meaning: ${unknown.join(", ")}`)
+  return yield* decodeVolumeSpec(request.attributes)
+})
+
+/** The volume, mounted and recorded: the one that is known, or a new one. */
+const claim = Effect.fnUntraced(function* (request: PublishRequest, spec: VolumeSpec) {
+  const volumes = yield* Volumes
+  const token = yield* serviceAccountToken(request.attributes)
+  const record: VolumeRecord = {
+    version: 1,
+    volumeId: request.volumeId,
+    target: request.target,
+    attributes: withoutTokens(request.attributes),
+    mountFlags: request.mountFlags,
+    volumeMountGroup: request.volumeMountGroup
+  }
+  const known = yield* Effect.flatMap(volumes.get(request.volumeId), keepIfSameWish(record))
+  if (Option.isNone(known)) return yield* claimNew(yield* makeVolume(spec, record, token))
+  yield* Ref.set(known.value.token, token)
+  yield* remount(known.value)
+  return known.value
+})
+
+/** A volume that is asked for otherwise than before is another volume: the old one goes first. */
+const keepIfSameWish = (record: VolumeRecord) => (known: Option.Option<Volume>) =>
+  Effect.gen(function* () {
+    if (Option.isNone(known) || sameWish(yield* Ref.get(known.value.record), record)) return known
+    yield* Effect.logInfo("the volume is asked for with other attributes than before, so it is made anew")
+    yield* takeAway(known.value.id, known.value.place.target)
+    return Option.none()
+  })
+
+const claimNew = Effect.fnUntraced(function* (volume: Volume) {
+  const fs = yield* VolumeFS
+  const records = yield* VolumeRecords
+  const volumes = yield* Volumes
+  const made = yield* fs.mount(volume.place)
+  yield* Effect.flatMap(Ref.get(volume.record), records.save).pipe(
+    Effect.onError(() => Effect.ignore(Effect.when(fs.unmount(volume.place.target), Effect.succeed(made))))
+  )
+  yield* volumes.set(volume)
+  return volume
+})
+
+const remount = Effect.fnUntraced(function* (volume: Volume) {
+  const fs = yield* VolumeFS
+  if (yield* fs.mount(volume.place)) {
+    yield* Effect.logWarning(
+      "the volume's mount was gone and is made anew; a running container does not see the new one"
+    )
+  }
+})
+
+/** Leaves a volume alone that is well; otherwise there is an attempt to wait for. */
+const ensureFilled = Effect.fnUntraced(function* (volume: Volume) {
+  const renewals = yield* Renewals
+  if (yield* isWell(volume)) return [volume, Option.none<Attempt>()] as const
+  return [volume, Option.some(yield* renewals.fill(volume))] as const
+})
+
+/** True where the pod can use what it has: files in place and a certificate that has not run out. */
+const isWell = Effect.fnUntraced(function* (volume: Volume) {
+  const fs = yield* VolumeFS
+  const { issued } = yield* Ref.get(volume.record)
+  if (issued === undefined) return false
+  const unexpired = DateTime.isLessThan(yield* DateTime.now, issued.notAfter)
+  return unexpired && (yield* fs.inspect(volume.place.target)) === "filled"
+})
+
+/** Waits for the attempt as long as this call may; then says what is still missing. */
+const awaitFiles = Effect.fnUntraced(function* (
+  volume: Volume,
+  attempt: Option.Option<Attempt>,
+  deadline: Option.Option<DateTime.Utc>
+) {
+  const settings = yield* Settings
+  if (Option.isNone(attempt) || settings.continueOnNotReady) return
+  const now = yield* DateTime.now
+  const allowed = Option.map(deadline, (deadline) => Duration.subtract(DateTime.distance(now, deadline), margin))
+  const patience = Duration.max(
+    Duration.zero,
+    Duration.min(
+      settings.publishTimeout,
+      Option.getOrElse(allowed, () => settings.publishTimeout)
+    )
+  )
+  yield* Deferred.await(attempt.value).pipe(
+    Effect.timeoutOrElse({ duration: patience, orElse: () => stillWaiting(volume, patience) })
+  )
+})
+
+/** The failure that keeps the attempt from ending, or the state that its request is in. */
+const stillWaiting = Effect.fnUntraced(function* (volume: Volume, waited: Duration.Duration) {
+  const requests = yield* CertificateRequests
+  const failure = yield* Ref.get(volume.lastFailure)
+  if (Option.isSome(failure)) return yield* Effect.fail(failure.value.reason)
+  const { pending } = yield* Ref.get(volume.record)
+  const { namespace } = volume.spec.pod
+  const request = pending === undefined ? undefined : { namespace, name: pending.requestName }
+  const state: RequestState = request === undefined ? { _tag: "Unseen" } : yield* requests.state(request)
+  return yield* new IssuanceError({
+    reason: "Pending",
+    request: request === undefined ? "" : nameOf(request),
+    detail: `${missing(state)} after ${Duration.format(waited)}`
+  })
+})
+
+const missing = (state: RequestState): string => {
+  switch (state._tag) {
+    case "Unseen":
+      return "not seen at the API server yet"
+    case "AwaitingApproval":
+      return "not approved yet"
+    case "AwaitingSignature":
+      return state.message === "" ? "approved, not signed yet" : `approved, not signed yet (${state.message})`
+    default:
+      return "decided just now, its files are not in place yet"
+  }
+}
+
+/** Takes a volume away that this attempt failed to fill, unless it was filled before or somebody else has begun again. */
+const undo = Effect.fnUntraced(function* (volume: Volume, attempt: Option.Option<Attempt>) {
+  const volumes = yield* Volumes
+  const present = yield* volumes.get(volume.id)
+  const { issued } = yield* Ref.get(volume.record)
+  const latest = Option.getOrUndefined(yield* Ref.get(volume.attempt))
+  if (Option.getOrUndefined(present) !== volume || issued !== undefined) return
+  if (latest !== Option.getOrUndefined(attempt)) return
+  yield* takeAway(volume.id, volume.place.target).pipe(
+    Effect.catch((error) => Effect.logWarning(`${podOf(volume.spec)}: left for the unpublish: ${error.message}`))
+  )
+})

@@ -1,0 +1,127 @@
+/**
+ * A volume gets a fresh certificate, its first or its next. The volume keeps its old files until the new ones are complete;
+ * what has been decided survives a crash at any line, because it is remembered before it is acted on. When the files are in
+ * place the record says so, and only then are the volume's earlier requests discarded. A request that has come to an end
+ * is forgotten, so that the next attempt makes a new one with a new key.
+ */
+import { DateTime, Duration, Effect, Option, Random, Record, Ref } from "effect"
+import { CertificateRequests, RequestError } from "../issuance/CertificateRequests.ts"
+import { IssuanceError } from "../issuance/IssuanceError.ts"
+import { type Issued, issue, type PendingRequest } from "../issuance/issue.ts"
+import { KeyError } from "../issuance/KeyGenerator.ts"
+import { renewalTime } from "../issuance/RenewalTime.ts"
+import { Settings } from "../Settings.ts"
+import { fileSet, privateKeyOf } from "../volume/FileSet.ts"
+import { VolumeFS } from "../volume/VolumeFS.ts"
+import { type VolumeRecord, VolumeRecords } from "../volume/VolumeRecord.ts"
+import { RenewError } from "./DriverError.ts"
+import { podOf, type Volume } from "./Volume.ts"
+
+/** Gives the volume a fresh certificate; waits as long as the request is neither signed nor refused. */
+export const renew = Effect.fn("driver.renew")(
+  function* (volume: Volume) {
+    const order = {
+      volumeId: volume.id,
+      spec: volume.spec,
+      token: yield* identity(volume),
+      pending: yield* pendingOf(volume),
+      reuse: yield* keyToReuse(volume),
+      remember: remember(volume)
+    }
+    const issued = yield* issue(order)
+    const [write] = yield* Effect.timed(swap(volume, issued))
+    yield* conclude(volume, issued, write)
+    yield* discardPredecessors(volume, issued)
+  },
+  (program, volume) =>
+    program.pipe(
+      Effect.tapError((reason) => Effect.when(forget(volume), Effect.succeed(endsRequest(reason)))),
+      Effect.mapError((reason) => new RenewError({ volumeId: volume.id, pod: podOf(volume.spec), reason })),
+      Effect.annotateLogs({ volumeId: volume.id, pod: podOf(volume.spec) })
+    )
+)
+
+/** The token to ask in the pod's name, where the settings say so; without one there is nothing to ask with yet. */
+const identity = Effect.fnUntraced(function* (volume: Volume) {
+  const settings = yield* Settings
+  const token = yield* Ref.get(volume.token)
+  if (!settings.useTokenRequest) return Option.none()
+  if (Option.isSome(token)) return token
+  return yield* new IssuanceError({
+    reason: "NotReady",
+    request: "",
+    detail:
+      "no ServiceAccount token has come from the kubelet; set tokenRequests and requiresRepublish in the CSIDriver object"
+  })
+})
+
+const pendingOf = (volume: Volume): Effect.Effect<Option.Option<PendingRequest>> =>
+  Effect.map(Ref.get(volume.record), (record) => Option.fromUndefinedOr(record.pending))
+
+const keyToReuse = Effect.fnUntraced(function* (volume: Volume) {
+  if (!volume.spec.reusePrivateKey) return Option.none()
+  const fs = yield* VolumeFS
+  return Option.flatMap(yield* fs.read(volume.place.target), (files) => privateKeyOf(volume.spec, files))
+})
+
+/** Changes the record on disk, then in memory. */
+const change = (volume: Volume, by: (record: VolumeRecord) => VolumeRecord) =>
+  Effect.gen(function* () {
+    const records = yield* VolumeRecords
+    const changed = by(yield* Ref.get(volume.record))
+    yield* records.save(changed)
+    yield* Ref.set(volume.record, changed)
+  }).pipe(Effect.uninterruptible)
+
+const remember = (volume: Volume) => (pending: PendingRequest) => change(volume, (record) => ({ ...record, pending }))
+
+const withoutPending = ({ pending: _, ...record }: VolumeRecord): VolumeRecord => record
+
+/** What cannot be forgotten on disk is forgotten at the next change: the request's end will show again. */
+const forget = (volume: Volume) =>
+  change(volume, withoutPending).pipe(
+    Effect.catchTag("RecordError", (error) => Effect.logWarning("an ended request stays recorded", error.message))
+  )
+
+const swap = (volume: Volume, issued: Issued) =>
+  Effect.gen(function* () {
+    const fs = yield* VolumeFS
+    yield* fs.write(volume.place, fileSet(volume.spec, issued))
+  })
+
+/** Writes down what the volume now holds and when the next certificate is due. */
+const conclude = (volume: Volume, { leaf, requestName, took }: Issued, write: Duration.Duration) =>
+  Effect.gen(function* () {
+    const renewAt = renewalTime(leaf, volume.spec.renewBefore, yield* Random.next, yield* DateTime.now)
+    const { notAfter, notBefore, serialNumber } = leaf
+    const issued = { requestName, serialNumber, notBefore, notAfter, renewAt }
+    yield* change(volume, (record) => ({ ...withoutPending(record), issued }))
+    yield* Effect.logInfo("certificate in place").pipe(
+      Effect.annotateLogs({
+        request: requestName,
+        serialNumber,
+        notAfter: DateTime.formatIso(notAfter),
+        renewAt: DateTime.formatIso(renewAt),
+        ...Record.map({ ...took, write }, Duration.format)
+      })
+    )
+  })
+
+/** A request left over harms nobody and goes with its pod, so a failure here is no failure of the renewal. */
+const discardPredecessors = (volume: Volume, issued: Issued) =>
+  Effect.gen(function* () {
+    const requests = yield* CertificateRequests
+    yield* requests.discard({
+      volumeId: volume.id,
+      namespace: volume.spec.pod.namespace,
+      keep: Option.some(issued.requestName)
+    })
+  }).pipe(
+    Effect.catchTag("RequestError", (error) => Effect.logWarning("an earlier request was not deleted", error.message))
+  )
+
+/** True where the pending request can never bring a certificate any more. */
+const endsRequest = (reason: RenewError["reason"]): boolean =>
+  (reason instanceof IssuanceError && reason.reason !== "NotReady" && reason.reason !== "Pending") ||
+  (reason instanceof RequestError && ["Gone", "Conflict", "Invalid"].includes(reason.reason)) ||
+  (reason instanceof KeyError && reason.reason === "Corrupt")

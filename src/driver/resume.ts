@@ -1,0 +1,42 @@
+/**
+ * After a restart: every record is read, compared with what stands at its target, and given its life back. A volume that
+ * holds its files sleeps until its next renewal; one whose request was pending picks that request up; one whose mount is
+ * gone waits for its publish, because nothing may be written where no mount is. What cannot be understood is named in the
+ * log and left alone: one volume's damage stays that volume's.
+ */
+import { Effect, Option } from "effect"
+import { decodeVolumeSpec } from "../VolumeSpec.ts"
+import { VolumeFS } from "../volume/VolumeFS.ts"
+import { type VolumeRecord, VolumeRecords } from "../volume/VolumeRecord.ts"
+import { Renewals } from "./Renewals.ts"
+import { makeVolume, type Volume, Volumes } from "./Volume.ts"
+
+/** Takes up the volumes of the process before this one. */
+export const resume = Effect.fn("driver.resume")(function* () {
+  const records = yield* VolumeRecords
+  const found = yield* records.all
+  yield* Effect.forEach(found, (record) => takeUp(record), { concurrency: 16, discard: true })
+  if (found.length > 0) yield* Effect.logInfo(`resumed ${found.length} volumes`)
+})
+
+const takeUp = (record: VolumeRecord) =>
+  Effect.gen(function* () {
+    const volumes = yield* Volumes
+    const spec = yield* decodeVolumeSpec(record.attributes)
+    const volume = yield* makeVolume(spec, record, Option.none())
+    yield* volumes.set(volume)
+    yield* revive(volume, record)
+  }).pipe(
+    Effect.catch((error) => Effect.logWarning(`not resumed, waits for its next publish: ${error.message}`)),
+    Effect.annotateLogs({ volumeId: record.volumeId })
+  )
+
+const revive = (volume: Volume, record: VolumeRecord) =>
+  Effect.gen(function* () {
+    const fs = yield* VolumeFS
+    const renewals = yield* Renewals
+    const condition = yield* fs.inspect(volume.place.target)
+    if (condition === "filled" && record.issued !== undefined) return yield* renewals.keep(volume)
+    if (condition === "filled" || condition === "empty") return yield* Effect.asVoid(renewals.fill(volume))
+    yield* Effect.logInfo(`the volume's target is ${condition}, so it waits for its next publish`)
+  })

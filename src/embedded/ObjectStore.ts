@@ -1,0 +1,165 @@
+/**
+ * What an API server keeps: objects by namespace and name, one counter of versions for all of them, and a window of the
+ * changes that led here. It is pure state without sockets, and synchronous, so that a change, its version and its
+ * notification are one step. Readers of changes older than the window are told so (`compact` makes that happen at will),
+ * which is what a client sees as 410 Gone. Deleting an object deletes what it owns, as the garbage collector does.
+ */
+import { Result } from "effect"
+import { type Refusal, refusal } from "./ApiStatus.ts"
+
+/** `metadata`, as far as the store itself reads or writes it. */
+export interface ObjectMeta {
+  readonly name: string
+  readonly namespace: string
+  readonly uid: string
+  readonly resourceVersion: string
+  readonly creationTimestamp: string
+  readonly labels?: Readonly<Record<string, string>>
+  readonly annotations?: Readonly<Record<string, string>>
+  readonly ownerReferences?: ReadonlyArray<{ readonly uid: string }>
+}
+
+/** One object; beyond its metadata the store does not look into it. */
+export interface StoredObject {
+  readonly apiVersion: string
+  readonly kind: string
+  readonly metadata: ObjectMeta
+  readonly [field: string]: unknown
+}
+
+/** One step of history; `previous` is none for what was added. */
+export interface Change {
+  readonly type: "ADDED" | "MODIFIED" | "DELETED"
+  readonly version: number
+  readonly object: StoredObject
+  readonly previous: StoredObject | undefined
+}
+
+/** What a new object brings: the store adds the rest of its metadata. */
+export interface NewObject {
+  readonly apiVersion: string
+  readonly kind: string
+  readonly metadata: Omit<ObjectMeta, "uid" | "resourceVersion" | "creationTimestamp">
+  readonly [field: string]: unknown
+}
+
+const keyOf = (namespace: string, name: string) => `${namespace}/${name}`
+
+/** Changes kept for watchers that come late. */
+const historyWindow = 2000
+
+/** The objects of one resource. `now` gives RFC 3339 to the second, `uid` a new unique id. */
+export class ObjectStore {
+  readonly #objects = new Map<string, StoredObject>()
+  readonly #listeners = new Set<(change: Change) => void>()
+  readonly #source: { readonly now: () => string; readonly uid: () => string }
+  #history: Array<Change> = []
+  #compactedAt = 0
+  #version = 1
+
+  constructor(source: { readonly now: () => string; readonly uid: () => string }) {
+    this.#source = source
+  }
+
+  /** The version of the last change. */
+  get version(): number {
+    return this.#version
+  }
+
+  /** The version before which history is gone. */
+  get oldest(): number {
+    return this.#compactedAt
+  }
+
+  get(namespace: string, name: string): StoredObject | undefined {
+    return this.#objects.get(keyOf(namespace, name))
+  }
+
+  /** All objects, by namespace and name. */
+  all(): ReadonlyArray<StoredObject> {
+    return [...this.#objects.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, object]) => object)
+  }
+
+  create(object: NewObject): Result.Result<StoredObject, Refusal> {
+    const { name, namespace } = object.metadata
+    if (this.get(namespace, name)) return Result.fail(refusal.alreadyExists(name))
+    const uid = this.#source.uid()
+    const creationTimestamp = this.#source.now()
+    return Result.succeed(
+      this.#commit("ADDED", {
+        ...object,
+        metadata: { ...object.metadata, uid, creationTimestamp, resourceVersion: "" }
+      })
+    )
+  }
+
+  /** Replaces an object by what `change` makes of it. `expected` is a resourceVersion that it must still have. */
+  update(
+    namespace: string,
+    name: string,
+    change: (current: StoredObject) => StoredObject,
+    expected?: string
+  ): Result.Result<StoredObject, Refusal> {
+    const current = this.get(namespace, name)
+    if (current === undefined) return Result.fail(refusal.notFound("certificaterequests.cert-manager.io", name))
+    if (expected !== undefined && expected !== current.metadata.resourceVersion) {
+      return Result.fail(refusal.conflict(name, "the object has been modified"))
+    }
+    return Result.succeed(this.#commit("MODIFIED", change(current)))
+  }
+
+  /** Deletes an object; `uid` is a precondition. */
+  delete(namespace: string, name: string, uid?: string): Result.Result<StoredObject, Refusal> {
+    const current = this.get(namespace, name)
+    if (current === undefined) return Result.fail(refusal.notFound("certificaterequests.cert-manager.io", name))
+    if (uid !== undefined && uid !== current.metadata.uid) {
+      return Result.fail(refusal.conflict(name, `the UID in the precondition (${uid}) does not match`))
+    }
+    return Result.succeed(this.#commit("DELETED", current))
+  }
+
+  /** Deletes everything that this owner owns: what a cluster does when a pod is gone. */
+  deleteOwnedBy(ownerUid: string): void {
+    for (const object of this.all()) {
+      if (object.metadata.ownerReferences?.some((_) => _.uid === ownerUid)) this.#commit("DELETED", object)
+    }
+  }
+
+  /** The changes after a version, or that they are no longer known. */
+  since(version: number): Result.Result<ReadonlyArray<Change>, Refusal> {
+    if (version < this.#compactedAt) {
+      return Result.fail(refusal.expired(`too old resource version: ${version} (${this.#compactedAt})`))
+    }
+    return Result.succeed(this.#history.filter((_) => _.version > version))
+  }
+
+  /** Forgets history: whoever asks for changes from before this moment is too late. */
+  compact(): void {
+    // A version of its own, so that even a reader who has seen every change so far is behind.
+    this.#version += 1
+    this.#history = []
+    this.#compactedAt = this.#version
+  }
+
+  /** Calls the listener within every change; the answer ends it. */
+  subscribe(listener: (change: Change) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  #commit(type: Change["type"], object: StoredObject): StoredObject {
+    const { namespace, name } = object.metadata
+    const version = ++this.#version
+    const stored = { ...object, metadata: { ...object.metadata, resourceVersion: String(version) } }
+    const change = { type, version, object: stored, previous: this.get(namespace, name) }
+    if (type === "DELETED") this.#objects.delete(keyOf(namespace, name))
+    else this.#objects.set(keyOf(namespace, name), stored)
+    this.#history.push(change)
+    if (this.#history.length > historyWindow) {
+      const dropped = this.#history.splice(0, this.#history.length - historyWindow)
+      this.#compactedAt = dropped.at(-1)?.version ?? this.#compactedAt
+    }
+    for (const listener of [...this.#listeners]) listener(change)
+    return stored
+  }
+}

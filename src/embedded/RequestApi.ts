@@ -1,0 +1,157 @@
+/**
+ * The REST interface of CertificateRequests, without a socket: which call a method and a URL are, and what the call does to
+ * the store. Watches are not here, because they are all socket. A call ends in a code and a body, or in a refusal; the
+ * semantics are those of a real API server: pages of one list show one moment, a delete may carry the uid it means, a write
+ * may carry the version it has seen. Pure.
+ */
+import { Predicate, Result } from "effect"
+import { type Refusal, refusal } from "./ApiStatus.ts"
+import { mergePatch } from "./mergePatch.ts"
+import type { ObjectStore, StoredObject } from "./ObjectStore.ts"
+import { newRequest } from "./RequestRules.ts"
+import { selector } from "./Selector.ts"
+
+/** What a client may ask for, in the words of RBAC. */
+export type Verb = "create" | "get" | "list" | "watch" | "delete" | "update" | "patch"
+
+/** One call: the verb and what it is about. `status` means the subresource of that name. */
+export interface Call {
+  readonly verb: Verb
+  readonly namespace: string | undefined
+  readonly name: string | undefined
+  readonly status: boolean
+  readonly query: URLSearchParams
+}
+
+const path = /^\/apis\/cert-manager\.io\/v1(?:\/namespaces\/([^/]+))?\/certificaterequests(?:\/([^/]+)(\/status)?)?$/
+
+const verbs: Readonly<Record<string, Verb>> = { DELETE: "delete", PUT: "update", PATCH: "patch" }
+
+const verbOf = (method: string, named: boolean, query: URLSearchParams): Verb | undefined => {
+  if (method === "GET") return named ? "get" : ["true", "1"].includes(query.get("watch") ?? "") ? "watch" : "list"
+  if (method === "POST") return named ? undefined : "create"
+  return named ? verbs[method] : undefined
+}
+
+/** The call that a request line is; undefined where the API has no such thing. */
+export const callOf = (method: string, target: string): Call | undefined => {
+  const url = new URL(target, "https://localhost")
+  const match = path.exec(url.pathname)
+  const verb = match === null ? undefined : verbOf(method, match[2] !== undefined, url.searchParams)
+  if (match === null || verb === undefined) return undefined
+  if (match[1] === undefined && verb !== "list" && verb !== "watch") return undefined
+  return { verb, namespace: match[1], name: match[2], status: match[3] !== undefined, query: url.searchParams }
+}
+
+/** A list as the API server sends it. */
+const listBody = (items: ReadonlyArray<StoredObject>, version: number, next: string, remaining: number) => ({
+  apiVersion: "cert-manager.io/v1",
+  kind: "CertificateRequestList",
+  metadata: {
+    resourceVersion: String(version),
+    ...(next === "" ? {} : { continue: next, remainingItemCount: remaining })
+  },
+  items
+})
+
+const textAt = (value: unknown, ...keys: ReadonlyArray<string>): string | undefined => {
+  let at = value
+  for (const key of keys) at = Predicate.hasProperty(at, key) ? at[key] : undefined
+  return Predicate.isString(at) ? at : undefined
+}
+
+const isText = (value: unknown): value is Readonly<Record<string, string>> =>
+  Predicate.isObject(value) && Object.values(value).every(Predicate.isString)
+
+/** What an answer is made of. */
+export interface Answer {
+  readonly code: number
+  readonly body: unknown
+}
+
+/** The API over one store. */
+export class RequestApi {
+  readonly #store: ObjectStore
+  /** Lists that are being read page by page: what a continue token stands for. */
+  readonly #pages = new Map<string, { readonly items: ReadonlyArray<StoredObject>; readonly version: number }>()
+  #tokens = 0
+
+  constructor(store: ObjectStore) {
+    this.#store = store
+  }
+
+  /** Does what the call says, in the name of `user`. */
+  act(call: Call, user: string, body: unknown): Result.Result<Answer, Refusal> {
+    const namespace = call.namespace ?? ""
+    const name = call.name ?? ""
+    const answer = (code: number) => Result.map((body: unknown): Answer => ({ code, body }))
+    switch (call.verb) {
+      case "list":
+      case "watch":
+        return answer(200)(this.#list(call))
+      case "create":
+        return answer(201)(Result.flatMap(newRequest(body, namespace, user), (_) => this.#store.create(_)))
+      case "get": {
+        const object = this.#store.get(namespace, name)
+        return object === undefined
+          ? Result.fail(refusal.notFound("certificaterequests.cert-manager.io", name))
+          : Result.succeed({ code: 200, body: object })
+      }
+      case "delete": {
+        const deleted = this.#store.delete(namespace, name, textAt(body, "preconditions", "uid"))
+        const success = { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success" }
+        return Result.map(deleted, () => ({ code: 200, body: success }))
+      }
+      default:
+        return answer(200)(this.#change(call, body))
+    }
+  }
+
+  #list(call: Call): Result.Result<unknown, Refusal> {
+    const token = call.query.get("continue") ?? ""
+    const known = this.#pages.get(token)
+    this.#pages.delete(token)
+    if (token !== "" && (known === undefined || known.version < this.#store.oldest)) {
+      return Result.fail(refusal.expired("The provided continue parameter is too old"))
+    }
+    const chosen = selector(call.query.get("labelSelector"), call.query.get("fieldSelector"))
+    return Result.map(chosen, (selects) => {
+      const inside = (_: StoredObject) => call.namespace === undefined || _.metadata.namespace === call.namespace
+      const { items, version } = known ?? {
+        items: this.#store.all().filter((_) => inside(_) && selects(_.metadata)),
+        version: this.#store.version
+      }
+      const limit = Number(call.query.get("limit") ?? 0) || items.length
+      const rest = items.slice(limit)
+      const next = rest.length === 0 ? "" : `page-${++this.#tokens}`
+      if (next !== "") this.#pages.set(next, { items: rest, version })
+      return listBody(items.slice(0, limit), version, next, rest.length)
+    })
+  }
+
+  /** A write changes the status and nothing else, or, without the subresource, labels and annotations: a spec is for ever. */
+  #change(call: Call, body: unknown): Result.Result<StoredObject, Refusal> {
+    const change = (current: StoredObject): StoredObject => {
+      const next = call.verb === "patch" ? mergePatch(current, body) : body
+      if (call.status) return { ...current, status: Predicate.hasProperty(next, "status") ? next.status : undefined }
+      const given = Predicate.hasProperty(next, "metadata") ? next.metadata : undefined
+      const { labels, annotations, ...metadata } = current.metadata
+      return {
+        ...current,
+        metadata: {
+          ...metadata,
+          ...(Predicate.hasProperty(given, "labels") && isText(given.labels) ? { labels: given.labels } : {}),
+          ...(Predicate.hasProperty(given, "annotations") && isText(given.annotations)
+            ? { annotations: given.annotations }
+            : {})
+        }
+      }
+    }
+    return this.#store.update(
+      call.namespace ?? "",
+      call.name ?? "",
+      change,
+      textAt(body, "metadata", "resourceVersion")
+    )
+  }
+}

@@ -1,0 +1,168 @@
+/**
+ * The live `CertificateRequests`: cert-manager's objects in a real API server. Calls are few (one create per request, one
+ * delete per predecessor); everything that is read comes from the one watch. It asks for no right beyond create, list, watch
+ * and delete: where a single object is needed, it is listed by its name. When it is built nothing has been called yet that
+ * could fail: a certlet whose API server is away starts, serves what needs no API server, and waits for the rest.
+ */
+import { Cause, Effect, Layer, Option, Result, Schema } from "effect"
+import { Settings } from "../Settings.ts"
+import { CertificateRequest, type RequestReference } from "./CertificateRequest.ts"
+import { CertificateRequests, type RequestDraft, RequestError } from "./CertificateRequests.ts"
+import { type KubeClient, makeKubeClient } from "./KubeClient.ts"
+import { followRequests } from "./KubeWatch.ts"
+import { requestSelector, volumeAnnotation } from "./RequestLabels.ts"
+import { requestManifest } from "./RequestManifest.ts"
+import { keyOf, RequestStore } from "./RequestStore.ts"
+
+const List = Schema.Struct({ items: Schema.Array(CertificateRequest) })
+
+const decodeRequest = Schema.decodeUnknownResult(CertificateRequest)
+const decodeList = Schema.decodeUnknownResult(List)
+
+/** What the parts below share. */
+interface Cluster {
+  readonly client: KubeClient
+  readonly store: RequestStore
+  readonly nodeId: string
+}
+
+const collection = (namespace: string) =>
+  `/apis/cert-manager.io/v1/namespaces/${encodeURIComponent(namespace)}/certificaterequests`
+
+/** The requests in a namespace that a selector picks, asked of the server itself. */
+const listed = (
+  { client }: Cluster,
+  namespace: string,
+  query: Readonly<Record<string, string>>
+): Effect.Effect<ReadonlyArray<CertificateRequest>, RequestError> => {
+  const action = `list CertificateRequests in ${namespace}`
+  return Effect.flatMap(client.call({ action, method: "GET", path: collection(namespace), query }), (body) =>
+    Result.match(decodeList(body), {
+      onFailure: () =>
+        Effect.fail(new RequestError({ reason: "Unavailable", action, detail: "the list cannot be read" })),
+      onSuccess: (list) => Effect.succeed(list.items)
+    })
+  )
+}
+
+const isOurs = (draft: RequestDraft, volumeId: string | undefined, ownerUid: string | undefined) =>
+  volumeId === draft.volumeId && ownerUid === draft.spec.pod.uid
+
+/** The object that already has this draft's name, where it is this draft's own; otherwise the name is taken. */
+const ownAlready = Effect.fnUntraced(function* (cluster: Cluster, draft: RequestDraft, conflict: RequestError) {
+  const { namespace } = draft.spec.pod
+  const known = cluster.store.get({ namespace, name: draft.name })
+  if (known !== undefined) {
+    return isOurs(draft, known.volumeId, known.ownerUid) ? Option.none() : yield* conflict
+  }
+  // Answered twice, by a network that lost the first answer, or by the certlet before this one: the watch may not have it yet.
+  const [found] = yield* listed(cluster, namespace, { fieldSelector: `metadata.name=${draft.name}` })
+  const { annotations, ownerReferences } = found?.metadata ?? {}
+  if (found === undefined || !isOurs(draft, annotations?.[volumeAnnotation], ownerReferences?.[0]?.uid)) {
+    return yield* conflict
+  }
+  return Option.some(found)
+})
+
+const create = Effect.fnUntraced(function* (cluster: Cluster, draft: RequestDraft) {
+  const { namespace } = draft.spec.pod
+  const action = `create CertificateRequest ${namespace}/${draft.name}`
+  const body = requestManifest(cluster.nodeId, draft)
+  const answer = yield* cluster.client.call({
+    action,
+    method: "POST",
+    path: collection(namespace),
+    body,
+    token: draft.token
+  })
+  const object = decodeRequest(answer)
+  if (Result.isFailure(object)) {
+    return yield* new RequestError({ reason: "Unavailable", action, detail: "the answer cannot be read" })
+  }
+  return Option.some(object.success)
+})
+
+const submit = Effect.fnUntraced(function* (cluster: Cluster, draft: RequestDraft) {
+  const request: RequestReference = { namespace: draft.spec.pod.namespace, name: draft.name }
+  const submission = cluster.store.submitting(request, draft.volumeId)
+  return yield* create(cluster, draft).pipe(
+    Effect.catchIf(
+      (error) => error.reason === "Conflict",
+      (conflict) => ownAlready(cluster, draft, conflict)
+    ),
+    Effect.onExit((exit) =>
+      Effect.sync(() => {
+        if (exit._tag === "Success") {
+          return Option.match(exit.value, { onNone: submission.refused, onSome: submission.succeeded })
+        }
+        // Only an answer tells that there is no such request; no answer, or an interruption, tells nothing.
+        const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
+        return error === undefined || error.reason === "Unavailable" ? submission.uncertain() : submission.refused()
+      })
+    ),
+    Effect.as(request)
+  )
+})
+
+const remove = (cluster: Cluster, request: RequestReference, uid: string | undefined) =>
+  cluster.client
+    .call({
+      action: `delete CertificateRequest ${keyOf(request)}`,
+      method: "DELETE",
+      path: `${collection(request.namespace)}/${encodeURIComponent(request.name)}`,
+      // The uid makes sure that exactly the object that was looked at is deleted, and no other that has its name by now.
+      body: { propagationPolicy: "Background", ...(uid === undefined ? {} : { preconditions: { uid } }) }
+    })
+    .pipe(
+      Effect.catchIf(
+        (error) => error.reason === "Missing" || (error.reason === "Conflict" && uid !== undefined),
+        () => Effect.void
+      ),
+      Effect.andThen(Effect.sync(() => cluster.store.gone(request, uid)))
+    )
+
+/**
+ * The volume's requests. A label is a hash of 32 bits, so that it may select another volume's request too: only the volume's
+ * full id, in the annotation, makes a request this volume's. A request without it was not made by certlet; it is left to the
+ * garbage collector, which removes it with its pod.
+ */
+const ofVolume = Effect.fnUntraced(function* (cluster: Cluster, namespace: string, volumeId: string) {
+  const { store, nodeId } = cluster
+  const known = store.ofVolume(namespace, volumeId)
+  // Right after a start the watch has not shown everything yet.
+  const further = store.synced
+    ? []
+    : yield* listed(cluster, namespace, { labelSelector: requestSelector(nodeId, volumeId) })
+  const found = new Map<string, string | undefined>()
+  for (const { name } of store.uncertainOf(namespace, volumeId)) found.set(name, undefined)
+  for (const { name, uid } of known) found.set(name, uid)
+  for (const { metadata } of further) {
+    if (metadata.annotations?.[volumeAnnotation] === volumeId) found.set(metadata.name, metadata.uid)
+  }
+  return [...found].map(([name, uid]) => ({ name, uid }))
+})
+
+/** cert-manager's CertificateRequests, for the node that the settings name. */
+export const layer: Layer.Layer<CertificateRequests, never, Settings> = Layer.effect(
+  CertificateRequests,
+  Effect.gen(function* () {
+    const { kube, nodeId } = yield* Settings
+    const client = yield* makeKubeClient(kube)
+    const store = new RequestStore()
+    const cluster: Cluster = { client, store, nodeId }
+    yield* Effect.forkScoped(followRequests(client, store, requestSelector(nodeId)))
+    return CertificateRequests.of({
+      submit: Effect.fn("CertificateRequests.submit")((draft) => submit(cluster, draft)),
+      await: Effect.fn("CertificateRequests.await")((request) => store.await(request)),
+      state: (request) => Effect.sync(() => store.get(request)?.state ?? { _tag: "Unseen" }),
+      discard: Effect.fn("CertificateRequests.discard")(function* ({ volumeId, namespace, keep }) {
+        const requests = yield* ofVolume(cluster, namespace, volumeId)
+        const doomed = requests.filter((_) => _.name !== Option.getOrUndefined(keep))
+        yield* Effect.forEach(doomed, ({ name, uid }) => remove(cluster, { namespace, name }, uid), {
+          concurrency: 4,
+          discard: true
+        })
+      })
+    })
+  })
+)

@@ -1,0 +1,246 @@
+/**
+ * What this process knows about its node's CertificateRequests, and who waits for which. The watch writes it, and so does
+ * `submit`, whose answer may be here before the watch has heard of the object or long after; everybody else only reads. It is
+ * synchronous, so that an event and the waking of its waiters are one step, and it keeps of each object only what is asked
+ * for later. It makes no calls, and stands inside the live side of `CertificateRequests`. Pure.
+ */
+import { Effect } from "effect"
+import {
+  type CertificateRequest,
+  type RequestReference,
+  type RequestState,
+  requestState
+} from "./CertificateRequest.ts"
+import { type EndedState, RequestError } from "./CertificateRequests.ts"
+import { volumeAnnotation } from "./RequestLabels.ts"
+
+/** A request as it is remembered: a kilobyte or two, nearly all of it the certificate. */
+export interface KnownRequest {
+  readonly namespace: string
+  readonly name: string
+  readonly uid: string
+  /** The id of the volume it was made for; empty where somebody else made it, who left no annotation. */
+  readonly volumeId: string
+  /** The uid of its (first) owner, a pod. */
+  readonly ownerUid: string
+  readonly state: RequestState
+}
+
+interface Entry extends KnownRequest {
+  readonly resourceVersion: string
+  /** The round of listing in which `submit` put it here; -1 where the watch has confirmed it. */
+  readonly submittedIn: number
+}
+
+/** What a waiter is told: the end of the request, or that it is gone. */
+type Waiter = (end: EndedState | "gone") => void
+
+/** A create on its way. Exactly one of the three ends it. */
+export interface Submission {
+  /** The server answered with the object (or it was found there). */
+  readonly succeeded: (object: CertificateRequest) => void
+  /** The server has refused: there is no such object of ours. */
+  readonly refused: () => void
+  /** Nobody knows whether the server has created it. */
+  readonly uncertain: () => void
+}
+
+/** `namespace/name`. */
+export const keyOf = (request: RequestReference): string => `${request.namespace}/${request.name}`
+
+const isEnded = (state: RequestState): state is EndedState =>
+  state._tag !== "Unseen" && state._tag !== "AwaitingApproval" && state._tag !== "AwaitingSignature"
+
+/**
+ * True where version `a` is not newer than `b`. Versions are opaque to clients before Kubernetes 1.35, so this may only
+ * break a tie: what is no decimal number counts as newer.
+ */
+const isNotNewer = (a: string, b: string): boolean =>
+  /^\d+$/.test(a) && /^\d+$/.test(b) && (a.length < b.length || (a.length === b.length && a <= b))
+
+const authoritiesKept = 16
+
+/** The node's requests. */
+export class RequestStore {
+  readonly #entries = new Map<string, Entry>()
+  readonly #waiters = new Map<string, Set<Waiter>>()
+  /** Creates on their way, and whether the watch has seen their object meanwhile. */
+  readonly #submissions = new Map<string, { seen: boolean }>()
+  /** Names whose create may or may not have happened, with their volume. */
+  readonly #uncertain = new Map<string, { readonly request: RequestReference; readonly volumeId: string }>()
+  #round = 0
+  #synced = false
+  readonly #authorities = new Map<string, string>()
+
+  /** True once a list has been read to its end: from then on, what is not here is not there. */
+  get synced(): boolean {
+    return this.#synced
+  }
+
+  /** How many requests are known. */
+  get size(): number {
+    return this.#entries.size
+  }
+
+  /** How many wait. */
+  get waiting(): number {
+    return [...this.#waiters.values()].reduce((sum, waiters) => sum + waiters.size, 0)
+  }
+
+  get(request: RequestReference): KnownRequest | undefined {
+    return this.#entries.get(keyOf(request))
+  }
+
+  /** The known requests of a volume. */
+  ofVolume(namespace: string, volumeId: string): ReadonlyArray<KnownRequest> {
+    return [...this.#entries.values()].filter((_) => _.volumeId === volumeId && _.namespace === namespace)
+  }
+
+  /** The requests of a volume of which nobody knows whether they were made. */
+  uncertainOf(namespace: string, volumeId: string): ReadonlyArray<RequestReference> {
+    return [...this.#uncertain.values()].flatMap((_) =>
+      _.volumeId === volumeId && _.request.namespace === namespace ? [_.request] : []
+    )
+  }
+
+  /** An object that the watch has added or changed. */
+  seen(object: CertificateRequest): void {
+    const submission = this.#submissions.get(keyOf(object.metadata))
+    if (submission !== undefined) submission.seen = true
+    this.#put(object, -1)
+  }
+
+  /** An object that is no longer there; without a uid, whatever has this name. */
+  gone(request: RequestReference, uid?: string): void {
+    const key = keyOf(request)
+    const submission = this.#submissions.get(key)
+    if (submission !== undefined) submission.seen = true
+    this.#uncertain.delete(key)
+    const entry = this.#entries.get(key)
+    if (uid !== undefined && entry !== undefined && entry.uid !== uid) return
+    this.#entries.delete(key)
+    if (!this.#submissions.has(key)) this.#wake(key, "gone")
+  }
+
+  /** Begins a create. */
+  submitting(request: RequestReference, volumeId: string): Submission {
+    const key = keyOf(request)
+    const submission = { seen: false }
+    this.#submissions.set(key, submission)
+    const end = (act: () => void) => () => {
+      if (this.#submissions.get(key) === submission) this.#submissions.delete(key)
+      act()
+      if (this.#synced && !this.#entries.has(key)) this.#wake(key, "gone")
+    }
+    return {
+      // What the watch has seen since is newer than this answer, be it a change or the end of the object.
+      succeeded: (object) => {
+        if (!submission.seen) this.#put(object, this.#round)
+        this.#uncertain.delete(key)
+        end(() => undefined)()
+      },
+      refused: end(() => this.#uncertain.delete(key)),
+      uncertain: end(() => {
+        if (!submission.seen) this.#uncertain.set(key, { request, volumeId })
+      })
+    }
+  }
+
+  /** Begins a list; `finish` takes the version of the list and drops whatever the list has not shown. */
+  listing(): { readonly add: (object: CertificateRequest) => void; readonly finish: (version: string) => void } {
+    const round = ++this.#round
+    const listed = new Set<string>()
+    return {
+      add: (object) => {
+        listed.add(keyOf(object.metadata))
+        this.seen(object)
+      },
+      finish: (version) => {
+        this.#synced = true
+        for (const [key, entry] of this.#entries) {
+          // What was submitted while the list was being read may be too new for it, and then the watch will tell of it.
+          const younger = entry.submittedIn >= round && !isNotNewer(entry.resourceVersion, version)
+          if (!listed.has(key) && !younger) this.gone(entry)
+        }
+        for (const key of [...this.#waiters.keys()]) {
+          if (!this.#entries.has(key) && !this.#submissions.has(key)) this.#wake(key, "gone")
+        }
+      }
+    }
+  }
+
+  /** Waits for the end of a request, for ever if need be. An interrupted wait leaves nothing behind. */
+  await(request: RequestReference): Effect.Effect<EndedState, RequestError> {
+    return Effect.callback((resume) => {
+      const cancel = this.#wait(keyOf(request), (end) =>
+        resume(
+          end === "gone"
+            ? Effect.fail(
+                new RequestError({
+                  reason: "Gone",
+                  action: `await CertificateRequest ${keyOf(request)}`,
+                  detail: "the request was deleted"
+                })
+              )
+            : Effect.succeed(end)
+        )
+      )
+      return Effect.sync(cancel)
+    })
+  }
+
+  #wait(key: string, waiter: Waiter): () => void {
+    const entry = this.#entries.get(key)
+    if (entry !== undefined && isEnded(entry.state)) {
+      waiter(entry.state)
+      return () => undefined
+    }
+    if (entry === undefined && this.#synced && !this.#submissions.has(key)) {
+      waiter("gone")
+      return () => undefined
+    }
+    const waiters = this.#waiters.get(key) ?? new Set()
+    this.#waiters.set(key, waiters.add(waiter))
+    return () => {
+      waiters.delete(waiter)
+      if (waiters.size === 0 && this.#waiters.get(key) === waiters) this.#waiters.delete(key)
+    }
+  }
+
+  #put(object: CertificateRequest, submittedIn: number): void {
+    const { metadata } = object
+    const key = keyOf(metadata)
+    const before = this.#entries.get(key)
+    // Another object under the same name: the one that was waited for is no more.
+    if (before !== undefined && before.uid !== metadata.uid) this.#wake(key, "gone")
+    const state = this.#slim(requestState(object))
+    this.#uncertain.delete(key)
+    this.#entries.set(key, {
+      namespace: metadata.namespace,
+      name: metadata.name,
+      uid: metadata.uid,
+      resourceVersion: metadata.resourceVersion,
+      volumeId: metadata.annotations?.[volumeAnnotation] ?? "",
+      ownerUid: metadata.ownerReferences?.[0]?.uid ?? "",
+      state,
+      submittedIn
+    })
+    if (isEnded(state)) this.#wake(key, state)
+  }
+
+  /** A node's certificates come from few issuers: the text of a CA is kept once, not a thousand times. */
+  #slim(state: RequestState): RequestState {
+    if (state._tag !== "Ready") return state
+    const { certificate, ca } = state.signed
+    if (this.#authorities.size >= authoritiesKept) this.#authorities.clear()
+    const kept = this.#authorities.get(ca) ?? ca
+    this.#authorities.set(kept, kept)
+    return { _tag: "Ready", signed: { certificate, ca: kept } }
+  }
+
+  #wake(key: string, end: EndedState | "gone"): void {
+    const waiters = this.#waiters.get(key)
+    this.#waiters.delete(key)
+    for (const waiter of waiters ?? []) waiter(end)
+  }
+}

@@ -1,0 +1,95 @@
+/**
+ * What an issuer handed out, looked at before a pod sees it. Pure: the chain has to parse, leaf first; the leaf must hold our
+ * public key and the names that were asked for, and must not have run out. What does not fit becomes a `Mismatch` that says
+ * what was found. More names than were asked for are the issuer's business; whose signature it trusts is the pod's.
+ */
+import "reflect-metadata"
+import * as x509 from "@peculiar/x509"
+import { DateTime, Effect, Result } from "effect"
+import { attributeTypes } from "../DistinguishedName.ts"
+import type { VolumeSpec } from "../VolumeSpec.ts"
+import type { SignedCertificate } from "./CertificateRequest.ts"
+import { IssuanceError } from "./IssuanceError.ts"
+
+/** The facts about a leaf that certlet goes by. */
+export interface Leaf {
+  /** Hexadecimal. */
+  readonly serialNumber: string
+  readonly notBefore: DateTime.Utc
+  readonly notAfter: DateTime.Utc
+}
+
+/** An answer, and what it has to fit. */
+export interface Answer {
+  /** `namespace/name` of the CertificateRequest. */
+  readonly request: string
+  readonly signed: SignedCertificate
+  readonly spec: VolumeSpec
+  /** SubjectPublicKeyInfo of our key, DER. */
+  readonly spki: Uint8Array
+  readonly now: DateTime.Utc
+}
+
+const parseAll = (pem: string): Result.Result<ReadonlyArray<x509.X509Certificate>, string> =>
+  Result.try({
+    try: () => (pem.trim() === "" ? [] : x509.PemConverter.decode(pem)).map((der) => new x509.X509Certificate(der)),
+    catch: () => "holds something that is no certificate"
+  })
+
+const sameBytes = (one: ArrayBuffer, other: Uint8Array): boolean =>
+  one.byteLength === other.length && new Uint8Array(one).every((byte, index) => byte === other[index])
+
+/** Names compare without regard to the case of DNS, nor to how an address is written. */
+const canonical = (type: string, value: string): string => {
+  if (type === "ip" && value.includes(":")) return new URL(`http://[${value}]/`).hostname
+  return type === "dns" ? value.toLowerCase() : value
+}
+
+const missingNames = (leaf: x509.X509Certificate, spec: VolumeSpec): ReadonlyArray<string> => {
+  const names = leaf.getExtension(x509.SubjectAlternativeNameExtension)?.names.items ?? []
+  const present = new Set(names.map((name) => `${name.type}:${canonical(name.type, name.value)}`))
+  const wanted = [
+    ...spec.dnsNames.map((value) => ["dns", value] as const),
+    ...spec.ipAddresses.map((value) => ["ip", value] as const),
+    ...spec.uris.map((value) => ["url", value] as const)
+  ]
+  return wanted.filter(([type, value]) => !present.has(`${type}:${canonical(type, value)}`)).map(([, value]) => value)
+}
+
+const missingCommonNames = (leaf: x509.X509Certificate, spec: VolumeSpec): ReadonlyArray<string> => {
+  const present = leaf.subjectName.getField(attributeTypes.CN)
+  const wanted = spec.subject.flat().filter(({ type }) => type === attributeTypes.CN)
+  return wanted.map(({ value }) => value).filter((value) => !present.includes(value))
+}
+
+/** What is wrong with an answer; nothing where it fits. */
+const wrongWith = (leaf: x509.X509Certificate, { now, spec, spki }: Answer): string | undefined => {
+  if (!sameBytes(leaf.publicKey.rawData, spki)) return "the certificate is for another key than the one that asked"
+  const missing = [...missingNames(leaf, spec), ...missingCommonNames(leaf, spec)]
+  if (missing.length > 0) return `the certificate lacks what was asked for: ${missing.join(", ")}`
+  if (leaf.notAfter.getTime() <= DateTime.toEpochMillis(now)) {
+    return `the certificate ran out at ${leaf.notAfter.toISOString()}`
+  }
+  return undefined
+}
+
+const read = (answer: Answer): Result.Result<Leaf, string> => {
+  const chain = Result.mapError(parseAll(answer.signed.certificate), (found) => `status.certificate ${found}`)
+  const ca = Result.mapError(parseAll(answer.signed.ca), (found) => `status.ca ${found}`)
+  return Result.flatMap(Result.all([chain, ca]), ([[leaf]]) => {
+    if (leaf === undefined) return Result.fail("status.certificate holds no certificate")
+    const wrong = wrongWith(leaf, answer)
+    if (wrong !== undefined) return Result.fail(wrong)
+    return Result.succeed({
+      serialNumber: leaf.serialNumber,
+      notBefore: DateTime.fromDateUnsafe(leaf.notBefore),
+      notAfter: DateTime.fromDateUnsafe(leaf.notAfter)
+    })
+  })
+}
+
+/** The leaf of an answer that fits its request; `Mismatch` otherwise. */
+export const checkSigned = (answer: Answer): Effect.Effect<Leaf, IssuanceError> =>
+  Effect.fromResult(read(answer)).pipe(
+    Effect.mapError((detail) => new IssuanceError({ reason: "Mismatch", request: answer.request, detail }))
+  )

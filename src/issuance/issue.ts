@@ -1,0 +1,133 @@
+/**
+ * A certificate is obtained: key, signing request, CertificateRequest, wait, check. The program is written so that it can be
+ * cut at any line and begun again: what has been decided (the request's name, its key, its signing request) is handed to
+ * `remember` before the API server hears of it, and an order that brings a pending request along picks that one up instead
+ * of asking anew. One key serves one request; a request that has come to an end is never asked again.
+ */
+import { DateTime, type Duration, Effect, Option, Random, type Redacted } from "effect"
+import type { KeyParameters, VolumeSpec } from "../VolumeSpec.ts"
+import type { RequestReference, SignedCertificate } from "./CertificateRequest.ts"
+import { CertificateRequests, type EndedState, type RequestError } from "./CertificateRequests.ts"
+import { IssuanceError } from "./IssuanceError.ts"
+import { type KeyError, KeyGenerator, type PrivateKey } from "./KeyGenerator.ts"
+import { checkSigned, type Leaf } from "./SignedCertificate.ts"
+import { signingRequest } from "./SigningRequest.ts"
+
+/** A request that was decided on and has not come to an end. */
+export interface PendingRequest {
+  readonly requestName: string
+  /** PKCS#10, PEM. */
+  readonly signingRequest: string
+  /** PKCS#8, DER. */
+  readonly privateKey: Redacted.Redacted<Uint8Array>
+  readonly since: DateTime.Utc
+}
+
+/** What is ordered, and for whom. */
+export interface Order<E, R> {
+  readonly volumeId: string
+  readonly spec: VolumeSpec
+  readonly token: Option.Option<Redacted.Redacted<string>>
+  /** A request of this volume that is still open. */
+  readonly pending: Option.Option<PendingRequest>
+  /** The key that the volume holds, where the spec says that it is to be used again (PKCS#8, DER). */
+  readonly reuse: Option.Option<Redacted.Redacted<Uint8Array>>
+  /** Called with each new decision before it is acted on. */
+  readonly remember: (pending: PendingRequest) => Effect.Effect<void, E, R>
+}
+
+/** A certificate that is ours, checked, with its key. */
+export interface Issued {
+  readonly requestName: string
+  readonly privateKey: Redacted.Redacted<Uint8Array>
+  readonly signed: SignedCertificate
+  readonly leaf: Leaf
+  /** How long the steps took: key and signing request, the API server's acceptance, approval and signature. */
+  readonly took: {
+    readonly decide: Duration.Duration
+    readonly submit: Duration.Duration
+    readonly wait: Duration.Duration
+  }
+}
+
+/** `namespace/name`, as sentences write it. */
+export const nameOf = (request: RequestReference): string => `${request.namespace}/${request.name}`
+
+/** A version 4 UUID (RFC 9562) from Effect's Random: a name has to be unique, not secret. */
+const requestName = Effect.gen(function* () {
+  const digits: Array<string> = []
+  for (let i = 0; i < 32; i++) digits.push((yield* Random.nextIntBetween(0, 16, { halfOpen: true })).toString(16))
+  digits[12] = "4"
+  digits[16] = (8 + (Number.parseInt(digits[16] ?? "0", 16) % 4)).toString(16)
+  const hex = digits.join("")
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-")
+})
+
+const keyFor = (reuse: Option.Option<Redacted.Redacted<Uint8Array>>, parameters: KeyParameters) =>
+  Effect.gen(function* () {
+    const keys = yield* KeyGenerator
+    if (Option.isNone(reuse)) return yield* keys.generate(parameters)
+    // A kept key that cannot be read must not keep the pod from being served: it gets a new one.
+    return yield* keys
+      .restore(reuse.value, parameters)
+      .pipe(Effect.catchTag("KeyError", () => keys.generate(parameters)))
+  })
+
+const decide = <E, R>(order: Order<E, R>) =>
+  Effect.gen(function* () {
+    const key = yield* keyFor(order.reuse, order.spec.key)
+    const pending: PendingRequest = {
+      requestName: yield* requestName,
+      signingRequest: yield* signingRequest(order.spec, key),
+      privateKey: key.pkcs8,
+      since: yield* DateTime.now
+    }
+    yield* order.remember(pending)
+    return { key, pending }
+  })
+
+const pickUp = <E, R>(order: Order<E, R>, pending: PendingRequest) =>
+  Effect.gen(function* () {
+    const keys = yield* KeyGenerator
+    const key: PrivateKey = yield* keys.restore(pending.privateKey, order.spec.key)
+    return { key, pending }
+  })
+
+const decideOrPickUp = <E, R>(order: Order<E, R>) =>
+  Option.match(order.pending, {
+    onNone: () => decide(order),
+    onSome: (pending) => pickUp(order, pending)
+  })
+
+const signedOr = (request: RequestReference) => (state: EndedState) =>
+  state._tag === "Ready"
+    ? Effect.succeed(state.signed)
+    : Effect.fail(new IssuanceError({ reason: state._tag, request: nameOf(request), detail: state.message }))
+
+/** Obtains one certificate for one volume; waits as long as the request is neither signed nor refused. */
+export const issue: <E, R>(
+  order: Order<E, R>
+) => Effect.Effect<Issued, E | KeyError | RequestError | IssuanceError, R | CertificateRequests | KeyGenerator> =
+  Effect.fn("issuance.issue")(function* <E, R>(order: Order<E, R>) {
+    const requests = yield* CertificateRequests
+    const [decide, { key, pending }] = yield* Effect.timed(decideOrPickUp(order))
+    const [submit, request] = yield* Effect.timed(
+      requests.submit({
+        name: pending.requestName,
+        volumeId: order.volumeId,
+        spec: order.spec,
+        signingRequest: pending.signingRequest,
+        token: order.token
+      })
+    )
+    const [wait, signed] = yield* Effect.timed(Effect.flatMap(requests.await(request), signedOr(request)))
+    const leaf = yield* checkSigned({
+      request: nameOf(request),
+      signed,
+      spec: order.spec,
+      spki: key.spki,
+      now: yield* DateTime.now
+    })
+    const { privateKey, requestName } = pending
+    return { requestName, privateKey, signed, leaf, took: { decide, submit, wait } }
+  })

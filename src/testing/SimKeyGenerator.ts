@@ -1,0 +1,35 @@
+/**
+ * Keys that obey a seed: the simulation's side of `KeyGenerator`. Every key is a real P-256 key drawn from Effect's Random,
+ * whatever algorithm the spec asks for, because nothing in the programs depends on the algorithm and the virtual clock cannot
+ * wait for RSA. The same seed gives the same keys, byte for byte.
+ */
+import { Effect, Layer, Random, Redacted } from "effect"
+import { KeyError, KeyGenerator, type PrivateKey } from "../issuance/KeyGenerator.ts"
+import type { KeyParameters } from "../VolumeSpec.ts"
+import { simCrypto, simKeyPair, simPairFromPkcs8, simPkcs8, simSpki } from "./SimCrypto.ts"
+
+const asPrivateKey = (keys: CryptoKeyPair, parameters: KeyParameters): PrivateKey => ({
+  parameters,
+  pkcs8: Redacted.make(simPkcs8(keys)),
+  spki: simSpki(keys),
+  keys,
+  crypto: simCrypto
+})
+
+/** 32 bytes from Effect's Random. */
+export const randomBytes: Effect.Effect<Uint8Array> = Effect.gen(function* () {
+  const bytes = new Uint8Array(32)
+  for (let i = 0; i < bytes.length; i++) bytes[i] = yield* Random.nextIntBetween(0, 256, { halfOpen: true })
+  return bytes
+})
+
+/** The simulated key generator. */
+export const layer = Layer.succeed(KeyGenerator, {
+  generate: (parameters) => Effect.map(randomBytes, (bytes) => asPrivateKey(simKeyPair(bytes), parameters)),
+  restore: (pkcs8, parameters) => {
+    const keys = simPairFromPkcs8(Redacted.value(pkcs8))
+    return keys === undefined
+      ? Effect.fail(new KeyError({ reason: "Corrupt", cause: "not a simulated key" }))
+      : Effect.succeed(asPrivateKey(keys, parameters))
+  }
+})

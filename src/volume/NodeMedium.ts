@@ -1,0 +1,146 @@
+/**
+ * What a volume is made of. `tmpfs`: a small memory file system of certlet's own, mounted at the pod's target, so that a key
+ * never touches a disk and goes with its mount. `directory`: a plain folder with a marker in it, for the demo and for tests
+ * where nothing can be mounted. Each says for an open folder whether it is certlet's own, makes an empty folder so, and
+ * takes what is certlet's away again, never anything else.
+ */
+import * as fs from "node:fs"
+import { Effect, Option } from "effect"
+import { marker, removeFiles } from "./NodeFileSwap.ts"
+import { attempt, deviceOf, type Folder, identityOf, type Spot, withFolder } from "./NodeFolder.ts"
+import { isOnTmpfs, mountTmpfs, readMounts, unmount } from "./NodeMounts.ts"
+import { sortMountFlags } from "./PlaceRules.ts"
+import { VolumeError, type VolumePlace } from "./VolumeFS.ts"
+
+/** What a volume is made of. */
+export interface Medium {
+  /** True where the files outlive a power failure. */
+  readonly durable: boolean
+  /** True where the open folder is certlet's own volume. */
+  readonly owns: (spot: Spot, folder: Folder) => Effect.Effect<boolean, VolumeError>
+  /** Makes an empty folder certlet's own volume. */
+  readonly occupy: (spot: Spot, folder: Folder, place: VolumePlace) => Effect.Effect<void, VolumeError>
+  /** Takes away, files first, what is certlet's own at this spot; the folder stays, as does everything else. */
+  readonly vacate: (spot: Spot) => Effect.Effect<void, VolumeError>
+}
+
+/** Empties the volume at this spot if it is certlet's own; says whether it was. */
+const empty = (spot: Spot, owns: Medium["owns"]) =>
+  withFolder(
+    spot,
+    Option.match({
+      onNone: () => Effect.succeed(false),
+      onSome: (folder) => Effect.tap(owns(spot, folder), (mine) => (mine ? removeFiles(spot, folder) : Effect.void))
+    })
+  )
+
+/** A marker on a mounted file system does not count: certlet made the folder on the file system that its parent is on. */
+const isMarked: Medium["owns"] = (spot, folder) =>
+  attempt(
+    spot,
+    () =>
+      folder.device === spot.parent.device &&
+      fs.lstatSync(`${folder.path}/${marker}`, { throwIfNoEntry: false })?.isFile() === true
+  )
+
+/** Plain folders. */
+export const directoryMedium: Medium = {
+  durable: true,
+  owns: isMarked,
+  occupy: (spot, folder, { group }) =>
+    attempt(spot, () => {
+      // Unlike root on its tmpfs, a plain user needs write permission to put files into a folder of his own.
+      fs.fchmodSync(folder.fd, 0o750)
+      if (Option.isSome(group)) fs.fchownSync(folder.fd, process.geteuid?.() ?? 0, group.value)
+      fs.writeFileSync(`${folder.path}/${marker}`, "This folder is a volume of certlet.\n", { flag: "wx", mode: 0o400 })
+    }),
+  vacate: (spot) => Effect.asVoid(empty(spot, isMarked))
+}
+
+/** The source of certlet's mounts: what tells them from others in the mount table. */
+const source = "certlet"
+/** More mounts of certlet's than this on top of each other are somebody's loop, not a history of crashes. */
+const deepest = 32
+
+/** A tmpfs per volume, no larger than `sizeLimit` bytes. */
+export const makeTmpfsMedium = (sizeLimit: number): Medium => {
+  // The volumes' root folders as the mount table, or the mount just made, has shown them to be certlet's. The table is
+  // what decides; this spares reading it, which costs milliseconds with a thousand mounts, at each call.
+  const known = new Map<string, string>()
+  let noswap = true
+
+  const learn = Effect.fnUntraced(function* (spot: Spot) {
+    const ours = (yield* readMounts(spot)).filter((_) => _.type === "tmpfs" && _.source === source && _.root === "/")
+    yield* attempt(spot, () => {
+      known.clear()
+      for (const { device, target } of ours) {
+        const root = fs.lstatSync(target, { bigint: true, throwIfNoEntry: false })
+        // Where another mount lies over ours the device differs, and what would be written to is not ours.
+        if (root !== undefined && deviceOf(root.dev) === device) known.set(target, identityOf(root))
+      }
+    })
+  })
+
+  const owns = Effect.fnUntraced(function* (spot: Spot, folder: Folder) {
+    const mayBe = yield* attempt(spot, () => folder.device !== spot.parent.device && isOnTmpfs(folder))
+    if (!mayBe) return false
+    if (known.get(spot.target) !== folder.identity) yield* learn(spot)
+    return known.get(spot.target) === folder.identity
+  })
+
+  const optionsOf = ({ group, mountFlags }: VolumePlace): ReadonlyArray<string> => [
+    `size=${sizeLimit}`,
+    "mode=0550",
+    ...Option.toArray(Option.map(group, (gid) => `gid=${gid}`)),
+    // Nothing in the volume is ever run, nor gives rights, nor is a device.
+    "noexec,nosuid,nodev",
+    ...sortMountFlags(mountFlags).granted
+  ]
+
+  /** Pages of a tmpfs may be swapped out, to a disk; with `noswap` (Linux 6.4) they may not. */
+  const mountIt = (spot: Spot, folder: Folder, options: ReadonlyArray<string>) =>
+    noswap
+      ? mountTmpfs(spot, folder, source, [...options, "noswap"]).pipe(
+          Effect.catchIf(
+            (error) => error.reason === "Io",
+            () =>
+              mountTmpfs(spot, folder, source, options).pipe(
+                Effect.tap(() => {
+                  noswap = false
+                  return Effect.logWarning(
+                    "this kernel knows no tmpfs without swap: on a node with swap keys may reach it"
+                  )
+                })
+              )
+          )
+        )
+      : mountTmpfs(spot, folder, source, options)
+
+  /** Remembers the mount that was just made, after a look at what now stands there. */
+  const confirm = (spot: Spot, before: Folder) =>
+    withFolder(
+      spot,
+      Effect.fnUntraced(function* (found: Option.Option<Folder>) {
+        const after = Option.getOrElse(found, () => before)
+        if (after.device !== before.device && (yield* attempt(spot, () => isOnTmpfs(after)))) {
+          return void known.set(spot.target, after.identity)
+        }
+        const detail = "mount(8) succeeded, but no new tmpfs is to be seen at the target"
+        return yield* new VolumeError({ reason: "Io", action: spot.action, path: spot.target, detail })
+      })
+    )
+
+  const vacate = Effect.fnUntraced(function* (spot: Spot) {
+    for (let i = 0; i < deepest && (yield* empty(spot, owns)); i++) {
+      yield* unmount(spot)
+      known.delete(spot.target)
+    }
+  })
+
+  return {
+    durable: false,
+    owns,
+    occupy: (spot, folder, place) => Effect.andThen(mountIt(spot, folder, optionsOf(place)), confirm(spot, folder)),
+    vacate
+  }
+}

@@ -1,0 +1,61 @@
+/**
+ * What a target path, a mount flag and a file's name must look like before anything is touched. Pure, and shared by the live
+ * file system and the simulated one, so that both refuse the same things with the same words. The kubelet is trusted to
+ * mean well, not to be right: a path or a flag that could lead a key elsewhere is refused by its looks alone.
+ */
+
+/** PATH_MAX of Linux is 4096 with the ending NUL; the rest is room for what certlet puts below. */
+const longestPath = 3800
+/** NAME_MAX of Linux, in bytes. */
+const longestName = 255
+
+const byteLength = (text: string): number => new TextEncoder().encode(text).length
+
+/** What is wrong with a target path, as the end of a sentence; undefined where nothing is. */
+export const pathFault = (path: string): string | undefined => {
+  if (!path.startsWith("/")) return "the path is not absolute"
+  if (!path.isWellFormed() || /\p{Cc}/u.test(path)) return "the path holds control characters"
+  if (byteLength(path) > longestPath) return `the path is longer than ${longestPath} bytes`
+  const segments = path.slice(1).split("/")
+  if (segments.some((segment) => segment === "" || segment === "." || segment === "..")) {
+    return "the path holds empty, '.' or '..' segments"
+  }
+  return segments.some((segment) => byteLength(segment) > longestName) ? "a segment of the path is too long" : undefined
+}
+
+/** What is wrong with a set of file names, as the end of a sentence; undefined where nothing is. */
+export const namesFault = (names: ReadonlyArray<string>): string | undefined => {
+  if (new Set(names).size !== names.length) return "two files have the same name"
+  const wrong = names.find(
+    (name) =>
+      // Names that begin with ".." are certlet's own: the data folder, its link and the marker.
+      name === "" ||
+      name === "." ||
+      name.startsWith("..") ||
+      !name.isWellFormed() ||
+      /[/\p{Cc}]/u.test(name) ||
+      byteLength(name) > longestName
+  )
+  return wrong === undefined ? undefined : `${JSON.stringify(wrong)} cannot be a file's name`
+}
+
+/**
+ * SELinux options as the kubelet writes them (`context="system_u:object_r:container_file_t:s0:c1,c2"`). A comma ends an
+ * option for mount(8) unless it stands in quotes, so that an unquoted one could smuggle in a second option.
+ */
+const selinux = /^(?:fs|def|root)?context=(?:"[\w.:,-]+"|[\w.:-]+)$/
+/** Options that change nothing about who may do what. */
+const harmless: ReadonlySet<string> = new Set(["noatime", "nodiratime", "relatime"])
+/** Options that hold anyway, or that are the container's mount's business: the pod sees every volume read-only. */
+const fulfilled: ReadonlySet<string> = new Set(["ro", "rw", "noexec", "nosuid", "nodev", "noswap"])
+
+/**
+ * Sorts a volume's mount flags: `granted` are handed to the mount, `refused` is the first that is not. Everything that is not
+ * known is refused, because a flag can undo `noexec`, lift the size limit or turn the mount into another one (`bind`).
+ */
+export const sortMountFlags = (
+  flags: ReadonlyArray<string>
+): { readonly granted: ReadonlyArray<string>; readonly refused: string | undefined } => ({
+  granted: flags.filter((flag) => selinux.test(flag) || harmless.has(flag)),
+  refused: flags.find((flag) => !selinux.test(flag) && !harmless.has(flag) && !fulfilled.has(flag))
+})

@@ -1,0 +1,71 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Duration, Option } from "effect"
+import * as fc from "fast-check"
+import { patient, pauseAfter, refusal, shortestPause, urgent } from "../../src/driver/Backoff.ts"
+import type { Temper } from "../../src/Temper.ts"
+
+const pause = (temper: Temper, failures: number, remaining?: Duration.Duration, retryAfter?: Duration.Duration) =>
+  Duration.toMillis(
+    pauseAfter(
+      {
+        temper,
+        failures,
+        remaining: Option.fromUndefinedOr(remaining),
+        retryAfter: Option.fromUndefinedOr(retryAfter)
+      },
+      0.5
+    )
+  )
+const tempers: ReadonlyArray<Temper> = ["refused", "waiting", "transient", "defect"]
+
+describe("pauseAfter", () => {
+  it("is short and doubles up to 15 s for a pod without a certificate", () => {
+    expect([1, 2, 3, 4, 5, 6, 7].map((failures) => pause("transient", failures))).toEqual([
+      500, 1000, 2000, 4000, 8000, 15_000, 15_000
+    ])
+  })
+
+  it("is 30 s and doubles up to 5 min for a renewal with time to spare", () => {
+    const left = Duration.days(20)
+    expect([1, 2, 3, 4, 5].map((failures) => pause("transient", failures, left))).toEqual([
+      30_000, 60_000, 120_000, 240_000, 300_000
+    ])
+  })
+
+  it("shrinks as the end comes near", () => {
+    expect(pause("transient", 9, Duration.minutes(10))).toBe(60_000)
+    expect(pause("transient", 9, Duration.seconds(100))).toBe(10_000)
+    expect(pause("transient", 9, Duration.seconds(2))).toBe(1000)
+  })
+
+  it("asks seldom after a refusal, and not at all sooner", () => {
+    expect(pause("refused", 1)).toBe(Duration.toMillis(refusal.base))
+    expect(pause("refused", 9, Duration.days(20))).toBe(Duration.toMillis(refusal.cap))
+    expect(pause("defect", 1)).toBe(pause("refused", 1))
+  })
+
+  it("honours Retry-After", () => {
+    expect(pause("transient", 1, undefined, Duration.seconds(42))).toBe(42_000)
+  })
+
+  it("for every setback: between half and one and a half of its range, never below the shortest", () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...tempers),
+        fc.integer({ min: 1, max: 1_000_000 }),
+        fc.option(fc.integer({ min: 1, max: 10_000_000_000 })),
+        fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+        (temper, failures, left, jitter) => {
+          const remaining = Option.map(Option.fromNullishOr(left), Duration.millis)
+          const drawn = Duration.toMillis(
+            pauseAfter({ temper, failures, remaining, retryAfter: Option.none() }, jitter)
+          )
+          const widest = Math.max(...[urgent, patient, refusal].map((range) => Duration.toMillis(range.cap)))
+          expect(drawn).toBeGreaterThanOrEqual(Duration.toMillis(shortestPause))
+          expect(drawn).toBeLessThanOrEqual(1.5 * widest)
+          if (left !== null) expect(drawn).toBeLessThanOrEqual(Math.max(1500, 0.15 * left) + 1)
+        }
+      )
+    )
+  })
+})

@@ -1,0 +1,129 @@
+/**
+ * A node for the tests of the programs: the real driver over simulated services, under the virtual clock and a seed. What the
+ * tests of publish, renew, unpublish and resume have in common stands here: a volume's attributes, a publish call, a driver
+ * that can be stopped and started over the same disk, and looks at what a pod would see.
+ */
+import "reflect-metadata"
+import { X509Certificate } from "@peculiar/x509"
+import { Context, DateTime, Duration, Effect, Exit, Layer, Option, Random, Redacted, Scope } from "effect"
+import { TestClock } from "effect/testing"
+import { Driver, type PublishRequest } from "../../src/driver/Driver.ts"
+import type { CertificateRequests } from "../../src/issuance/CertificateRequests.ts"
+import type { KeyGenerator } from "../../src/issuance/KeyGenerator.ts"
+import { Settings } from "../../src/Settings.ts"
+import * as SimCertificateRequests from "../../src/testing/SimCertificateRequests.ts"
+import * as SimKeyGenerator from "../../src/testing/SimKeyGenerator.ts"
+import * as SimVolumeFS from "../../src/testing/SimVolumeFS.ts"
+import * as SimVolumeRecords from "../../src/testing/SimVolumeRecords.ts"
+import { VolumeFS } from "../../src/volume/VolumeFS.ts"
+import type { VolumeRecords } from "../../src/volume/VolumeRecord.ts"
+
+export type Edges = CertificateRequests | KeyGenerator | Settings | VolumeFS | VolumeRecords
+
+const settings: Settings["Service"] = {
+  nodeId: "node-1",
+  driverName: "csi.cert-manager.io",
+  endpoint: "/csi/csi.sock",
+  dataRoot: "/run/certlet",
+  volumeMedium: "tmpfs",
+  volumeSizeLimit: 1_048_576,
+  publishTimeout: Duration.seconds(60),
+  shutdownTimeout: Duration.seconds(15),
+  continueOnNotReady: false,
+  useTokenRequest: false,
+  metricsBindAddress: Option.none(),
+  kube: {
+    kubeconfig: Option.none(),
+    context: Option.none(),
+    cluster: Option.none(),
+    user: Option.none(),
+    server: Option.none(),
+    token: Option.none(),
+    certificateAuthority: Option.none(),
+    clientCertificate: Option.none(),
+    clientKey: Option.none(),
+    insecureSkipTlsVerify: false,
+    tlsServerName: Option.none(),
+    as: Option.none(),
+    asGroup: [],
+    requestTimeout: Duration.seconds(30),
+    qps: 0,
+    burst: 0
+  }
+}
+
+/** The simulated edges of one node: they outlive any driver. */
+export const edges = (change: Partial<Settings["Service"]> = {}) =>
+  Layer.mergeAll(
+    Layer.succeed(Settings, { ...settings, ...change }),
+    SimCertificateRequests.layer,
+    SimKeyGenerator.layer,
+    SimVolumeFS.layer,
+    SimVolumeRecords.layer
+  )
+
+/** Runs a story on a fresh node, with a seed. */
+export const onNode =
+  (seed: string, change: Partial<Settings["Service"]> = {}) =>
+  <A, E, R>(story: Effect.Effect<A, E, R>) =>
+    story.pipe(Effect.scoped, Effect.provide(edges(change)), Random.withSeed(seed))
+
+/** Starts a driver; `stop` ends that process, and the disk and the cluster stay. */
+export const startDriver = Effect.gen(function* () {
+  const scope = yield* Scope.make()
+  const context = yield* Layer.buildWithScope(Driver.layer, scope)
+  return { ...Context.get(context, Driver), stop: Scope.close(scope, Exit.void) }
+})
+
+/** What the kubelet sends for a pod's volume. */
+export const publishRequest = (pod = "web", attributes: Readonly<Record<string, string>> = {}): PublishRequest => ({
+  volumeId: `csi-${pod}`,
+  target: `/var/lib/kubelet/pods/${pod}/volumes/kubernetes.io~csi/tls/mount`,
+  readonly: true,
+  mountFlags: [],
+  volumeMountGroup: "",
+  deadline: Option.none(),
+  attributes: {
+    "csi.storage.k8s.io/ephemeral": "true",
+    "csi.storage.k8s.io/pod.name": pod,
+    "csi.storage.k8s.io/pod.namespace": "apps",
+    "csi.storage.k8s.io/pod.uid": `uid-${pod}`,
+    "csi.storage.k8s.io/serviceAccount.name": "default",
+    "csi.cert-manager.io/issuer-name": "ca",
+    "csi.cert-manager.io/dns-names": `${pod}.apps.svc`,
+    "csi.cert-manager.io/duration": "24h",
+    ...attributes
+  }
+})
+
+/** Runs a program while virtual time passes; it has to end within that time. */
+export const during = <A, E, R>(passes: Duration.Input, program: Effect.Effect<A, E, R>) =>
+  Effect.gen(function* () {
+    const fiber = yield* Effect.forkChild(program)
+    yield* TestClock.adjust(passes)
+    const exit = fiber.pollUnsafe()
+    if (exit === undefined)
+      return yield* Effect.die(new Error(`not ended after ${Duration.format(Duration.fromInputUnsafe(passes))}`))
+    return yield* exit
+  })
+
+/** What a process in the pod sees: file contents by name; none where there is no volume or no file. */
+export const seen = (target: string) =>
+  Effect.gen(function* () {
+    const fs = yield* VolumeFS
+    const files = yield* fs.read(target)
+    return Option.map(files, (files) =>
+      Object.fromEntries([...files].map(([name, bytes]) => [name, new TextDecoder().decode(Redacted.value(bytes))]))
+    )
+  })
+
+/** The leaf that a process in the pod sees. */
+export const leafSeen = (target: string) =>
+  Effect.map(seen(target), (files) => new X509Certificate(Option.getOrThrow(files)["tls.crt"] ?? ""))
+
+/** True where the pod holds a certificate that has not run out. */
+export const isServed = (target: string) =>
+  Effect.gen(function* () {
+    const leaf = yield* leafSeen(target)
+    return leaf.notAfter.getTime() > DateTime.toEpochMillis(yield* DateTime.now)
+  })

@@ -1,0 +1,126 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Fiber, Option } from "effect"
+import { TestClock } from "effect/testing"
+import { SimCluster } from "../../src/testing/SimCertificateRequests.ts"
+import { SimDisk } from "../../src/testing/SimVolumeFS.ts"
+import { VolumeFS } from "../../src/volume/VolumeFS.ts"
+import { VolumeRecords } from "../../src/volume/VolumeRecord.ts"
+import { during, isServed, onNode, publishRequest, seen, startDriver } from "./World.ts"
+
+const web = publishRequest("web")
+
+const submissions = Effect.flatMap(SimCluster, (cluster) => Effect.map(cluster.submitted, (all) => all.length))
+
+describe("resume", () => {
+  it.effect("keeps the files and the schedule", () =>
+    Effect.gen(function* () {
+      const first = yield* startDriver
+      yield* during("1 second", first.publish(web))
+      const before = yield* seen(web.target)
+      const records = yield* VolumeRecords
+      const [recorded] = yield* records.all
+      yield* first.stop
+      yield* TestClock.adjust("8 hours")
+      yield* startDriver
+      expect(yield* seen(web.target)).toEqual(before)
+      expect((yield* records.all)[0]?.issued?.renewAt).toEqual(recorded?.issued?.renewAt)
+      yield* TestClock.adjust("9 hours")
+      expect(yield* submissions).toBe(2)
+      expect(yield* seen(web.target)).not.toEqual(before)
+    }).pipe(onNode("schedule"))
+  )
+
+  it.effect("picks a pending request up again: one request, one key", () =>
+    Effect.gen(function* () {
+      const cluster = yield* SimCluster
+      const first = yield* startDriver
+      yield* cluster.behave({ approval: "hold" })
+      const publishing = yield* Effect.forkChild(Effect.exit(first.publish(web)))
+      yield* TestClock.adjust("5 seconds")
+      yield* first.stop
+      yield* Fiber.interrupt(publishing)
+      const second = yield* startDriver
+      yield* cluster.behave({ approval: "approve" })
+      yield* during("1 second", second.publish(web))
+      expect(yield* submissions).toBe(1)
+      expect(Option.isSome(yield* seen(web.target))).toBe(true)
+    }).pipe(onNode("pending"))
+  )
+
+  it.effect("fills the volume of a pending request even if nobody publishes again", () =>
+    Effect.gen(function* () {
+      const cluster = yield* SimCluster
+      const first = yield* startDriver
+      yield* cluster.behave({ issuer: "hold" })
+      const publishing = yield* Effect.forkChild(Effect.exit(first.publish(web)))
+      yield* TestClock.adjust("5 seconds")
+      yield* first.stop
+      yield* Fiber.interrupt(publishing)
+      yield* cluster.behave({ issuer: "sign" })
+      yield* startDriver
+      yield* TestClock.adjust("1 minute")
+      expect(yield* submissions).toBe(1)
+      expect(yield* isServed(web.target)).toBe(true)
+    }).pipe(onNode("nobody"))
+  )
+
+  it.effect("writes nothing where the mount is gone, and heals at the next publish", () =>
+    Effect.gen(function* () {
+      const first = yield* startDriver
+      yield* during("1 second", first.publish(web))
+      yield* first.stop
+      yield* Effect.flatMap(SimDisk, (disk) => disk.clean(web.target))
+      const second = yield* startDriver
+      yield* TestClock.adjust("30 days")
+      expect(yield* Effect.flatMap(VolumeFS, (fs) => fs.inspect(web.target))).toBe("absent")
+      expect(yield* submissions).toBe(1)
+      yield* during("1 second", second.publish(web))
+      expect(yield* isServed(web.target)).toBe(true)
+    }).pipe(onNode("reboot"))
+  )
+
+  it.effect("renews at once, spread over half a minute, what came due meanwhile", () =>
+    Effect.gen(function* () {
+      const first = yield* startDriver
+      const pods = Array.from({ length: 50 }, (_, i) => publishRequest(`pod-${i}`))
+      yield* during("1 second", Effect.forEach(pods, first.publish, { concurrency: 50, discard: true }))
+      yield* first.stop
+      yield* TestClock.adjust("20 hours")
+      yield* startDriver
+      yield* TestClock.adjust("1 second")
+      expect(yield* submissions).toBeLessThan(60)
+      yield* TestClock.adjust("30 seconds")
+      expect(yield* submissions).toBe(100)
+    }).pipe(onNode("overdue"))
+  )
+
+  it.effect("goes on when a record's spec cannot be understood", () =>
+    Effect.gen(function* () {
+      const records = yield* VolumeRecords
+      const first = yield* startDriver
+      yield* during("1 second", first.publish(web))
+      yield* first.stop
+      const [good] = yield* records.all
+      if (good === undefined) return expect.unreachable()
+      yield* records.save({ ...good, volumeId: "csi-bad", target: "/elsewhere", attributes: {} })
+      const second = yield* startDriver
+      yield* TestClock.adjust("17 hours")
+      expect(yield* submissions).toBe(2)
+      yield* second.unpublish({ volumeId: "csi-bad", target: "/elsewhere" })
+      expect((yield* records.all).map((record) => record.volumeId)).toEqual(["csi-web"])
+    }).pipe(onNode("damaged"))
+  )
+
+  it.effect("unpublishes a volume of the process before", () =>
+    Effect.gen(function* () {
+      const first = yield* startDriver
+      yield* during("1 second", first.publish(web))
+      yield* first.stop
+      const second = yield* startDriver
+      yield* second.unpublish(web)
+      expect(yield* Effect.flatMap(VolumeFS, (fs) => fs.inspect(web.target))).toBe("absent")
+      yield* TestClock.adjust("30 days")
+      expect(yield* submissions).toBe(1)
+    }).pipe(onNode("handover"))
+  )
+})

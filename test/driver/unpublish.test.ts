@@ -1,0 +1,99 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Fiber } from "effect"
+import { TestClock } from "effect/testing"
+import { SimCluster } from "../../src/testing/SimCertificateRequests.ts"
+import { SimDisk } from "../../src/testing/SimVolumeFS.ts"
+import { VolumeFS } from "../../src/volume/VolumeFS.ts"
+import { VolumeRecords } from "../../src/volume/VolumeRecord.ts"
+import { during, onNode, publishRequest, startDriver } from "./World.ts"
+
+const web = publishRequest("web")
+
+const left = (target: string) =>
+  Effect.gen(function* () {
+    const condition = yield* Effect.flatMap(VolumeFS, (fs) => fs.inspect(target))
+    const records = yield* Effect.flatMap(VolumeRecords, (records) => records.all)
+    return { condition, records: records.length }
+  })
+
+describe("unpublish", () => {
+  it.effect("leaves neither files nor mount nor record nor fiber", () =>
+    Effect.gen(function* () {
+      const driver = yield* startDriver
+      const cluster = yield* SimCluster
+      yield* during("1 second", driver.publish(web))
+      yield* driver.unpublish(web)
+      expect(yield* left(web.target)).toEqual({ condition: "absent", records: 0 })
+      yield* TestClock.adjust("30 days")
+      expect((yield* cluster.submitted).length).toBe(1)
+      expect(yield* left(web.target)).toEqual({ condition: "absent", records: 0 })
+    }).pipe(onNode("gone"))
+  )
+
+  it.effect("succeeds for a volume that nobody knows, and twice", () =>
+    Effect.gen(function* () {
+      const driver = yield* startDriver
+      yield* driver.unpublish(web)
+      yield* during("1 second", driver.publish(web))
+      yield* driver.unpublish(web)
+      yield* driver.unpublish(web)
+    }).pipe(onNode("unknown"))
+  )
+
+  it.effect("while a publish runs ends it, leaves nothing and withdraws its request", () =>
+    Effect.gen(function* () {
+      const driver = yield* startDriver
+      const cluster = yield* SimCluster
+      yield* cluster.behave({ approval: "hold" })
+      const publishing = yield* Effect.forkChild(Effect.flip(driver.publish(web)))
+      yield* TestClock.adjust("5 seconds")
+      yield* driver.unpublish(web)
+      const error = yield* Fiber.join(publishing)
+      expect(error.reason._tag).toBe("Unpublished")
+      yield* TestClock.adjust("1 second")
+      expect(yield* left(web.target)).toEqual({ condition: "absent", records: 0 })
+      expect(yield* cluster.present).toEqual([])
+      yield* cluster.behave({ approval: "approve" })
+      yield* TestClock.adjust("1 day")
+      expect(yield* left(web.target)).toEqual({ condition: "absent", records: 0 })
+    }).pipe(onNode("during publish"))
+  )
+
+  it.effect("does not wait for the API server", () =>
+    Effect.gen(function* () {
+      const driver = yield* startDriver
+      const cluster = yield* SimCluster
+      yield* cluster.behave({ approval: "hold" })
+      const publishing = yield* Effect.forkChild(Effect.exit(driver.publish(web)))
+      yield* TestClock.adjust("1 second")
+      yield* cluster.behave({ api: "Unavailable" })
+      yield* during(0, driver.unpublish(web))
+      yield* Fiber.join(publishing)
+      expect(yield* left(web.target)).toEqual({ condition: "absent", records: 0 })
+    }).pipe(onNode("api away"))
+  )
+
+  it.effect("that cannot unmount says so, and the next one finishes", () =>
+    Effect.gen(function* () {
+      const driver = yield* startDriver
+      const disk = yield* SimDisk
+      yield* during("1 second", driver.publish(web))
+      yield* disk.fail
+      const error = yield* Effect.flip(driver.unpublish(web))
+      expect(error.reason).toMatchObject({ _tag: "VolumeError", reason: "Io" })
+      yield* disk.heal
+      yield* driver.unpublish(web)
+      expect(yield* left(web.target)).toEqual({ condition: "absent", records: 0 })
+    }).pipe(onNode("io"))
+  )
+
+  it.effect("touches no other volume", () =>
+    Effect.gen(function* () {
+      const driver = yield* startDriver
+      const other = publishRequest("other")
+      yield* during("1 second", Effect.all([driver.publish(web), driver.publish(other)], { concurrency: 2 }))
+      yield* driver.unpublish(web)
+      expect(yield* left(other.target)).toEqual({ condition: "filled", records: 1 })
+    }).pipe(onNode("other"))
+  )
+})

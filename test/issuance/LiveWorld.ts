@@ -1,0 +1,163 @@
+/**
+ * What tests of the live client need: an embedded cluster on a real socket, the client against it with a kubeconfig in a
+ * folder of its own, drafts with real signing requests, and a way to wait for something to happen at the server instead of
+ * waiting for time to pass.
+ */
+import "reflect-metadata"
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as x509 from "@peculiar/x509"
+import { Context, Duration, Effect, Layer, Option, type Redacted, type Scope } from "effect"
+import { EmbeddedCluster, type EmbeddedUser } from "../../src/embedded/EmbeddedCluster.ts"
+import type { ServerEvent } from "../../src/embedded/NodeApiServer.ts"
+import { CertificateRequests, type RequestDraft } from "../../src/issuance/CertificateRequests.ts"
+import { layer } from "../../src/issuance/KubeCertificateRequests.ts"
+import { type KubeSettings, Settings } from "../../src/Settings.ts"
+import type { VolumeSpec } from "../../src/VolumeSpec.ts"
+
+export const nodeId = "node-1"
+
+export const kubeSettings: KubeSettings = {
+  kubeconfig: Option.none(),
+  context: Option.none(),
+  cluster: Option.none(),
+  user: Option.none(),
+  server: Option.none(),
+  token: Option.none(),
+  certificateAuthority: Option.none(),
+  clientCertificate: Option.none(),
+  clientKey: Option.none(),
+  insecureSkipTlsVerify: false,
+  tlsServerName: Option.none(),
+  as: Option.none(),
+  asGroup: [],
+  requestTimeout: Duration.seconds(10),
+  qps: 0,
+  burst: 0
+}
+
+const settingsLayer = (kube: KubeSettings) =>
+  Layer.succeed(Settings, {
+    nodeId,
+    driverName: "csi.cert-manager.io",
+    endpoint: "/nowhere/csi.sock",
+    dataRoot: "/nowhere",
+    volumeMedium: "directory",
+    volumeSizeLimit: 1 << 20,
+    publishTimeout: Duration.seconds(30),
+    shutdownTimeout: Duration.seconds(1),
+    continueOnNotReady: false,
+    useTokenRequest: false,
+    metricsBindAddress: Option.none(),
+    kube
+  })
+
+/** A client with these settings, in its own scope. */
+export const connect = (kube: Partial<KubeSettings>) =>
+  Effect.map(Layer.build(Layer.provide(layer, settingsLayer({ ...kubeSettings, ...kube }))), (_) =>
+    Context.get(_, CertificateRequests)
+  )
+
+/** A folder that is gone when the scope ends. */
+export const temporaryFolder: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
+  Effect.promise(() => mkdtemp(join(tmpdir(), "certlet-"))),
+  (folder) => Effect.promise(() => rm(folder, { recursive: true, force: true }))
+)
+
+/** A cluster and a client that is connected to it and watching. */
+export const world = Effect.fnUntraced(function* (
+  user: EmbeddedUser = "certificate",
+  kube: Partial<KubeSettings> = {}
+) {
+  const folder = yield* temporaryFolder
+  const cluster = yield* EmbeddedCluster.make()
+  const kubeconfig = join(folder, "kubeconfig")
+  yield* cluster.writeKubeconfig(kubeconfig, user)
+  const watching = yield* expectEvent(cluster, (_) => _._tag === "WatchOpened")
+  const requests = yield* connect({ kubeconfig: Option.some(kubeconfig), ...kube })
+  yield* watching
+  return { cluster, folder, kubeconfig, requests }
+})
+
+/** Begins to listen at once; the inner effect waits for the next such event, or finds that it has already happened. */
+export const expectEvent = (
+  cluster: EmbeddedCluster,
+  matches: (event: ServerEvent) => boolean
+): Effect.Effect<Effect.Effect<ServerEvent>> =>
+  Effect.sync(() => {
+    let happened: ServerEvent | undefined
+    const waiting = new Set<(event: ServerEvent) => void>()
+    const stop = cluster.observe((event) => {
+      if (happened !== undefined || !matches(event)) return
+      happened = event
+      for (const tell of waiting) tell(event)
+      queueMicrotask(() => stop())
+    })
+    return Effect.callback<ServerEvent>((resume) => {
+      const tell = (event: ServerEvent) => resume(Effect.succeed(event))
+      if (happened !== undefined) return void tell(happened)
+      waiting.add(tell)
+      return Effect.sync(() => waiting.delete(tell))
+    })
+  })
+
+/** Everything that happens at the server from now on. */
+export const record = (cluster: EmbeddedCluster): Array<ServerEvent> => {
+  const events: Array<ServerEvent> = []
+  cluster.observe((event) => events.push(event))
+  return events
+}
+
+export const spec = (change: Partial<VolumeSpec> = {}): VolumeSpec => ({
+  pod: { name: "web", namespace: "shop", uid: "11111111-2222-4333-8444-555555555555", serviceAccount: "web" },
+  issuer: { name: "ca", kind: "Issuer", group: "cert-manager.io" },
+  subject: [],
+  dnsNames: ["web.shop.example"],
+  ipAddresses: [],
+  uris: [],
+  duration: Duration.hours(1),
+  isCA: false,
+  usages: ["digital signature", "key encipherment"],
+  key: { algorithm: "ECDSA", size: 256 },
+  keyEncoding: "PKCS8",
+  reusePrivateKey: false,
+  renewBefore: Option.none(),
+  files: { ca: "ca.crt", certificate: "tls.crt", privateKey: "tls.key" },
+  fsGroup: Option.none(),
+  annotations: {},
+  ...change
+})
+
+const signingAlgorithm = { name: "ECDSA", hash: "SHA-256" } as const
+
+/** A real signing request, PEM. */
+export const signingRequest: Effect.Effect<string> = Effect.promise(async () => {
+  const keys = await crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, true, ["sign", "verify"])
+  const request = await x509.Pkcs10CertificateRequestGenerator.create(
+    {
+      keys,
+      signingAlgorithm,
+      extensions: [new x509.SubjectAlternativeNameExtension([{ type: "dns", value: "web.shop.example" }])]
+    },
+    crypto
+  )
+  return request.toString("pem")
+})
+
+/** A draft with a signing request of its own. */
+export const draft = (
+  change: {
+    readonly name?: string
+    readonly volumeId?: string
+    readonly spec?: VolumeSpec
+    readonly token?: Redacted.Redacted<string>
+  } = {}
+): Effect.Effect<RequestDraft> =>
+  Effect.map(signingRequest, (signingRequest) => ({
+    name: change.name ?? crypto.randomUUID(),
+    volumeId: change.volumeId ?? "csi-volume-1",
+    spec: change.spec ?? spec(),
+    signingRequest,
+    token: Option.fromUndefinedOr(change.token)
+  }))

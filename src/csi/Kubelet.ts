@@ -6,29 +6,7 @@
  */
 import { Context, type Effect, Schema, type Scope } from "effect"
 import type { PublishRequest, UnpublishRequest } from "../driver/Driver.ts"
-
-/** gRPC status codes by name (as far as certlet answers with them). */
-export const StatusCode = Schema.Literals([
-  "INVALID_ARGUMENT",
-  "DEADLINE_EXCEEDED",
-  "PERMISSION_DENIED",
-  "RESOURCE_EXHAUSTED",
-  "FAILED_PRECONDITION",
-  "ABORTED",
-  "INTERNAL",
-  "UNAVAILABLE"
-])
-export type StatusCode = typeof StatusCode.Type
-
-/** A failed call, as the kubelet sees it: the sentence lands in `kubectl describe pod`. */
-export class Status extends Schema.TaggedError<Status>()("Status", {
-  code: StatusCode,
-  sentence: Schema.String
-}) {
-  override get message(): string {
-    return this.sentence
-  }
-}
+import type { Status } from "./Status.ts"
 
 /** What certlet answers. */
 export interface Calls {

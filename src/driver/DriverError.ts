@@ -20,12 +20,20 @@ export class Unpublished extends Schema.TaggedError<Unpublished>()("Unpublished"
   }
 }
 
+/** A program failed in a way that none should; what it was stands in the log, because it may hold what nobody should read. */
+export class Defect extends Schema.TaggedError<Defect>()("Defect", {}) {
+  readonly temper: Temper = "defect"
+  override get message(): string {
+    return "certlet has a defect here; its log on this node says more, please report it"
+  }
+}
+
 /** A renewal, or a volume's first issue, did not end with new files in the volume. */
 export class RenewError extends Schema.TaggedError<RenewError>()("RenewError", {
   volumeId: Schema.String,
   /** `namespace/name`. */
   pod: Schema.String,
-  reason: Schema.Union([SpecError, KeyError, RequestError, IssuanceError, VolumeError, RecordError])
+  reason: Schema.Union([SpecError, KeyError, RequestError, IssuanceError, VolumeError, RecordError, Defect])
 }) {
   get temper(): Temper {
     return this.reason.temper
@@ -40,7 +48,16 @@ export class PublishError extends Schema.TaggedError<PublishError>()("PublishErr
   volumeId: Schema.String,
   /** `namespace/name`; empty where the kubelet's call does not say. */
   pod: Schema.String,
-  reason: Schema.Union([SpecError, KeyError, RequestError, IssuanceError, VolumeError, RecordError, Unpublished])
+  reason: Schema.Union([
+    SpecError,
+    KeyError,
+    RequestError,
+    IssuanceError,
+    VolumeError,
+    RecordError,
+    Defect,
+    Unpublished
+  ])
 }) {
   get temper(): Temper {
     return this.reason.temper

@@ -39,7 +39,7 @@ export const publish = Effect.fn("driver.publish")(
       Effect.flatMap(claim(request, spec), ensureFilled).pipe(Effect.uninterruptible)
     )
     yield* awaitFiles(volume, attempt, request.deadline).pipe(
-      Effect.tapErrorTag("RenewError", () => volumes.locked(volume.id)(undo(volume, attempt)))
+      Effect.tapErrorTag("RenewError", () => volumes.locked(volume.id)(Effect.uninterruptible(undo(volume, attempt))))
     )
   },
   (program, request) =>
@@ -79,7 +79,7 @@ const claim = Effect.fnUntraced(function* (request: PublishRequest, spec: Volume
   }
   const known = yield* Effect.flatMap(volumes.get(request.volumeId), keepIfSameWish(record))
   if (Option.isNone(known)) return yield* claimNew(yield* makeVolume(spec, record, token))
-  yield* Ref.set(known.value.token, token)
+  yield* Ref.update(known.value.token, (before) => Option.orElse(token, () => before))
   yield* remount(known.value)
   return known.value
 })

@@ -14,7 +14,7 @@ import { Settings } from "../Settings.ts"
 import { fileSet, privateKeyOf } from "../volume/FileSet.ts"
 import { VolumeFS } from "../volume/VolumeFS.ts"
 import { type VolumeRecord, VolumeRecords } from "../volume/VolumeRecord.ts"
-import { RenewError } from "./DriverError.ts"
+import { Defect, RenewError } from "./DriverError.ts"
 import { podOf, type Volume } from "./Volume.ts"
 
 /** Gives the volume a fresh certificate; waits as long as the request is neither signed nor refused. */
@@ -35,6 +35,10 @@ export const renew = Effect.fn("driver.renew")(
   },
   (program, volume) =>
     program.pipe(
+      // A volume's fiber must outlive a defect, and whoever waits for it must hear of it.
+      Effect.catchDefect((defect) =>
+        Effect.andThen(Effect.logError("a defect ended a renewal", defect), Effect.fail(new Defect()))
+      ),
       Effect.tapError((reason) => Effect.when(forget(volume), Effect.succeed(endsRequest(reason)))),
       Effect.mapError((reason) => new RenewError({ volumeId: volume.id, pod: podOf(volume.spec), reason })),
       Effect.annotateLogs({ volumeId: volume.id, pod: podOf(volume.spec) })

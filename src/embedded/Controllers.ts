@@ -5,12 +5,12 @@
  * changed while requests are open, and what was held back is then taken up.
  */
 import { Clock, DateTime, Duration, Effect, FiberSet, Option, Result, Schema, type Scope } from "effect"
+import { parseGoDuration } from "../GoDuration.ts"
 import type { RequestReference } from "../issuance/CertificateRequest.ts"
 import type { NodeAuthority } from "./NodeAuthority.ts"
 import type { ObjectStore, StoredObject } from "./ObjectStore.ts"
 import {
   condition,
-  goDuration,
   hasCondition,
   isFinished,
   type StoredCondition,
@@ -87,7 +87,10 @@ class Decider {
     const spec = specOf(object)
     if (Option.isNone(spec)) return yield* this.set(object, [condition.failed("the spec cannot be read")])
     const { duration, usages, isCA } = spec.value
-    const asked = Option.getOrElse(Option.flatMap(Option.fromUndefinedOr(duration), goDuration), () => defaultDuration)
+    const asked = Option.getOrElse(
+      Option.flatMap(Option.fromUndefinedOr(duration), parseGoDuration),
+      () => defaultDuration
+    )
     const lifetime = Option.match(this.#options.cap, { onNone: () => asked, onSome: (cap) => Duration.min(asked, cap) })
     const now = yield* Clock.currentTimeMillis
     const answer = yield* this.#options.issuer

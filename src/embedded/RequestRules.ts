@@ -3,7 +3,8 @@
  * those of cert-manager's schema and webhook as far as a client can break them; the conditions are worded as cert-manager's
  * approver and CA issuer word them, because that is what clients read. Pure.
  */
-import { Duration, Option, Predicate, Result, Schema } from "effect"
+import { Option, Predicate, Result, Schema } from "effect"
+import { parseGoDuration } from "../GoDuration.ts"
 import { KeyUsage } from "../KeyUsage.ts"
 import { type Refusal, refusal } from "./ApiStatus.ts"
 import type { NewObject, StoredObject } from "./ObjectStore.ts"
@@ -57,15 +58,6 @@ const subdomain = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])
 /** A label's value: empty, or up to 63 of these. */
 const labelValue = /^([A-Za-z0-9]([-_.A-Za-z0-9]{0,61}[A-Za-z0-9])?)?$/
 
-const unit: Readonly<Record<string, number>> = { ns: 1e-6, us: 1e-3, µs: 1e-3, ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
-
-/** Go's notation of a duration ("2160h0m0s"), as cert-manager's `spec.duration` carries it. */
-export const goDuration = (text: string): Option.Option<Duration.Duration> => {
-  if (!/^(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+$/.test(text)) return Option.none()
-  const parts = text.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g)
-  return Option.some(Duration.millis(parts.reduce((sum, [, n, u]) => sum + Number(n) * (unit[u ?? ""] ?? 0), 0)))
-}
-
 /** The PEM text in a `spec.request`, which is base64; none where it is no signing request at all. */
 export const signingRequestOf = (spec: RequestSpec): Option.Option<string> => {
   if (!/^[A-Za-z0-9+/]+={0,2}$/.test(spec.request) || spec.request.length % 4 !== 0) return Option.none()
@@ -91,7 +83,7 @@ export const newRequest = (body: unknown, namespace: string, user: string): Resu
   if (Option.isNone(signingRequestOf(spec))) {
     return Result.fail(refusal.invalid(name, "spec.request", "error decoding certificate request PEM block"))
   }
-  if (spec.duration !== undefined && Option.isNone(goDuration(spec.duration))) {
+  if (spec.duration !== undefined && Option.isNone(parseGoDuration(spec.duration))) {
     return Result.fail(refusal.invalid(name, "spec.duration", "not a duration"))
   }
   // As cert-manager's webhook does: who asked is written into the request, whatever the client said.

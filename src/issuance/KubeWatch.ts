@@ -132,6 +132,7 @@ class Place {
 class Complaints {
   #failingSince: number | undefined
   #warnedAt: number | undefined
+  #complaining = false
 
   readonly failed = (error: RequestError): Effect.Effect<void> =>
     Effect.flatMap(Clock.currentTimeMillis, (now) => {
@@ -142,14 +143,20 @@ class Complaints {
         return Effect.logDebug(`${error.message}; trying again`)
       }
       this.#warnedAt = now
+      this.#complaining = true
       return Effect.logWarning(`${error.message}; no certificate is seen to be issued until this works`)
     })
 
-  readonly recovered: Effect.Effect<void> = Effect.suspend(() => {
-    const warned = this.#warnedAt !== undefined
+  /** A watch was opened: good news, though it has yet to last. */
+  readonly opened: Effect.Effect<void> = Effect.suspend(() => {
+    const complained = this.#complaining
+    this.#complaining = false
+    return complained ? Effect.logInfo(`${action}: open again`) : Effect.void
+  })
+
+  /** A watch has served. */
+  readonly served: Effect.Effect<void> = Effect.sync(() => {
     this.#failingSince = undefined
-    this.#warnedAt = undefined
-    return warned ? Effect.logInfo("watch CertificateRequests: back again") : Effect.void
   })
 }
 
@@ -189,17 +196,17 @@ const round = Effect.fnUntraced(function* (
   store: RequestStore,
   labelSelector: string,
   place: Place,
-  recovered: Effect.Effect<void>
+  opened: Effect.Effect<void>
 ) {
   const listed = place.version === ""
   if (listed) place.version = yield* list(client, store, labelSelector)
   const began = yield* Clock.currentTimeMillis
-  yield* watch(client, labelSelector, place, recovered)
+  yield* watch(client, labelSelector, place, opened)
   const lasted = (yield* Clock.currentTimeMillis) - began
   const expired = place.version === "" && !listed
   if (place.events === 0 && lasted < patienceMillis && !expired) {
     return yield* place.broken ??
-      new RequestError({ reason: "Unavailable", action, detail: "the server ended it at once" })
+      new RequestError({ reason: "Unavailable", action, detail: "the server ended it before its time" })
   }
   yield* Effect.logDebug(`${place.broken?.message ?? `${action}: the server ended it`}; taking it up again`)
 })
@@ -209,7 +216,8 @@ export const followRequests = (client: KubeClient, store: RequestStore, labelSel
   Effect.suspend(() => {
     const place = new Place(store)
     const complaints = new Complaints()
-    return round(client, store, labelSelector, place, complaints.recovered).pipe(
+    return round(client, store, labelSelector, place, complaints.opened).pipe(
+      Effect.andThen(complaints.served),
       Effect.tapError((error) =>
         Effect.andThen(
           complaints.failed(error),

@@ -4,17 +4,9 @@
  * enforce owner references forbid to those who cannot write pods' finalizers, and without `controller`, which it is not.
  * Pure.
  */
-import { Duration } from "effect"
+import { formatGoDuration } from "../GoDuration.ts"
 import type { RequestDraft } from "./CertificateRequests.ts"
 import { requestLabels, volumeAnnotation } from "./RequestLabels.ts"
-
-/** A duration in Go's notation, hours first ("2160h0m0s", "1m1.5s" as "0h1m1.5s"): the form of `spec.duration`. */
-export const goDuration = (duration: Duration.Duration): string => {
-  const millis = Duration.toMillis(duration)
-  const hours = Math.floor(millis / 3_600_000)
-  const minutes = Math.floor(millis / 60_000) % 60
-  return `${hours}h${minutes}m${(millis % 60_000) / 1000}s`
-}
 
 /** The body of the POST that creates the request. */
 export const requestManifest = (nodeId: string, draft: RequestDraft) => {
@@ -33,7 +25,7 @@ export const requestManifest = (nodeId: string, draft: RequestDraft) => {
     spec: {
       issuerRef: spec.issuer,
       request: btoa(draft.signingRequest),
-      duration: goDuration(spec.duration),
+      duration: formatGoDuration(spec.duration),
       isCA: spec.isCA,
       usages: spec.usages
     }

@@ -36,7 +36,9 @@ const attempt = <A>(action: string, volumeId: string, calls: () => A): Effect.Ef
 
 const makeFolder = (folder: string): void => {
   fs.mkdirSync(folder, { recursive: true, mode: 0o700 })
-  // The folder may be older than this rule.
+  // The folder may be older than this rule, or somebody else's trap: its owner could read keys and plant records.
+  const { uid } = fs.lstatSync(folder)
+  if (uid !== process.geteuid?.()) throw new Error(`${folder} belongs to user ${uid}, not to certlet's`)
   fs.chmodSync(folder, 0o700)
 }
 
@@ -75,7 +77,7 @@ const namedIn = (text: string): string => /"volumeId":"((?:[^"\\]|\\.)*)"/.exec(
 /** The record in this file; none, and a warning, where it cannot be read. */
 const load = Effect.fnUntraced(function* (folder: string, name: string) {
   const path = `${folder}/${name}`
-  const text = yield* Effect.option(attempt("read", "", () => readText(path)))
+  const text = yield* Effect.option(attempt("read", "", () => fs.readFileSync(path, "utf8")))
   const record = yield* Effect.option(decode(Option.getOrElse(text, () => "")))
   // A record under another volume's name would be found by nobody who saves or removes.
   if (Option.exists(record, ({ volumeId }) => fileName(volumeId) === name)) return record
@@ -85,14 +87,6 @@ const load = Effect.fnUntraced(function* (folder: string, name: string) {
   )
   return Option.none<VolumeRecord>()
 })
-
-/** Links are not followed: whoever could plant one would choose what is believed. */
-const readText = (path: string): string => {
-  const fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW)
-  const text = Effect.runSync(Effect.exit(Effect.sync(() => fs.readFileSync(fd, "utf8"))))
-  fs.closeSync(fd)
-  return text._tag === "Success" ? text.value : ""
-}
 
 const setAside = (folder: string, name: string): void => {
   fs.rmSync(`${folder}/${damagedName(name)}`, { force: true, recursive: true })

@@ -1,0 +1,20 @@
+/**
+ * The kubelet's calls, answered by the driver: publish and unpublish go to the programs, their errors to the table of statuses.
+ * It stands between the door and the programs and decides nothing itself. It is ready as soon as it runs, because the driver
+ * that it is given has resumed every volume before.
+ */
+import { Effect } from "effect"
+import { Driver } from "../driver/Driver.ts"
+import { Kubelet } from "./Kubelet.ts"
+import { statusOf } from "./Status.ts"
+
+/** Listens to the kubelet until the scope closes. */
+export const serve = Effect.gen(function* () {
+  const kubelet = yield* Kubelet
+  const driver = yield* Driver
+  yield* kubelet.listen({
+    publish: (request) => Effect.mapError(driver.publish(request), statusOf),
+    unpublish: (request) => Effect.mapError(driver.unpublish(request), statusOf),
+    ready: Effect.succeed(true)
+  })
+})

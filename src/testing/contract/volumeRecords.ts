@@ -1,0 +1,143 @@
+/**
+ * The laws of `VolumeRecords`, as programs. They run on the simulated records and on the live ones. The scene is what happens to
+ * a data root behind certlet's back: a record's text is damaged, a cleaner removes everything, certlet dies and starts
+ * again over what is left.
+ */
+import { Context, DateTime, Effect, Redacted } from "effect"
+import { type RecordError, type VolumeRecord, VolumeRecords } from "../../volume/VolumeRecord.ts"
+import { type Law, type LawBroken, same } from "./Law.ts"
+
+/** What the laws need beside the service. */
+export class RecordScene extends Context.Service<
+  RecordScene,
+  {
+    /** Puts this text in the place of the volume's record. */
+    readonly damage: (volumeId: string, text: string) => Effect.Effect<void>
+    /** The text of the volume's record as it stands. */
+    readonly text: (volumeId: string) => Effect.Effect<string>
+    /** A cleaner removes the whole data root. */
+    readonly wipe: Effect.Effect<void>
+    /** The service that a restarted certlet has, over the same data root. */
+    readonly restart: Effect.Effect<VolumeRecords["Service"]>
+  }
+>()("certlet/testing/RecordScene") {}
+
+type RecordLaw = Law<RecordError, VolumeRecords | RecordScene>
+
+const at = (iso: string): DateTime.Utc => DateTime.makeUnsafe(iso)
+
+const plain = (volumeId: string, target = "/pods/a/mount"): VolumeRecord => ({
+  version: 1,
+  volumeId,
+  target,
+  attributes: { "csi.cert-manager.io/issuer-name": "ca" },
+  mountFlags: [],
+  volumeMountGroup: ""
+})
+
+/** A record with everything in it. */
+const complete = (volumeId: string): VolumeRecord => ({
+  ...plain(volumeId, '/pods/"quoted"\\n/mount'),
+  mountFlags: ["ro"],
+  volumeMountGroup: "1000",
+  issued: {
+    requestName: "r1",
+    serialNumber: "0a",
+    notBefore: at("2026-11-24T00:00:00Z"),
+    notAfter: at("2026-11-24T01:00:00Z"),
+    renewAt: at("2026-11-24T00:40:00.123Z")
+  },
+  pending: {
+    requestName: "r2",
+    signingRequest: "-----BEGIN CERTIFICATE REQUEST-----\n",
+    privateKey: Redacted.make(new Uint8Array(256).map((_, i) => i)),
+    since: at("2026-11-24T00:40:00Z")
+  }
+})
+
+/** Ids that are nobody's file name. */
+const ids = [
+  "csi-1",
+  "../escape",
+  "/etc/passwd",
+  "",
+  ".",
+  "a\nb",
+  "a\u0000b",
+  "ä",
+  "x".repeat(1024),
+  `${"x".repeat(1024)}y`
+]
+
+/** Records as text, secrets included, in the order of their ids. */
+const rendered = (records: ReadonlyArray<VolumeRecord>): string =>
+  JSON.stringify(
+    [...records]
+      .sort((one, other) => (one.volumeId < other.volumeId ? -1 : 1))
+      .map((record) => ({ ...record, key: record.pending && [...Redacted.value(record.pending.privateKey)] }))
+  )
+
+const expectAll = (records: VolumeRecords["Service"], wanted: ReadonlyArray<VolumeRecord>) =>
+  Effect.flatMap(records.all, (found) => same(rendered(found), rendered(wanted), "the records"))
+
+const law = (
+  sentence: string,
+  trial: (
+    records: VolumeRecords["Service"],
+    scene: RecordScene["Service"]
+  ) => Effect.fn.Return<void, RecordError | LawBroken, VolumeRecords | RecordScene>
+): RecordLaw => ({
+  law: sentence,
+  program: Effect.gen(function* () {
+    yield* Effect.fnUntraced(trial)(yield* VolumeRecords, yield* RecordScene)
+  })
+})
+
+/** Every law of `VolumeRecords`; each needs a data root of its own. */
+export const laws: ReadonlyArray<RecordLaw> = [
+  law("what was saved is what all returns", function* (records, scene) {
+    yield* expectAll(records, [])
+    yield* records.save(complete("one"))
+    yield* records.save(plain("two"))
+    yield* expectAll(records, [complete("one"), plain("two")])
+    yield* records.save(plain("one"))
+    yield* expectAll(records, [plain("one"), plain("two")])
+    yield* expectAll(yield* scene.restart, [plain("one"), plain("two")])
+  }),
+  law("a volume id may be any text", function* (records) {
+    yield* Effect.forEach(ids, (id) => records.save(complete(id)), { discard: true })
+    yield* expectAll(records, ids.map(complete))
+    yield* Effect.forEach(ids.slice(1), (id) => records.remove(id), { discard: true })
+    yield* expectAll(records, ids.slice(0, 1).map(complete))
+  }),
+  law("removing what is not there succeeds", function* (records) {
+    yield* records.remove("nobody")
+    yield* records.save(plain("one"))
+    yield* records.remove("one")
+    yield* records.remove("one")
+    yield* expectAll(records, [])
+  }),
+  law("a record that cannot be read is set aside and hinders no other", function* (records, scene) {
+    yield* records.save(complete("good"))
+    yield* records.save(complete("bad"))
+    const text = yield* scene.text("bad")
+    const newer = text.replace('"version":1', '"version":2')
+    const foreign = text.replace('"volumeId":"bad"', '"volumeId":"another"')
+    for (const damaged of ["", "{", text.slice(0, -20), "[]", "null", newer, foreign]) {
+      yield* records.save(complete("bad"))
+      yield* scene.damage("bad", damaged)
+      yield* expectAll(records, [complete("good")])
+      yield* expectAll(yield* scene.restart, [complete("good")])
+    }
+    yield* records.save(plain("bad"))
+    yield* expectAll(records, [complete("good"), plain("bad")])
+  }),
+  law("a data root that a cleaner removed heals at the next save", function* (records, scene) {
+    yield* records.save(plain("one"))
+    yield* scene.wipe
+    yield* expectAll(records, [])
+    yield* records.remove("one")
+    yield* records.save(plain("two"))
+    yield* expectAll(records, [plain("two")])
+  })
+]

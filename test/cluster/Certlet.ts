@@ -1,0 +1,199 @@
+// A certlet under test: the shipped bundle as a process, with a socket, a data root and a kubelet's folder of pods below one
+// temporary folder, and this test in the kubelet's place. It can be ended and started again in the same place, orderly or
+// by SIGKILL, as often as a test likes. `destroy` ends it and takes away what it left, mounts first, so that a failed test
+// hurts nobody; whether something was left is for the test to see before that.
+import { mkdtemp, mkdir, readdir, readFile, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { Daemon } from "./Daemon.ts"
+import { CallError, KubeletClient } from "./KubeletClient.ts"
+import { type Mount, mountsUnder, unmountAll } from "./mounts.ts"
+import type { PodVolume } from "./PodVolume.ts"
+import { until } from "./until.ts"
+
+export interface CertletOptions {
+  /** The bundle's path. */
+  readonly program: string
+  readonly kubeconfig: string
+  readonly nodeId?: string
+  /** Further flags, after the ones that every certlet here gets. */
+  readonly flags?: ReadonlyArray<string>
+}
+
+const startLimitMilliseconds = 20_000
+
+/** What one look at the process's use of the machine shows. */
+export interface Usage {
+  /** User and system time since its start. */
+  readonly cpuMilliseconds: number
+  readonly residentBytes: number
+}
+
+// USER_HZ, which Linux fixes at 100 for every architecture that matters here (proc(5)).
+const millisecondsPerTick = 10
+
+export class Certlet {
+  readonly folder: string
+  readonly dataRoot: string
+  readonly podsFolder: string
+  readonly #options: CertletOptions
+  #daemon: Daemon | undefined
+  #kubelet: KubeletClient | undefined
+
+  /** Starts a certlet in a folder of its own; resolves when it serves. */
+  static async start(options: CertletOptions): Promise<Certlet> {
+    const folder = await mkdtemp(join(tmpdir(), "certlet-node-"))
+    const certlet = new Certlet(folder, options)
+    try {
+      await mkdir(certlet.podsFolder)
+      await certlet.startAgain()
+      return certlet
+    } catch (error) {
+      await certlet.destroy()
+      throw error
+    }
+  }
+
+  private constructor(folder: string, options: CertletOptions) {
+    this.folder = folder
+    this.dataRoot = join(folder, "data")
+    this.podsFolder = join(folder, "pods")
+    this.#options = options
+  }
+
+  get #arguments(): ReadonlyArray<string> {
+    const { program, kubeconfig, nodeId = "test-node", flags = [] } = this.#options
+    return [
+      ...[program, "run", "--node-id", nodeId, "--endpoint", `unix://${this.#socket}`],
+      ...["--data-root", this.dataRoot, "--kubeconfig", kubeconfig, "--log-format", "json", "-v", "5", ...flags]
+    ]
+  }
+
+  get #socket(): string {
+    return join(this.folder, "csi.sock")
+  }
+
+  get #running(): Daemon {
+    if (this.#daemon === undefined) throw new Error("certlet has not been started")
+    return this.#daemon
+  }
+
+  /** The other end of the CSI socket. */
+  get kubelet(): KubeletClient {
+    if (this.#kubelet === undefined) throw new Error("certlet has not been started")
+    return this.#kubelet
+  }
+
+  get pid(): number {
+    return this.#running.pid
+  }
+
+  /** What this start of it has written. */
+  log(): string {
+    return this.#running.log()
+  }
+
+  /** Starts the program in its old place; resolves with the milliseconds until it serves. */
+  async startAgain(): Promise<number> {
+    this.#kubelet?.close()
+    const start = performance.now()
+    const daemon = Daemon.start({
+      name: "certlet",
+      command: process.execPath,
+      args: this.#arguments,
+      logFile: join(this.folder, "certlet.log")
+    })
+    this.#daemon = daemon
+    const kubelet = new KubeletClient(this.#socket)
+    this.#kubelet = kubelet
+    await daemon.until("certlet to serve", startLimitMilliseconds, async () => (await kubelet.probe()) || undefined)
+    return performance.now() - start
+  }
+
+  /** Ends the program, with "SIGKILL" abruptly; its volumes stay. */
+  async end(signal: "SIGTERM" | "SIGKILL" = "SIGTERM"): Promise<void> {
+    await this.#running.stop(signal)
+  }
+
+  /** Polls while certlet runs; errors carry the end of its log. */
+  until<Answer>(what: string, deadlineMilliseconds: number, probe: () => Promise<Answer | undefined>): Promise<Answer> {
+    return this.#running.until(what, deadlineMilliseconds, probe)
+  }
+
+  /** One NodePublishVolume; a failure that nobody expected carries the end of the log. */
+  async publish(volume: PodVolume): Promise<void> {
+    try {
+      await this.kubelet.publish(volume)
+    } catch (error) {
+      throw new Error(`publish of ${volume.pod}: ${error}\n${this.#running.logTail()}`, { cause: error })
+    }
+  }
+
+  /** What a NodePublishVolume that must fail is answered with. */
+  async refusal(volume: PodVolume, deadlineMilliseconds?: number): Promise<CallError> {
+    try {
+      await this.kubelet.publish(volume, deadlineMilliseconds)
+    } catch (error) {
+      if (error instanceof CallError) return error
+      throw error
+    }
+    throw new Error(`the publish of ${volume.pod} was to fail and succeeded\n${this.#running.logTail()}`)
+  }
+
+  /** Publishes as a kubelet does, which calls again after a failure; resolves with the failures on the way. */
+  async publishLikeKubelet(volume: PodVolume, deadlineMilliseconds: number): Promise<ReadonlyArray<CallError>> {
+    const failures: Array<CallError> = []
+    let pause = 500
+    let next = 0
+    await this.until(`the publish of ${volume.pod}`, deadlineMilliseconds, async () => {
+      if (performance.now() < next) return undefined
+      try {
+        await this.kubelet.publish(volume)
+        return true
+      } catch (error) {
+        if (!(error instanceof CallError)) throw error
+        failures.push(error)
+        next = performance.now() + pause
+        pause *= 2
+        throw error
+      }
+    })
+    return failures
+  }
+
+  async unpublish(volume: PodVolume): Promise<void> {
+    await this.kubelet.unpublish(volume)
+  }
+
+  /** Every mount that certlet holds. */
+  mounts(): Promise<ReadonlyArray<Mount>> {
+    return mountsUnder(this.podsFolder)
+  }
+
+  /** The files in which certlet keeps its records. */
+  async records(): Promise<ReadonlyArray<string>> {
+    const entries = await readdir(this.dataRoot, { recursive: true, withFileTypes: true })
+    return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
+  }
+
+  async usage(): Promise<Usage> {
+    const stat = await readFile(`/proc/${this.pid}/stat`, "utf8")
+    const status = await readFile(`/proc/${this.pid}/status`, "utf8")
+    // The second field is the name in brackets; user and system time are the 14th and 15th.
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
+    const ticks = Number(fields[11]) + Number(fields[12])
+    const resident = Number(status.match(/^VmRSS:\s+(\d+) kB$/m)?.[1])
+    return { cpuMilliseconds: ticks * millisecondsPerTick, residentBytes: resident * 1024 }
+  }
+
+  /** Ends the program and removes everything, whatever state it is in. May be called again. */
+  async destroy(): Promise<void> {
+    this.#kubelet?.close()
+    await this.#daemon?.stop("SIGKILL")
+    await unmountAll(this.folder)
+    await until("the folder to go", { deadlineMilliseconds: 10_000 }, async () => {
+      await rm(this.folder, { recursive: true, force: true })
+      return true
+    })
+  }
+}

@@ -1,0 +1,125 @@
+// What a test of certlet starts with: a control plane of its own, certlet's ServiceAccount with exactly the rights of
+// `k8s/rbac.yaml`, and certlets that run with that account's token. Everything that a test makes through it is ended and
+// removed by `stop`, also after a failure. A file of tests shares one world; each test works in a namespace of its own.
+import { buildTools } from "./build.ts"
+import { bundle } from "./bundle.ts"
+import { Certlet, type CertletOptions } from "./Certlet.ts"
+import { ControlPlane } from "./ControlPlane.ts"
+import type { CaIssuer, IssuerRef } from "./issuers.ts"
+import { applyManifest } from "./manifests.ts"
+import { at, type KubeObject } from "./objects.ts"
+import { makePodVolume, type PodVolume, type PodVolumeOptions } from "./PodVolume.ts"
+import type { TokenAccess } from "./serviceAccountToken.ts"
+import { until } from "./until.ts"
+
+/** Only the first run on a machine needs it: it builds a kube-apiserver. */
+export const worldLimitMilliseconds = 80 * 60_000
+
+/** The ServiceAccount of `k8s/rbac.yaml`. */
+export const account = { namespace: "cert-manager", serviceAccount: "certlet" } as const
+
+/** The annotation with the full id of the volume that a request was made for. */
+const volumeAnnotation = "csi.cert-manager.io/volume-id"
+
+export interface Stage {
+  readonly namespace: string
+  readonly issuer: CaIssuer
+  /** A volume of a new pod in this namespace, with a certificate of this issuer. */
+  readonly volume: (certlet: Certlet, pod: string, options?: Partial<PodVolumeOptions>) => Promise<PodVolume>
+}
+
+export class World {
+  readonly plane: ControlPlane
+  readonly access: TokenAccess
+  readonly program: string
+  readonly #certlets: Array<Certlet> = []
+
+  static async start(): Promise<World> {
+    await buildTools()
+    const program = await bundle()
+    const plane = await ControlPlane.start()
+    try {
+      await applyManifest(plane.api, "rbac.yaml")
+      const access = await plane.tokenKubeconfig(account)
+      const world = new World(plane, access, program)
+      await world.waitForRight(account.serviceAccount, "create", true)
+      return world
+    } catch (error) {
+      await plane.stop()
+      throw error
+    }
+  }
+
+  private constructor(plane: ControlPlane, access: TokenAccess, program: string) {
+    this.plane = plane
+    this.access = access
+    this.program = program
+  }
+
+  /** Rules reach the API server's authorizer a moment after they were written: resolves when they have. */
+  async waitForRight(serviceAccount: string, verb: string, allowed: boolean): Promise<void> {
+    const review = {
+      apiVersion: "authorization.k8s.io/v1",
+      kind: "SubjectAccessReview",
+      spec: {
+        user: `system:serviceaccount:${account.namespace}:${serviceAccount}`,
+        groups: ["system:serviceaccounts", "system:authenticated"],
+        resourceAttributes: { group: "cert-manager.io", resource: "certificaterequests", verb, namespace: "default" }
+      }
+    }
+    await until(`${serviceAccount}: ${verb} is ${allowed}`, { deadlineMilliseconds: 20_000 }, async () => {
+      const answer = await this.plane.api.request("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", {
+        body: review
+      })
+      return at(answer, "status", "allowed") === allowed ? true : undefined
+    })
+  }
+
+  /** A running certlet with the rights of `k8s/rbac.yaml`, unless the options say otherwise. */
+  async certlet(options: Partial<CertletOptions> = {}): Promise<Certlet> {
+    const { program, access } = this
+    const certlet = await Certlet.start({ program, kubeconfig: access.clientNodeKubeconfig, ...options })
+    this.#certlets.push(certlet)
+    return certlet
+  }
+
+  /** A namespace with a CA issuer; one called "manual" signs only what a test approves. */
+  async stage(namespace: string, issuerName = "ca"): Promise<Stage> {
+    await this.plane.createNamespace(namespace)
+    const issuer = await this.plane.createCaIssuer({ namespace, name: issuerName })
+    const volume: Stage["volume"] = (certlet, pod, options = {}) =>
+      makePodVolume(this.plane, certlet.podsFolder, { namespace, pod, issuer: issuer.ref, ...options })
+    return { namespace, issuer, volume }
+  }
+
+  volume(certlet: Certlet, namespace: string, pod: string, issuer: IssuerRef): Promise<PodVolume> {
+    return makePodVolume(this.plane, certlet.podsFolder, { namespace, pod, issuer })
+  }
+
+  /** The CertificateRequests of a volume; of all volumes in the namespace without one. */
+  async requests(namespace: string, volume?: PodVolume): Promise<ReadonlyArray<KubeObject>> {
+    const listed = await this.plane.api.list({
+      apiVersion: "cert-manager.io/v1",
+      kind: "CertificateRequest",
+      namespace
+    })
+    return listed.filter((one) => volume === undefined || volumeOf(one) === volume.id)
+  }
+
+  /** The name of the volume's only request, as soon as there is one. */
+  async requestName(certlet: Certlet, volume: PodVolume): Promise<string> {
+    return certlet.until(`a request of ${volume.pod}`, 20_000, async () => {
+      const [request] = await this.requests(volume.namespace, volume)
+      return request?.metadata.name
+    })
+  }
+
+  /** Ends everything. */
+  async stop(): Promise<void> {
+    for (const certlet of this.#certlets) await certlet.destroy()
+    await this.plane.stop()
+  }
+}
+
+/** The id of the volume that a request was made for. */
+export const volumeOf = (request: KubeObject): string | undefined => request.metadata.annotations?.[volumeAnnotation]

@@ -1,0 +1,158 @@
+/**
+ * The live file system's scene: a fresh temporary folder on this machine, the hand of a stranger in it, and the settings that
+ * go with it. Mounts are only tried where they work; whatever a test leaves behind below its folder is unmounted and removed
+ * when its scope closes, and a mount left behind is a failure.
+ */
+import { spawnSync } from "node:child_process"
+import * as fs from "node:fs"
+import * as os from "node:os"
+import * as path from "node:path"
+import { Duration, Effect, Layer, Option } from "effect"
+import { Settings } from "../../src/Settings.ts"
+import { VolumeScene } from "../../src/testing/contract/volumeFS.ts"
+import { parseMounts } from "../../src/volume/NodeMounts.ts"
+
+export type VolumeMedium = Settings["Service"]["volumeMedium"]
+
+/** The size of a volume in these tests, in bytes. */
+export const sizeLimit = 65_536
+
+export const settings = (change: Partial<Settings["Service"]>) =>
+  Layer.succeed(Settings, {
+    nodeId: "node-1",
+    driverName: "csi.cert-manager.io",
+    endpoint: "/csi/csi.sock",
+    dataRoot: "/nowhere",
+    volumeMedium: "directory",
+    volumeSizeLimit: sizeLimit,
+    publishTimeout: Duration.seconds(60),
+    shutdownTimeout: Duration.seconds(15),
+    continueOnNotReady: false,
+    useTokenRequest: false,
+    metricsBindAddress: Option.none(),
+    kube: {
+      kubeconfig: Option.none(),
+      context: Option.none(),
+      cluster: Option.none(),
+      user: Option.none(),
+      server: Option.none(),
+      token: Option.none(),
+      certificateAuthority: Option.none(),
+      clientCertificate: Option.none(),
+      clientKey: Option.none(),
+      insecureSkipTlsVerify: false,
+      tlsServerName: Option.none(),
+      as: Option.none(),
+      asGroup: [],
+      requestTimeout: Duration.seconds(30),
+      qps: 0,
+      burst: 0
+    },
+    ...change
+  })
+
+export const mountsBelow = (folder: string): ReadonlyArray<string> =>
+  fs.existsSync("/proc/self/mountinfo")
+    ? parseMounts(fs.readFileSync("/proc/self/mountinfo", "utf8"))
+        .map((mount) => mount.target)
+        .filter((target) => target.startsWith(`${folder}/`))
+    : []
+
+const unmountAll = (folder: string): void => {
+  for (const target of [...mountsBelow(folder)].reverse()) spawnSync("umount", [target])
+}
+
+/** A fresh folder, without links in its path. */
+export const temporaryFolder = Effect.acquireRelease(
+  Effect.sync(() => fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), "certlet-volume-")))),
+  (folder) =>
+    Effect.sync(() => {
+      const left = mountsBelow(folder)
+      unmountAll(folder)
+      fs.rmSync(folder, { recursive: true, force: true })
+      if (left.length > 0) throw new Error(`mounts were left behind: ${left.join(", ")}`)
+    })
+)
+
+/** Mounts a tmpfs that is not certlet's. */
+export const mountForeign = (target: string, source = "somebody"): void => {
+  fs.mkdirSync(target, { recursive: true })
+  spawnSync("mount", ["-t", "tmpfs", source, target])
+}
+
+/** False where this process may not mount: then the tmpfs medium cannot be tried. */
+export const canMount: boolean = (() => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "certlet-try-"))
+  mountForeign(`${folder}/mount`)
+  const works = mountsBelow(fs.realpathSync(folder)).length === 1
+  unmountAll(fs.realpathSync(folder))
+  fs.rmSync(folder, { recursive: true })
+  return works
+})()
+
+/** Everything at a path and below, one line each: kind, mode, owner, and content or destination. */
+export const treeOf = (name: string): ReadonlyArray<string> => {
+  const stat = fs.lstatSync(name, { throwIfNoEntry: false })
+  if (stat === undefined) return []
+  const attributes = `${name} ${stat.mode.toString(8)} ${stat.uid}:${stat.gid}`
+  if (stat.isSymbolicLink()) return [`${attributes} -> ${fs.readlinkSync(name)}`]
+  if (stat.isFile()) return [`${attributes} ${fs.readFileSync(name, "hex")}`]
+  return [attributes, ...fs.readdirSync(name).flatMap((child) => treeOf(`${name}/${child}`))]
+}
+
+const plant = (name: string, obstacle: "file" | "link" | "folder"): void => {
+  if (obstacle === "file") fs.writeFileSync(name, "somebody's")
+  else if (obstacle === "link") {
+    fs.mkdirSync(`${name}-elsewhere`)
+    fs.symlinkSync(`${name}-elsewhere`, name)
+  } else {
+    fs.mkdirSync(name)
+    fs.writeFileSync(`${name}/file`, "somebody's")
+  }
+}
+
+/** Reads without blocking, one file after the other, so that swaps happen in between. */
+const readSlowly = (folder: string) =>
+  Effect.promise(async () => {
+    const texts = new Map<string, string>()
+    for (const name of await fs.promises.readdir(folder).catch(() => [])) {
+      const text = await fs.promises.readFile(`${folder}/${name}`, "utf8").catch(() => undefined)
+      if (text !== undefined) texts.set(name, text)
+    }
+    return texts
+  })
+
+/** The scene in this folder. */
+export const sceneIn = (folder: string, medium: VolumeMedium): VolumeScene["Service"] => {
+  let count = 0
+  return {
+    target: Effect.sync(() => {
+      const parent = `${folder}/pods/${++count}/volumes/kubernetes.io~csi/tls`
+      fs.mkdirSync(parent, { recursive: true })
+      return `${parent}/mount`
+    }),
+    plant: (name, obstacle) => Effect.sync(() => plant(name, obstacle)),
+    tree: (name) => Effect.sync(() => treeOf(name).join("\n")),
+    clean: (target) =>
+      Effect.sync(() => {
+        if (medium === "tmpfs") spawnSync("umount", [target])
+        else {
+          fs.rmSync(target, { recursive: true })
+          fs.mkdirSync(target)
+        }
+      }),
+    resolve: (target) =>
+      Effect.sync(() => {
+        const link = `${target}/..data`
+        return fs.existsSync(link) ? Option.some(readSlowly(`${target}/${fs.readlinkSync(link)}`)) : Option.none()
+      }),
+    capacity: medium === "tmpfs" ? Option.some(sizeLimit) : Option.none()
+  }
+}
+
+/** The scene as a layer, in a folder of its own. */
+export const sceneLayer = (medium: VolumeMedium) =>
+  Layer.effect(
+    VolumeScene,
+    Effect.map(temporaryFolder, (folder) => sceneIn(folder, medium))
+  )

@@ -1,0 +1,363 @@
+import { spawnSync } from "node:child_process"
+import * as fs from "node:fs"
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Layer, Logger, Option, Redacted } from "effect"
+import fc from "fast-check"
+import { VolumeScene } from "../../src/testing/contract/volumeFS.ts"
+import { parseMounts } from "../../src/volume/NodeMounts.ts"
+import * as NodeVolumeFS from "../../src/volume/NodeVolumeFS.ts"
+import { type VolumeError, VolumeFS, type VolumePlace } from "../../src/volume/VolumeFS.ts"
+import {
+  canMount,
+  mountForeign,
+  mountsBelow,
+  sceneLayer,
+  settings,
+  sizeLimit,
+  treeOf,
+  type VolumeMedium
+} from "./NodeScene.ts"
+
+const quiet = Logger.layer([])
+
+/** Another certlet process on the same node: it remembers nothing. */
+const process = (medium: VolumeMedium) => Layer.fresh(NodeVolumeFS.layer).pipe(Layer.provide(settings({ volumeMedium: medium })))
+
+const on =
+  (medium: VolumeMedium) =>
+  <A, E>(program: Effect.Effect<A, E, VolumeFS | VolumeScene>) =>
+    Effect.provide(program, Layer.mergeAll(sceneLayer(medium), process(medium)).pipe(Layer.provideMerge(quiet)))
+
+const placeOf = (target: string, change: Partial<VolumePlace> = {}): VolumePlace => ({
+  target,
+  mountFlags: [],
+  group: Option.none(),
+  ...change
+})
+
+const files = (texts: Readonly<Record<string, string>>, mode = 0o440) =>
+  Object.entries(texts).map(([name, text]) => ({ name, content: Redacted.make(new TextEncoder().encode(text)), mode }))
+
+const pair = files({ "tls.key": "key", "tls.crt": "certificate" })
+
+const reasonOf = <A, R>(effect: Effect.Effect<A, VolumeError, R>) => Effect.map(Effect.flip(effect), (_) => _.reason)
+
+const mountOf = (target: string) =>
+  fs
+    .readFileSync("/proc/self/mountinfo", "utf8")
+    .split("\n")
+    .find((line) => line.split(" ")[4] === target) ?? ""
+
+const freshVolume = Effect.gen(function* () {
+  const volumes = yield* VolumeFS
+  const target = yield* Effect.flatMap(VolumeScene, (scene) => scene.target)
+  yield* volumes.mount(placeOf(target))
+  yield* volumes.write(placeOf(target), pair)
+  return { volumes, target }
+})
+
+describe.each<VolumeMedium>(canMount ? ["tmpfs", "directory"] : ["directory"])(
+  "a volume in the medium %s",
+  (medium) => {
+    it.live("shows its files as a Secret's volume does", () =>
+      Effect.gen(function* () {
+        const { target, volumes } = yield* freshVolume
+        const stage = fs.readlinkSync(`${target}/..data`)
+        expect(stage).toMatch(/^\.\.\d{4}_\d\d_\d\d_\d\d_\d\d_\d\d\.\w+$/)
+        expect(fs.readlinkSync(`${target}/tls.key`)).toBe("..data/tls.key")
+        expect(fs.readFileSync(`${target}/tls.key`, "utf8")).toBe("key")
+        expect(fs.statSync(`${target}/tls.key`).mode & 0o7777).toBe(0o440)
+        expect(fs.statSync(`${target}/${stage}`).mode & 0o7777).toBe(0o550)
+        expect(fs.statSync(target).mode & 0o7777).toBe(medium === "tmpfs" ? 0o550 : 0o750)
+        yield* volumes.unmount(target)
+      }).pipe(on(medium))
+    )
+
+    it.live.skipIf(!canMount)("gives folders and files to the group", () =>
+      Effect.gen(function* () {
+        const volumes = yield* VolumeFS
+        const target = yield* Effect.flatMap(VolumeScene, (scene) => scene.target)
+        const place = placeOf(target, { group: Option.some(4_000_000_000) })
+        yield* volumes.mount(place)
+        yield* volumes.write(place, files({ "tls.key": "key" }, 0o640))
+        for (const path of [target, `${target}/..data/`, `${target}/tls.key`]) {
+          expect(fs.statSync(path)).toMatchObject({ uid: 0, gid: 4_000_000_000 })
+        }
+        expect(fs.statSync(`${target}/tls.key`).mode & 0o7777).toBe(0o640)
+        yield* volumes.unmount(target)
+      }).pipe(on(medium))
+    )
+
+    it.live("sweeps away what a crash has left", () =>
+      Effect.gen(function* () {
+        const { target, volumes } = yield* freshVolume
+        const well = treeOf(target).length
+        fs.chmodSync(target, 0o750)
+        fs.mkdirSync(`${target}/..2026_01_01_00_00_00.torn`)
+        fs.writeFileSync(`${target}/..2026_01_01_00_00_00.torn/tls.key`, "half a k")
+        fs.symlinkSync("..2026_01_01_00_00_00.torn", `${target}/..data_tmp`)
+        expect(yield* volumes.inspect(target)).toBe("filled")
+        yield* volumes.write(placeOf(target), pair)
+        expect(treeOf(target).length).toBe(well)
+        expect(treeOf(target).join()).not.toContain("torn")
+        yield* volumes.unmount(target)
+      }).pipe(on(medium))
+    )
+
+    it.live("is known to the next process", () =>
+      Effect.gen(function* () {
+        const { target } = yield* freshVolume
+        yield* Effect.gen(function* () {
+          const volumes = yield* VolumeFS
+          expect(yield* volumes.inspect(target)).toBe("filled")
+          expect(yield* volumes.mount(placeOf(target))).toBe(false)
+          yield* volumes.write(placeOf(target), files({ "tls.key": "next" }))
+          expect(fs.readdirSync(target).filter((name) => !name.startsWith(".."))).toEqual(["tls.key"])
+          yield* volumes.unmount(target)
+          expect(fs.existsSync(target)).toBe(false)
+        }).pipe(Effect.provide(process(medium)))
+      }).pipe(on(medium))
+    )
+
+    it.live("may have any name", () =>
+      Effect.gen(function* () {
+        const volumes = yield* VolumeFS
+        const parent = yield* Effect.map(
+          Effect.flatMap(VolumeScene, (scene) => scene.target),
+          (_) => _.slice(0, -6)
+        )
+        for (const name of ["with space", 'quo"te', "back\\slash\\040", "$(id);`id`", "-o remount", "ä☃", "#"]) {
+          const place = placeOf(`${parent}/${name}`)
+          expect(yield* volumes.mount(place)).toBe(true)
+          yield* volumes.write(place, pair)
+          // The next process finds it in the mount table, where such names are escaped.
+          const condition = yield* Effect.flatMap(VolumeFS, (_) => _.inspect(place.target)).pipe(
+            Effect.provide(process(medium))
+          )
+          expect(condition).toBe("filled")
+          yield* volumes.unmount(place.target)
+          expect(fs.existsSync(place.target)).toBe(false)
+        }
+      }).pipe(on(medium))
+    )
+
+    it.live("takes an empty folder that is already there", () =>
+      Effect.gen(function* () {
+        const volumes = yield* VolumeFS
+        const target = yield* Effect.flatMap(VolumeScene, (scene) => scene.target)
+        fs.mkdirSync(target)
+        expect(yield* volumes.inspect(target)).toBe("absent")
+        expect(yield* volumes.mount(placeOf(target))).toBe(true)
+        yield* volumes.unmount(target)
+        fs.mkdirSync(target)
+        yield* volumes.unmount(target)
+        expect(fs.existsSync(target)).toBe(false)
+      }).pipe(on(medium))
+    )
+
+    it.live("says so where its parent is missing, and is absent there", () =>
+      Effect.gen(function* () {
+        const volumes = yield* VolumeFS
+        const target = yield* Effect.map(
+          Effect.flatMap(VolumeScene, (scene) => scene.target),
+          (_) => `${_}/not/there`
+        )
+        const error = yield* Effect.flip(volumes.mount(placeOf(target)))
+        expect(error.message).toContain("parent folder does not exist")
+        expect(yield* volumes.inspect(target)).toBe("absent")
+        expect(yield* reasonOf(volumes.write(placeOf(target), pair))).toBe("Foreign")
+        expect(Option.isNone(yield* volumes.read(target))).toBe(true)
+        yield* volumes.unmount(target)
+      }).pipe(on(medium))
+    )
+
+    it.live("may be reached through a link to the kubelet's root, not through one among the pods' folders", () =>
+      Effect.gen(function* () {
+        const volumes = yield* VolumeFS
+        const target = yield* Effect.flatMap(VolumeScene, (scene) => scene.target)
+        const [root = "", below = ""] = target.split("/pods/")
+        fs.mkdirSync(`${root}/links`)
+        fs.symlinkSync(root, `${root}/links/kubelet`)
+        const linked = `${root}/links/kubelet/pods/${below}`
+        expect(yield* volumes.mount(placeOf(linked))).toBe(true)
+        yield* volumes.write(placeOf(linked), pair)
+        expect(yield* volumes.inspect(target)).toBe("filled")
+        yield* volumes.unmount(linked)
+        expect(fs.existsSync(target)).toBe(false)
+
+        fs.chmodSync(`${root}/links`, 0o777)
+        expect(yield* reasonOf(volumes.mount(placeOf(linked)))).toBe("Hostile")
+        fs.symlinkSync(`${root}/pods/1`, `${root}/pods/2`)
+        expect(yield* reasonOf(volumes.mount(placeOf(target.replace("/pods/1/", "/pods/2/"))))).toBe("Hostile")
+      }).pipe(on(medium))
+    )
+  }
+)
+
+describe.skipIf(!canMount)("a volume's mount", () => {
+  it.live("is a tmpfs of certlet's with a limit, on which nothing runs", () =>
+    Effect.gen(function* () {
+      const volumes = yield* VolumeFS
+      const target = yield* Effect.flatMap(VolumeScene, (scene) => scene.target)
+      yield* volumes.mount(placeOf(target, { mountFlags: ["ro", "noatime"], group: Option.some(1234) }))
+      const line = mountOf(target)
+      expect(line).toMatch(/ rw,nosuid,nodev,noexec,noatime /)
+      expect(line).toContain(` - tmpfs certlet rw,size=${sizeLimit / 1024}k,mode=550,gid=1234`)
+      yield* volumes.unmount(target)
+    }).pipe(on("tmpfs"))
+  )
+
+  it.live("that is not certlet's is not touched", () =>
+    Effect.gen(function* () {
+      const volumes = yield* VolumeFS
+      const target = yield* Effect.flatMap(VolumeScene, (scene) => scene.target)
+      mountForeign(target)
+      for (const call of [
+        volumes.mount(placeOf(target)),
+        volumes.write(placeOf(target), pair),
+        volumes.unmount(target)
+      ]) {
+        expect(yield* reasonOf(Effect.asVoid(call))).toBe("Foreign")
+      }
+      expect(yield* volumes.inspect(target)).toBe("foreign")
+      expect(mountOf(target)).toContain("somebody")
+      expect(fs.readdirSync(target)).toEqual([])
+      spawnSync("umount", [target])
+    }).pipe(on("tmpfs"))
+  )
+
+  it.live("that somebody lays over certlet's gets no key", () =>
+    Effect.gen(function* () {
+      const { target, volumes } = yield* freshVolume
+      mountForeign(target)
+      expect(yield* volumes.inspect(target)).toBe("foreign")
+      expect(yield* reasonOf(volumes.write(placeOf(target), pair))).toBe("Foreign")
+      expect(yield* reasonOf(volumes.unmount(target))).toBe("Foreign")
+      expect(fs.readdirSync(target)).toEqual([])
+      spawnSync("umount", [target])
+      expect(yield* volumes.inspect(target)).toBe("filled")
+      yield* volumes.unmount(target)
+    }).pipe(on("tmpfs"))
+  )
+
+  it.live("that takes the place of certlet's is told from it, also by the device number of the one before", () =>
+    Effect.gen(function* () {
+      const { target, volumes } = yield* freshVolume
+      const device = fs.statSync(target).dev
+      spawnSync("umount", [target])
+      mountForeign(target)
+      expect(fs.statSync(target).dev).toBe(device)
+      expect(yield* volumes.inspect(target)).toBe("foreign")
+      expect(yield* reasonOf(volumes.write(placeOf(target), pair))).toBe("Foreign")
+      spawnSync("umount", [target])
+    }).pipe(on("tmpfs"))
+  )
+
+  it.live("goes with all that lie under it", () =>
+    Effect.gen(function* () {
+      const { target, volumes } = yield* freshVolume
+      mountForeign(target, "certlet")
+      mountForeign(target, "certlet")
+      yield* volumes.unmount(target)
+      expect(fs.existsSync(target)).toBe(false)
+    }).pipe(on("tmpfs"))
+  )
+
+  it.live("goes while somebody uses it, and its files go first", () =>
+    Effect.gen(function* () {
+      const { target, volumes } = yield* freshVolume
+      const folder = fs.openSync(target, "r")
+      yield* volumes.unmount(target)
+      expect(fs.existsSync(target)).toBe(false)
+      expect(fs.readdirSync(`/proc/self/fd/${folder}`)).toEqual([])
+      fs.closeSync(folder)
+    }).pipe(on("tmpfs"))
+  )
+
+  it.live("goes also where certlet used plain folders before", () =>
+    Effect.gen(function* () {
+      const { target } = yield* freshVolume
+      yield* Effect.flatMap(VolumeFS, (_) => _.unmount(target)).pipe(Effect.provide(process("tmpfs")))
+      expect(fs.existsSync(target)).toBe(false)
+    }).pipe(on("directory"))
+  )
+})
+
+/** What can happen to the volumes of a node, by target. */
+const step = fc.record({
+  target: fc.nat(2),
+  what: fc.oneof(
+    { weight: 2, arbitrary: fc.constant({ call: "mount" } as const) },
+    { weight: 1, arbitrary: fc.constant({ call: "unmount" } as const) },
+    {
+      weight: 4,
+      arbitrary: fc.record({
+        call: fc.constant("write" as const),
+        texts: fc.dictionary(fc.constantFrom("a", "b", "c", "tls.key"), fc.string({ maxLength: 8 }), { maxKeys: 3 })
+      })
+    }
+  )
+})
+
+describe("any sequence of calls", () => {
+  it.live("agrees with a map", () =>
+    Effect.gen(function* () {
+      const volumes = yield* VolumeFS
+      const scene = yield* VolumeScene
+      const look = Effect.fnUntraced(function* (target: string) {
+        const read = Option.map(yield* volumes.read(target), (_) =>
+          Object.fromEntries([..._].map(([name, bytes]) => [name, new TextDecoder().decode(Redacted.value(bytes))]))
+        )
+        return [yield* volumes.inspect(target), Option.getOrUndefined(read)] as const
+      })
+      const trial = Effect.fnUntraced(function* (
+        steps: ReadonlyArray<typeof step extends fc.Arbitrary<infer A> ? A : never>
+      ) {
+        const targets = [yield* scene.target, yield* scene.target, yield* scene.target]
+        const model = new Map<string, Readonly<Record<string, string>> | undefined>()
+        for (const { target: index, what } of steps) {
+          const target = targets[index] ?? ""
+          const stood = model.has(target)
+          if (what.call === "mount") {
+            expect(yield* volumes.mount(placeOf(target))).toBe(!stood)
+            if (!stood) model.set(target, undefined)
+          } else if (what.call === "unmount") {
+            yield* volumes.unmount(target)
+            model.delete(target)
+          } else {
+            const outcome = yield* Effect.result(volumes.write(placeOf(target), files(what.texts)))
+            expect(outcome._tag).toBe(stood ? "Success" : "Failure")
+            if (stood) model.set(target, { ...what.texts })
+          }
+          for (const target of targets) {
+            const texts = model.get(target)
+            const condition = model.has(target) ? (texts ? "filled" : "empty") : "absent"
+            expect(yield* look(target)).toEqual([condition, texts])
+          }
+        }
+      })
+      const property = fc.asyncProperty(fc.array(step, { maxLength: 15 }), (steps) => Effect.runPromise(trial(steps)))
+      yield* Effect.promise(() => fc.assert(property, { numRuns: 60 }))
+    }).pipe(on("directory"))
+  )
+})
+
+describe("the mount table", () => {
+  it("is read with its optional fields and its escapes", () => {
+    const table = [
+      "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 shared:2 - ext3 /dev/root rw,errors=continue",
+      "37 35 0:42 / /a\\040b\\134c\\011d rw - tmpfs certlet rw,size=64k",
+      "38 35 0:43 / /nothing rw - tmpfs  rw",
+      "torn"
+    ].join("\n")
+    expect(parseMounts(table)).toEqual([
+      { target: "/mnt2", device: "98:0", root: "/mnt1", type: "ext3", source: "/dev/root" },
+      { target: "/a b\\c\td", device: "0:42", root: "/", type: "tmpfs", source: "certlet" },
+      { target: "/nothing", device: "0:43", root: "/", type: "tmpfs", source: "" }
+    ])
+  })
+
+  it("has no mounts of these tests", () => {
+    expect(mountsBelow("/tmp").filter((target) => target.includes("/certlet-"))).toEqual([])
+  })
+})

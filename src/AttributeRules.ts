@@ -79,7 +79,7 @@ export const timeBefore = durationRule(Duration.zero, "must be a duration, not n
 export const uris: Rule<ReadonlyArray<string>> = (text) =>
   Result.flatMap(commaList(text), (elements) => {
     const wrong = elements.find(
-      (element) => !/^[A-Za-z][A-Za-z0-9+.-]*:[!-~]+$/.test(element) || !URL.canParse(element)
+      (element) => !/^[A-Za-z][A-Za-z0-9+.-]*:([!-$&-~]|%[0-9A-Fa-f]{2})+$/.test(element) || !URL.canParse(element)
     )
     return wrong === undefined ? Result.succeed(elements) : but("must hold URIs with a scheme", wrong)
   })
@@ -93,11 +93,11 @@ export const dnsNames: Rule<ReadonlyArray<string>> = (text) =>
       : but("must hold DNS names of at most 253 ASCII characters", wrong)
   })
 
-/** IPv4 or IPv6 addresses at plain commas. */
+/** IPv4 or IPv6 addresses at plain commas, each in the one form that RFC 5952 gives it; an IPv4-mapped one is IPv4, as for Go. */
 export const ipAddresses: Rule<ReadonlyArray<string>> = (text) =>
   Result.flatMap(commaList(text), (elements) => {
     const wrong = elements.find((element) => !isIpAddress(element))
-    return wrong === undefined ? Result.succeed(elements) : but("must hold IP addresses", wrong)
+    return wrong === undefined ? Result.succeed(elements.map(canonicalIp)) : but("must hold IP addresses", wrong)
   })
 
 const isIpv4 = (text: string): boolean =>
@@ -107,6 +107,15 @@ const isIpv4 = (text: string): boolean =>
 /** IPv6 by the URL standard's own parser, which takes no zone and nothing around the address. */
 const isIpAddress = (text: string): boolean =>
   isIpv4(text) || (/^[0-9a-fA-F:.]+$/.test(text) && text.includes(":") && URL.canParse(`http://[${text}]/`))
+
+/** Dotted parts of an IPv6 address are written in hexadecimal: the encoder of names would read only their first number. */
+const canonicalIp = (text: string): string => {
+  if (!text.includes(":")) return text
+  const address = new URL(`http://[${text}]/`).hostname.slice(1, -1)
+  const [, high, low] = /^::ffff:([0-9a-f]+):([0-9a-f]+)$/.exec(address) ?? []
+  if (high === undefined || low === undefined) return address
+  return [high, low].flatMap((part) => [Number.parseInt(part, 16) >> 8, Number.parseInt(part, 16) & 255]).join(".")
+}
 
 /** A file's name inside the volume. */
 export const fileName: Rule<string> = (text) => {

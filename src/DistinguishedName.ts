@@ -5,6 +5,7 @@
  * a text is refused with a sentence that says where.
  */
 import { Result } from "effect"
+import { quoted } from "./AttributeRules.ts"
 
 /** One attribute of a distinguished name: the type as a dotted OID, the value as plain text. */
 export interface NameAttribute {
@@ -47,17 +48,21 @@ const splitAt = (text: string, separators: string): ReadonlyArray<string> => {
 
 const trimmed = (value: string): string => {
   const front = value.replace(/^ +/, "")
-  // A space at the end counts where a backslash stands before it.
-  return front.replace(/(\\ )? +$/, (_, kept: string | undefined) => kept ?? "")
+  // A space at the end counts where a backslash protects it, and that backslash must itself not be protected.
+  return /^((?:[^\\]|\\.)*?) *$/su.exec(front)?.[1] ?? front
 }
 
 /** A value in hexadecimal is the BER of a string (RFC 4514, 2.4): what counts is its content. */
 const fromHex = (hex: string): Result.Result<string, string> => {
   const bytes = hexBytes(hex)
-  if (bytes === undefined || bytes.length < 2 || bytes[1] !== bytes.length - 2) {
-    return Result.fail(`#${hex} is not the hexadecimal BER of a string`)
+  // A length above 127 stands in as many bytes as the byte before them says (X.690, 8.1.3.5).
+  const lengthBytes = (bytes?.[1] ?? 0) > 0x80 ? (bytes?.[1] ?? 0) - 0x80 : 0
+  const start = 2 + lengthBytes
+  const length = lengthBytes === 0 ? bytes?.[1] : bytes?.slice(2, start).reduce((sum, byte) => sum * 256 + byte, 0)
+  if (bytes === undefined || bytes.length < start || length !== bytes.length - start) {
+    return Result.fail(`${quoted(`#${hex}`)} is not the hexadecimal BER of a string`)
   }
-  return fromUtf8(bytes.slice(2))
+  return fromUtf8(bytes.slice(start))
 }
 
 const hexBytes = (hex: string): ReadonlyArray<number> | undefined =>
@@ -85,19 +90,24 @@ const withoutEscapes = (value: string): Result.Result<string, string> => {
   return fromUtf8(bytes)
 }
 
+/** The arcs that can be encoded (X.660), and no greater than Go, which reads the request, can hold. */
+const isOid = (text: string): boolean =>
+  /^([01]\.(\d|[1-3]\d)|2\.(0|[1-9]\d*))(\.(0|[1-9]\d*))*$/.test(text) &&
+  text.split(".").every((arc) => Number(arc) <= 2 ** 31 - 1)
+
 const typeOf = (name: string): Result.Result<string, string> => {
   const known = name.toUpperCase()
   if (isKnown(known)) return Result.succeed(attributeTypes[known])
   const oid = name.replace(/^oid\./i, "")
-  if (/^[0-2](\.(0|[1-9]\d*))+$/.test(oid)) return Result.succeed(oid)
+  if (isOid(oid)) return Result.succeed(oid)
   return Result.fail(
-    `${JSON.stringify(name)} is no attribute type; use ${Object.keys(attributeTypes).join(", ")} or a dotted OID`
+    `${quoted(name)} is no attribute type; use ${Object.keys(attributeTypes).join(", ")} or a dotted OID`
   )
 }
 
 const parseAttribute = (text: string): Result.Result<NameAttribute, string> => {
   const equals = text.indexOf("=")
-  if (equals < 0) return Result.fail(`${JSON.stringify(text.trim())} is not of the form type=value`)
+  if (equals < 0) return Result.fail(`${quoted(text.trim())} is not of the form type=value`)
   const written = trimmed(text.slice(equals + 1))
   const value = written.startsWith("#") ? fromHex(written.slice(1)) : withoutEscapes(written)
   return Result.flatMap(typeOf(text.slice(0, equals).trim()), (type) =>
@@ -119,8 +129,8 @@ export const parseDistinguishedName = (text: string): Result.Result<Distinguishe
 const withEscapes = (value: string): string =>
   value
     .replace(/[\\"+,;<>=]/g, "\\$&")
+    .replace(/ $/, "\\ ")
     .replace(/^[ #]/, "\\$&")
-    .replace(/(?<!\\) $/, "\\ ")
     .replaceAll("\0", "\\00")
 
 /** Writes a name as RFC 4514 text, with attribute types as OIDs where they have no name here. */

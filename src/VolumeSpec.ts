@@ -105,7 +105,8 @@ const specOf = (_: Attributes, pod: Pod, annotations: VolumeSpec["annotations"])
   uris: _["uri-sans"] ?? [],
   duration: _.duration ?? Duration.hours(2160),
   isCA: _["is-ca"] ?? false,
-  usages: _["key-usages"] ?? ["digital signature", "key encipherment"],
+  // An empty list means the default to cert-manager too, which would then miss these usages in the signing request.
+  usages: _["key-usages"]?.length ? _["key-usages"] : ["digital signature", "key encipherment"],
   key: keyOf(_),
   keyEncoding: _["key-encoding"] ?? (keyOf(_).algorithm === "RSA" ? "PKCS1" : "PKCS8"),
   reusePrivateKey: _["reuse-private-key"] ?? false,
@@ -151,8 +152,9 @@ const expanded = (context: VolumeContext, pod: Pod) =>
     return values
   })
 
-/** A key that Kubernetes takes for an annotation: a DNS subdomain, a slash, and a name. */
-const annotationKey = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\/[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$/
+/** A key that Kubernetes takes for an annotation, in any letter case: a DNS subdomain (RFC 1123), a slash, and a name. */
+const annotationKey =
+  /^(?=[^/]{1,253}\/)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*\/[a-z0-9]([a-z0-9_.-]{0,61}[a-z0-9])?$/i
 
 const annotationsOf = (context: VolumeContext): Effect.Effect<Readonly<Record<string, string>>, SpecError> => {
   const passedOn = Record.filter(

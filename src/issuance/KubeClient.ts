@@ -153,20 +153,52 @@ const rateLimit = (qps: number, burst: number): Effect.Effect<void> => {
   })
 }
 
+const unavailable = (call: KubeCall, detail: string) =>
+  new RequestError({ reason: "Unavailable", action: call.action, detail })
+
+const refused = Effect.fnUntraced(function* (call: KubeCall, answer: IncomingMessage) {
+  const body = parseJson(yield* readAll(answer))
+  const status = answer.statusCode ?? 0
+  const retryAfter = answer.headers["retry-after"]
+  return yield* requestFailure(call.action, { status, retryAfter, body }, yield* Clock.currentTimeMillis)
+})
+
+/** An effect that may fail as the network does, or with an answer that is a refusal. */
+type Attempt<A> = Effect.Effect<A, Severed | RequestError>
+
+/** An answer below 400, handed to `use`, and let go of in every case. `opening` may limit the time until its headers. */
+const exchange = <A>(
+  connection: Connection,
+  call: KubeCall,
+  opening: (_: Attempt<IncomingMessage>) => Attempt<IncomingMessage>,
+  use: (answer: IncomingMessage) => Attempt<A>
+): Attempt<A> => {
+  const opened = Effect.catchIf(
+    open(connection, call),
+    (_) => _.stale,
+    () => open(connection, call)
+  )
+  // Between the answer's headers and its reader nothing may slip away: whoever has the answer also lets go of it.
+  return Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(restore(opening(opened)), (answer) =>
+      Effect.ensuring(
+        restore((answer.statusCode ?? 0) >= 400 ? refused(call, answer) : use(answer)),
+        Effect.sync(() => answer.destroy())
+      )
+    )
+  )
+}
+
+const json = (call: KubeCall) => (answer: IncomingMessage) =>
+  Effect.flatMap(readAll(answer), (text) => {
+    const body = parseJson(text)
+    return body === undefined ? Effect.fail(unavailable(call, "the answer is no JSON")) : Effect.succeed(body)
+  })
+
 /** Makes a client; it calls nobody before it is asked to. */
 export const makeKubeClient = Effect.fnUntraced(function* (settings: KubeSettings): Effect.fn.Return<KubeClient> {
   const credentials = yield* makeCredentials(settings)
   const limited = rateLimit(settings.qps, settings.burst)
-
-  const unavailable = (call: KubeCall, detail: string) =>
-    new RequestError({ reason: "Unavailable", action: call.action, detail })
-
-  const refused = Effect.fnUntraced(function* (call: KubeCall, answer: IncomingMessage) {
-    const body = parseJson(yield* readAll(answer))
-    const status = answer.statusCode ?? 0
-    const retryAfter = answer.headers["retry-after"]
-    return yield* requestFailure(call.action, { status, retryAfter, body }, yield* Clock.currentTimeMillis)
-  })
 
   const limitTime = <A, E>(call: KubeCall, effect: Effect.Effect<A, E>) =>
     Effect.timeoutOrElse(effect, {
@@ -175,57 +207,30 @@ export const makeKubeClient = Effect.fnUntraced(function* (settings: KubeSetting
         Effect.fail(unavailable(call, `no answer within ${Duration.toSeconds(settings.requestTimeout)} seconds`))
     })
 
-  /** An answer below 400, handed to `use`, and let go of in every case. `opening` may limit the time until its headers. */
-  const exchange = <A>(
-    connection: Connection,
-    call: KubeCall,
-    opening: (_: Effect.Effect<IncomingMessage, Severed>) => Effect.Effect<IncomingMessage, Severed | RequestError>,
-    use: (answer: IncomingMessage) => Effect.Effect<A, Severed | RequestError>
-  ): Effect.Effect<A, Severed | RequestError> => {
-    const opened = Effect.catchIf(
-      open(connection, call),
-      (_) => _.stale,
-      () => open(connection, call)
-    )
-    // Between the answer's headers and its reader nothing may slip away: whoever has the answer also lets go of it.
-    return Effect.uninterruptibleMask((restore) =>
-      Effect.flatMap(restore(opening(opened)), (answer) =>
-        Effect.ensuring(
-          restore((answer.statusCode ?? 0) >= 400 ? limitTime(call, refused(call, answer)) : use(answer)),
-          Effect.sync(() => answer.destroy())
-        )
-      )
-    )
-  }
-
   const perform = <A>(
     call: KubeCall,
-    exchangeOver: (connection: Connection) => Effect.Effect<A, Severed | RequestError>
+    attempt: (connection: Connection) => Attempt<A>
   ): Effect.Effect<A, RequestError> => {
     const ours = Option.isNone(call.token ?? Option.none())
     return Effect.flatMap(credentials.current, (connection) =>
       Effect.catchIf(
-        exchangeOver(connection),
+        attempt(connection),
         (_) => ours && _._tag === "RequestError" && _.reason === "Unauthorized",
         // A token that has been rotated on disk is refused by the server before we have looked at the file again.
-        () => Effect.flatMap(credentials.renew(connection), exchangeOver)
+        () => Effect.flatMap(credentials.renew(connection), attempt)
       )
     ).pipe(Effect.catchTag(["Severed", "CredentialsUnusable"], (_) => Effect.fail(unavailable(call, _.detail))))
   }
 
-  const json = (call: KubeCall) => (answer: IncomingMessage) =>
-    Effect.flatMap(readAll(answer), (text) => {
-      const body = parseJson(text)
-      return body === undefined ? Effect.fail(unavailable(call, "the answer is no JSON")) : Effect.succeed(body)
-    })
   return {
     call: (call) => {
       const performed = perform(call, (connection) => exchange(connection, call, (_) => _, json(call)))
       return Effect.andThen(limited, limitTime(call, performed))
     },
     follow: (call, reader) => {
+      // A stream may last; only its beginning, or a refusal in its place, is waited for with impatience.
       const read = (answer: IncomingMessage) => Effect.andThen(reader.opened, readLines(answer, reader.line))
-      const opening = (_: Effect.Effect<IncomingMessage, Severed>) => limitTime(call, _)
+      const opening = (_: Attempt<IncomingMessage>) => limitTime(call, _)
       return Effect.andThen(
         limited,
         perform(call, (connection) => exchange(connection, call, opening, read))

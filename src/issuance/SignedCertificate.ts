@@ -30,11 +30,21 @@ export interface Answer {
   readonly now: DateTime.Utc
 }
 
-const parseAll = (pem: string): Result.Result<ReadonlyArray<x509.X509Certificate>, string> =>
-  Result.try({
-    try: () => (pem.trim() === "" ? [] : x509.PemConverter.decode(pem)).map((der) => new x509.X509Certificate(der)),
-    catch: () => "holds something that is no certificate"
+const noCertificate = "holds something that is no certificate"
+
+/** A text may have words between its blocks, but a block that is cut off or of another kind is damage. */
+const parseAll = (pem: string): Result.Result<ReadonlyArray<x509.X509Certificate>, string> => {
+  if (pem.trim() === "") return Result.succeed([])
+  const blocks = Result.try({ try: () => x509.PemConverter.decodeWithHeaders(pem), catch: () => noCertificate })
+  return Result.flatMap(blocks, (blocks) => {
+    const whole = blocks.length > 0 && blocks.length === pem.split("-----BEGIN ").length - 1
+    if (!whole || blocks.some(({ type }) => type !== "CERTIFICATE")) return Result.fail(noCertificate)
+    return Result.try({
+      try: () => blocks.map(({ rawData }) => new x509.X509Certificate(rawData)),
+      catch: () => noCertificate
+    })
   })
+}
 
 const sameBytes = (one: ArrayBuffer, other: Uint8Array): boolean =>
   one.byteLength === other.length && new Uint8Array(one).every((byte, index) => byte === other[index])
@@ -78,18 +88,25 @@ const read = (answer: Answer): Result.Result<Leaf, string> => {
   const ca = Result.mapError(parseAll(answer.signed.ca), (found) => `status.ca ${found}`)
   return Result.flatMap(Result.all([chain, ca]), ([[leaf]]) => {
     if (leaf === undefined) return Result.fail("status.certificate holds no certificate")
-    const wrong = wrongWith(leaf, answer)
-    if (wrong !== undefined) return Result.fail(wrong)
-    return Result.succeed({
-      serialNumber: leaf.serialNumber,
-      notBefore: DateTime.fromDateUnsafe(leaf.notBefore),
-      notAfter: DateTime.fromDateUnsafe(leaf.notAfter)
-    })
+    // Key, names and times are parsed only when they are asked for, so each of them can still turn out to be damaged.
+    return Result.flatMap(
+      Result.try({
+        try: () => [wrongWith(leaf, answer), factsOf(leaf)] as const,
+        catch: () => "status.certificate is damaged"
+      }),
+      ([wrong, facts]) => (wrong === undefined ? Result.succeed(facts) : Result.fail(wrong))
+    )
   })
 }
 
+const factsOf = (leaf: x509.X509Certificate): Leaf => ({
+  serialNumber: leaf.serialNumber,
+  notBefore: DateTime.fromDateUnsafe(leaf.notBefore),
+  notAfter: DateTime.fromDateUnsafe(leaf.notAfter)
+})
+
 /** The leaf of an answer that fits its request; `Mismatch` otherwise. */
 export const checkSigned = (answer: Answer): Effect.Effect<Leaf, IssuanceError> =>
-  Effect.fromResult(read(answer)).pipe(
+  Effect.suspend(() => Effect.fromResult(read(answer))).pipe(
     Effect.mapError((detail) => new IssuanceError({ reason: "Mismatch", request: answer.request, detail }))
   )

@@ -18,7 +18,8 @@ const email = "1.2.840.113549.1.9.1"
 
 /** The string types that profiles demand (RFC 5280, A.1): IA5String for mail and domains, else PrintableString where it fits. */
 const attributeValue = ({ type, value }: NameAttribute): AttributeValue => {
-  if (type === attributeTypes.DC || type === email) return new AttributeValue({ ia5String: value })
+  const isAscii = /^\p{ASCII}*$/u.test(value)
+  if (isAscii && (type === attributeTypes.DC || type === email)) return new AttributeValue({ ia5String: value })
   return /^[A-Za-z0-9 '()+,./:=?-]*$/.test(value)
     ? new AttributeValue({ printableString: value })
     : new AttributeValue({ utf8String: value })
@@ -59,7 +60,8 @@ const keyUsages = (spec: VolumeSpec): number =>
 const extensionsOf = (spec: VolumeSpec): Array<x509.Extension> => {
   const names = namesOf(spec)
   const bits = keyUsages(spec)
-  const purposes = [...new Set(spec.usages.flatMap((usage) => extendedKeyUsages[usage] ?? []))]
+  // Repeats stay: cert-manager compares this list with the usages one by one, and two of its words mean one purpose.
+  const purposes = spec.usages.flatMap((usage) => extendedKeyUsages[usage] ?? [])
   return [
     // Without a subject the names are all there is, and then the extension is critical (RFC 5280, 4.2.1.6).
     ...(names.length > 0 ? [new x509.SubjectAlternativeNameExtension([...names], spec.subject.length === 0)] : []),

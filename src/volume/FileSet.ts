@@ -5,10 +5,11 @@
  */
 import "reflect-metadata"
 import { PrivateKey, PrivateKeyInfo } from "@peculiar/asn1-pkcs8"
+import { RSAPrivateKey } from "@peculiar/asn1-rsa"
 import { AsnConvert } from "@peculiar/asn1-schema"
 import { AlgorithmIdentifier } from "@peculiar/asn1-x509"
 import { PemConverter } from "@peculiar/x509"
-import { Option, Redacted } from "effect"
+import { Option, Redacted, Result } from "effect"
 import type { KeyEncoding, VolumeSpec } from "../VolumeSpec.ts"
 
 /** One file: a plain name without `/`, its bytes, and its permission bits. */
@@ -59,12 +60,20 @@ export const privateKeyOf = (
 ): Option.Option<Redacted.Redacted<Uint8Array>> =>
   Option.fromUndefinedOr(files.get(spec.files.privateKey)).pipe(
     Option.map((content) => new TextDecoder().decode(Redacted.value(content))),
-    Option.flatMap((text) => (PemConverter.isPem(text) ? Option.some(text) : Option.none())),
-    Option.map((text) => {
-      const der = PemConverter.decodeFirst(text)
-      return Redacted.make(new Uint8Array(text.includes(labels.PKCS1) ? asPkcs8(der) : der))
-    })
+    Option.flatMap((text) => Result.getSuccess(Result.try(() => readKey(text)))),
+    Option.flatMap(Option.fromUndefinedOr)
   )
+
+/** The first block as PKCS#8, nothing where it is no key; throws where it is damaged. */
+const readKey = (text: string): Redacted.Redacted<Uint8Array> | undefined => {
+  const [block] = PemConverter.decodeWithHeaders(text)
+  if (block?.type === labels.PKCS1) {
+    return Redacted.make(new Uint8Array(asPkcs8(AsnConvert.serialize(AsnConvert.parse(block.rawData, RSAPrivateKey)))))
+  }
+  if (block?.type !== labels.PKCS8) return undefined
+  AsnConvert.parse(block.rawData, PrivateKeyInfo)
+  return Redacted.make(new Uint8Array(block.rawData))
+}
 
 const asPkcs8 = (pkcs1: ArrayBuffer): ArrayBuffer =>
   AsnConvert.serialize(

@@ -2,7 +2,7 @@
 // temporary folder, and this test in the kubelet's place. It can be ended and started again in the same place, orderly or
 // by SIGKILL, as often as a test likes. `destroy` ends it and takes away what it left, mounts first, so that a failed test
 // hurts nobody; whether something was left is for the test to see before that.
-import { mkdtemp, mkdir, readdir, readFile, rm } from "node:fs/promises"
+import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Daemon } from "./Daemon.ts"

@@ -1,17 +1,17 @@
 // The kubelet's side of the CSI socket: the calls that a kubelet makes, sent the way it sends them, with grpc-js over a unix
 // socket. A failed call rejects with the code's name and the sentence that would land in `kubectl describe pod`. Nothing is
 // retried here; a kubelet's patience and its retries are `publishLikeKubelet` in `Certlet`.
-import { create, type DescMessage, fromBinary, type MessageInitShape, type MessageShape, toBinary } from "@bufbuild/protobuf"
-import { Client, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js"
 import {
-  NodePublishVolumeRequestSchema,
-  NodePublishVolumeResponseSchema,
-  NodeUnpublishVolumeRequestSchema,
-  NodeUnpublishVolumeResponseSchema,
-  ProbeRequestSchema,
-  ProbeResponseSchema,
-  VolumeCapability_AccessMode_Mode
-} from "../../src/csi/generated/csi_pb.ts"
+  create,
+  type DescMessage,
+  type DescMethodUnary,
+  fromBinary,
+  type MessageInitShape,
+  type MessageShape,
+  toBinary
+} from "@bufbuild/protobuf"
+import { Client, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js"
+import { Identity, Node, VolumeCapability_AccessMode_Mode } from "../../src/csi/generated/csi_pb.js"
 import type { PodVolume } from "./PodVolume.ts"
 
 /** A call that was answered with another code than OK: "DEADLINE_EXCEEDED", "PERMISSION_DENIED" ... */
@@ -32,26 +32,6 @@ export class CallError extends Error {
 /** As a kubelet does (volume manager's operation timeout for CSI calls). */
 const kubeletDeadlineMilliseconds = 120_000
 
-interface Method<I extends DescMessage, O extends DescMessage> {
-  readonly path: string
-  readonly input: I
-  readonly output: O
-}
-
-const probeMethod = { path: "/csi.v1.Identity/Probe", input: ProbeRequestSchema, output: ProbeResponseSchema }
-
-const publishMethod = {
-  path: "/csi.v1.Node/NodePublishVolume",
-  input: NodePublishVolumeRequestSchema,
-  output: NodePublishVolumeResponseSchema
-}
-
-const unpublishMethod = {
-  path: "/csi.v1.Node/NodeUnpublishVolume",
-  input: NodeUnpublishVolumeRequestSchema,
-  output: NodeUnpublishVolumeResponseSchema
-}
-
 export class KubeletClient {
   readonly #client: Client
 
@@ -64,13 +44,13 @@ export class KubeletClient {
   }
 
   #call<I extends DescMessage, O extends DescMessage>(
-    method: Method<I, O>,
+    method: DescMethodUnary<I, O>,
     request: MessageInitShape<I>,
     deadlineMilliseconds: number
   ): Promise<MessageShape<O>> {
     return new Promise((resolve, reject) => {
       this.#client.makeUnaryRequest(
-        method.path,
+        `/${method.parent.typeName}/${method.name}`,
         (value: MessageShape<I>) => Buffer.from(toBinary(method.input, value)),
         (bytes: Buffer) => fromBinary(method.output, bytes),
         create(method.input, request),
@@ -78,7 +58,7 @@ export class KubeletClient {
         { deadline: Date.now() + deadlineMilliseconds },
         (error, answer) => {
           if (error !== null) reject(new CallError(error))
-          else if (answer === undefined) reject(new Error(`${method.path} answered nothing`))
+          else if (answer === undefined) reject(new Error(`${method.name} answered nothing`))
           else resolve(answer)
         }
       )
@@ -87,7 +67,7 @@ export class KubeletClient {
 
   /** Identity.Probe: true where the plugin says that it is ready. */
   async probe(deadlineMilliseconds = 1_000): Promise<boolean> {
-    const answer = await this.#call(probeMethod, {}, deadlineMilliseconds)
+    const answer = await this.#call(Identity.method.probe, {}, deadlineMilliseconds)
     return answer.ready ?? true
   }
 
@@ -104,12 +84,16 @@ export class KubeletClient {
         accessMode: { mode: VolumeCapability_AccessMode_Mode.SINGLE_NODE_WRITER }
       }
     }
-    await this.#call(publishMethod, request, deadlineMilliseconds)
+    await this.#call(Node.method.nodePublishVolume, request, deadlineMilliseconds)
   }
 
   /** NodeUnpublishVolume. */
   async unpublish(volume: PodVolume, deadlineMilliseconds = kubeletDeadlineMilliseconds): Promise<void> {
-    await this.#call(unpublishMethod, { volumeId: volume.id, targetPath: volume.target }, deadlineMilliseconds)
+    await this.#call(
+      Node.method.nodeUnpublishVolume,
+      { volumeId: volume.id, targetPath: volume.target },
+      deadlineMilliseconds
+    )
   }
 
   close(): void {

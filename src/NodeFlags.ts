@@ -1,0 +1,182 @@
+/**
+ * The command line of `certlet run`, which is also its environment: every flag `--some-flag` can be given as
+ * `CERTLET_SOME_FLAG`. Names, defaults and meanings are those of cert-manager's csi-driver, and a few are our own. Each value
+ * is read by a rule whose sentence names the flag; what comes out is one `Settings`. A flag that this version cannot honour
+ * is refused and never ignored.
+ */
+import { Config, Duration, Effect, Option, Redacted, Result } from "effect"
+import { CliError, Flag } from "effect/cli"
+import * as Rules from "./FlagRules.ts"
+import type { Settings } from "./Settings.ts"
+
+const variable = (name: string): string => `CERTLET_${name.toUpperCase().replaceAll("-", "_")}`
+
+/** A flag of text, with its environment variable. */
+const text = (name: string, description: string) =>
+  Flag.String(name).pipe(
+    Flag.withDescription(`${description} [${variable(name)}]`),
+    Flag.withFallbackConfig(Config.String(variable(name)))
+  )
+
+/** A flag whose text is read by a rule. */
+const ruled = <A>(name: string, rule: Rules.FlagRule<A>, description: string) =>
+  text(name, description).pipe(Flag.mapEffect((value) => accept(name, value, rule(value))))
+
+const accept = <A>(option: string, value: string, read: Result.Result<A, string>) =>
+  Effect.fromResult(
+    Result.mapError(read, (expected) => new CliError.InvalidValue({ option, value, expected, kind: "flag" }))
+  )
+
+const optional = (name: string, description: string) => text(name, description).pipe(Flag.optional)
+
+const secret = (name: string, description: string) =>
+  text(name, description).pipe(Flag.map(Redacted.make), Flag.optional)
+
+const boolean = (name: string, description: string) =>
+  Flag.Boolean(name).pipe(
+    Flag.withDescription(`${description} [${variable(name)}]`),
+    Flag.withFallbackConfig(Config.Boolean(variable(name))),
+    Flag.withDefault(false)
+  )
+
+const many = (name: string, description: string) =>
+  Flag.String(name).pipe(Flag.withDescription(description), Flag.between(0, 100))
+
+/** A rule's flag with a default that the help shows. */
+const withDefault = <A>(name: string, rule: Rules.FlagRule<A>, description: string, shown: string, value: A) =>
+  ruled(name, rule, `${description} (default ${shown})`).pipe(Flag.withDefault(value))
+
+const driverFlags = {
+  nodeId: ruled("node-id", Rules.given, "this node's name in the cluster"),
+  endpoint: ruled("endpoint", Rules.endpoint, "the CSI socket: unix:///absolute/path"),
+  driverName: withDefault(
+    "driver-name",
+    Rules.driverName,
+    "the driver's name, as in the CSIDriver object",
+    "csi.cert-manager.io",
+    "csi.cert-manager.io"
+  ),
+  dataRoot: withDefault(
+    "data-root",
+    Rules.absolutePath,
+    "where the records of volumes are kept; memory-backed",
+    "/run/certlet",
+    "/run/certlet"
+  ),
+  volumeMedium: withDefault(
+    "volume-medium",
+    Rules.oneOf(["tmpfs", "directory"]),
+    "tmpfs: a mount per pod; directory: plain folders, where mounting is not permitted",
+    "tmpfs",
+    "tmpfs"
+  ),
+  volumeSizeLimit: withDefault("volume-size-limit", Rules.size, "the size of a pod's tmpfs", "4Mi", 4 * 1024 * 1024),
+  publishTimeout: withDefault(
+    "publish-timeout",
+    Rules.durationWithin(Duration.seconds(1), Duration.seconds(115)),
+    "how long a publish waits for its certificate before it answers; at most 115s",
+    "60s",
+    Duration.seconds(60)
+  ),
+  shutdownTimeout: withDefault(
+    "shutdown-timeout",
+    Rules.durationWithin(Duration.zero, Duration.minutes(10)),
+    "how long calls in flight may take to finish after SIGTERM",
+    "15s",
+    Duration.seconds(15)
+  ),
+  continueOnNotReady: boolean("continue-on-not-ready", "answer a publish before its certificate is there"),
+  useTokenRequest: boolean("use-token-request", "create requests as the pod's own ServiceAccount"),
+  metricsBindAddress: withDefault(
+    "metrics-bind-address",
+    Rules.bindAddress,
+    "must be 0 in this version, which serves no metrics",
+    "0",
+    Option.none()
+  )
+}
+
+const gateFlags = {
+  podReadinessGate: many("pod-readiness-gate", "not in this version: giving one is refused"),
+  gateBackoffDuration: ruled(
+    "gate-backoff-duration",
+    Rules.durationWithin(Duration.zero, Duration.hours(1)),
+    "needs a readiness gate"
+  ).pipe(Flag.optional),
+  gateBackoffFactor: ruled("gate-backoff-factor", Rules.decimal(1, 100), "needs a readiness gate").pipe(Flag.optional),
+  gateBackoffJitter: ruled("gate-backoff-jitter", Rules.decimal(0, 1), "needs a readiness gate").pipe(Flag.optional),
+  gateBackoffCap: ruled(
+    "gate-backoff-cap",
+    Rules.durationWithin(Duration.zero, Duration.hours(1)),
+    "needs a readiness gate"
+  ).pipe(Flag.optional)
+}
+
+const kubeFlags = {
+  kubeconfig: optional("kubeconfig", "a kubeconfig file; without one the pod's own ServiceAccount is used"),
+  context: optional("context", "the kubeconfig's context"),
+  cluster: optional("cluster", "the kubeconfig's cluster"),
+  user: optional("user", "the kubeconfig's user"),
+  server: optional("server", "the API server's address"),
+  token: secret("token", "a bearer token"),
+  certificateAuthority: optional("certificate-authority", "a file with the API server's CA"),
+  clientCertificate: optional("client-certificate", "a file with a client certificate"),
+  clientKey: optional("client-key", "a file with its key"),
+  insecureSkipTlsVerify: boolean("insecure-skip-tls-verify", "do not verify the API server: for experiments only"),
+  tlsServerName: optional("tls-server-name", "the name that the API server's certificate must have"),
+  as: optional("as", "impersonate this user"),
+  asGroup: many("as-group", "impersonate this group; repeatable"),
+  requestTimeout: withDefault(
+    "request-timeout",
+    Rules.durationWithin(Duration.millis(100), Duration.minutes(10)),
+    "how long one call to the API server may take",
+    "30s",
+    Duration.seconds(30)
+  ),
+  qps: withDefault("kube-api-qps", Rules.decimal(0, 1e6), "calls per second; 0 leaves it to the server", "0", 0),
+  burst: withDefault("kube-api-burst", Rules.wholeNumber(0, 1_000_000), "calls at once above the rate", "0", 0)
+}
+
+/** How the process speaks of itself. */
+export interface LogSettings {
+  readonly level: number
+  readonly format: Option.Option<"json" | "pretty">
+}
+
+/** The flags of `certlet run`. */
+export const runFlags = {
+  ...driverFlags,
+  ...gateFlags,
+  kube: kubeFlags,
+  log: {
+    level: withDefault(
+      "log-level",
+      Rules.wholeNumber(1, 5),
+      "1 and 2: what changes; 3 and 4: every call; 5: everything",
+      "1",
+      1
+    ).pipe(Flag.withAlias("v")),
+    format: ruled("log-format", Rules.oneOf(["json", "pretty"]), "pretty on a terminal, json elsewhere").pipe(
+      Flag.optional
+    )
+  }
+}
+
+/** What the flags say, before it is known whether this version can do it. */
+interface Given extends Omit<Settings["Service"], "kube"> {
+  readonly kube: Settings["Service"]["kube"]
+  readonly podReadinessGate: ReadonlyArray<string>
+}
+
+const refuse = (option: string, value: string, expected: string) =>
+  Effect.fail(new CliError.InvalidValue({ option, value, expected, kind: "flag" }))
+
+/** The settings that the flags make; what this version cannot do is refused by name. */
+export const settingsOf = Effect.fnUntraced(function* ({ podReadinessGate, ...given }: Given) {
+  const [gate] = podReadinessGate
+  if (gate !== undefined) {
+    yield* accept("pod-readiness-gate", gate, Rules.gate(gate))
+    yield* refuse("pod-readiness-gate", gate, "no gate, because this version holds no issuance back for one")
+  }
+  return given satisfies Settings["Service"]
+})

@@ -153,6 +153,8 @@ export const layer = Layer.effect(
   Kubelet,
   Effect.gen(function* () {
     const settings = yield* Settings
+    // What the library has to say reaches us as errors; its own lines would tear the structured log.
+    grpc.setLogVerbosity(grpc.logVerbosity.NONE)
     return Kubelet.of({
       listen: Effect.fnUntraced(function* (calls) {
         const fork = Effect.runForkWith(yield* Effect.context<never>())

@@ -7,7 +7,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { Console, Duration, Effect, Option, Ref, Schedule, Schema } from "effect"
+import { Console, Duration, Effect, Exit, Option, Ref, Schedule, Schema, Scope } from "effect"
 import { EmbeddedCluster } from "../embedded/EmbeddedCluster.ts"
 import { connectKubelet } from "./GrpcKubeletClient.ts"
 import { type CertletProcess, ProcessError, startCertlet } from "./NodeCertletProcess.ts"
@@ -137,7 +137,7 @@ const awaitRenewals = Effect.fnUntraced(function* (witness: Effect.Effect<Witnes
       Effect.map(witness, ({ serials }) => serials.length > renewals)
     )
   )
-  yield* judge.claim(`renewal ${renewals} was seen by the TLS client, ${Duration.format(took)} later`, arrived)
+  yield* judge.claim(`renewal ${renewals} was seen by the TLS client, ${milliseconds(took)} later`, arrived)
 })
 
 const publishOnce = Effect.fnUntraced(function* (layout: Layout, judge: Judge) {
@@ -183,11 +183,13 @@ export const demo = Effect.gen(function* () {
   yield* Console.log(`cluster   embedded API server, approver and CA at ${cluster.url}`)
   const first = yield* publishOnce(layout, judge)
   yield* Console.log("tls       a server and a client use the mounted files, ten handshakes a second")
-  const witness = yield* witnessHandshakes(layout.target, servername)
+  const tls = yield* Scope.fork(yield* Effect.scope)
+  const witness = yield* Scope.provide(witnessHandshakes(layout.target, servername), tls)
   yield* awaitRenewals(witness, judge, 1)
   const second = yield* restart(layout, first, judge)
   yield* awaitRenewals(witness, judge, 2)
   const { failures, handshakes, serials } = yield* witness
+  yield* Scope.close(tls, Exit.void)
   yield* judge.claim(
     `${handshakes} handshakes over ${serials.length} certificates, ${failures.length} failed${failures.length > 0 ? `: ${failures[0]}` : ""}`,
     handshakes > 50 && failures.length === 0

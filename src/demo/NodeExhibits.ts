@@ -41,12 +41,13 @@ export const certificateLines = (folder: string): ReadonlyArray<string> => {
 
 const Line = Schema.fromJsonString(
   Schema.Struct({
-    message: Schema.String,
     annotations: Schema.Struct({
-      decide: Schema.String,
-      submit: Schema.String,
-      wait: Schema.String,
-      write: Schema.String
+      millis: Schema.Struct({
+        decide: Schema.Number,
+        submit: Schema.Number,
+        wait: Schema.Number,
+        write: Schema.Number
+      })
     })
   })
 )
@@ -57,11 +58,11 @@ const decodeLine = Schema.decodeUnknownOption(Line)
 export const stepLines = (log: ReadonlyArray<string>): ReadonlyArray<string> => {
   const step = Option.firstSomeOf(log.map((line) => decodeLine(line)))
   if (Option.isNone(step)) return []
-  const { decide, submit, wait, write } = step.value.annotations
+  const { decide, submit, wait, write } = step.value.annotations.millis
   return [
-    `          ${decide} for the key and the signing request`,
-    `          ${submit} until the API server had the CertificateRequest`,
-    `          ${wait} until it was approved and signed`,
-    `          ${write} to check the certificate and swap the files in`
+    `          ${decide} ms for the key and the signing request`,
+    `          ${submit} ms until the API server had the CertificateRequest`,
+    `          ${wait} ms until it was approved and signed`,
+    `          ${write} ms to check the certificate and swap the files in`
   ]
 }

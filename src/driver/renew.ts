@@ -106,7 +106,7 @@ const conclude = (volume: Volume, { leaf, requestName, took }: Issued, write: Du
         serialNumber,
         notAfter: DateTime.formatIso(notAfter),
         renewAt: DateTime.formatIso(renewAt),
-        ...Record.map({ ...took, write }, Duration.format)
+        millis: Record.map({ ...took, write }, (_) => Math.round(Duration.toMillis(_) * 10) / 10)
       })
     )
   })

@@ -228,7 +228,7 @@ export const makeKubeClient = Effect.fnUntraced(function* (settings: KubeSetting
       return Effect.andThen(limited, limitTime(call, performed))
     },
     follow: (call, reader) => {
-      // A stream may last; only its beginning, or a refusal in its place, is waited for with impatience.
+      // A stream may last: only its beginning is waited for with impatience.
       const read = (answer: IncomingMessage) => Effect.andThen(reader.opened, readLines(answer, reader.line))
       const opening = (_: Attempt<IncomingMessage>) => limitTime(call, _)
       return Effect.andThen(

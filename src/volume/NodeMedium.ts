@@ -8,7 +8,7 @@ import * as fs from "node:fs"
 import { Effect, Option } from "effect"
 import { marker, removeFiles } from "./NodeFileSwap.ts"
 import { attempt, deviceOf, type Folder, identityOf, type Spot, withFolder } from "./NodeFolder.ts"
-import { isOnTmpfs, mountTmpfs, readMounts, unmount } from "./NodeMounts.ts"
+import { isOnTmpfs, makeMounter, readMounts } from "./NodeMounts.ts"
 import { sortMountFlags } from "./PlaceRules.ts"
 import { VolumeError, type VolumePlace } from "./VolumeFS.ts"
 
@@ -63,7 +63,8 @@ const source = "certlet"
 const deepest = 32
 
 /** A tmpfs per volume, no larger than `sizeLimit` bytes. */
-export const makeTmpfsMedium = (sizeLimit: number): Medium => {
+export const makeTmpfsMedium = Effect.fnUntraced(function* (sizeLimit: number) {
+  const { mountTmpfs, unmount } = yield* makeMounter(source)
   // The volumes' root folders as the mount table, or the mount just made, has shown them to be certlet's. The table is
   // what decides; this spares reading it, which costs milliseconds with a thousand mounts, at each call.
   const known = new Map<string, string>()
@@ -100,11 +101,11 @@ export const makeTmpfsMedium = (sizeLimit: number): Medium => {
   /** Pages of a tmpfs may be swapped out, to a disk; with `noswap` (Linux 6.4) they may not. */
   const mountIt = (spot: Spot, folder: Folder, options: ReadonlyArray<string>) =>
     noswap
-      ? mountTmpfs(spot, folder, source, [...options, "noswap"]).pipe(
+      ? mountTmpfs(spot, folder, [...options, "noswap"]).pipe(
           Effect.catchIf(
             (error) => error.reason === "Io",
             () =>
-              mountTmpfs(spot, folder, source, options).pipe(
+              mountTmpfs(spot, folder, options).pipe(
                 Effect.tap(() => {
                   noswap = false
                   return Effect.logWarning(
@@ -114,7 +115,7 @@ export const makeTmpfsMedium = (sizeLimit: number): Medium => {
               )
           )
         )
-      : mountTmpfs(spot, folder, source, options)
+      : mountTmpfs(spot, folder, options)
 
   /** Remembers the mount that was just made, after a look at what now stands there. */
   const confirm = (spot: Spot, before: Folder) =>
@@ -137,10 +138,11 @@ export const makeTmpfsMedium = (sizeLimit: number): Medium => {
     }
   })
 
-  return {
+  const medium: Medium = {
     durable: false,
     owns,
     occupy: (spot, folder, place) => Effect.andThen(mountIt(spot, folder, optionsOf(place)), confirm(spot, folder)),
     vacate
   }
-}
+  return medium
+})

@@ -143,7 +143,8 @@ export const layer: Layer.Layer<VolumeFS, never, Settings> = Layer.effect(
   VolumeFS,
   Effect.gen(function* () {
     const settings = yield* Settings
-    const medium = settings.volumeMedium === "tmpfs" ? makeTmpfsMedium(settings.volumeSizeLimit) : directoryMedium
+    const medium =
+      settings.volumeMedium === "tmpfs" ? yield* makeTmpfsMedium(settings.volumeSizeLimit) : directoryMedium
     if (settings.volumeMedium === "directory") {
       yield* Effect.logWarning(
         "volumes are plain folders, so keys may be written to a disk: for demonstrations and tests"

@@ -5,6 +5,7 @@ import { Effect, Layer, Logger, Option, Redacted } from "effect"
 import fc from "fast-check"
 import { VolumeScene } from "../../src/testing/contract/volumeFS.ts"
 import { parseMounts } from "../../src/volume/NodeMounts.ts"
+import { makeRunner } from "../../src/volume/NodeRunner.ts"
 import * as NodeVolumeFS from "../../src/volume/NodeVolumeFS.ts"
 import { type VolumeError, VolumeFS, type VolumePlace } from "../../src/volume/VolumeFS.ts"
 import {
@@ -21,7 +22,8 @@ import {
 const quiet = Logger.layer([])
 
 /** Another certlet process on the same node: it remembers nothing. */
-const process = (medium: VolumeMedium) => Layer.fresh(NodeVolumeFS.layer).pipe(Layer.provide(settings({ volumeMedium: medium })))
+const process = (medium: VolumeMedium) =>
+  Layer.fresh(NodeVolumeFS.layer).pipe(Layer.provide(settings({ volumeMedium: medium })))
 
 const on =
   (medium: VolumeMedium) =>
@@ -280,6 +282,55 @@ describe.skipIf(!canMount)("a volume's mount", () => {
       yield* Effect.flatMap(VolumeFS, (_) => _.unmount(target)).pipe(Effect.provide(process("tmpfs")))
       expect(fs.existsSync(target)).toBe(false)
     }).pipe(on("directory"))
+  )
+})
+
+describe.skipIf(!canMount)("the programs that mount and unmount", () => {
+  const helpers = () =>
+    spawnSync("pgrep", ["-P", `${globalThis.process.pid}`, "xargs"], { encoding: "utf8" }).stdout.split("\n")
+
+  it.live("are started by helpers, which end with the service", () =>
+    Effect.gen(function* () {
+      yield* Effect.gen(function* () {
+        const { target, volumes } = yield* freshVolume
+        yield* volumes.unmount(target)
+        expect(helpers().filter(Boolean).length).toBe(2)
+      }).pipe(on("tmpfs"))
+      expect(helpers().filter(Boolean)).toEqual([])
+    })
+  )
+
+  it.live("do their work also when the helpers are killed", () =>
+    Effect.gen(function* () {
+      for (let i = 0; i < 5; i++) {
+        const { target, volumes } = yield* freshVolume
+        for (const id of helpers().filter(Boolean)) globalThis.process.kill(Number(id), "SIGKILL")
+        yield* volumes.unmount(target)
+        expect(mountsBelow(target.slice(0, -6))).toEqual([])
+      }
+    }).pipe(on("tmpfs"))
+  )
+
+  it.live("say why they fail, and go on", () =>
+    Effect.gen(function* () {
+      const scene = yield* VolumeScene
+      const umount = yield* makeRunner("umount", ["-i", "-n"], 1)
+      const spotOf = (target: string) => ({ action: "unmount", target, path: target })
+      for (let i = 0; i < 3; i++) {
+        const target = yield* scene.target
+        mountForeign(target)
+        yield* umount.run(spotOf(target), [target])
+        const error = yield* Effect.flip(umount.run(spotOf(target), [target]))
+        expect(error).toMatchObject({ reason: "Io", detail: expect.stringContaining("not mounted") })
+        mountForeign(target)
+        const handle = fs.openSync(target, "r")
+        expect(yield* reasonOf(umount.run(spotOf(target), [target]))).toBe("Busy")
+        fs.closeSync(handle)
+        yield* umount.run(spotOf(target), [target])
+      }
+      const nothing = yield* makeRunner("no-such-program", [], 1)
+      expect(yield* reasonOf(nothing.run(spotOf("/x"), ["/x"]))).toBe("NotPermitted")
+    }).pipe(Effect.scoped, on("tmpfs"))
   )
 })
 

@@ -1,0 +1,69 @@
+/**
+ * The process's front door: a command line over layers. `certlet run`, or `certlet` with the same flags, serves the kubelet of
+ * its node until it is told to end; `certlet demo` shows the whole of it without a cluster. There is no logic here: what is
+ * written down is which live layer stands behind which contract, and in which order they end.
+ */
+import { NodeRuntime, NodeServices } from "@effect/platform-node"
+import { Cause, Effect, Exit, Layer, type Runtime } from "effect"
+import { CliConfig, Command, Flag, GlobalFlag } from "effect/cli"
+import * as GrpcKubelet from "./csi/GrpcKubelet.ts"
+import { serve } from "./csi/serve.ts"
+import { demo } from "./demo/NodeDemo.ts"
+import { Driver } from "./driver/Driver.ts"
+import * as KubeCertificateRequests from "./issuance/KubeCertificateRequests.ts"
+import * as NodeKeyGenerator from "./issuance/NodeKeyGenerator.ts"
+import { runFlags, settingsOf } from "./NodeFlags.ts"
+import { loggingLayer } from "./NodeLogging.ts"
+import { Settings } from "./Settings.ts"
+import { version } from "./Version.ts"
+import * as NodeVolumeFS from "./volume/NodeVolumeFS.ts"
+import * as NodeVolumeRecords from "./volume/NodeVolumeRecords.ts"
+
+const liveDriver = Driver.layer.pipe(
+  Layer.provide([NodeKeyGenerator.layer, KubeCertificateRequests.layer, NodeVolumeFS.layer, NodeVolumeRecords.layer])
+)
+
+/** The door ends first, so that calls in flight find the driver alive. */
+const server = Layer.effectDiscard(serve).pipe(Layer.provide([GrpcKubelet.layer, liveDriver]))
+
+/** An operator reads what was wrong as one line of the log, not as a trace. */
+const failed = (cause: Cause.Cause<{ readonly message: string }>) =>
+  Effect.gen(function* () {
+    const error = Cause.squash(cause)
+    yield* Effect.logFatal(error instanceof Error ? error.message : String(error))
+    return yield* Effect.sync(() => {
+      process.exitCode = 1
+    })
+  })
+
+const run = ({ kube, log, ...flags }: Command.Command.Config.Infer<typeof runFlags>) =>
+  Effect.flatMap(settingsOf({ ...flags, kube }), (settings) =>
+    Layer.launch(server).pipe(
+      Effect.catchCauseIf((cause) => !Cause.hasInterruptsOnly(cause), failed),
+      Effect.provide(Layer.mergeAll(Layer.succeed(Settings, settings), loggingLayer(log)))
+    )
+  )
+
+const describe = "Gives every pod of this node its own certificate from cert-manager, in a volume"
+const runCommand = Command.make("run", runFlags, run).pipe(Command.withDescription(`${describe} (the default)`))
+const demoCommand = Command.make("demo", {}, () =>
+  demo.pipe(Effect.catchCauseIf((cause) => !Cause.hasInterruptsOnly(cause), failed))
+).pipe(Command.withDescription("Shows a certificate from birth to death on this machine: no cluster, no root"))
+const certlet = Command.make("certlet", runFlags, run).pipe(
+  Command.withDescription(describe),
+  Command.withSubcommands([runCommand, demoCommand])
+)
+
+/** `-v` and `--log-level` are verbosity here, as with the driver that certlet replaces, so the built-in flags make room. */
+const versionFlag = Flag.Boolean("version").pipe(Flag.withDescription("Print the version"), Flag.withDefault(false))
+const Version = GlobalFlag.Action({ flag: versionFlag, run: GlobalFlag.Version.run })
+const builtIns = [GlobalFlag.Help, Version, GlobalFlag.Completions]
+
+/** To be told to end is no failure. */
+const teardown: Runtime.Teardown = (exit, onExit) =>
+  onExit(Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause) ? Number(process.exitCode ?? 0) : 2)
+
+Command.run(certlet, { version }).pipe(
+  Effect.provide(Layer.mergeAll(NodeServices.layer, CliConfig.layer({ builtIns }))),
+  NodeRuntime.runMain({ disableErrorReporting: true, teardown })
+)

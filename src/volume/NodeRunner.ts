@@ -1,0 +1,168 @@
+/**
+ * Runs mount(8) and umount(8). Starting a program from a Node process costs two to three milliseconds, one of them with the
+ * event loop standing still, because the whole process is forked; from a tiny process it costs one. So xargs(1), started
+ * once, starts them: it takes arguments ended by NUL, never a shell, and always adds them to the same command. What it
+ * prints is only the sign to look: whether a run succeeded is seen at the target, and where it is not seen, or there is
+ * no xargs, the program is started directly, and its own exit code and words decide.
+ */
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process"
+import * as fs from "node:fs"
+import { Effect, type Scope, Semaphore } from "effect"
+import { attempt, identityOf, type Spot as OpenSpot } from "./NodeFolder.ts"
+import { VolumeError } from "./VolumeFS.ts"
+
+/** The target that a program is to change. */
+type Spot = Pick<OpenSpot, "action" | "target" | "path">
+
+/** A program that changes what stands at a target. */
+export interface Runner {
+  /** Runs it with these last arguments; succeeds when it has done its work. */
+  readonly run: (spot: Spot, args: ReadonlyArray<string>) => Effect.Effect<void, VolumeError>
+  /** The same, started directly. */
+  readonly runDirectly: (spot: Spot, args: ReadonlyArray<string>) => Effect.Effect<void, VolumeError>
+}
+
+/** Where programs are looked for; not on PATH, so that nobody else decides what root runs. The last two are NixOS's. */
+const folders = ["/usr/bin", "/bin", "/usr/sbin", "/sbin", "/run/wrappers/bin", "/run/current-system/sw/bin"]
+
+const locate = (program: string): string | undefined =>
+  folders.map((folder) => `${folder}/${program}`).find((path) => fs.existsSync(path))
+
+/** The texts that are read below are those of the C locale. */
+const env = { LC_ALL: "C", PATH: "/usr/bin:/bin" }
+/** No program waits for a device when it deals with a tmpfs; one that takes this long is stuck. */
+const patienceMillis = 10_000
+/** So often may the helper have failed where the program itself did not, until it is left alone. */
+const strikes = 3
+
+/**
+ * A program with its first arguments; `count` more come with each run, the last of them naming the target. `verbose` makes it
+ * say something when it is done.
+ */
+export const makeRunner = (
+  program: string,
+  first: ReadonlyArray<string>,
+  count: number
+): Effect.Effect<Runner, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const path = locate(program)
+    if (path === undefined) {
+      const missing = (spot: Spot) => Effect.fail(refusal(spot, `there is no ${program}(8) in ${folders.join(", ")}`))
+      return { run: missing, runDirectly: missing }
+    }
+    const runDirectly: Runner["runDirectly"] = (spot, args) => runOnce(spot, path, [...first, ...args])
+    const xargs = locate("xargs")
+    if (xargs === undefined) return { run: runDirectly, runDirectly }
+
+    // Runs go one by one, so that what the helper prints belongs to the one that is under way.
+    const turn = yield* Semaphore.make(1)
+    let helper: Helper | undefined
+    let failures = 0
+    const retire = Effect.suspend(() => {
+      const leaving = helper
+      helper = undefined
+      return leaving === undefined ? Effect.void : dismiss(leaving)
+    })
+    yield* Effect.addFinalizer(() => retire)
+
+    const runThroughHelper = Effect.fnUntraced(function* (spot: Spot, args: ReadonlyArray<string>) {
+      const before = yield* identityAt(spot)
+      if (helper === undefined || helper.ended) helper = engage(xargs, ["-0", "-n", `${count}`, path, "-v", ...first])
+      yield* ask(helper, args)
+      if ((yield* identityAt(spot)) !== before) return true
+      // Only when the helper and whatever it started have ended is it certain that nothing more happens.
+      yield* retire
+      return (yield* identityAt(spot)) !== before
+    })
+    const run: Runner["run"] = Effect.fnUntraced(function* (spot, args) {
+      if (failures < strikes && (yield* turn.withPermit(runThroughHelper(spot, args)))) return
+      yield* runDirectly(spot, args)
+      failures++
+    }, Effect.uninterruptible)
+    return { run, runDirectly }
+  })
+
+/** What stands at the spot now: a mount or an unmount changes it. */
+const identityAt = (spot: Spot): Effect.Effect<string, VolumeError> =>
+  attempt(spot, () => {
+    const stat = fs.lstatSync(spot.path, { bigint: true, throwIfNoEntry: false })
+    return stat === undefined ? "" : identityOf(stat)
+  })
+
+interface Helper {
+  readonly child: ChildProcessWithoutNullStreams
+  /** Is called when the helper prints something, and when it has ended with everything it started. */
+  heard: () => void
+  ended: boolean
+}
+
+const engage = (xargs: string, args: ReadonlyArray<string>): Helper => {
+  const child = spawn(xargs, args, { env, stdio: "pipe" })
+  const helper: Helper = { child, heard: () => {}, ended: false }
+  child.stdout.on("data", () => helper.heard())
+  child.stderr.on("data", () => helper.heard())
+  // A helper that cannot start or whose pipe is broken also closes; what failed is seen at the target.
+  child.on("error", () => {})
+  child.stdin.on("error", () => {})
+  child.on("close", () => {
+    helper.ended = true
+    helper.heard()
+  })
+  return helper
+}
+
+/** Hands the helper one run's arguments and waits until it says something, or has ended, or takes too long. */
+const ask = (helper: Helper, args: ReadonlyArray<string>): Effect.Effect<void> =>
+  Effect.callback<void>((resume) => {
+    if (helper.ended) return resume(Effect.void)
+    const timer = setTimeout(() => helper.heard(), patienceMillis)
+    helper.heard = () => {
+      clearTimeout(timer)
+      resume(Effect.void)
+    }
+    helper.child.stdin.write(args.map((arg) => `${arg}\0`).join(""))
+  })
+
+const dismiss = (helper: Helper): Effect.Effect<void> =>
+  Effect.callback<void>((resume) => {
+    if (helper.ended) return resume(Effect.void)
+    // Waiting for ever here would hold up every other volume.
+    const timer = setTimeout(() => resume(Effect.void), patienceMillis)
+    helper.heard = () => {
+      if (!helper.ended) return
+      clearTimeout(timer)
+      resume(Effect.void)
+    }
+    helper.child.stdin.end()
+    helper.child.kill("SIGKILL")
+  })
+
+const runOnce = (spot: Spot, path: string, args: ReadonlyArray<string>) =>
+  Effect.callback<void, VolumeError>((resume) => {
+    const child = spawn(path, args, {
+      env,
+      stdio: ["ignore", "ignore", "pipe"],
+      timeout: patienceMillis,
+      killSignal: "SIGKILL"
+    })
+    const said: Array<string> = []
+    child.stderr.setEncoding("utf8").on("data", (text: string) => said.push(text))
+    child.on("error", (cause) => resume(Effect.fail(refusal(spot, cause.message))))
+    // A success needs no words, so it does not wait until the pipe is drained.
+    child.on("exit", (code) => code === 0 && resume(Effect.void))
+    child.on("close", (code, signal) =>
+      resume(Effect.fail(refusal(spot, said.join("").trim() || `${path} ended with ${signal ?? code}`)))
+    )
+  }).pipe(Effect.uninterruptible)
+
+/** mount(8)'s exit codes tell too little, so that its words (from libc's strerror) have to be read. */
+const refusal = ({ action, target }: Spot, said: string): VolumeError => {
+  const reason = /busy/.test(said)
+    ? "Busy"
+    : /permission denied|not permitted|must be superuser|only root|there is no u?mount/i.test(said)
+      ? "NotPermitted"
+      : /no space|cannot allocate/i.test(said)
+        ? "Full"
+        : "Io"
+  return new VolumeError({ reason, action, path: target, detail: said })
+}

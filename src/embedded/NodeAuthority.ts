@@ -74,26 +74,38 @@ const readSigningRequest = async (text: string) => {
   }
 }
 
+/** Where the embedded server can be reached. */
+const loopback: x509.JsonGeneralNames = [
+  { type: "dns", value: "localhost" },
+  { type: "ip", value: "127.0.0.1" },
+  { type: "ip", value: "::1" }
+]
+
+/** The CA's own certificate. */
+const selfSigned = async (commonName: string, now: number, keys: CryptoKeyPair) => {
+  return x509.X509CertificateGenerator.createSelfSigned(
+    {
+      serialNumber: serialNumber(),
+      name: [{ CN: [commonName] }],
+      notBefore: cut(now - year),
+      notAfter: cut(now + 10 * year),
+      keys,
+      signingAlgorithm,
+      extensions: [
+        new x509.BasicConstraintsExtension(true, undefined, true),
+        new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+        await x509.SubjectKeyIdentifierExtension.create(keys.publicKey, false, crypto)
+      ]
+    },
+    crypto
+  )
+}
+
 /** Makes a CA that is valid for ten years around `now` (milliseconds since the epoch). */
 export const makeAuthority = (commonName: string, now: number): Effect.Effect<NodeAuthority> =>
   Effect.promise(async () => {
     const keys = await generate()
-    const root = await x509.X509CertificateGenerator.createSelfSigned(
-      {
-        serialNumber: serialNumber(),
-        name: [{ CN: [commonName] }],
-        notBefore: cut(now - year),
-        notAfter: cut(now + 10 * year),
-        keys,
-        signingAlgorithm,
-        extensions: [
-          new x509.BasicConstraintsExtension(true, undefined, true),
-          new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
-          await x509.SubjectKeyIdentifierExtension.create(keys.publicKey, false, crypto)
-        ]
-      },
-      crypto
-    )
+    const root = await selfSigned(commonName, now, keys)
     const keyIdentifier = await x509.AuthorityKeyIdentifierExtension.create(keys.publicKey, false, crypto)
     const certify = (
       leaf: Pick<x509.X509CertificateCreateCommonParams, "subject" | "notBefore" | "notAfter">,
@@ -137,11 +149,6 @@ export const makeAuthority = (commonName: string, now: number): Effect.Effect<No
       )
       return certificate.toString("pem")
     }
-    const loopback: x509.JsonGeneralNames = [
-      { type: "dns", value: "localhost" },
-      { type: "ip", value: "127.0.0.1" },
-      { type: "ip", value: "::1" }
-    ]
     return {
       certificate: root.toString("pem"),
       sign: (signature) =>

@@ -57,8 +57,13 @@ export const failed =
       reason: reasons[codeOf(cause)] ?? "Io",
       action,
       path: target,
-      detail: Predicate.isError(cause) ? cause.message : String(cause)
+      detail: `${Predicate.isError(cause) ? cause.message : String(cause)}${hint(cause)}`
     })
+
+const hint = (cause: unknown): string =>
+  codeOf(cause) === "EPERM" && Predicate.hasProperty(cause, "syscall") && /chown/.test(String(cause.syscall))
+    ? "; only root may give files to a group of which it is no member"
+    : ""
 
 /**
  * Runs synchronous calls of `node:fs`. Synchronous on purpose: on a tmpfs no call waits for a device, and a call costs a

@@ -47,7 +47,8 @@ export const makeRunner = (
   Effect.gen(function* () {
     const path = locate(program)
     if (path === undefined) {
-      const missing = (spot: Spot) => Effect.fail(refusal(spot, `there is no ${program}(8) in ${folders.join(", ")}`))
+      const missing = (spot: Spot) =>
+        Effect.fail(failure("NotPermitted", spot, `there is no ${program}(8) in ${folders.join(", ")}`))
       return { run: missing, runDirectly: missing }
     }
     const runDirectly: Runner["runDirectly"] = (spot, args) => runOnce(spot, path, [...first, ...args])
@@ -151,18 +152,21 @@ const runOnce = (spot: Spot, path: string, args: ReadonlyArray<string>) =>
     // A success needs no words, so it does not wait until the pipe is drained.
     child.on("exit", (code) => code === 0 && resume(Effect.void))
     child.on("close", (code, signal) =>
-      resume(Effect.fail(refusal(spot, said.join("").trim() || `${path} ended with ${signal ?? code}`)))
+      resume(Effect.fail(refusal(spot, said.join("").split("\n")[0] || `${path} ended with ${signal ?? code}`)))
     )
   }).pipe(Effect.uninterruptible)
 
 /** mount(8)'s exit codes tell too little, so that its words (from libc's strerror) have to be read. */
-const refusal = ({ action, target }: Spot, said: string): VolumeError => {
+const refusal = (spot: Spot, said: string): VolumeError => {
   const reason = /busy/.test(said)
     ? "Busy"
-    : /permission denied|not permitted|must be superuser|only root|there is no u?mount/i.test(said)
+    : /permission denied|not permitted|must be superuser|only root/i.test(said)
       ? "NotPermitted"
       : /no space|cannot allocate/i.test(said)
         ? "Full"
         : "Io"
-  return new VolumeError({ reason, action, path: target, detail: said })
+  return failure(reason, spot, said)
 }
+
+const failure = (reason: VolumeError["reason"], { action, target }: Spot, detail: string): VolumeError =>
+  new VolumeError({ reason, action, path: target, detail })

@@ -151,7 +151,7 @@ describe("a certificate", limit, () => {
     const metadata = requests[0]?.metadata
     expect(metadata?.annotations).toMatchObject({ "example.com/team": "blue" })
     const owner = { apiVersion: "v1", kind: "Pod", name: "owner", uid: volume.context["csi.storage.k8s.io/pod.uid"] }
-    expect(metadata?.["ownerReferences"]).toEqual([owner])
+    expect(metadata?.ownerReferences).toEqual([owner])
   })
 })
 

@@ -31,8 +31,9 @@ describe("the simulated VolumeRecords", () => {
 const onNode = Layer.effectContext(
   Effect.gen(function* () {
     const dataRoot = `${yield* temporaryFolder}/data`
-    const start = Effect.map(Layer.build(Layer.fresh(NodeVolumeRecords.layer).pipe(Layer.provide(settings({ dataRoot })))), (_) =>
-      Context.get(_, VolumeRecords)
+    const start = Effect.map(
+      Layer.build(Layer.fresh(NodeVolumeRecords.layer).pipe(Layer.provide(settings({ dataRoot })))),
+      (_) => Context.get(_, VolumeRecords)
     )
     const scope = yield* Effect.scope
     const file = (volumeId: string) => `${dataRoot}/volumes/${createHash("sha256").update(volumeId).digest("hex")}.json`

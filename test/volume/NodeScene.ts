@@ -62,6 +62,16 @@ const unmountAll = (folder: string): void => {
   for (const target of [...mountsBelow(folder)].reverse()) spawnSync("umount", [target])
 }
 
+/** Removes a folder, also where it holds folders without write permission and this is not root. */
+const removeTree = (folder: string): void => {
+  for (const entry of fs.readdirSync(folder, { withFileTypes: true })) {
+    if (!entry.isDirectory()) continue
+    fs.chmodSync(`${folder}/${entry.name}`, 0o700)
+    removeTree(`${folder}/${entry.name}`)
+  }
+  fs.rmSync(folder, { recursive: true })
+}
+
 /** A fresh folder, without links in its path. */
 export const temporaryFolder = Effect.acquireRelease(
   Effect.sync(() => fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), "certlet-volume-")))),
@@ -69,7 +79,7 @@ export const temporaryFolder = Effect.acquireRelease(
     Effect.sync(() => {
       const left = mountsBelow(folder)
       unmountAll(folder)
-      fs.rmSync(folder, { recursive: true, force: true })
+      removeTree(folder)
       if (left.length > 0) throw new Error(`mounts were left behind: ${left.join(", ")}`)
     })
 )
@@ -137,7 +147,7 @@ export const sceneIn = (folder: string, medium: VolumeMedium): VolumeScene["Serv
       Effect.sync(() => {
         if (medium === "tmpfs") spawnSync("umount", [target])
         else {
-          fs.rmSync(target, { recursive: true })
+          removeTree(target)
           fs.mkdirSync(target)
         }
       }),

@@ -3,6 +3,8 @@ import { defineConfig } from "vitest/config"
 // Two tiers of need: what runs on Node alone, and what runs the real control plane (minutes to build it once).
 export default defineConfig({
   test: {
+    // What a passing test logs is nobody's business; a failing one shows all of it.
+    silent: "passed-only",
     projects: [
       { test: { name: "node", include: ["test/**/*.test.ts"], exclude: ["test/cluster/**"], testTimeout: 30_000 } },
       {

@@ -32,13 +32,12 @@ const locate = (program: string): string | undefined =>
 const env = { LC_ALL: "C", PATH: "/usr/bin:/bin" }
 /** No program waits for a device when it deals with a tmpfs; one that takes this long is stuck. */
 const patienceMillis = 10_000
-/** So often may the helper have failed where the program itself did not, until it is left alone. */
+/** A helper that says nothing for so long is not to be waited for. */
+const silenceMillis = 1_000
+/** So often in a row a helper may be of no use; after that the program is always started directly. */
 const strikes = 3
 
-/**
- * A program with its first arguments; `count` more come with each run, the last of them naming the target. `verbose` makes it
- * say something when it is done.
- */
+/** A program with its first arguments; `count` more come with each run. It has to know `-v`, which makes it say when it is done. */
 export const makeRunner = (
   program: string,
   first: ReadonlyArray<string>,
@@ -69,16 +68,19 @@ export const makeRunner = (
     const runThroughHelper = Effect.fnUntraced(function* (spot: Spot, args: ReadonlyArray<string>) {
       const before = yield* identityAt(spot)
       if (helper === undefined || helper.ended) helper = engage(xargs, ["-0", "-n", `${count}`, path, "-v", ...first])
-      yield* ask(helper, args)
-      if ((yield* identityAt(spot)) !== before) return true
+      const spoke = yield* ask(helper, args)
+      if (spoke && (yield* identityAt(spot)) !== before) {
+        failures = 0
+        return true
+      }
       // Only when the helper and whatever it started have ended is it certain that nothing more happens.
       yield* retire
+      if (!spoke) failures++
       return (yield* identityAt(spot)) !== before
     })
     const run: Runner["run"] = Effect.fnUntraced(function* (spot, args) {
-      if (failures < strikes && (yield* turn.withPermit(runThroughHelper(spot, args)))) return
-      yield* runDirectly(spot, args)
-      failures++
+      const done = failures < strikes && (yield* turn.withPermit(runThroughHelper(spot, args)))
+      if (!done) yield* runDirectly(spot, args)
     }, Effect.uninterruptible)
     return { run, runDirectly }
   })
@@ -92,7 +94,7 @@ const identityAt = (spot: Spot): Effect.Effect<string, VolumeError> =>
 
 interface Helper {
   readonly child: ChildProcessWithoutNullStreams
-  /** Is called when the helper prints something, and when it has ended with everything it started. */
+  /** Is called when the helper has printed a line, and when it has ended with everything it started. */
   heard: () => void
   ended: boolean
 }
@@ -100,8 +102,10 @@ interface Helper {
 const engage = (xargs: string, args: ReadonlyArray<string>): Helper => {
   const child = spawn(xargs, args, { env, stdio: "pipe" })
   const helper: Helper = { child, heard: () => {}, ended: false }
-  child.stdout.on("data", () => helper.heard())
-  child.stderr.on("data", () => helper.heard())
+  // A success is one line, which may come in pieces: the rest of it must not be taken for the next run's word.
+  const listen = (text: string) => text.endsWith("\n") && helper.heard()
+  child.stdout.setEncoding("utf8").on("data", listen)
+  child.stderr.setEncoding("utf8").on("data", listen)
   // A helper that cannot start or whose pipe is broken also closes; what failed is seen at the target.
   child.on("error", () => {})
   child.stdin.on("error", () => {})
@@ -112,14 +116,14 @@ const engage = (xargs: string, args: ReadonlyArray<string>): Helper => {
   return helper
 }
 
-/** Hands the helper one run's arguments and waits until it says something, or has ended, or takes too long. */
-const ask = (helper: Helper, args: ReadonlyArray<string>): Effect.Effect<void> =>
-  Effect.callback<void>((resume) => {
-    if (helper.ended) return resume(Effect.void)
-    const timer = setTimeout(() => helper.heard(), patienceMillis)
+/** Hands the helper one run's arguments and waits; true where it said something, false where it is of no use. */
+const ask = (helper: Helper, args: ReadonlyArray<string>): Effect.Effect<boolean> =>
+  Effect.callback<boolean>((resume) => {
+    if (helper.ended) return resume(Effect.succeed(false))
+    const timer = setTimeout(() => resume(Effect.succeed(false)), silenceMillis)
     helper.heard = () => {
       clearTimeout(timer)
-      resume(Effect.void)
+      resume(Effect.succeed(!helper.ended))
     }
     helper.child.stdin.write(args.map((arg) => `${arg}\0`).join(""))
   })

@@ -1,5 +1,5 @@
-// A certlet under test: the shipped bundle as a process, with a socket, a data root and a kubelet's folder of pods below one
-// temporary folder, and this test in the kubelet's place. It can be ended and started again in the same place, orderly or
+// A certlet under test: the shipped bundle as a process, with a socket and a kubelet's folder of pods below one temporary
+// folder, its data root in memory, and this test in the kubelet's place. It can be ended and started again in the same place, orderly or
 // by SIGKILL, as often as a test likes. `destroy` ends it and takes away what it left, mounts first, so that a failed test
 // hurts nobody; whether something was left is for the test to see before that.
 import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises"
@@ -22,6 +22,9 @@ export interface CertletOptions {
 
 const startLimitMilliseconds = 20_000
 
+// Records are kept in memory on a node; where a machine has no /dev/shm, certlet warns and its times are the disk's.
+const memoryFolder = existsSync("/dev/shm") ? "/dev/shm" : tmpdir()
+
 /** What one look at the process's use of the machine shows. */
 export interface Usage {
   /** User and system time since its start. */
@@ -43,7 +46,7 @@ export class Certlet {
   /** Starts a certlet in a folder of its own; resolves when it serves. */
   static async start(options: CertletOptions): Promise<Certlet> {
     const folder = await mkdtemp(join(tmpdir(), "certlet-node-"))
-    const certlet = new Certlet(folder, options)
+    const certlet = new Certlet(folder, await mkdtemp(join(memoryFolder, "certlet-data-")), options)
     try {
       await mkdir(certlet.podsFolder)
       await certlet.startAgain()
@@ -54,9 +57,9 @@ export class Certlet {
     }
   }
 
-  private constructor(folder: string, options: CertletOptions) {
+  private constructor(folder: string, dataRoot: string, options: CertletOptions) {
     this.folder = folder
-    this.dataRoot = join(folder, "data")
+    this.dataRoot = dataRoot
     this.podsFolder = join(folder, "pods")
     this.#options = options
   }
@@ -192,7 +195,7 @@ export class Certlet {
     await this.#daemon?.stop("SIGKILL")
     await unmountAll(this.folder)
     await until("the folder to go", { deadlineMilliseconds: 10_000 }, async () => {
-      await rm(this.folder, { recursive: true, force: true })
+      for (const folder of [this.folder, this.dataRoot]) await rm(folder, { recursive: true, force: true })
       return true
     })
   }

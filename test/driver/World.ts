@@ -20,7 +20,8 @@ import type { VolumeRecords } from "../../src/volume/VolumeRecord.ts"
 
 export type Edges = CertificateRequests | KeyGenerator | Settings | VolumeFS | VolumeRecords
 
-const settings: Settings["Service"] = {
+/** Settings as the command line would make them, for a node of tests. */
+export const settings: Settings["Service"] = {
   nodeId: "node-1",
   driverName: "csi.cert-manager.io",
   endpoint: "/csi/csi.sock",

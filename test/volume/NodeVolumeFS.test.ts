@@ -22,13 +22,13 @@ import {
 const quiet = Logger.layer([])
 
 /** Another certlet process on the same node: it remembers nothing. */
-const process = (medium: VolumeMedium) =>
+const newProcess = (medium: VolumeMedium) =>
   Layer.fresh(NodeVolumeFS.layer).pipe(Layer.provide(settings({ volumeMedium: medium })))
 
 const on =
   (medium: VolumeMedium) =>
   <A, E>(program: Effect.Effect<A, E, VolumeFS | VolumeScene>) =>
-    Effect.provide(program, Layer.mergeAll(sceneLayer(medium), process(medium)).pipe(Layer.provideMerge(quiet)))
+    Effect.provide(program, Layer.mergeAll(sceneLayer(medium), newProcess(medium)).pipe(Layer.provideMerge(quiet)))
 
 const placeOf = (target: string, change: Partial<VolumePlace> = {}): VolumePlace => ({
   target,
@@ -117,7 +117,7 @@ describe.each<VolumeMedium>(canMount ? ["tmpfs", "directory"] : ["directory"])(
           expect(fs.readdirSync(target).filter((name) => !name.startsWith(".."))).toEqual(["tls.key"])
           yield* volumes.unmount(target)
           expect(fs.existsSync(target)).toBe(false)
-        }).pipe(Effect.provide(process(medium)))
+        }).pipe(Effect.provide(newProcess(medium)))
       }).pipe(on(medium))
     )
 
@@ -134,7 +134,7 @@ describe.each<VolumeMedium>(canMount ? ["tmpfs", "directory"] : ["directory"])(
           yield* volumes.write(place, pair)
           // The next process finds it in the mount table, where such names are escaped.
           const condition = yield* Effect.flatMap(VolumeFS, (_) => _.inspect(place.target)).pipe(
-            Effect.provide(process(medium))
+            Effect.provide(newProcess(medium))
           )
           expect(condition).toBe("filled")
           yield* volumes.unmount(place.target)
@@ -279,15 +279,14 @@ describe.skipIf(!canMount)("a volume's mount", () => {
   it.live("goes also where certlet used plain folders before", () =>
     Effect.gen(function* () {
       const { target } = yield* freshVolume
-      yield* Effect.flatMap(VolumeFS, (_) => _.unmount(target)).pipe(Effect.provide(process("tmpfs")))
+      yield* Effect.flatMap(VolumeFS, (_) => _.unmount(target)).pipe(Effect.provide(newProcess("tmpfs")))
       expect(fs.existsSync(target)).toBe(false)
     }).pipe(on("directory"))
   )
 })
 
 describe.skipIf(!canMount)("the programs that mount and unmount", () => {
-  const helpers = () =>
-    spawnSync("pgrep", ["-P", `${globalThis.process.pid}`, "xargs"], { encoding: "utf8" }).stdout.split("\n")
+  const helpers = () => spawnSync("pgrep", ["-P", `${process.pid}`, "xargs"], { encoding: "utf8" }).stdout.split("\n")
 
   it.live("are started by helpers, which end with the service", () =>
     Effect.gen(function* () {
@@ -304,7 +303,7 @@ describe.skipIf(!canMount)("the programs that mount and unmount", () => {
     Effect.gen(function* () {
       for (let i = 0; i < 5; i++) {
         const { target, volumes } = yield* freshVolume
-        for (const id of helpers().filter(Boolean)) globalThis.process.kill(Number(id), "SIGKILL")
+        for (const id of helpers().filter(Boolean)) process.kill(Number(id), "SIGKILL")
         yield* volumes.unmount(target)
         expect(mountsBelow(target.slice(0, -6))).toEqual([])
       }

@@ -1,0 +1,202 @@
+// How fast certlet is, beside the floor: a bare program that does what every certificate needs and nothing else, against
+// the same API server, etcd and cert-manager, with the same ServiceAccount, in the same namespace, in turns with certlet, so
+// that whatever else the machine does hits both. Figures are ratios; absolute times mean little on a shared machine. Run it
+// by itself with `node test/cluster/bench.ts`; performance.test.ts takes fewer samples and judges what must hold.
+import type { Certlet } from "./Certlet.ts"
+import { inParallel } from "./inParallel.ts"
+import { measureFloor } from "./measureFloor.ts"
+import type { PodVolume } from "./PodVolume.ts"
+import { until } from "./until.ts"
+import { type Stage, World } from "./World.ts"
+
+export interface BenchOptions {
+  /** Turns of floor and certlet at each concurrency. */
+  readonly turns: number
+  /** Publishes per turn, one at a time. */
+  readonly alone: number
+  /** Publishes per turn, many at once. */
+  readonly together: number
+  /** How long an idle certlet is watched. */
+  readonly idleMilliseconds: number
+}
+
+export const thorough: BenchOptions = { turns: 8, alone: 25, together: 100, idleMilliseconds: 10_000 }
+export const brief: BenchOptions = { turns: 4, alone: 25, together: 100, idleMilliseconds: 5_000 }
+
+export interface Pace {
+  readonly atOnce: number
+  readonly p50: number
+  readonly p99: number
+  readonly perSecond: number
+}
+
+export interface Figures {
+  readonly paces: ReadonlyArray<{ readonly floor: Pace; readonly certlet: Pace }>
+  readonly unpublishP50: number
+  readonly volumes: number
+  /** Share of one core, 0 to 1. */
+  readonly idleCpu: number
+  readonly residentAtStart: number
+  readonly resident: number
+  readonly restartMilliseconds: number
+}
+
+interface Sample {
+  readonly milliseconds: ReadonlyArray<number>
+  readonly perSecond: number
+}
+
+/** The p-th percentile of numbers in any order. */
+const percentile = (numbers: ReadonlyArray<number>, share: number): number => {
+  const sorted = numbers.toSorted((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
+}
+
+const timesOf = async <Item>(items: ReadonlyArray<Item>, atOnce: number, act: (item: Item) => Promise<void>) => {
+  const start = performance.now()
+  const milliseconds = await inParallel(items, atOnce, async (item) => {
+    const start = performance.now()
+    await act(item)
+    return performance.now() - start
+  })
+  return { milliseconds, perSecond: (items.length * 1000) / (performance.now() - start) }
+}
+
+const paceOf = (atOnce: number, samples: ReadonlyArray<Sample>): Pace => {
+  const milliseconds = samples.flatMap((one) => one.milliseconds)
+  const seconds = samples.reduce((sum, one) => sum + one.milliseconds.length / one.perSecond, 0)
+  return {
+    atOnce,
+    p50: percentile(milliseconds, 0.5),
+    p99: percentile(milliseconds, 0.99),
+    perSecond: milliseconds.length / seconds
+  }
+}
+
+const attributes = { "key-algorithm": "ECDSA", "dns-names": "bench.example.com", "common-name": "bench.example.com" }
+
+let pods = 0
+const makeVolumes = (stage: Stage, certlet: Certlet, count: number) => {
+  const names = Array.from({ length: count }, () => `bench-${++pods}`)
+  return inParallel(names, 10, (name) => stage.volume(certlet, name, { attributes }))
+}
+
+/** Floor and certlet in turns; the volumes are gone afterwards. */
+const measurePace = async (
+  world: World,
+  stage: Stage,
+  certlet: Certlet,
+  turns: number,
+  count: number,
+  atOnce: number
+) => {
+  const floor: Array<Sample> = []
+  const ours: Array<Sample> = []
+  const unpublishes: Array<number> = []
+  const options = {
+    kubeconfig: world.access.kubeconfig,
+    namespace: stage.namespace,
+    issuer: stage.issuer.ref,
+    // Neither side deletes within its time: certlet's requests stay as long as their volumes.
+    keep: true
+  }
+  for (let turn = 0; turn < turns; turn++) {
+    const volumes = await makeVolumes(stage, certlet, count)
+    const measureOurs = async () => {
+      ours.push(await timesOf(volumes, atOnce, (volume) => certlet.kubelet.publish(volume)))
+    }
+    // Who comes first changes with every turn.
+    if (turn % 2 === 1) await measureOurs()
+    floor.push(await measureFloor(world.plane.tools.floor, { ...options, count, concurrency: atOnce }))
+    if (turn % 2 === 0) await measureOurs()
+    const gone = await timesOf(volumes, 1, (volume) => certlet.unpublish(volume))
+    unpublishes.push(...gone.milliseconds)
+  }
+  return { pace: { floor: paceOf(atOnce, floor), certlet: paceOf(atOnce, ours) }, unpublishes }
+}
+
+/** The share of a core that certlet uses while nothing happens. */
+const measureIdle = async (certlet: Certlet, milliseconds: number): Promise<number> => {
+  const before = await certlet.usage()
+  const start = performance.now()
+  await until("time to pass", { deadlineMilliseconds: milliseconds * 2 }, async () =>
+    performance.now() - start >= milliseconds ? true : undefined
+  )
+  const elapsed = performance.now() - start
+  return ((await certlet.usage()).cpuMilliseconds - before.cpuMilliseconds) / elapsed
+}
+
+/** A hundred publishes that nobody counts: connections are made, code is compiled. */
+const warmUp = async (certlet: Certlet, stage: Stage) => {
+  const volumes = await makeVolumes(stage, certlet, 100)
+  await timesOf(volumes, 4, (volume) => certlet.publish(volume))
+  await timesOf(volumes, 4, (volume) => certlet.unpublish(volume))
+}
+
+const idleVolumes = 200
+
+const measureIdleNode = async (certlet: Certlet, stage: Stage, milliseconds: number) => {
+  const volumes: ReadonlyArray<PodVolume> = await makeVolumes(stage, certlet, idleVolumes)
+  await timesOf(volumes, 10, (volume) => certlet.publish(volume))
+  await certlet.end()
+  const restartMilliseconds = await certlet.startAgain()
+  await timesOf(volumes, 10, (volume) => certlet.publish(volume))
+  const idleCpu = await measureIdle(certlet, milliseconds)
+  const { residentBytes } = await certlet.usage()
+  await timesOf(volumes, 10, (volume) => certlet.unpublish(volume))
+  return { restartMilliseconds, idleCpu, resident: residentBytes, volumes: idleVolumes }
+}
+
+export const measure = async (world: World, options: BenchOptions): Promise<Figures> => {
+  // The log that tests want would be part of the time; a node has the default level.
+  const certlet = await world.certlet({ nodeId: "bench", flags: ["-v", "1"] })
+  const stage = await world.stage("bench")
+  const residentAtStart = (await certlet.usage()).residentBytes
+  await warmUp(certlet, stage)
+  const { turns, alone, together } = options
+  const paces = [
+    await measurePace(world, stage, certlet, turns, alone, 1),
+    await measurePace(world, stage, certlet, Math.ceil(turns / 2), together, 10),
+    await measurePace(world, stage, certlet, Math.ceil(turns / 2), together, 50)
+  ]
+  return {
+    paces: paces.map((one) => one.pace),
+    unpublishP50: percentile(
+      paces.flatMap((one) => one.unpublishes),
+      0.5
+    ),
+    residentAtStart,
+    ...(await measureIdleNode(certlet, stage, options.idleMilliseconds))
+  }
+}
+
+/** The figures as a table for people. */
+export const describeFigures = (figures: Figures): string => {
+  const row = (what: string, floor: number, certlet: number, unit: string) =>
+    [what.padEnd(28), `${floor.toFixed(1)} ${unit}`.padStart(12), `${certlet.toFixed(1)} ${unit}`.padStart(12)]
+      .concat((certlet / floor).toFixed(2).padStart(8))
+      .join("")
+  const lines = figures.paces.flatMap(({ floor, certlet }) => [
+    row(`publish p50, ${floor.atOnce} at once`, floor.p50, certlet.p50, "ms"),
+    row(`publish p99, ${floor.atOnce} at once`, floor.p99, certlet.p99, "ms"),
+    row(`publishes, ${floor.atOnce} at once`, floor.perSecond, certlet.perSecond, "/s")
+  ])
+  const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(0)} MB`
+  return [
+    `${"".padEnd(28)}${"floor".padStart(12)}${"certlet".padStart(12)}${"ratio".padStart(8)}`,
+    ...lines,
+    `unpublish p50: ${figures.unpublishP50.toFixed(1)} ms`,
+    `idle with ${figures.volumes} volumes: ${(figures.idleCpu * 100).toFixed(2)} % of a core`,
+    `memory (RSS): ${megabytes(figures.residentAtStart)} at start, ${megabytes(figures.resident)} with ${figures.volumes} volumes`,
+    `start to serving with ${figures.volumes} volumes: ${figures.restartMilliseconds.toFixed(0)} ms`
+  ].join("\n")
+}
+
+if (import.meta.main) {
+  const world = await World.start()
+  try {
+    console.log(describeFigures(await measure(world, thorough)))
+  } finally {
+    await world.stop()
+  }
+}

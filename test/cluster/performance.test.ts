@@ -1,0 +1,23 @@
+// The promise about speed, kept in the same run in which it is measured: a publish takes at most twice the time in which
+// this machine's control plane can deliver a certificate to anybody. Everything else is printed and not judged here, because
+// two cores that are shared with the control plane and the judges make tails and throughput a matter of luck.
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { brief, describeFigures, measure } from "./bench.ts"
+import { World, worldLimitMilliseconds } from "./World.ts"
+
+let world: World
+
+beforeAll(async () => {
+  world = await World.start()
+}, worldLimitMilliseconds)
+
+afterAll(() => world?.stop())
+
+describe("performance", () => {
+  it("of a publish alone is within twice the floor", { timeout: 300_000 }, async () => {
+    const figures = await measure(world, brief)
+    console.log(`\n${describeFigures(figures)}`)
+    const [alone] = figures.paces
+    expect(alone?.certlet.p50).toBeLessThan(2 * (alone?.floor.p50 ?? 0))
+  })
+})

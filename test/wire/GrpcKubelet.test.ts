@@ -1,0 +1,247 @@
+import { existsSync, statSync, writeFileSync } from "node:fs"
+import { connect, createServer } from "node:net"
+import { join } from "node:path"
+import { create, type DescMessage, type DescMethodUnary } from "@bufbuild/protobuf"
+import { describe, expect, it } from "@effect/vitest"
+import * as grpc from "@grpc/grpc-js"
+import { DateTime, Duration, Effect, Exit, Fiber, Option, Scope } from "effect"
+import { methodDefinition } from "../../src/csi/GrpcDefinitions.ts"
+import { Identity, Node, NodeServiceCapability_RPC_Type } from "../../src/csi/generated/csi_pb.js"
+import { connectKubelet } from "../../src/demo/GrpcKubeletClient.ts"
+import { PublishError } from "../../src/driver/DriverError.ts"
+import { IssuanceError } from "../../src/issuance/IssuanceError.ts"
+import { version } from "../../src/Version.ts"
+import { makeGate, makeRecorder, serveOn, temporaryFolder } from "./World.ts"
+
+const target = "/pods/uid/volumes/kubernetes.io~csi/tls/mount"
+const volume = { volumeId: "csi-1", target, attributes: { "csi.storage.k8s.io/ephemeral": "true" } }
+
+/** A call by its path, as a client would make it that knows more methods than we serve. */
+const rawCall = (client: grpc.Client, path: string, body = Buffer.alloc(0)) =>
+  Effect.callback<number>((resume) => {
+    const bytes = (_: Buffer) => _
+    client.makeUnaryRequest(path, bytes, bytes, body, (error) => resume(Effect.succeed(error?.code ?? grpc.status.OK)))
+  })
+
+const isFree = (socket: string) => !existsSync(socket)
+
+describe("the socket", () => {
+  it.live("carries identity and node information", () =>
+    Effect.gen(function* () {
+      const socket = join(yield* temporaryFolder, "csi.sock")
+      const { driver } = yield* makeRecorder(() => Effect.void)
+      yield* serveOn(socket, driver)
+      const { client, pluginInfo, probe } = yield* connectKubelet(socket)
+      yield* probe
+      expect(yield* pluginInfo).toMatchObject({ name: "csi.cert-manager.io", vendorVersion: version })
+      const { nodeGetCapabilities, nodeGetInfo } = Node.method
+      const ask = <I extends DescMessage, O extends DescMessage>(method: DescMethodUnary<I, O>) =>
+        Effect.callback<unknown>((resume) => {
+          const { path, requestSerialize, responseDeserialize } = methodDefinition(method)
+          client.makeUnaryRequest(path, requestSerialize, responseDeserialize, create(method.input), (_, response) =>
+            resume(Effect.succeed(response))
+          )
+        })
+      expect(yield* ask(nodeGetInfo)).toMatchObject({ nodeId: "node-1" })
+      expect(yield* ask(Identity.method.getPluginCapabilities)).toMatchObject({ capabilities: [] })
+      const rpc = { case: "rpc", value: { type: NodeServiceCapability_RPC_Type.VOLUME_MOUNT_GROUP } }
+      expect(yield* ask(nodeGetCapabilities)).toMatchObject({ capabilities: [{ type: rpc }] })
+      expect(statSync(socket).mode & 0o777).toBe(0o600)
+    })
+  )
+
+  it.live("carries a publish whole, with the kubelet's deadline, and an unpublish", () =>
+    Effect.gen(function* () {
+      const socket = join(yield* temporaryFolder, "csi.sock")
+      const { driver, next } = yield* makeRecorder(() => Effect.void)
+      yield* serveOn(socket, driver)
+      const kubelet = yield* connectKubelet(socket)
+      const deadline = DateTime.addDuration(yield* DateTime.now, Duration.minutes(2))
+      yield* kubelet.publish({ ...volume, mountFlags: ["context=x"], volumeMountGroup: "2000", deadline })
+      const event = yield* next
+      expect(event).toMatchObject({
+        _tag: "publish",
+        request: { ...volume, readonly: true, mountFlags: ["context=x"], volumeMountGroup: "2000" }
+      })
+      if (event._tag !== "publish") return expect.unreachable()
+      const seen = Option.getOrThrow(event.request.deadline)
+      expect(Math.abs(Duration.toMillis(DateTime.distance(seen, deadline)))).toBeLessThan(5000)
+      yield* kubelet.unpublish(volume)
+      expect(yield* next).toEqual({ _tag: "unpublish", request: { volumeId: "csi-1", target } })
+    })
+  )
+
+  it.live("answers with code and sentence", () =>
+    Effect.gen(function* () {
+      const socket = join(yield* temporaryFolder, "csi.sock")
+      const reason = new IssuanceError({ reason: "Denied", request: "apps/r", detail: "not today" })
+      const { driver } = yield* makeRecorder(() => new PublishError({ volumeId: "csi-1", pod: "apps/web", reason }))
+      yield* serveOn(socket, driver)
+      const error = yield* Effect.flip((yield* connectKubelet(socket)).publish(volume))
+      expect(error.code).toBe("PERMISSION_DENIED")
+      expect(error.detail).toMatch(/^pod apps\/web: CertificateRequest apps\/r: not today; /)
+    })
+  )
+
+  it.live.each([
+    { field: "volume_id", call: { ...volume, volumeId: "" } },
+    { field: "target_path", call: { ...volume, target: "" } },
+    { field: "volume_mount_group", call: { ...volume, volumeMountGroup: "staff" } }
+  ])("refuses a publish without a proper $field", ({ call, field }) =>
+    Effect.gen(function* () {
+      const socket = join(yield* temporaryFolder, "csi.sock")
+      const { driver } = yield* makeRecorder(() => Effect.void)
+      yield* serveOn(socket, driver)
+      const error = yield* Effect.flip((yield* connectKubelet(socket)).publish(call))
+      expect(error).toMatchObject({ code: "INVALID_ARGUMENT" })
+      expect(error.detail).toMatch(new RegExp(`^${field}: `))
+    })
+  )
+
+  it.live("answers UNIMPLEMENTED to what is not served, INTERNAL to what dies, and goes on", () =>
+    Effect.gen(function* () {
+      const socket = join(yield* temporaryFolder, "csi.sock")
+      const { driver } = yield* makeRecorder(() => Effect.die(new Error("a secret")))
+      yield* serveOn(socket, driver)
+      const { client, probe, publish } = yield* connectKubelet(socket)
+      const unserved = ["NodeStageVolume", "NodeUnstageVolume", "NodeGetVolumeStats", "NodeExpandVolume", "NoSuchCall"]
+      for (const name of unserved) {
+        expect(yield* rawCall(client, `/csi.v1.Node/${name}`)).toBe(grpc.status.UNIMPLEMENTED)
+      }
+      expect(yield* rawCall(client, "/csi.v1.Controller/CreateVolume")).toBe(grpc.status.UNIMPLEMENTED)
+      const error = yield* Effect.flip(publish(volume))
+      expect(error.code).toBe("INTERNAL")
+      expect(error.detail).not.toContain("secret")
+      const garbage = Buffer.from([0xff, 0xff, 0xff])
+      expect(yield* rawCall(client, "/csi.v1.Node/NodePublishVolume", garbage)).not.toBe(grpc.status.OK)
+      yield* probe
+    })
+  )
+
+  it.live("survives bytes that are no HTTP/2", () =>
+    Effect.gen(function* () {
+      const socket = join(yield* temporaryFolder, "csi.sock")
+      const { driver } = yield* makeRecorder(() => Effect.void)
+      yield* serveOn(socket, driver)
+      yield* Effect.callback<void>((resume) => {
+        const stranger = connect(socket, () => stranger.end("GET / HTTP/1.0\r\n\r\n\0\0\0"))
+        stranger.on("error", () => undefined)
+        stranger.on("close", () => resume(Effect.void))
+        stranger.resume()
+      })
+      yield* (yield* connectKubelet(socket)).probe
+    })
+  )
+
+  it.live("interrupts the fiber of a call that is cancelled, or whose deadline passes", () =>
+    Effect.gen(function* () {
+      const socket = join(yield* temporaryFolder, "csi.sock")
+      const { driver, next } = yield* makeRecorder(() => Effect.never)
+      yield* serveOn(socket, driver)
+      const kubelet = yield* connectKubelet(socket)
+      const cancelled = yield* Effect.forkChild(kubelet.publish(volume))
+      expect((yield* next)._tag).toBe("publish")
+      yield* Fiber.interrupt(cancelled)
+      expect(yield* next).toEqual({ _tag: "interrupted", volumeId: "csi-1" })
+      const deadline = DateTime.addDuration(yield* DateTime.now, Duration.millis(300))
+      const error = yield* Effect.flip(kubelet.publish({ ...volume, volumeId: "csi-2", deadline }))
+      expect(error.code).toBe("DEADLINE_EXCEEDED")
+      expect((yield* next)._tag).toBe("publish")
+      expect(yield* next).toEqual({ _tag: "interrupted", volumeId: "csi-2" })
+    })
+  )
+
+  it.live("serves many calls at once", () =>
+    Effect.gen(function* () {
+      const socket = join(yield* temporaryFolder, "csi.sock")
+      const gate = yield* makeGate
+      const { driver, next } = yield* makeRecorder(() => gate.wait)
+      yield* serveOn(socket, driver)
+      const kubelet = yield* connectKubelet(socket)
+      const calls = Array.from({ length: 100 }, (_, i) => kubelet.publish({ ...volume, volumeId: `csi-${i}` }))
+      const all = yield* Effect.forkChild(Effect.all(calls, { concurrency: 100, discard: true }))
+      for (const _ of calls) yield* next
+      yield* gate.open
+      yield* Fiber.join(all)
+    })
+  )
+})
+
+describe("taking the socket", () => {
+  it.live("replaces what a dead process left", () =>
+    Effect.gen(function* () {
+      const socket = join(yield* temporaryFolder, "csi.sock")
+      const stale = createServer()
+      yield* Effect.callback<void>((resume) => void stale.listen(socket, () => resume(Effect.void)))
+      // The socket file stays when its listener dies without closing it, as after a kill.
+      const { linkSync, renameSync } = yield* Effect.promise(() => import("node:fs"))
+      linkSync(socket, `${socket}.kept`)
+      yield* Effect.callback<void>((resume) => void stale.close(() => resume(Effect.void)))
+      renameSync(`${socket}.kept`, socket)
+      const { driver } = yield* makeRecorder(() => Effect.void)
+      yield* serveOn(socket, driver)
+      yield* (yield* connectKubelet(socket)).probe
+    })
+  )
+
+  it.live("leaves a living process its own", () =>
+    Effect.gen(function* () {
+      const socket = join(yield* temporaryFolder, "csi.sock")
+      const { driver } = yield* makeRecorder(() => Effect.void)
+      yield* serveOn(socket, driver)
+      const error = yield* Effect.flip(serveOn(socket, driver))
+      expect(error).toMatchObject({ reason: "InUse" })
+      expect(error.message).toContain("already served by another process")
+      yield* (yield* connectKubelet(socket)).probe
+    })
+  )
+
+  it.live("touches nothing that is no socket, and says where a folder is missing", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      const { driver } = yield* makeRecorder(() => Effect.void)
+      writeFileSync(join(folder, "file"), "precious")
+      const file = yield* Effect.flip(serveOn(join(folder, "file"), driver))
+      expect(file.message).toContain("not a socket")
+      expect(statSync(join(folder, "file")).size).toBe(8)
+      const nowhere = yield* Effect.flip(serveOn(join(folder, "no", "csi.sock"), driver))
+      expect(nowhere).toMatchObject({ reason: "Unusable" })
+    })
+  )
+})
+
+describe("the end", () => {
+  it.live("lets a call in flight finish, takes no new one, and leaves no socket", () =>
+    Effect.gen(function* () {
+      const socket = join(yield* temporaryFolder, "csi.sock")
+      const gate = yield* makeGate
+      const { driver, next } = yield* makeRecorder(() => gate.wait)
+      const scope = yield* Scope.make()
+      yield* Scope.provide(serveOn(socket, driver), scope)
+      const kubelet = yield* connectKubelet(socket)
+      const publishing = yield* Effect.forkChild(kubelet.publish(volume))
+      yield* next
+      const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void), { startImmediately: true })
+      const late = yield* Effect.exit((yield* connectKubelet(socket)).publish({ ...volume, volumeId: "late" }))
+      expect(Exit.isFailure(late)).toBe(true)
+      yield* gate.open
+      yield* Fiber.join(publishing)
+      yield* Fiber.join(closing)
+      expect(isFree(socket)).toBe(true)
+    })
+  )
+
+  it.live("gives a call up that exceeds the bound", () =>
+    Effect.gen(function* () {
+      const socket = join(yield* temporaryFolder, "csi.sock")
+      const { driver, next } = yield* makeRecorder(() => Effect.never)
+      const scope = yield* Scope.make()
+      yield* Scope.provide(serveOn(socket, driver, "200 millis"), scope)
+      const publishing = yield* Effect.forkChild(Effect.flip((yield* connectKubelet(socket)).publish(volume)))
+      yield* next
+      yield* Scope.close(scope, Exit.void)
+      expect(["CANCELLED", "UNAVAILABLE"]).toContain((yield* Fiber.join(publishing)).code)
+      expect(yield* next).toEqual({ _tag: "interrupted", volumeId: "csi-1" })
+    })
+  )
+})

@@ -1,0 +1,61 @@
+/**
+ * A served socket for the wire tests: the real gRPC server with a driver behind it that records what reaches it and answers as
+ * it is told. A call can be held back until a test lets it go, and the driver says when a call's fiber was interrupted.
+ */
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { Deferred, Duration, Effect, Layer, Queue } from "effect"
+import * as GrpcKubelet from "../../src/csi/GrpcKubelet.ts"
+import { serve } from "../../src/csi/serve.ts"
+import { Driver, type PublishRequest, type UnpublishRequest } from "../../src/driver/Driver.ts"
+import type { PublishError } from "../../src/driver/DriverError.ts"
+import { Settings } from "../../src/Settings.ts"
+import { settings } from "../driver/World.ts"
+
+/** What reached the driver. */
+export type Event =
+  | { readonly _tag: "publish"; readonly request: PublishRequest }
+  | { readonly _tag: "unpublish"; readonly request: UnpublishRequest }
+  | { readonly _tag: "interrupted"; readonly volumeId: string }
+
+/** A driver that records, and whose publishes end with what `answer` says. */
+export const makeRecorder = (answer: (request: PublishRequest) => Effect.Effect<void, PublishError>) =>
+  Effect.gen(function* () {
+    const events = yield* Queue.unbounded<Event>()
+    const driver = Layer.succeed(Driver, {
+      publish: (request) =>
+        Effect.andThen(Queue.offer(events, { _tag: "publish", request }), answer(request)).pipe(
+          Effect.onInterrupt(() => Queue.offer(events, { _tag: "interrupted", volumeId: request.volumeId }))
+        ),
+      unpublish: (request) => Effect.asVoid(Queue.offer(events, { _tag: "unpublish", request }))
+    })
+    return { driver, next: Queue.take(events) }
+  })
+
+/** A folder that goes with the scope. */
+export const temporaryFolder = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "certlet-wire-"))),
+  (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
+)
+
+/** Serves a driver on a socket until the scope closes. */
+export const serveOn = (socket: string, driver: Layer.Layer<Driver>, shutdownTimeout: Duration.Input = "5 seconds") =>
+  Layer.build(
+    Layer.effectDiscard(serve).pipe(
+      Layer.provide([driver, GrpcKubelet.layer]),
+      Layer.provide(
+        Layer.succeed(Settings, {
+          ...settings,
+          endpoint: socket,
+          shutdownTimeout: Duration.fromInputUnsafe(shutdownTimeout)
+        })
+      )
+    )
+  )
+
+/** A gate: publishes wait at it until it is opened. */
+export const makeGate = Effect.map(Deferred.make<void>(), (gate) => ({
+  wait: Deferred.await(gate),
+  open: Effect.asVoid(Deferred.succeed(gate, undefined))
+}))

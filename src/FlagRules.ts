@@ -77,10 +77,10 @@ export const size: FlagRule<number> = (text) => {
 export const bindAddress: FlagRule<Option.Option<never>> = (text) =>
   when(text === "0" || text === "", Option.none(), "0, because this version serves no metrics")
 
-/** A readiness gate: a pod's address, condition or annotation. */
-export const gate: FlagRule<string> = (text) =>
-  when(
-    /^(pod-ip:(any|ipv4|ipv6)|pod-condition:[^=]+(=.+)?|pod-annotation:.+)$/.test(text),
-    text,
-    "pod-ip:any|ipv4|ipv6, pod-condition:TYPE[=STATUS] or pod-annotation:KEY"
+/** A readiness gate is understood, and refused by those who cannot keep it: ignoring one would issue too early. */
+export const gate: FlagRule<never> = (text) =>
+  Result.fail(
+    /^(pod-ip:(any|ipv4|ipv6)|pod-condition:[^=]+(=.+)?|pod-annotation:.+)$/.test(text)
+      ? "no gate, because this version holds no issuance back for one"
+      : "pod-ip:any|ipv4|ipv6, pod-condition:TYPE[=STATUS] or pod-annotation:KEY"
   )

@@ -7,7 +7,6 @@
 import { Config, Duration, Effect, Option, Redacted, Result } from "effect"
 import { CliError, Flag } from "effect/cli"
 import * as Rules from "./FlagRules.ts"
-import type { Settings } from "./Settings.ts"
 
 const variable = (name: string): string => `CERTLET_${name.toUpperCase().replaceAll("-", "_")}`
 
@@ -97,7 +96,9 @@ const driverFlags = {
 }
 
 const gateFlags = {
-  podReadinessGate: many("pod-readiness-gate", "not in this version: giving one is refused"),
+  podReadinessGate: many("pod-readiness-gate", "not in this version: giving one is refused").pipe(
+    Flag.mapEffect((gates) => Effect.forEach(gates, (gate) => accept("pod-readiness-gate", gate, Rules.gate(gate))))
+  ),
   gateBackoffDuration: ruled(
     "gate-backoff-duration",
     Rules.durationWithin(Duration.zero, Duration.hours(1)),
@@ -161,22 +162,3 @@ export const runFlags = {
     )
   }
 }
-
-/** What the flags say, before it is known whether this version can do it. */
-interface Given extends Omit<Settings["Service"], "kube"> {
-  readonly kube: Settings["Service"]["kube"]
-  readonly podReadinessGate: ReadonlyArray<string>
-}
-
-const refuse = (option: string, value: string, expected: string) =>
-  Effect.fail(new CliError.InvalidValue({ option, value, expected, kind: "flag" }))
-
-/** The settings that the flags make; what this version cannot do is refused by name. */
-export const settingsOf = Effect.fnUntraced(function* ({ podReadinessGate, ...given }: Given) {
-  const [gate] = podReadinessGate
-  if (gate !== undefined) {
-    yield* accept("pod-readiness-gate", gate, Rules.gate(gate))
-    yield* refuse("pod-readiness-gate", gate, "no gate, because this version holds no issuance back for one")
-  }
-  return given satisfies Settings["Service"]
-})

@@ -12,7 +12,7 @@ import { demo } from "./demo/NodeDemo.ts"
 import { Driver } from "./driver/Driver.ts"
 import * as KubeCertificateRequests from "./issuance/KubeCertificateRequests.ts"
 import * as NodeKeyGenerator from "./issuance/NodeKeyGenerator.ts"
-import { runFlags, settingsOf } from "./NodeFlags.ts"
+import { runFlags } from "./NodeFlags.ts"
 import { loggingLayer } from "./NodeLogging.ts"
 import { Settings } from "./Settings.ts"
 import { version } from "./Version.ts"
@@ -36,12 +36,10 @@ const failed = (cause: Cause.Cause<{ readonly message: string }>) =>
     })
   })
 
-const run = ({ kube, log, ...flags }: Command.Command.Config.Infer<typeof runFlags>) =>
-  Effect.flatMap(settingsOf({ ...flags, kube }), (settings) =>
-    Layer.launch(server).pipe(
-      Effect.catchCauseIf((cause) => !Cause.hasInterruptsOnly(cause), failed),
-      Effect.provide(Layer.mergeAll(Layer.succeed(Settings, settings), loggingLayer(log)))
-    )
+const run = ({ log, ...flags }: Command.Command.Config.Infer<typeof runFlags>) =>
+  Layer.launch(server).pipe(
+    Effect.catchCauseIf((cause) => !Cause.hasInterruptsOnly(cause), failed),
+    Effect.provide(Layer.mergeAll(Layer.succeed(Settings, flags), loggingLayer(log)))
   )
 
 const describe = "Gives every pod of this node its own certificate from cert-manager, in a volume"

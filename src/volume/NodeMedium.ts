@@ -62,13 +62,18 @@ const source = "certlet"
 /** More mounts of certlet's than this on top of each other are somebody's loop, not a history of crashes. */
 const deepest = 32
 
-/** A tmpfs per volume, no larger than `sizeLimit` bytes. */
-export const makeTmpfsMedium = Effect.fnUntraced(function* (sizeLimit: number) {
-  const { mountTmpfs, unmount } = yield* makeMounter(source)
-  // The volumes' root folders as the mount table, or the mount just made, has shown them to be certlet's. The table is
-  // what decides; this spares reading it, which costs milliseconds with a thousand mounts, at each call.
+/** Knows which folders are the roots of certlet's mounts. */
+interface Ledger {
+  readonly owns: Medium["owns"]
+  /** Takes note of the mount that was just made, after a look at what now stands there. */
+  readonly confirm: (spot: Spot, before: Folder) => Effect.Effect<void, VolumeError>
+  readonly forget: (spot: Spot) => void
+}
+
+const makeLedger = (): Ledger => {
+  // What decides is the mount table, or the mount just made. This spares reading the table, which costs milliseconds with
+  // a thousand mounts, at each call.
   const known = new Map<string, string>()
-  let noswap = true
 
   const learn = Effect.fnUntraced(function* (spot: Spot) {
     const ours = (yield* readMounts(spot)).filter((_) => _.type === "tmpfs" && _.source === source && _.root === "/")
@@ -89,35 +94,6 @@ export const makeTmpfsMedium = Effect.fnUntraced(function* (sizeLimit: number) {
     return known.get(spot.target) === folder.identity
   })
 
-  const optionsOf = ({ group, mountFlags }: VolumePlace): ReadonlyArray<string> => [
-    `size=${sizeLimit}`,
-    "mode=0550",
-    ...Option.toArray(Option.map(group, (gid) => `gid=${gid}`)),
-    // Nothing in the volume is ever run, nor gives rights, nor is a device.
-    "noexec,nosuid,nodev",
-    ...sortMountFlags(mountFlags).granted
-  ]
-
-  /** Pages of a tmpfs may be swapped out, to a disk; with `noswap` (Linux 6.4) they may not. */
-  const mountIt = (spot: Spot, folder: Folder, options: ReadonlyArray<string>) =>
-    noswap
-      ? mountTmpfs(spot, folder, [...options, "noswap"]).pipe(
-          Effect.catchIf(
-            (error) => error.reason === "Io",
-            () =>
-              mountTmpfs(spot, folder, options).pipe(
-                Effect.tap(() => {
-                  noswap = false
-                  return Effect.logWarning(
-                    "this kernel knows no tmpfs without swap: on a node with swap keys may reach it"
-                  )
-                })
-              )
-          )
-        )
-      : mountTmpfs(spot, folder, options)
-
-  /** Remembers the mount that was just made, after a look at what now stands there. */
   const confirm = (spot: Spot, before: Folder) =>
     withFolder(
       spot,
@@ -130,19 +106,51 @@ export const makeTmpfsMedium = Effect.fnUntraced(function* (sizeLimit: number) {
         return yield* new VolumeError({ reason: "Io", action: spot.action, path: spot.target, detail })
       })
     )
+  return { owns, confirm, forget: (spot) => void known.delete(spot.target) }
+}
 
-  const vacate = Effect.fnUntraced(function* (spot: Spot) {
-    for (let i = 0; i < deepest && (yield* empty(spot, owns)); i++) {
-      yield* unmount(spot)
-      known.delete(spot.target)
-    }
-  })
+const optionsOf = (sizeLimit: number, { group, mountFlags }: VolumePlace): ReadonlyArray<string> => [
+  `size=${sizeLimit}`,
+  "mode=0550",
+  ...Option.toArray(Option.map(group, (gid) => `gid=${gid}`)),
+  // Nothing in the volume is ever run, nor gives rights, nor is a device.
+  "noexec,nosuid,nodev",
+  ...sortMountFlags(mountFlags).granted
+]
+
+/** A tmpfs per volume, no larger than `sizeLimit` bytes. */
+export const makeTmpfsMedium = Effect.fnUntraced(function* (sizeLimit: number) {
+  const { mountTmpfs, unmount } = yield* makeMounter(source)
+  const { confirm, forget, owns } = makeLedger()
+  let noswap = true
+
+  const mountSwappable = (spot: Spot, folder: Folder, options: ReadonlyArray<string>) =>
+    Effect.tap(mountTmpfs(spot, folder, options), () => {
+      noswap = false
+      return Effect.logWarning("this kernel knows no tmpfs without swap: on a node with swap keys may reach it")
+    })
+
+  /** Pages of a tmpfs may be swapped out, to a disk; with `noswap` (Linux 6.4) they may not. */
+  const mountIt = (spot: Spot, folder: Folder, options: ReadonlyArray<string>) =>
+    noswap
+      ? Effect.catchIf(
+          mountTmpfs(spot, folder, [...options, "noswap"]),
+          (error) => error.reason === "Io",
+          () => mountSwappable(spot, folder, options)
+        )
+      : mountTmpfs(spot, folder, options)
 
   const medium: Medium = {
     durable: false,
     owns,
-    occupy: (spot, folder, place) => Effect.andThen(mountIt(spot, folder, optionsOf(place)), confirm(spot, folder)),
-    vacate
+    occupy: (spot, folder, place) =>
+      Effect.andThen(mountIt(spot, folder, optionsOf(sizeLimit, place)), confirm(spot, folder)),
+    vacate: Effect.fnUntraced(function* (spot: Spot) {
+      for (let i = 0; i < deepest && (yield* empty(spot, owns)); i++) {
+        yield* unmount(spot)
+        forget(spot)
+      }
+    })
   }
   return medium
 })

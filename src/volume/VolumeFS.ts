@@ -24,7 +24,7 @@ export type VolumeCondition = "absent" | "foreign" | "empty" | "filled"
 /**
  * The file system failed. `Full`: no space. `Busy`: somebody uses the mount. `Io`: the disk or the kernel failed.
  * `Hostile`: the path breaks a rule of safety (see `detail`) and was not touched. `Foreign`: what stands there is not ours.
- * `NotPermitted`: certlet may not mount here.
+ * `NotPermitted`: certlet may not do this here, or a mount flag asks for more than is granted.
  */
 export class VolumeError extends Schema.TaggedError<VolumeError>()("VolumeError", {
   reason: Schema.Literals(["Full", "Busy", "Io", "Hostile", "Foreign", "NotPermitted"]),
@@ -44,10 +44,12 @@ export class VolumeError extends Schema.TaggedError<VolumeError>()("VolumeError"
 /**
  * The volumes of this node.
  *
- * Laws: `mount` twice is `mount` once; a failed or interrupted `mount` leaves nothing; `write` is all or nothing, and until it
- * is done a reader sees the set before; what was written is what `read` returns; a reader that resolves `..data` once never
- * sees files of two sets; `write` to what is not our volume is `Foreign` and changes nothing; `unmount` of what is not there
- * succeeds, and afterwards there is neither mount nor folder; a hostile path is `Hostile` and nothing is touched.
+ * Laws: `mount` twice is `mount` once; a failed or interrupted `mount` leaves nothing; a mount flag that is not known to be
+ * harmless is refused; `write` is all or nothing, and until it is done a reader sees the set before; what was written is what
+ * `read` returns; a reader that resolves `..data` once never sees files of two sets; `write` to what is not our volume is
+ * `Foreign` and changes nothing, also where it was ours and a stranger unmounted it; `unmount` of what is not there
+ * succeeds, and afterwards there is neither mount nor folder; volumes do not touch each other; a hostile path or file name
+ * is `Hostile` and nothing is touched.
  */
 export class VolumeFS extends Context.Service<
   VolumeFS,

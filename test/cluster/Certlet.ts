@@ -2,6 +2,7 @@
 // folder, its data root in memory, and this test in the kubelet's place. It can be ended and started again in the same place, orderly or
 // by SIGKILL, as often as a test likes. `destroy` ends it and takes away what it left, mounts first, so that a failed test
 // hurts nobody; whether something was left is for the test to see before that.
+import { existsSync } from "node:fs"
 import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -16,6 +17,8 @@ export interface CertletOptions {
   readonly program: string
   readonly kubeconfig: string
   readonly nodeId?: string
+  /** The flag `-v`: "1" to "5"; 5, everything, by default. */
+  readonly verbosity?: string
   /** Further flags, after the ones that every certlet here gets. */
   readonly flags?: ReadonlyArray<string>
 }
@@ -65,10 +68,10 @@ export class Certlet {
   }
 
   get #arguments(): ReadonlyArray<string> {
-    const { program, kubeconfig, nodeId = "test-node", flags = [] } = this.#options
+    const { program, kubeconfig, nodeId = "test-node", verbosity = "5", flags = [] } = this.#options
     return [
       ...[program, "run", "--node-id", nodeId, "--endpoint", `unix://${this.#socket}`],
-      ...["--data-root", this.dataRoot, "--kubeconfig", kubeconfig, "--log-format", "json", "-v", "5", ...flags]
+      ...["--data-root", this.dataRoot, "--kubeconfig", kubeconfig, "--log-format", "json", "-v", verbosity, ...flags]
     ]
   }
 

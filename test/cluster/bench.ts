@@ -149,7 +149,7 @@ const measureIdleNode = async (certlet: Certlet, stage: Stage, milliseconds: num
 
 export const measure = async (world: World, options: BenchOptions): Promise<Figures> => {
   // The log that tests want would be part of the time; a node has the default level.
-  const certlet = await world.certlet({ nodeId: "bench", flags: ["-v", "1"] })
+  const certlet = await world.certlet({ nodeId: "bench", verbosity: "1" })
   const stage = await world.stage("bench")
   const residentAtStart = (await certlet.usage()).residentBytes
   await warmUp(certlet, stage)

@@ -1,0 +1,93 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Duration, Option, Result } from "effect"
+import * as fc from "fast-check"
+import * as Rules from "../src/FlagRules.ts"
+
+const accepts = <A>(rule: Rules.FlagRule<A>, text: string) => Result.getOrUndefined(rule(text))
+
+describe("the rules of flags", () => {
+  it.each([
+    ["unix:///csi/csi.sock", "/csi/csi.sock"],
+    ["unix:/csi/csi.sock", "/csi/csi.sock"],
+    ["/csi/csi.sock", "/csi/csi.sock"],
+    ["tcp://127.0.0.1:1", undefined],
+    ["unix://relative", undefined],
+    ["unix:///a/../b", undefined],
+    [`unix:///${"x".repeat(108)}`, undefined],
+    ["", undefined]
+  ])("endpoint %s", (text, path) => {
+    expect(accepts(Rules.endpoint, text)).toBe(path)
+  })
+
+  it.each([
+    ["4Mi", 4_194_304],
+    ["65536", 65_536],
+    ["1Gi", 2 ** 30],
+    ["1Ki", undefined],
+    ["4MB", undefined],
+    ["-1", undefined],
+    ["17Gi", undefined]
+  ])("size %s", (text, bytes) => {
+    expect(accepts(Rules.size, text)).toBe(bytes)
+  })
+
+  it.each([
+    ["csi.cert-manager.io", true],
+    ["Csi", false],
+    ["-a", false],
+    ["a".repeat(64), false]
+  ])("driver name %s", (text, fine) => {
+    expect(Result.isSuccess(Rules.driverName(text))).toBe(fine)
+  })
+
+  it.each([
+    ["pod-ip:any", "no gate"],
+    ["pod-ip:ipv5", "pod-ip:any|ipv4|ipv6"],
+    ["pod-condition:Ready=False", "no gate"],
+    ["pod-annotation:example.com/x", "no gate"],
+    ["ready", "pod-ip:any|ipv4|ipv6"]
+  ])("gate %s is refused with %s", (text, sentence) => {
+    expect(Option.getOrThrow(Result.getFailure(Rules.gate(text)))).toContain(sentence)
+  })
+
+  it("bounds durations and says the bounds", () => {
+    const rule = Rules.durationWithin(Duration.seconds(1), Duration.seconds(115))
+    expect(Duration.toSeconds(accepts(rule, "1m30s") ?? 0)).toBe(90)
+    for (const text of ["500ms", "2m", "soon", "-5s"]) {
+      expect(Result.getFailure(rule(text))).toEqual(Option.some("a duration such as 90s or 1m30s, from 1s to 1m 55s"))
+    }
+  })
+
+  it("refuses an address for metrics that nobody would serve", () => {
+    expect(Result.isSuccess(Rules.bindAddress("0"))).toBe(true)
+    expect(Result.isSuccess(Rules.bindAddress(":9402"))).toBe(false)
+  })
+
+  it("for every text: a value in range or a sentence, never anything else", () => {
+    const rules = [Rules.size, Rules.decimal(0, 10), Rules.wholeNumber(1, 5)] as const
+    const ranges = [
+      [65_536, 2 ** 34],
+      [0, 10],
+      [1, 5]
+    ] as const
+    fc.assert(
+      fc.property(fc.oneof(fc.string(), fc.integer().map(String), fc.double().map(String)), (text) => {
+        for (const [index, rule] of rules.entries()) {
+          const read = rule(text)
+          const [least, most] = ranges[index] ?? [0, 0]
+          if (Result.isSuccess(read)) expect(read.success >= least && read.success <= most).toBe(true)
+          else expect(read.failure.length).toBeGreaterThan(0)
+        }
+      })
+    )
+  })
+
+  it("takes an endpoint only if it is an absolute path without detours", () => {
+    fc.assert(
+      fc.property(fc.string(), (text) => {
+        const path = accepts(Rules.endpoint, text)
+        if (path !== undefined) expect(path).toMatch(/^\/(?!.*\/\.\.?(\/|$))/)
+      })
+    )
+  })
+})

@@ -1,0 +1,67 @@
+/** The command line as a process: what it prints where, and with which code it ends. */
+import { spawnSync } from "node:child_process"
+import { describe, expect, it } from "vitest"
+import { version } from "../src/Version.ts"
+
+const certlet = (args: ReadonlyArray<string>, environment: Readonly<Record<string, string>> = {}) => {
+  const { status, stderr, stdout } = spawnSync(process.execPath, ["src/main.ts", ...args], {
+    cwd: `${import.meta.dirname}/..`,
+    env: { PATH: process.env.PATH, NO_COLOR: "1", ...environment },
+    encoding: "utf8",
+    timeout: 25_000
+  })
+  return { status, stderr, stdout }
+}
+
+const required = ["--node-id", "n", "--endpoint", "unix:///nowhere/at/all/csi.sock"]
+
+describe("certlet", () => {
+  it("prints its version and its help", () => {
+    expect(certlet(["--version"])).toMatchObject({ status: 0, stdout: `certlet v${version}\n` })
+    const help = certlet(["run", "--help"])
+    expect(help.status).toBe(0)
+    for (const flag of ["--node-id", "--endpoint", "--kube-api-qps", "--pod-readiness-gate", "--log-level, -v"]) {
+      expect(help.stdout).toContain(flag)
+    }
+    expect(certlet(["--completions", "bash"]).stdout).toContain("certlet")
+  })
+
+  it.each([
+    { args: ["--node-id", "n"], names: "--endpoint" },
+    { args: [], names: "--node-id" },
+    { args: [...required, "--no-such-flag"], names: "--no-such-flag" },
+    { args: [...required, "--data-root", "relative"], names: "--data-root" },
+    { args: [...required, "--volume-medium", "disk"], names: "--volume-medium" },
+    { args: [...required, "--publish-timeout", "3m"], names: "--publish-timeout" },
+    { args: [...required, "-v", "6"], names: "--log-level" },
+    { args: [...required, "--metrics-bind-address", ":9402"], names: "--metrics-bind-address" },
+    { args: [...required, "--pod-readiness-gate", "pod-ip:any"], names: "--pod-readiness-gate" },
+    { args: ["run", ...required, "--gate-backoff-jitter=2"], names: "--gate-backoff-jitter" }
+  ])("refuses by name: $names", ({ args, names }) => {
+    const { status, stderr } = certlet(args)
+    expect(status).toBe(2)
+    expect(stderr).toContain(names)
+    expect(stderr).not.toContain("    at ")
+  })
+
+  it("reads the environment, and logs one structured line for what stops it", () => {
+    const { status, stderr } = certlet([], {
+      CERTLET_NODE_ID: "n",
+      CERTLET_ENDPOINT: "unix:///nowhere/at/all/csi.sock",
+      CERTLET_DATA_ROOT: "/dev/null/records",
+      CERTLET_LOG_FORMAT: "json"
+    })
+    expect(status).toBe(1)
+    const lines = stderr
+      .trim()
+      .split("\n")
+      .map((line): unknown => JSON.parse(line))
+    expect(lines.at(-1)).toMatchObject({ level: "fatal" })
+  })
+
+  it("refuses a wrong value of the environment too", () => {
+    const { status, stderr } = certlet(required, { CERTLET_KUBE_API_QPS: "many" })
+    expect(status).toBe(2)
+    expect(stderr).toContain("--kube-api-qps")
+  })
+})

@@ -67,7 +67,7 @@ export const makeRunner = (
 
     const runThroughHelper = Effect.fnUntraced(function* (spot: Spot, args: ReadonlyArray<string>) {
       const before = yield* identityAt(spot)
-      if (helper === undefined || helper.ended) helper = engage(xargs, ["-0", "-n", `${count}`, path, ...first])
+      if (helper === undefined || helper.ended) helper = engage(xargs, ["-0", "-n", `${count}`, path, "-v", ...first])
       const spoke = yield* ask(helper, args)
       if (spoke && (yield* identityAt(spot)) !== before) {
         failures = 0

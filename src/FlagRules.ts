@@ -73,9 +73,20 @@ export const size: FlagRule<number> = (text) => {
   return when(bytes >= 65_536 && bytes <= 2 ** 34, bytes, "a size such as 512Ki or 4Mi, from 64Ki to 16Gi")
 }
 
-/** Where metrics would be served; this version serves none, and says so instead of leaving a dashboard empty. */
-export const bindAddress: FlagRule<Option.Option<never>> = (text) =>
-  when(text === "0" || text === "", Option.none(), "0, because this version serves no metrics")
+/** Where a server listens. */
+export interface BindAddress {
+  readonly host: string
+  readonly port: number
+}
+
+/** `host:port`, `:port` for every address of the machine, or `0` for nowhere. */
+export const bindAddress: FlagRule<Option.Option<BindAddress>> = (text) => {
+  if (text === "0" || text === "") return Result.succeed(Option.none())
+  const [, host = "", digits = ""] = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]*):(\d{1,5})$/.exec(text) ?? []
+  const port = digits === "" ? 0 : Number(digits)
+  const address = { host: host === "" ? "::" : host.replace(/^\[|\]$/g, ""), port }
+  return when(port >= 1 && port <= 65_535, Option.some(address), "host:port, :port, or 0 for none")
+}
 
 /** A readiness gate is understood, and refused by those who cannot keep it: ignoring one would issue too early. */
 export const gate: FlagRule<never> = (text) =>

@@ -89,9 +89,9 @@ const driverFlags = {
   metricsBindAddress: withDefault(
     "metrics-bind-address",
     Rules.bindAddress,
-    "must be 0 in this version, which serves no metrics",
+    "where /metrics is served: host:port, :port, or 0 for nowhere",
     "0",
-    Option.none()
+    Option.none<Rules.BindAddress>()
   )
 }
 

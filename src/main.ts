@@ -14,6 +14,7 @@ import * as KubeCertificateRequests from "./issuance/KubeCertificateRequests.ts"
 import * as NodeKeyGenerator from "./issuance/NodeKeyGenerator.ts"
 import { runFlags } from "./NodeFlags.ts"
 import { loggingLayer } from "./NodeLogging.ts"
+import * as NodeMetrics from "./NodeMetrics.ts"
 import { Settings } from "./Settings.ts"
 import { version } from "./Version.ts"
 import * as NodeVolumeFS from "./volume/NodeVolumeFS.ts"
@@ -24,7 +25,9 @@ const liveDriver = Driver.layer.pipe(
 )
 
 /** The door ends first, so that calls in flight find the driver alive. */
-const server = Layer.effectDiscard(serve).pipe(Layer.provide([GrpcKubelet.layer, liveDriver]))
+const server = Layer.mergeAll(Layer.effectDiscard(serve), NodeMetrics.layer).pipe(
+  Layer.provide([GrpcKubelet.layer, liveDriver])
+)
 
 /** An operator reads what was wrong as one line of the log, not as a trace. */
 const failed = (cause: Cause.Cause<{ readonly message: string }>) =>

@@ -58,9 +58,16 @@ describe("the rules of flags", () => {
     }
   })
 
-  it("refuses an address for metrics that nobody would serve", () => {
-    expect(Result.isSuccess(Rules.bindAddress("0"))).toBe(true)
-    expect(Result.isSuccess(Rules.bindAddress(":9402"))).toBe(false)
+  it.each([
+    ["0", Option.none()],
+    [":9402", Option.some({ host: "::", port: 9402 })],
+    ["127.0.0.1:9402", Option.some({ host: "127.0.0.1", port: 9402 })],
+    ["[::1]:9402", Option.some({ host: "::1", port: 9402 })],
+    ["9402", undefined],
+    [":0", undefined],
+    [":99999", undefined]
+  ])("bind address %s", (text, address) => {
+    expect(accepts(Rules.bindAddress, text)).toEqual(address)
   })
 
   it("for every text: a value in range or a sentence, never anything else", () => {

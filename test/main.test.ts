@@ -34,7 +34,7 @@ describe("certlet", () => {
     { args: [...required, "--volume-medium", "disk"], names: "--volume-medium" },
     { args: [...required, "--publish-timeout", "3m"], names: "--publish-timeout" },
     { args: [...required, "-v", "6"], names: "--log-level" },
-    { args: [...required, "--metrics-bind-address", ":9402"], names: "--metrics-bind-address" },
+    { args: [...required, "--metrics-bind-address", "9402"], names: "--metrics-bind-address" },
     { args: [...required, "--pod-readiness-gate", "pod-ip:any"], names: "--pod-readiness-gate" },
     { args: ["run", ...required, "--gate-backoff-jitter=2"], names: "--gate-backoff-jitter" }
   ])("refuses by name: $names", ({ args, names }) => {

@@ -7,10 +7,11 @@
 import { Context, type DateTime, Effect, Layer, type Option } from "effect"
 import type { CertificateRequests } from "../issuance/CertificateRequests.ts"
 import type { KeyGenerator } from "../issuance/KeyGenerator.ts"
-import type { Settings } from "../Settings.ts"
+import { Settings } from "../Settings.ts"
 import type { VolumeFS } from "../volume/VolumeFS.ts"
 import type { VolumeRecords } from "../volume/VolumeRecord.ts"
 import type { PublishError, UnpublishError } from "./DriverError.ts"
+import { exposition } from "./Metrics.ts"
 import { publish } from "./publish.ts"
 import { Renewals } from "./Renewals.ts"
 import { resume } from "./resume.ts"
@@ -50,6 +51,8 @@ export class Driver extends Context.Service<
   {
     readonly publish: (request: PublishRequest) => Effect.Effect<void, PublishError>
     readonly unpublish: (request: UnpublishRequest) => Effect.Effect<void, UnpublishError>
+    /** What a scraper may know, in the Prometheus text format. */
+    readonly metrics: Effect.Effect<string>
   }
 >()("certlet/driver/Driver") {
   /** The programs over whatever services they are given. When it is built, every volume of the last process has been resumed. */
@@ -62,7 +65,12 @@ export class Driver extends Context.Service<
       yield* resume()
       return Driver.of({
         publish: (request) => Effect.provideContext(publish(request), context),
-        unpublish: (request) => Effect.provideContext(unpublish(request), context)
+        unpublish: (request) => Effect.provideContext(unpublish(request), context),
+        metrics: Effect.gen(function* () {
+          const volumes = yield* Volumes
+          const settings = yield* Settings
+          return yield* exposition(yield* volumes.all, settings.nodeId)
+        }).pipe(Effect.provideContext(context))
       })
     })
   ).pipe(Layer.provide(Renewals.layer), Layer.provide(Volumes.layer))

@@ -82,6 +82,7 @@ export class Volumes extends Context.Service<
     readonly get: (volumeId: string) => Effect.Effect<Option.Option<Volume>>
     readonly set: (volume: Volume) => Effect.Effect<void>
     readonly remove: (volumeId: string) => Effect.Effect<void>
+    readonly all: Effect.Effect<ReadonlyArray<Volume>>
     /** Runs a program while no other program that is locked on the same volume runs. */
     readonly locked: (volumeId: string) => <A, E, R>(program: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   }
@@ -96,6 +97,7 @@ export class Volumes extends Context.Service<
         get: (volumeId) => Effect.sync(() => MutableHashMap.get(table, volumeId)),
         set: (volume) => Effect.sync(() => void MutableHashMap.set(table, volume.id, volume)),
         remove: (volumeId) => Effect.sync(() => void MutableHashMap.remove(table, volumeId)),
+        all: Effect.sync(() => [...MutableHashMap.values(table)]),
         locked: (volumeId) => (program) =>
           Effect.scopedWith((scope) =>
             Effect.flatMap(RcMap.get(locks, volumeId).pipe(Effect.provideService(Scope.Scope, scope)), (lock) =>

@@ -4,7 +4,7 @@
  * place the record says so, and only then are the volume's earlier requests discarded. A request that has come to an end
  * is forgotten, so that the next attempt makes a new one with a new key.
  */
-import { DateTime, Duration, Effect, Option, Random, Record, Ref } from "effect"
+import { DateTime, Duration, Effect, Metric, Option, Random, Record, Ref } from "effect"
 import { CertificateRequests, RequestError } from "../issuance/CertificateRequests.ts"
 import { IssuanceError } from "../issuance/IssuanceError.ts"
 import { type Issued, issue, type PendingRequest } from "../issuance/issue.ts"
@@ -15,6 +15,7 @@ import { fileSet, privateKeyOf } from "../volume/FileSet.ts"
 import { VolumeFS } from "../volume/VolumeFS.ts"
 import { type VolumeRecord, VolumeRecords } from "../volume/VolumeRecord.ts"
 import { Defect, RenewError } from "./DriverError.ts"
+import { issueErrors, issueRequests } from "./Metrics.ts"
 import { podOf, type Volume } from "./Volume.ts"
 
 /** Gives the volume a fresh certificate; waits as long as the request is neither signed nor refused. */
@@ -39,6 +40,7 @@ export const renew = Effect.fn("driver.renew")(
       Effect.catchDefect((defect) =>
         Effect.andThen(Effect.logError("a defect ended a renewal", defect), Effect.fail(new Defect()))
       ),
+      Effect.tapError(() => Metric.update(issueErrors, 1)),
       Effect.tapError((reason) => Effect.when(forget(volume), Effect.succeed(endsRequest(reason)))),
       Effect.mapError((reason) => new RenewError({ volumeId: volume.id, pod: podOf(volume.spec), reason })),
       Effect.annotateLogs({ volumeId: volume.id, pod: podOf(volume.spec) })
@@ -77,7 +79,11 @@ const change = (volume: Volume, by: (record: VolumeRecord) => VolumeRecord) =>
     yield* Ref.set(volume.record, changed)
   }).pipe(Effect.uninterruptible)
 
-const remember = (volume: Volume) => (pending: PendingRequest) => change(volume, (record) => ({ ...record, pending }))
+const remember = (volume: Volume) => (pending: PendingRequest) =>
+  Effect.andThen(
+    change(volume, (record) => ({ ...record, pending })),
+    Metric.update(issueRequests, 1)
+  )
 
 const withoutPending = ({ pending: _, ...record }: VolumeRecord): VolumeRecord => record
 

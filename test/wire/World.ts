@@ -28,7 +28,8 @@ export const makeRecorder = (answer: (request: PublishRequest) => Effect.Effect<
         Effect.andThen(Queue.offer(events, { _tag: "publish", request }), answer(request)).pipe(
           Effect.onInterrupt(() => Queue.offer(events, { _tag: "interrupted", volumeId: request.volumeId }))
         ),
-      unpublish: (request) => Effect.asVoid(Queue.offer(events, { _tag: "unpublish", request }))
+      unpublish: (request) => Effect.asVoid(Queue.offer(events, { _tag: "unpublish", request })),
+      metrics: Effect.succeed("recorded_total 1\n")
     })
     return { driver, next: Queue.take(events) }
   })

@@ -1,0 +1,58 @@
+import { createServer } from "node:net"
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Layer, Option } from "effect"
+import * as NodeMetrics from "../../src/NodeMetrics.ts"
+import { Settings } from "../../src/Settings.ts"
+import { settings } from "../driver/World.ts"
+import { makeRecorder } from "./World.ts"
+
+/** A port that was free a moment ago. */
+const freePort = Effect.callback<number>((resume) => {
+  const server = createServer().listen(0, "127.0.0.1", () => {
+    const address = server.address()
+    const port = typeof address === "object" && address !== null ? address.port : 0
+    server.close(() => resume(Effect.succeed(port)))
+  })
+})
+
+const serveAt = (port: number) =>
+  Effect.flatMap(
+    makeRecorder(() => Effect.void),
+    ({ driver }) =>
+      Layer.build(
+        NodeMetrics.layer.pipe(
+          Layer.provide([
+            driver,
+            Layer.succeed(Settings, { ...settings, metricsBindAddress: Option.some({ host: "127.0.0.1", port }) })
+          ])
+        )
+      )
+  )
+
+const get = (port: number, path: string, method = "GET") =>
+  Effect.promise(async () => {
+    const response = await fetch(`http://127.0.0.1:${port}${path}`, { method })
+    return { status: response.status, type: response.headers.get("content-type"), text: await response.text() }
+  })
+
+describe("the metrics server", () => {
+  it.live("answers /metrics and nothing else", () =>
+    Effect.gen(function* () {
+      const port = yield* freePort
+      yield* serveAt(port)
+      expect(yield* get(port, "/metrics")).toMatchObject({ status: 200, text: "recorded_total 1\n" })
+      expect((yield* get(port, "/metrics")).type).toContain("text/plain; version=0.0.4")
+      expect((yield* get(port, "/")).status).toBe(404)
+      expect((yield* get(port, "/metrics", "POST")).status).toBe(404)
+    })
+  )
+
+  it.live("names its flag when the address is taken", () =>
+    Effect.gen(function* () {
+      const port = yield* freePort
+      yield* serveAt(port)
+      const error = yield* Effect.flip(serveAt(port))
+      expect(error.message).toMatch(/^--metrics-bind-address: .*EADDRINUSE/)
+    })
+  )
+})

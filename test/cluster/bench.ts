@@ -32,6 +32,8 @@ export interface Pace {
 
 export interface Figures {
   readonly paces: ReadonlyArray<{ readonly floor: Pace; readonly certlet: Pace }>
+  /** Of the first publishes after a start, one at a time. */
+  readonly coldP50: number
   readonly unpublishP50: number
   readonly volumes: number
   /** Share of one core, 0 to 1. */
@@ -126,11 +128,20 @@ const measureIdle = async (certlet: Certlet, milliseconds: number): Promise<numb
   return ((await certlet.usage()).cpuMilliseconds - before.cpuMilliseconds) / elapsed
 }
 
-/** A hundred publishes that nobody counts: connections are made, code is compiled. */
-const warmUp = async (certlet: Certlet, stage: Stage) => {
-  const volumes = await makeVolumes(stage, certlet, 100)
-  await timesOf(volumes, 4, (volume) => certlet.publish(volume))
-  await timesOf(volumes, 4, (volume) => certlet.unpublish(volume))
+const coldPublishes = 25
+const warmingPublishes = 400
+
+/**
+ * The first publishes of a certlet that has just started, one at a time, then as many more as it takes until its code is
+ * compiled. Resolves with the median of the first ones: what a node sees after a restart.
+ */
+const warmUp = async (certlet: Certlet, stage: Stage): Promise<number> => {
+  const first = await makeVolumes(stage, certlet, coldPublishes)
+  const { milliseconds } = await timesOf(first, 1, (volume) => certlet.publish(volume))
+  const more = await makeVolumes(stage, certlet, warmingPublishes)
+  await timesOf(more, 10, (volume) => certlet.publish(volume))
+  await timesOf([...first, ...more], 10, (volume) => certlet.unpublish(volume))
+  return percentile(milliseconds, 0.5)
 }
 
 const idleVolumes = 200
@@ -152,7 +163,7 @@ export const measure = async (world: World, options: BenchOptions): Promise<Figu
   const certlet = await world.certlet({ nodeId: "bench", verbosity: "1" })
   const stage = await world.stage("bench")
   const residentAtStart = (await certlet.usage()).residentBytes
-  await warmUp(certlet, stage)
+  const coldP50 = await warmUp(certlet, stage)
   const { turns, alone, together } = options
   const paces = [
     await measurePace(world, stage, certlet, turns, alone, 1),
@@ -165,6 +176,7 @@ export const measure = async (world: World, options: BenchOptions): Promise<Figu
       paces.flatMap((one) => one.unpublishes),
       0.5
     ),
+    coldP50,
     residentAtStart,
     ...(await measureIdleNode(certlet, stage, options.idleMilliseconds))
   }
@@ -185,6 +197,7 @@ export const describeFigures = (figures: Figures): string => {
   return [
     `${"".padEnd(28)}${"floor".padStart(12)}${"certlet".padStart(12)}${"ratio".padStart(8)}`,
     ...lines,
+    `publish p50 of the first ${coldPublishes} after a start: ${figures.coldP50.toFixed(1)} ms`,
     `unpublish p50: ${figures.unpublishP50.toFixed(1)} ms`,
     `idle with ${figures.volumes} volumes: ${(figures.idleCpu * 100).toFixed(2)} % of a core`,
     `memory (RSS): ${megabytes(figures.residentAtStart)} at start, ${megabytes(figures.resident)} with ${figures.volumes} volumes`,

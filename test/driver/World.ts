@@ -17,41 +17,9 @@ import * as SimVolumeFS from "../../src/testing/SimVolumeFS.ts"
 import * as SimVolumeRecords from "../../src/testing/SimVolumeRecords.ts"
 import { VolumeFS } from "../../src/volume/VolumeFS.ts"
 import type { VolumeRecords } from "../../src/volume/VolumeRecord.ts"
+import { settings } from "../settings.ts"
 
 export type Edges = CertificateRequests | KeyGenerator | Settings | VolumeFS | VolumeRecords
-
-/** Settings as the command line would make them, for a node of tests. */
-export const settings: Settings["Service"] = {
-  nodeId: "node-1",
-  driverName: "csi.cert-manager.io",
-  endpoint: "/csi/csi.sock",
-  dataRoot: "/run/certlet",
-  volumeMedium: "tmpfs",
-  volumeSizeLimit: 1_048_576,
-  publishTimeout: Duration.seconds(60),
-  shutdownTimeout: Duration.seconds(15),
-  continueOnNotReady: false,
-  useTokenRequest: false,
-  metricsBindAddress: Option.none(),
-  kube: {
-    kubeconfig: Option.none(),
-    context: Option.none(),
-    cluster: Option.none(),
-    user: Option.none(),
-    server: Option.none(),
-    token: Option.none(),
-    certificateAuthority: Option.none(),
-    clientCertificate: Option.none(),
-    clientKey: Option.none(),
-    insecureSkipTlsVerify: false,
-    tlsServerName: Option.none(),
-    as: Option.none(),
-    asGroup: [],
-    requestTimeout: Duration.seconds(30),
-    qps: 0,
-    burst: 0
-  }
-}
 
 /** The simulated edges of one node: they outlive any driver. */
 export const edges = (change: Partial<Settings["Service"]> = {}) =>

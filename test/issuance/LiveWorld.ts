@@ -15,43 +15,11 @@ import { CertificateRequests, type RequestDraft } from "../../src/issuance/Certi
 import { layer } from "../../src/issuance/KubeCertificateRequests.ts"
 import { type KubeSettings, Settings } from "../../src/Settings.ts"
 import type { VolumeSpec } from "../../src/VolumeSpec.ts"
+import { kubeSettings, settings } from "../settings.ts"
 
 export const nodeId = "node-1"
 
-export const kubeSettings: KubeSettings = {
-  kubeconfig: Option.none(),
-  context: Option.none(),
-  cluster: Option.none(),
-  user: Option.none(),
-  server: Option.none(),
-  token: Option.none(),
-  certificateAuthority: Option.none(),
-  clientCertificate: Option.none(),
-  clientKey: Option.none(),
-  insecureSkipTlsVerify: false,
-  tlsServerName: Option.none(),
-  as: Option.none(),
-  asGroup: [],
-  requestTimeout: Duration.seconds(10),
-  qps: 0,
-  burst: 0
-}
-
-const settingsLayer = (kube: KubeSettings) =>
-  Layer.succeed(Settings, {
-    nodeId,
-    driverName: "csi.cert-manager.io",
-    endpoint: "/nowhere/csi.sock",
-    dataRoot: "/nowhere",
-    volumeMedium: "directory",
-    volumeSizeLimit: 1 << 20,
-    publishTimeout: Duration.seconds(30),
-    shutdownTimeout: Duration.seconds(1),
-    continueOnNotReady: false,
-    useTokenRequest: false,
-    metricsBindAddress: Option.none(),
-    kube
-  })
+const settingsLayer = (kube: KubeSettings) => Layer.succeed(Settings, { ...settings, nodeId, kube })
 
 /** A client with these settings, in its own scope. */
 export const connect = (kube: Partial<KubeSettings>) =>

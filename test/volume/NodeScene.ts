@@ -7,10 +7,11 @@ import { spawnSync } from "node:child_process"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
-import { Duration, Effect, Layer, Option } from "effect"
+import { Effect, Layer, Option } from "effect"
 import { Settings } from "../../src/Settings.ts"
 import { VolumeScene } from "../../src/testing/contract/volumeFS.ts"
 import { parseMounts } from "../../src/volume/NodeMounts.ts"
+import { settings as base } from "../settings.ts"
 
 export type VolumeMedium = Settings["Service"]["volumeMedium"]
 
@@ -18,38 +19,7 @@ export type VolumeMedium = Settings["Service"]["volumeMedium"]
 export const sizeLimit = 65_536
 
 export const settings = (change: Partial<Settings["Service"]>) =>
-  Layer.succeed(Settings, {
-    nodeId: "node-1",
-    driverName: "csi.cert-manager.io",
-    endpoint: "/csi/csi.sock",
-    dataRoot: "/nowhere",
-    volumeMedium: "directory",
-    volumeSizeLimit: sizeLimit,
-    publishTimeout: Duration.seconds(60),
-    shutdownTimeout: Duration.seconds(15),
-    continueOnNotReady: false,
-    useTokenRequest: false,
-    metricsBindAddress: Option.none(),
-    kube: {
-      kubeconfig: Option.none(),
-      context: Option.none(),
-      cluster: Option.none(),
-      user: Option.none(),
-      server: Option.none(),
-      token: Option.none(),
-      certificateAuthority: Option.none(),
-      clientCertificate: Option.none(),
-      clientKey: Option.none(),
-      insecureSkipTlsVerify: false,
-      tlsServerName: Option.none(),
-      as: Option.none(),
-      asGroup: [],
-      requestTimeout: Duration.seconds(30),
-      qps: 0,
-      burst: 0
-    },
-    ...change
-  })
+  Layer.succeed(Settings, { ...base, volumeMedium: "directory", volumeSizeLimit: sizeLimit, ...change })
 
 export const mountsBelow = (folder: string): ReadonlyArray<string> =>
   fs.existsSync("/proc/self/mountinfo")

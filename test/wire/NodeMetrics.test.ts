@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Option } from "effect"
 import * as NodeMetrics from "../../src/NodeMetrics.ts"
 import { Settings } from "../../src/Settings.ts"
-import { settings } from "../driver/World.ts"
+import { settings } from "../settings.ts"
 import { makeRecorder } from "./World.ts"
 
 /** A port that was free a moment ago. */

@@ -11,7 +11,7 @@ import { serve } from "../../src/csi/serve.ts"
 import { Driver, type PublishRequest, type UnpublishRequest } from "../../src/driver/Driver.ts"
 import type { PublishError } from "../../src/driver/DriverError.ts"
 import { Settings } from "../../src/Settings.ts"
-import { settings } from "../driver/World.ts"
+import { settings } from "../settings.ts"
 
 /** What reached the driver. */
 export type Event =

@@ -53,7 +53,7 @@ export const commaList: Rule<ReadonlyArray<string>> = (text) =>
 export const csvList: Rule<ReadonlyArray<string>> = (text) => {
   const elements: Array<string> = []
   for (let rest = text; ; ) {
-    const match = /^\s*(?:"((?:[^"]|"")*)"\s*|([^",\n][^,\n"]*|))(,|$)/.exec(rest)
+    const match = /^\s*(?:"((?:[^"]|"")*)"\s*|([^\s",][^,\n"]*|))(,|$)/.exec(rest)
     if (match === null) return but("must be a comma-separated list, with double quotes around what holds a comma", text)
     elements.push(match[1] === undefined ? (match[2] ?? "").trim() : match[1].replaceAll('""', '"').trim())
     if (match[3] === "") return Result.succeed(elements.filter((element) => element !== ""))

@@ -46,10 +46,14 @@ const splitAt = (text: string, separators: string): ReadonlyArray<string> => {
   return parts
 }
 
+/** Without the spaces around it; of those at the end one counts where a backslash protects it that is not itself protected. */
 const trimmed = (value: string): string => {
   const front = value.replace(/^ +/, "")
-  // A space at the end counts where a backslash protects it, and that backslash must itself not be protected.
-  return /^((?:[^\\]|\\.)*?) *$/su.exec(front)?.[1] ?? front
+  let end = front.length
+  while (front[end - 1] === " ") end--
+  let backslashes = 0
+  while (front[end - 1 - backslashes] === "\\") backslashes++
+  return front.slice(0, end + (backslashes % 2))
 }
 
 /** A value in hexadecimal is the BER of a string (RFC 4514, 2.4): what counts is its content. */
@@ -68,10 +72,12 @@ const fromHex = (hex: string): Result.Result<string, string> => {
 const hexBytes = (hex: string): ReadonlyArray<number> | undefined =>
   /^([0-9a-fA-F]{2})+$/.test(hex) ? (hex.match(/../g) ?? []).map((pair) => Number.parseInt(pair, 16)) : undefined
 
-const fromUtf8 = (bytes: ReadonlyArray<number>): Result.Result<string, string> => {
-  const text = new TextDecoder().decode(Uint8Array.from(bytes))
-  return text.includes("\uFFFD") ? Result.fail("an escaped value is not UTF-8") : Result.succeed(text)
-}
+/** A byte order mark is a character of the value like any other. */
+const fromUtf8 = (bytes: ReadonlyArray<number>): Result.Result<string, string> =>
+  Result.try({
+    try: () => new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(Uint8Array.from(bytes)),
+    catch: () => "an escaped value is not UTF-8"
+  })
 
 /** Resolves `\x` for a special character and `\xx` for a byte of UTF-8 (RFC 4514, 3). */
 const withoutEscapes = (value: string): Result.Result<string, string> => {

@@ -99,6 +99,11 @@ export class Certlet {
     return this.#running.log()
   }
 
+  /** How it ended ("ended with 0", "ended by SIGKILL"), and the end of its log. */
+  lastWords(): string {
+    return this.#running.logTail()
+  }
+
   /** Starts the program in its old place; resolves with the milliseconds until it serves. */
   async startAgain(): Promise<number> {
     this.#kubelet?.close()

@@ -5,7 +5,7 @@ import { buildTools } from "./build.ts"
 import { bundle } from "./bundle.ts"
 import { Certlet, type CertletOptions } from "./Certlet.ts"
 import { ControlPlane } from "./ControlPlane.ts"
-import type { CaIssuer, IssuerRef } from "./issuers.ts"
+import type { CaIssuer } from "./issuers.ts"
 import { applyManifest } from "./manifests.ts"
 import { at, type KubeObject } from "./objects.ts"
 import { makePodVolume, type PodVolume, type PodVolumeOptions } from "./PodVolume.ts"
@@ -90,10 +90,6 @@ export class World {
     const volume: Stage["volume"] = (certlet, pod, options = {}) =>
       makePodVolume(this.plane, certlet.podsFolder, { namespace, pod, issuer: issuer.ref, ...options })
     return { namespace, issuer, volume }
-  }
-
-  volume(certlet: Certlet, namespace: string, pod: string, issuer: IssuerRef): Promise<PodVolume> {
-    return makePodVolume(this.plane, certlet.podsFolder, { namespace, pod, issuer })
   }
 
   /** The CertificateRequests of a volume; of all volumes in the namespace without one. */

@@ -93,6 +93,7 @@ describe("an orderly end", { timeout: 60_000 }, () => {
     const start = performance.now()
     await certlet.end()
     expect(performance.now() - start).toBeLessThan(8_000)
+    expect(certlet.lastWords()).toMatch(/^--- certlet \(pid \d+\) ended with 0;/)
     expect(await answer).toBeInstanceOf(CallError)
     await expect(lstat(join(certlet.folder, "csi.sock"))).rejects.toThrow("ENOENT")
 

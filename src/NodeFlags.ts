@@ -38,8 +38,14 @@ const boolean = (name: string, description: string) =>
     Flag.withDefault(false)
   )
 
+/** A flag that can be given again and again; its environment variable separates values by commas. */
 const many = (name: string, description: string) =>
-  Flag.String(name).pipe(Flag.withDescription(description), Flag.between(0, 100))
+  Flag.String(name).pipe(
+    Flag.withDescription(`${description} [${variable(name)}, comma-separated]`),
+    Flag.between(1, 100),
+    Flag.withFallbackConfig(Config.map(Config.String(variable(name)), (values) => values.split(","))),
+    Flag.withDefault([])
+  )
 
 /** A rule's flag with a default that the help shows. */
 const withDefault = <A>(name: string, rule: Rules.FlagRule<A>, description: string, shown: string, value: A) =>

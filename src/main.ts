@@ -64,6 +64,14 @@ const builtIns = [GlobalFlag.Help, Version, GlobalFlag.Completions]
 const teardown: Runtime.Teardown = (exit, onExit) =>
   onExit(Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause) ? Number(process.exitCode ?? 0) : 2)
 
+/** Who sends a second signal does not want to wait for calls in flight. */
+let signals = 0
+const countSignals = () => {
+  signals += 1
+  if (signals > 1) process.exit(1)
+}
+process.on("SIGINT", countSignals).on("SIGTERM", countSignals)
+
 Command.run(certlet, { version }).pipe(
   Effect.provide(Layer.mergeAll(NodeServices.layer, CliConfig.layer({ builtIns }))),
   NodeRuntime.runMain({ disableErrorReporting: true, teardown })

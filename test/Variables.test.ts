@@ -1,39 +1,91 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Option, Result } from "effect"
+import { Result } from "effect"
 import * as fc from "fast-check"
-import { expand } from "../src/Variables.ts"
+import { expand, variablesOf } from "../src/Variables.ts"
 
-const variables = { POD_NAME: "web", POD_UID: "7" }
+const variables = variablesOf({ name: "web-0", namespace: "shop", uid: "u-1", serviceAccount: "clerk" })
 
-describe("expand", () => {
-  it.each([
-    ["$POD_NAME", "web"],
-    ["$" + "{POD_NAME}", "web"],
-    ["a$POD_NAME-$POD_UID.b", "aweb-7.b"],
-    ["a$", "a$"],
-    ["$ x", "$ x"],
-    ["$$POD_UID", "$7"],
-    ["no variable", "no variable"]
-  ])("%s is %s", (text, expanded) => {
-    expect(expand(text, variables)).toEqual(Result.succeed(expanded))
+describe("variables", () => {
+  it("stand for what the kubelet says of the pod", () => {
+    expect(variables).toEqual({
+      POD_NAME: "web-0",
+      POD_NAMESPACE: "shop",
+      POD_UID: "u-1",
+      SERVICE_ACCOUNT_NAME: "clerk"
+    })
   })
 
   it.each([
-    ["$POD_NAMES", '"POD_NAMES"'],
-    ["$" + "{}", '""'],
-    ["$" + "{A}$" + "{B}", '"A", "B"']
-  ])("%s is refused, with the known names", (text, unknown) => {
-    const sentence = Option.getOrThrow(Result.getFailure(expand(text, variables)))
-    expect(sentence).toContain(`knows no variable ${unknown};`)
-    expect(sentence).toContain("use POD_NAME, POD_UID")
+    ["", ""],
+    ["no dollar", "no dollar"],
+    ["$POD_NAME", "web-0"],
+    ["${POD_NAME}", "web-0"],
+    ["a${POD_NAME}b$POD_NAMESPACE.c", "aweb-0bshop.c"],
+    ["$POD_NAME$POD_UID${SERVICE_ACCOUNT_NAME}", "web-0u-1clerk"],
+    ["$POD_NAME-x", "web-0-x"],
+    ["$$POD_NAME", "$web-0"],
+    ["${POD_NAME}}", "web-0}"],
+    ["} $POD_NAME", "} web-0"],
+    ["$", "$"],
+    ["5$", "5$"],
+    ["$5", "$5"],
+    ["${POD_NAME", "${POD_NAME"],
+    ["${POD_UID}${ $POD_NAME", "u-1${ web-0"]
+  ])("are put in: %s", (text, expected) => {
+    expect(expand(text, variables)).toEqual(Result.succeed(expected))
   })
 
-  it("does not look into the values, and leaves text without a dollar alone", () => {
+  it.each([
+    ["$POD", '"POD"'],
+    ["${POD_NAMES}", '"POD_NAMES"'],
+    ["$POD_NAMEx", '"POD_NAMEx"'],
+    ["${ POD_NAME }", '" POD_NAME "'],
+    ["${}", '""'],
+    ["$pod_name", '"pod_name"'],
+    ["$toString ${constructor} $__proto__", '"toString", "constructor", "__proto__"'],
+    ["$A $B $A", '"A", "B"']
+  ])("that nobody knows are named beside the known ones: %s", (text, names) => {
+    expect(expand(text, variables)).toEqual(
+      Result.fail(`knows no variable ${names}; use POD_NAME, POD_NAMESPACE, POD_UID, SERVICE_ACCOUNT_NAME`)
+    )
+  })
+
+  it("are not put in twice", () => {
+    expect(expand("$A", { A: "${B}$B", B: "b" })).toEqual(Result.succeed("${B}$B"))
+  })
+
+  it("keep the sentence short, whatever is found", () => {
+    const many = Array.from({ length: 100 }, (_, index) => `$V${index}${"x".repeat(200)}`).join(" ")
+    const failure = Result.getFailure(expand(many, variables))
+    expect(JSON.stringify(failure).length).toBeLessThan(700)
+  })
+
+  it("for every mixture of texts and variables: each in its place, and nothing else changed", () => {
+    const piece = fc.oneof(
+      fc
+        .string()
+        .map((text) => text.replaceAll("$", ""))
+        .map((text) => [text, text] as const),
+      fc
+        .constantFrom("POD_NAME", "POD_NAMESPACE", "POD_UID", "SERVICE_ACCOUNT_NAME")
+        .map((name) => [`\${${name}}`, variables[name] ?? ""] as const)
+    )
     fc.assert(
-      fc.property(fc.string(), fc.string(), (value, text) => {
-        expect(expand("<$X>", { X: value })).toEqual(Result.succeed(`<${value}>`))
-        const plain = text.replaceAll("$", "")
-        expect(expand(plain, {})).toEqual(Result.succeed(plain))
+      fc.property(fc.array(piece), (pieces) => {
+        expect(expand(pieces.map(([text]) => text).join(""), variables)).toEqual(
+          Result.succeed(pieces.map(([, value]) => value).join(""))
+        )
+      })
+    )
+  })
+
+  it("for every text: an answer, and the text itself where it has no dollar sign", () => {
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom("$", "{", "}", "POD_NAME", "_", "1", "é", "\n")), (parts) => {
+        const text = parts.join("")
+        const found = expand(text, variables)
+        if (!text.includes("$")) expect(found).toEqual(Result.succeed(text))
+        if (Result.isFailure(found)) expect(found.failure).toMatch(/^knows no variable "/)
       })
     )
   })

@@ -1,8 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Duration, Effect, Option, Redacted } from "effect"
+import { Duration, Effect, Exit, Option, Redacted, Result } from "effect"
 import * as fc from "fast-check"
 import { attributeNames } from "../src/Attributes.ts"
-import { formatDistinguishedName } from "../src/DistinguishedName.ts"
 import {
   decodeVolumeSpec,
   podNamed,
@@ -13,246 +12,409 @@ import {
   withoutTokens
 } from "../src/VolumeSpec.ts"
 
-const prefix = "csi.cert-manager.io/"
-const tokensKey = "csi.storage.k8s.io/serviceAccount.tokens"
+type Texts = Readonly<Record<string, string>>
 
-const pod: VolumeContext = {
-  "csi.storage.k8s.io/ephemeral": "true",
-  "csi.storage.k8s.io/pod.name": "web-0",
-  "csi.storage.k8s.io/pod.namespace": "shop",
-  "csi.storage.k8s.io/pod.uid": "7d5f",
-  "csi.storage.k8s.io/serviceAccount.name": "web"
+const ours = "csi.cert-manager.io/"
+const kubelets = "csi.storage.k8s.io/"
+const tokensKey = `${kubelets}serviceAccount.tokens`
+
+const podInfo: VolumeContext = {
+  [`${kubelets}ephemeral`]: "true",
+  [`${kubelets}pod.name`]: "web-0",
+  [`${kubelets}pod.namespace`]: "shop",
+  [`${kubelets}pod.uid`]: "0000-1",
+  [`${kubelets}serviceAccount.name`]: "clerk"
 }
 
-const context = (attributes: VolumeContext): VolumeContext => ({
-  ...pod,
-  [`${prefix}issuer-name`]: "ca",
-  ...Object.fromEntries(Object.entries(attributes).map(([key, value]) => [prefix + key, value]))
+/** A context of these attributes, written without their prefix. */
+const context = (attributes: Texts, others: Texts = {}): VolumeContext => ({
+  ...podInfo,
+  ...Object.fromEntries(Object.entries({ "issuer-name": "ca", ...attributes }).map(([key, _]) => [ours + key, _])),
+  ...others
+})
+const decode = (attributes: Texts, others: Texts = {}) => decodeVolumeSpec(context(attributes, others))
+const refused = (attributes: Texts, others: Texts = {}) => Effect.flip(decode(attributes, others))
+
+const CN = "2.5.4.3"
+const O = "2.5.4.10"
+
+describe("a volume that names an issuer and nothing else", () => {
+  it.effect("gets every default", () =>
+    Effect.gen(function* () {
+      expect(yield* decode({})).toEqual({
+        pod: { name: "web-0", namespace: "shop", uid: "0000-1", serviceAccount: "clerk" },
+        issuer: { name: "ca", kind: "Issuer", group: "cert-manager.io" },
+        subject: [],
+        dnsNames: [],
+        ipAddresses: [],
+        uris: [],
+        duration: Duration.hours(2160),
+        isCA: false,
+        usages: ["digital signature", "key encipherment"],
+        key: { algorithm: "RSA", size: 2048 },
+        keyEncoding: "PKCS1",
+        reusePrivateKey: false,
+        renewBefore: Option.none(),
+        files: { ca: "ca.crt", certificate: "tls.crt", privateKey: "tls.key" },
+        fsGroup: Option.none(),
+        annotations: {}
+      })
+    })
+  )
+
+  it.effect("is the same volume where every other attribute is written and empty", () =>
+    Effect.gen(function* () {
+      const empty = Object.fromEntries(attributeNames.map((name) => [name, ""]))
+      expect(yield* decode({ ...empty, "issuer-name": "ca" })).toEqual(yield* decode({}))
+    })
+  )
 })
 
-const decode = (attributes: VolumeContext) => Effect.runSync(decodeVolumeSpec(context(attributes)))
-const refusal = (attributes: VolumeContext) => Effect.runSync(Effect.flip(decodeVolumeSpec(context(attributes))))
+const rdn = (type: string, ...values: ReadonlyArray<string>) => values.map((value) => ({ type, value }))
 
-describe("a spec", () => {
-  it("has defaults for everything but the issuer's name", () => {
-    expect(decode({})).toEqual({
-      pod: { name: "web-0", namespace: "shop", uid: "7d5f", serviceAccount: "web" },
-      issuer: { name: "ca", kind: "Issuer", group: "cert-manager.io" },
-      subject: [],
-      dnsNames: [],
-      ipAddresses: [],
-      uris: [],
-      duration: Duration.hours(2160),
-      isCA: false,
-      usages: ["digital signature", "key encipherment"],
-      key: { algorithm: "RSA", size: 2048 },
-      keyEncoding: "PKCS1",
-      reusePrivateKey: false,
-      renewBefore: Option.none(),
-      files: { ca: "ca.crt", certificate: "tls.crt", privateKey: "tls.key" },
-      fsGroup: Option.none(),
-      annotations: {}
+describe("an attribute", () => {
+  it.effect.each<[string, Texts, object]>([
+    [
+      "issuer-*",
+      { "issuer-name": "step", "issuer-kind": "StepIssuer", "issuer-group": "certmanager.step.sm" },
+      { issuer: { name: "step", kind: "StepIssuer", group: "certmanager.step.sm" } }
+    ],
+    ["common-name", { "common-name": "a, b" }, { subject: [rdn(CN, "a, b")] }],
+    ["organizations", { organizations: 'One, "Two, Inc."' }, { subject: [rdn(O, "One", "Two, Inc.")] }],
+    ["serialnumber", { serialnumber: "$POD_NAME" }, { subject: [rdn("2.5.4.5", "$POD_NAME")] }],
+    [
+      "every part of the subject, in Go's order",
+      {
+        serialnumber: "9",
+        "common-name": "8",
+        organizationalunits: "7",
+        organizations: "6",
+        postalcodes: "5",
+        streetaddresses: "4",
+        localities: "3",
+        provinces: "2",
+        countries: "1"
+      },
+      {
+        subject: [
+          rdn("2.5.4.6", "1"),
+          rdn("2.5.4.8", "2"),
+          rdn("2.5.4.7", "3"),
+          rdn("2.5.4.9", "4"),
+          rdn("2.5.4.17", "5"),
+          rdn(O, "6"),
+          rdn("2.5.4.11", "7"),
+          rdn(CN, "8"),
+          rdn("2.5.4.5", "9")
+        ]
+      }
+    ],
+    ["literal-subject", { "literal-subject": "CN=web,O=Shop" }, { subject: [rdn(O, "Shop"), rdn(CN, "web")] }],
+    ["dns-names", { "dns-names": " a.example,b.example ,," }, { dnsNames: ["a.example", "b.example"] }],
+    ["ip-sans", { "ip-sans": "10.0.0.1, 2001:DB8::0:1" }, { ipAddresses: ["10.0.0.1", "2001:db8::1"] }],
+    ["uri-sans", { "uri-sans": "spiffe://td/a, urn:b" }, { uris: ["spiffe://td/a", "urn:b"] }],
+    ["duration", { duration: "1h30m" }, { duration: Duration.minutes(90) }],
+    ["renew-before", { "renew-before": "45m" }, { renewBefore: Option.some(Duration.minutes(45)) }],
+    ["renew-before 0", { "renew-before": "0" }, { renewBefore: Option.some(Duration.zero) }],
+    ["is-ca", { "is-ca": "true" }, { isCA: true }],
+    ["is-ca false", { "is-ca": "false" }, { isCA: false }],
+    [
+      "key-usages",
+      { "key-usages": "Server Auth, client auth,server auth" },
+      { usages: ["server auth", "client auth"] }
+    ],
+    ["key-usages of commas", { "key-usages": " , " }, { usages: ["digital signature", "key encipherment"] }],
+    ["key-algorithm rsa", { "key-algorithm": "rsa", "key-size": "8192" }, { key: { algorithm: "RSA", size: 8192 } }],
+    ["key-algorithm ecdsa", { "key-algorithm": "ecdsa" }, { key: { algorithm: "ECDSA", size: 256 } }],
+    ["P-384", { "key-algorithm": "ECDSA", "key-size": "384" }, { key: { algorithm: "ECDSA", size: 384 } }],
+    ["P-521", { "key-algorithm": "ECDSA", "key-size": "521" }, { key: { algorithm: "ECDSA", size: 521 } }],
+    ["key-algorithm ed25519", { "key-algorithm": "ED25519" }, { key: { algorithm: "Ed25519" }, keyEncoding: "PKCS8" }],
+    ["key-encoding of RSA", { "key-encoding": "pkcs8" }, { keyEncoding: "PKCS8" }],
+    ["key-encoding of ECDSA", { "key-algorithm": "ECDSA" }, { keyEncoding: "PKCS8" }],
+    ["reuse-private-key", { "reuse-private-key": "true" }, { reusePrivateKey: true }],
+    [
+      "files",
+      { "ca-file": "ca.pem", "certificate-file": "chain.pem", "privatekey-file": ".key" },
+      { files: { ca: "ca.pem", certificate: "chain.pem", privateKey: ".key" } }
+    ],
+    [
+      "files that swap their default names",
+      { "ca-file": "tls.crt", "certificate-file": "ca.crt" },
+      { files: { ca: "tls.crt", certificate: "ca.crt", privateKey: "tls.key" } }
+    ],
+    ["fs-group", { "fs-group": "4294967295" }, { fsGroup: Option.some(4_294_967_295) }],
+    ["pkcs12-enable false", { "pkcs12-enable": "false" }, { keyEncoding: "PKCS1" }]
+  ])("%s is read", ([, attributes, expected]) =>
+    Effect.gen(function* () {
+      expect(yield* decode(attributes)).toMatchObject(expected)
     })
-  })
+  )
 
-  it.each([
-    [{ "key-algorithm": "ecdsa" }, { key: { algorithm: "ECDSA", size: 256 }, keyEncoding: "PKCS8" }],
-    [{ "key-algorithm": "ECDSA", "key-size": "521" }, { key: { algorithm: "ECDSA", size: 521 } }],
-    [{ "key-algorithm": "ED25519" }, { key: { algorithm: "Ed25519" }, keyEncoding: "PKCS8" }],
-    [
-      { "key-size": "8192", "key-encoding": "pkcs8" },
-      { key: { algorithm: "RSA", size: 8192 }, keyEncoding: "PKCS8" }
-    ],
-    [
-      { "issuer-kind": "ClusterIssuer", "issuer-group": "x.io" },
-      { issuer: { name: "ca", kind: "ClusterIssuer", group: "x.io" } }
-    ],
-    [
-      { "is-ca": "true", "reuse-private-key": "true" },
-      { isCA: true, reusePrivateKey: true }
-    ],
-    [{ "key-usages": "server auth, client auth,server auth" }, { usages: ["server auth", "client auth"] }],
-    [{ "fs-group": "4294967295" }, { fsGroup: Option.some(4_294_967_295) }],
-    [
-      { "ca-file": "a", "certificate-file": "b", "privatekey-file": "c" },
-      { files: { ca: "a", certificate: "b", privateKey: "c" } }
-    ],
-    [
-      { "dns-names": "a.b, c.d ,", "uri-sans": "spiffe://x/y" },
-      { dnsNames: ["a.b", "c.d"], uris: ["spiffe://x/y"] }
-    ],
-    [{ "dns-names": "" }, { dnsNames: [] }]
-  ] as const)("reads %j", (attributes, expected) => {
-    expect(decode(attributes)).toMatchObject(expected)
-  })
-
-  it("reads durations as Go writes them", () => {
-    const { duration, renewBefore } = decode({ duration: "1h30m", "renew-before": "90s" })
-    expect(Duration.toMinutes(duration)).toBe(90)
-    expect(Option.map(renewBefore, Duration.toSeconds)).toEqual(Option.some(90))
-  })
-
-  it("puts the pod's variables in, with and without braces, before lists are split", () => {
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: certlet expands these, not JavaScript
-    const spec = decode({ "dns-names": "${POD_NAME}.$POD_NAMESPACE,$POD_UID", "common-name": "$SERVICE_ACCOUNT_NAME" })
-    expect(spec.dnsNames).toEqual(["web-0.shop", "7d5f"])
-    expect(formatDistinguishedName(spec.subject)).toBe("CN=web")
-  })
-
-  it("makes one RDN of each subject attribute, in the order of Go's pkix.Name", () => {
-    const { subject } = decode({
-      "common-name": "c",
-      serialnumber: "$7",
-      organizations: 'Z,"A, Inc."',
-      organizationalunits: "U",
-      countries: "DE,AT",
-      provinces: "P",
-      localities: "L",
-      streetaddresses: "S",
-      postalcodes: "1"
-    })
-    expect(formatDistinguishedName(subject)).toBe(
-      "SERIALNUMBER=$7,CN=c,OU=U,O=Z+O=A\\, Inc.,POSTALCODE=1,STREET=S,L=L,ST=P,C=DE+C=AT"
-    )
-  })
-
-  it("passes keys of other groups on as annotations, and names keys without a meaning", () => {
-    const whole = { ...context({ "dns-name": "typo" }), "example.com/team": "blue", plain: "x" }
-    expect(Effect.runSync(decodeVolumeSpec(whole)).annotations).toEqual({ "example.com/team": "blue" })
-    expect(unknownAttributes(whole)).toEqual([`${prefix}dns-name`, "plain"])
-  })
-})
-
-describe("a broken rule", () => {
-  it.each([
+  const size = { "key-algorithm": "ECDSA" }
+  const flag = 'must be "true" or "false"'
+  const name = "must be a plain file name"
+  const clash = "must be different from the names of the other files"
+  it.effect.each<[string, Texts, string]>([
+    ["issuer-name", { "issuer-name": "" }, "is required"],
+    ["issuer-name", { "issuer-name": "  " }, "must not be empty"],
     ["issuer-kind", { "issuer-kind": " " }, "must not be empty"],
-    ["literal-subject", { "literal-subject": "CN" }, "not of the form type=value"],
-    ["literal-subject", { "literal-subject": "FOO=x" }, "no attribute type"],
-    ["organizations", { "literal-subject": "CN=a", organizations: "x" }, "must not stand beside literal-subject"],
-    ["common-name", { "common-name": "$NOPE" }, "POD_NAME, POD_NAMESPACE, POD_UID, SERVICE_ACCOUNT_NAME"],
-    ["organizations", { organizations: '"open' }, "double quotes"],
-    ["dns-names", { "dns-names": "a b" }, "DNS names"],
-    ["ip-sans", { "ip-sans": "$POD_NAME" }, "IP addresses"],
-    ["ip-sans", { "ip-sans": "1.2.3.04" }, "IP addresses"],
-    ["uri-sans", { "uri-sans": "no scheme" }, "URIs"],
-    ["duration", { duration: "-1h" }, "duration"],
-    ["duration", { duration: "1d" }, "duration"],
-    ["renew-before", { "renew-before": "-1s" }, "not negative"],
-    ["is-ca", { "is-ca": "True" }, '"true" or "false"'],
-    ["key-usages", { "key-usages": "sign everything" }, "must be one of"],
-    ["key-algorithm", { "key-algorithm": "DSA" }, "RSA, ECDSA, Ed25519"],
-    ["key-size", { "key-size": "2047" }, "2048 to 8192"],
-    ["key-size", { "key-size": "8193" }, "2048 to 8192"],
-    ["key-size", { "key-size": "many" }, "whole number"],
-    ["key-size", { "key-algorithm": "ECDSA", "key-size": "2048" }, "256, 384 or 521"],
-    ["key-size", { "key-algorithm": "Ed25519", "key-size": "256" }, "left out"],
-    ["key-encoding", { "key-encoding": "PEM" }, "PKCS1, PKCS8"],
-    ["key-encoding", { "key-algorithm": "Ed25519", "key-encoding": "PKCS1" }, "PKCS8 for Ed25519"],
-    ["reuse-private-key", { "reuse-private-key": "1" }, '"true" or "false"'],
-    ["ca-file", { "ca-file": "a/b" }, "plain file name"],
-    ["certificate-file", { "certificate-file": "..x" }, "plain file name"],
-    ["privatekey-file", { "privatekey-file": " x" }, "plain file name"],
-    ["certificate-file", { "certificate-file": "ca.crt" }, "different"],
-    ["privatekey-file", { "privatekey-file": "ca.crt" }, "different"],
-    ["fs-group", { "fs-group": "0" }, "1 to 4294967295"],
-    ["fs-group", { "fs-group": "4294967296" }, "1 to 4294967295"],
-    ["pkcs12-enable", { "pkcs12-enable": "true", "pkcs12-password": "x" }, "no keystores"],
-    ["pkcs12-filename", { "pkcs12-filename": "x" }, "no meaning unless pkcs12-enable"],
-    ["pkcs12-password", { "pkcs12-password": "x" }, "no meaning unless pkcs12-enable"]
-  ] as const)("of %s: %j", (field, attributes, rule) => {
-    const error = refusal(attributes)
-    expect(error.field).toBe(prefix + field)
-    expect(error.rule).toContain(rule)
-  })
+    ["issuer-group", { "issuer-group": "\t" }, "must not be empty"],
+    ["literal-subject", { "literal-subject": "nobody" }, '"nobody" is not of the form type=value'],
+    ...[
+      "common-name",
+      "organizations",
+      "organizationalunits",
+      "countries",
+      "provinces",
+      "localities",
+      "streetaddresses",
+      "postalcodes",
+      "serialnumber"
+    ].map((single): [string, Texts, string] => [
+      single,
+      { "literal-subject": "CN=a", [single]: "b" },
+      "must not stand beside literal-subject"
+    ]),
+    ["common-name", { "common-name": " " }, "must not be empty"],
+    ["organizations", { organizations: '"One' }, "must be a comma-separated list"],
+    ["postalcodes", { postalcodes: '1"2' }, "must be a comma-separated list"],
+    ["serialnumber", { serialnumber: " " }, "must not be empty"],
+    ["dns-names", { "dns-names": "a,bücher.example" }, 'ASCII characters, but is "bücher.example"'],
+    ["ip-sans", { "ip-sans": "10.0.0.1,10.0.0.256" }, 'must hold IP addresses, but is "10.0.0.256"'],
+    ["ip-sans", { "ip-sans": "$POD_NAME" }, 'but is "$POD_NAME"'],
+    ["uri-sans", { "uri-sans": "urn:a,b" }, 'must hold URIs with a scheme, but is "b"'],
+    ["duration", { duration: "90" }, 'must be a duration of at least a second, written as Go does ("24h"'],
+    ["duration", { duration: "999ms" }, 'but is "999ms"'],
+    ["duration", { duration: "-1h" }, 'but is "-1h"'],
+    ["duration", { duration: "30d" }, 'but is "30d"'],
+    ["renew-before", { "renew-before": "-1s" }, "must be a duration, not negative"],
+    ["is-ca", { "is-ca": "True" }, flag],
+    ["key-usages", { "key-usages": "server auth,tea" }, 'ocsp signing, microsoft sgc, netscape sgc, but is "tea"'],
+    ["key-algorithm", { "key-algorithm": "DSA" }, 'must be one of RSA, ECDSA, Ed25519, but is "DSA"'],
+    ["key-size", { "key-size": "2048.0" }, "must be a whole number"],
+    ["key-size", { "key-size": "2047" }, "must be from 2048 to 8192 for RSA, but is 2047"],
+    ["key-size", { "key-size": "8193" }, "must be from 2048 to 8192 for RSA, but is 8193"],
+    ["key-size", { ...size, "key-size": "255" }, "must be 256, 384 or 521 for ECDSA, but is 255"],
+    ["key-size", { "key-algorithm": "Ed25519", "key-size": "256" }, "must be left out for Ed25519"],
+    ["key-encoding", { "key-encoding": "DER" }, 'must be one of PKCS1, PKCS8, but is "DER"'],
+    ["key-encoding", { ...size, "key-encoding": "pkcs1" }, "must be PKCS8 for ECDSA keys"],
+    ["key-encoding", { "key-algorithm": "Ed25519", "key-encoding": "PKCS1" }, "must be PKCS8 for Ed25519 keys"],
+    ["reuse-private-key", { "reuse-private-key": "1" }, flag],
+    ["ca-file", { "ca-file": "a/b" }, name],
+    ["certificate-file", { "certificate-file": "../tls.crt" }, name],
+    ["privatekey-file", { "privatekey-file": "/tls.key" }, name],
+    ["certificate-file", { "certificate-file": "ca.crt" }, `${clash}, but two are "ca.crt"`],
+    ["certificate-file", { "certificate-file": "tls.key" }, clash],
+    ["certificate-file", { "ca-file": "tls.crt" }, clash],
+    ["privatekey-file", { "privatekey-file": "ca.crt" }, clash],
+    ["fs-group", { "fs-group": "0" }, "must be a whole number from 1 to 4294967295"],
+    ["fs-group", { "fs-group": "4294967296" }, 'but is "4294967296"'],
+    ["fs-group", { "fs-group": "-1" }, 'but is "-1"'],
+    ["pkcs12-enable", { "pkcs12-enable": "yes" }, flag],
+    ["pkcs12-enable", { "pkcs12-enable": "true", "pkcs12-password": "p" }, "this version writes no keystores"],
+    ["pkcs12-filename", { "pkcs12-filename": "k.p12" }, 'has no meaning unless pkcs12-enable is "true"'],
+    ["pkcs12-filename", { "pkcs12-filename": "a/b" }, name],
+    ["pkcs12-password", { "pkcs12-password": "p", "pkcs12-enable": "false" }, "has no meaning unless"]
+  ])("%s of %o is refused", ([field, attributes, sentence]) =>
+    Effect.gen(function* () {
+      const error = yield* refused(attributes)
+      expect(error).toBeInstanceOf(SpecError)
+      expect(error.field).toBe(ours + field)
+      expect(error.rule).toContain(sentence)
+      expect(error.message).toBe(`${error.field}: ${error.rule}`)
+      expect(error.temper).toBe("refused")
+    })
+  )
+})
 
-  it.each([
-    ["csi.storage.k8s.io/ephemeral", "inline volumes"],
-    ["csi.storage.k8s.io/pod.name", "podInfoOnMount"],
-    ["csi.storage.k8s.io/pod.namespace", "podInfoOnMount"],
-    ["csi.storage.k8s.io/pod.uid", "podInfoOnMount"],
-    ["csi.storage.k8s.io/serviceAccount.name", "podInfoOnMount"],
-    [`${prefix}issuer-name`, "is required"]
-  ])("of what is missing: %s", (key, rule) => {
-    const { [key]: _, ...rest } = context({})
-    const error = Effect.runSync(Effect.flip(decodeVolumeSpec(rest)))
-    expect(error.field).toBe(key)
-    expect(error.rule).toContain(rule)
-  })
+describe("variables", () => {
+  it.effect("are put in before a list is split", () =>
+    Effect.gen(function* () {
+      const spec = yield* decode({
+        "common-name": "$POD_NAME.${POD_NAMESPACE}",
+        "dns-names": "${POD_NAME}.svc,$SERVICE_ACCOUNT_NAME",
+        "uri-sans": "spiffe://td/ns/$POD_NAMESPACE/sa/${SERVICE_ACCOUNT_NAME}",
+        "issuer-name": "${POD_NAMESPACE}-ca",
+        "certificate-file": "$POD_UID.crt"
+      })
+      expect(spec.subject).toEqual([rdn(CN, "web-0.shop")])
+      expect(spec.dnsNames).toEqual(["web-0.svc", "clerk"])
+      expect(spec.uris).toEqual(["spiffe://td/ns/shop/sa/clerk"])
+      expect(spec.issuer.name).toBe("shop-ca")
+      expect(spec.files.certificate).toBe("0000-1.crt")
+      const split = yield* decode({ organizations: "$POD_NAME" }, { [`${kubelets}pod.name`]: "a,b" })
+      expect(split.subject).toEqual([rdn(O, "a", "b")])
+    })
+  )
 
-  it("of an annotation's key", () => {
-    const error = Effect.runSync(Effect.flip(decodeVolumeSpec({ ...context({}), "example.com/-": "x" })))
-    expect(error).toMatchObject({ field: "example.com/-" })
-  })
+  it.effect.each(attributeNames.filter((name) => name !== "ip-sans" && name !== "serialnumber"))(
+    "that nobody knows are refused in %s, with the known ones",
+    (name) =>
+      Effect.gen(function* () {
+        const error = yield* refused({ [name]: "${POD_NAM}" })
+        expect(error.field).toBe(ours + name)
+        expect(error.rule).toBe(
+          'knows no variable "POD_NAM"; use POD_NAME, POD_NAMESPACE, POD_UID, SERVICE_ACCOUNT_NAME'
+        )
+      })
+  )
+})
 
-  it("quotes no more than a line of what it found", () => {
-    expect(refusal({ "key-algorithm": "x".repeat(5000) }).message.length).toBeLessThan(300)
+describe("what the kubelet says of the pod", () => {
+  it.effect.each<[string, string]>([
+    ["ephemeral", "must be true"],
+    ["pod.name", "podInfoOnMount"],
+    ["pod.namespace", "podInfoOnMount"],
+    ["pod.uid", "podInfoOnMount"],
+    ["serviceAccount.name", "podInfoOnMount"]
+  ])("%s must be there", ([key, sentence]) =>
+    Effect.gen(function* () {
+      const { [kubelets + key]: _, ...rest } = context({})
+      for (const without of [rest, { ...rest, [kubelets + key]: "" }]) {
+        const error = yield* Effect.flip(decodeVolumeSpec(without))
+        expect(error.field).toBe(kubelets + key)
+        expect(error.rule).toContain(sentence)
+      }
+    })
+  )
+
+  it.effect("must not be a persistent volume", () =>
+    Effect.gen(function* () {
+      expect((yield* refused({}, { [`${kubelets}ephemeral`]: "false" })).field).toBe(`${kubelets}ephemeral`)
+    })
+  )
+
+  it("names the pod as far as it is known", () => {
+    expect(podNamed(context({}))).toBe("shop/web-0")
+    expect(podNamed({ [`${kubelets}pod.name`]: "web-0" })).toBe("/web-0")
+    expect(podNamed({ [`${kubelets}pod.namespace`]: "shop" })).toBe("")
+    expect(podNamed({})).toBe("")
   })
 })
+
+describe("keys of others", () => {
+  it.effect("become annotations, as they are written", () =>
+    Effect.gen(function* () {
+      const annotations = { "policy.example.com/team": "$POD_NAME", "cert-manager.io/x": "", "a/B_c.d": "e" }
+      const others = { ...annotations, [tokensKey]: "{}", [`${kubelets}other`]: "x", "no-group": "y" }
+      expect((yield* decode({}, others)).annotations).toEqual(annotations)
+    })
+  )
+
+  it.effect.each(["/a", "a/", "a/b/c", "a b/c", "a/-b", "a/b-", "-a/b", "a./b", `a/${"b".repeat(64)}`, "ä/b"])(
+    "that Kubernetes would not take are refused: %s",
+    (key) =>
+      Effect.gen(function* () {
+        const error = yield* refused({}, { [key]: "v" })
+        expect(error.field).toBe(key)
+        expect(error.rule).toContain("becomes an annotation of the CertificateRequest")
+      })
+  )
+
+  it("without meaning are listed", () => {
+    const others = { "dns-names": "a", [`${ours}dnsnames`]: "b", "example.com/a": "c", [tokensKey]: "{}" }
+    expect(unknownAttributes(context({ "dns-names": "a" }, others))).toEqual(["dns-names", `${ours}dnsnames`])
+    expect(unknownAttributes(context(Object.fromEntries(attributeNames.map((name) => [name, "x"]))))).toEqual([])
+  })
+})
+
+describe("ServiceAccount tokens", () => {
+  const secret = "eyJhbGciOi.very.secret"
+
+  it("are dropped, and nothing else is", () => {
+    const kept = context({ "dns-names": "a" })
+    expect(withoutTokens({ ...kept, [tokensKey]: secret })).toEqual(kept)
+    expect(withoutTokens(kept)).toEqual(kept)
+  })
+
+  it.effect("give the one of the empty audience", () =>
+    Effect.gen(function* () {
+      const read = (text: string) => serviceAccountToken({ [tokensKey]: text })
+      const token = { token: secret, expirationTimestamp: "2026-01-01T00:00:00Z" }
+      expect(Option.map(yield* read(JSON.stringify({ "": token, vault: { token: "x" } })), Redacted.value)).toEqual(
+        Option.some(secret)
+      )
+      expect(yield* read(JSON.stringify({ vault: token }))).toEqual(Option.none())
+      expect(yield* read("{}")).toEqual(Option.none())
+      expect(yield* read("")).toEqual(Option.none())
+      expect(yield* serviceAccountToken({})).toEqual(Option.none())
+      expect(String(yield* read(JSON.stringify({ "": token })))).not.toContain(secret)
+    })
+  )
+
+  it.effect.each([
+    secret,
+    `{"": "${secret}"}`,
+    `{"": {"token": ["${secret}"]}}`,
+    `{"": {"token": "${secret}"}`,
+    `["${secret}"]`,
+    `"${secret}"`,
+    `{"": {"jwt": "${secret}"}}`
+  ])("that cannot be read stay out of the error: %s", (text) =>
+    Effect.gen(function* () {
+      const exit = yield* Effect.exit(serviceAccountToken({ [tokensKey]: text }))
+      expect(Exit.isFailure(exit)).toBe(true)
+      const error = yield* Effect.flip(serviceAccountToken({ [tokensKey]: text }))
+      expect(error.field).toBe(tokensKey)
+      for (const shown of [error.message, String(exit), JSON.stringify(exit), JSON.stringify(error), error.stack]) {
+        expect(shown).not.toContain("secret")
+      }
+    })
+  )
+
+  it.effect("stay out of a spec's errors", () =>
+    Effect.gen(function* () {
+      const error = yield* refused({ "is-ca": "maybe" }, { [tokensKey]: secret })
+      expect(JSON.stringify(error)).not.toContain(secret)
+    })
+  )
+})
+
+/** Values that are right for some attribute, nearly right, or noise. */
+const values = fc.oneof(
+  fc.constantFrom(
+    ...["true", "false", "RSA", "ecdsa", "Ed25519", "256", "2048", "521", "PKCS1", "PKCS8", "24h", "-1s", "0"],
+    ...["CN=a,O=b", "a.example,b", "10.0.0.1,::1", "urn:a", "server auth", "any,,any", "ca.crt", "tls.key", "../a"],
+    ...["$POD_NAME", "${POD_NAME}", "${", "$nobody", '"a,b",c', '"a', " ", ",", "\\", "#", "="]
+  ),
+  fc.string({ unit: "binary", maxLength: 20 })
+)
 
 describe("whatever a pod writes", () => {
-  const values = fc.oneof(
-    fc.constantFrom(
-      "true",
-      "false",
-      "RSA",
-      "ecdsa",
-      "ed25519",
-      "256",
-      "2048",
-      "24h",
-      "a.b,c.d",
-      "CN=a,O=b",
-      "$POD_NAME",
-      ""
-    ),
-    fc.string({ maxLength: 40 })
-  )
-  const wish = fc.dictionary(fc.constantFrom(...attributeNames), values, { maxKeys: 12 })
-
-  it("is a whole spec, or an error that names an attribute and says a rule in one line", () => {
+  it("is a complete spec, or an error at a key that it could have written", () => {
+    const attributes = fc.dictionary(fc.constantFrom(...attributeNames), values, { maxKeys: 12 })
+    const fields = new Set(attributeNames.map((name) => ours + name))
     fc.assert(
-      fc.property(wish, (attributes) => {
-        const decoded = Effect.runSync(Effect.result(decodeVolumeSpec(context(attributes))))
-        if (decoded._tag === "Success") {
-          const { certificate, privateKey, ca } = decoded.success.files
-          expect(new Set([certificate, privateKey, ca]).size).toBe(3)
-          expect(Duration.toSeconds(decoded.success.duration)).toBeGreaterThanOrEqual(1)
+      fc.property(attributes, fc.boolean(), (attributes, complete) => {
+        const given = { ...podInfo, ...(complete ? { [`${ours}issuer-name`]: "ca" } : {}) }
+        const written = Object.fromEntries(Object.entries(attributes).map(([key, value]) => [ours + key, value]))
+        const result = Effect.runSync(Effect.result(decodeVolumeSpec({ ...given, ...written })))
+        if (Result.isFailure(result)) {
+          expect(result.failure).toBeInstanceOf(SpecError)
+          expect(fields).toContain(result.failure.field)
+          expect(result.failure.rule).toMatch(/\S/)
+          expect(result.failure.rule.length).toBeLessThan(1000)
         } else {
-          expect(decoded.failure).toBeInstanceOf(SpecError)
-          expect(attributeNames.map((name) => prefix + name)).toContain(decoded.failure.field)
-          expect(decoded.failure.rule).toMatch(/^.{10,400}$/)
+          const { files, issuer, key, usages } = result.success
+          expect(issuer.name).not.toBe("")
+          expect(usages.length).toBeGreaterThan(0)
+          expect(new Set(usages).size).toBe(usages.length)
+          expect(new Set(Object.values(files)).size).toBe(3)
+          expect(["RSA", "ECDSA", "Ed25519"]).toContain(key.algorithm)
         }
       }),
       { numRuns: 500 }
     )
   })
-})
 
-describe("tokens", () => {
-  const tokens = (text: string) => ({ ...context({}), [tokensKey]: text })
-
-  it("are taken for the API server's audience, and left out of what is kept", () => {
-    const whole = tokens(JSON.stringify({ "": { token: "t0k" }, vault: { token: "other" } }))
-    const token = Effect.runSync(serviceAccountToken(whole))
-    expect(Option.map(token, Redacted.value)).toEqual(Option.some("t0k"))
-    expect(withoutTokens(whole)).toEqual(context({}))
-    expect(Effect.runSync(serviceAccountToken(context({})))).toEqual(Option.none())
-    expect(Effect.runSync(serviceAccountToken(tokens('{"vault":{"token":"x"}}')))).toEqual(Option.none())
-  })
-
-  it.each(['{"": {"token": "s3cret"', '["s3cret"]', '{"": "s3cret"}', "s3cret"])(
-    "never stand in an error: %s",
-    (text) => {
-      const error = Effect.runSync(Effect.flip(serviceAccountToken(tokens(text))))
-      expect(error.field).toBe(tokensKey)
-      expect(JSON.stringify(error) + error.message).not.toContain("s3cret")
+  it.each(attributeNames.filter((name) => name !== "duration" && name !== "renew-before"))(
+    "is read in a moment, however long: %s",
+    (name) => {
+      for (const text of ["${", " ", ",", '"', "a ", "\\", "1", "=", "CN=a,", "a".repeat(9)]) {
+        const before = performance.now()
+        Effect.runSync(Effect.result(decode({ [name]: `a=${text.repeat(100_000 / text.length)}"` })))
+        expect(performance.now() - before).toBeLessThan(2000)
+      }
     }
   )
-})
-
-describe("podNamed", () => {
-  it("says as much as there is", () => {
-    expect(podNamed(context({}))).toBe("shop/web-0")
-    expect(podNamed({})).toBe("")
-  })
 })

@@ -59,6 +59,12 @@ describe("certlet", () => {
     expect(lines.at(-1)).toMatchObject({ level: "fatal" })
   })
 
+  it("ignores no gate, wherever it is given", () => {
+    const { status, stderr } = certlet(required, { CERTLET_POD_READINESS_GATE: "pod-ip:any" })
+    expect(status).toBe(2)
+    expect(stderr).toContain("--pod-readiness-gate")
+  })
+
   it("refuses a wrong value of the environment too", () => {
     const { status, stderr } = certlet(required, { CERTLET_KUBE_API_QPS: "many" })
     expect(status).toBe(2)

@@ -4,18 +4,19 @@
  * call up. When its scope closes it takes no new call and lets those in flight finish within the settings' bound. A handler
  * that dies is answered with INTERNAL and nothing more: what killed it stands in the log.
  */
-import { chmodSync, lstatSync, unlinkSync } from "node:fs"
+import { chmodSync, linkSync, lstatSync, rmSync, unlinkSync } from "node:fs"
 import { connect } from "node:net"
+import { dirname, join } from "node:path"
 import type { DescMessage, DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf"
 import * as grpc from "@grpc/grpc-js"
-import { Cause, DateTime, Effect, Exit, Layer, Option } from "effect"
+import { Cause, DateTime, Deferred, Effect, Exit, FiberSet, Layer, Option, Predicate } from "effect"
 import { Settings } from "../Settings.ts"
 import { version } from "../Version.ts"
 import { reply, serviceDefinition } from "./GrpcDefinitions.ts"
 import { Identity, Node, NodeServiceCapability_RPC_Type } from "./generated/csi_pb.js"
 import { type Calls, Kubelet, KubeletError } from "./Kubelet.ts"
 import { readPublish, readUnpublish } from "./requests.ts"
-import type { Status } from "./Status.ts"
+import { type Status, wireSentence } from "./Status.ts"
 
 /** When the kubelet gives a call up; none where it never does. */
 const deadlineOf = (call: grpc.ServerUnaryCall<unknown, unknown>): Option.Option<DateTime.Utc> => {
@@ -28,8 +29,9 @@ const refusal = (code: grpc.status, details: string) => ({ code, details })
 /** How a handler's end reads on the wire. */
 const errorOf = (cause: Cause.Cause<Status>): { readonly code: grpc.status; readonly details: string } => {
   const status = Option.getOrUndefined(Cause.findErrorOption(cause))
-  if (status !== undefined) return refusal(grpc.status[status.code], status.sentence)
-  if (Cause.hasInterrupts(cause)) return refusal(grpc.status.CANCELLED, "the call was given up")
+  if (status !== undefined) return refusal(grpc.status[status.code], wireSentence(status.sentence))
+  // Who cancelled the call hears no answer: this is read by those whose call is cut off by our own end.
+  if (Cause.hasInterrupts(cause)) return refusal(grpc.status.UNAVAILABLE, "certlet is ending; the kubelet tries again")
   return refusal(grpc.status.INTERNAL, "certlet has a defect here; its log on this node says more, please report it")
 }
 
@@ -95,7 +97,9 @@ const implementation = (run: Run, calls: Calls, settings: Settings["Service"]) =
 
 const unusable = (endpoint: string, detail: string) => new KubeletError({ reason: "Unusable", endpoint, detail })
 
-/** True where a process answers on the socket. */
+const codeOf = (cause: unknown): unknown => (Predicate.hasProperty(cause, "code") ? cause.code : undefined)
+
+/** True unless the kernel says that nobody listens: a process too busy to accept is alive. */
 const isAlive = (endpoint: string): Effect.Effect<boolean> =>
   Effect.callback((resume) => {
     const socket = connect(endpoint)
@@ -104,49 +108,101 @@ const isAlive = (endpoint: string): Effect.Effect<boolean> =>
       resume(Effect.succeed(alive))
     }
     socket.once("connect", () => settle(true))
-    socket.once("error", () => settle(false))
+    socket.once("error", (cause) => settle(codeOf(cause) !== "ECONNREFUSED" && codeOf(cause) !== "ENOENT"))
     return Effect.sync(() => socket.destroy())
+  })
+
+const inUse = (endpoint: string) =>
+  new KubeletError({
+    reason: "InUse",
+    endpoint,
+    detail: "is already served by another process; run one certlet per node"
+  })
+
+const attempt = <A>(endpoint: string, calls: () => A): Effect.Effect<A, KubeletError> =>
+  Effect.try({
+    try: calls,
+    catch: (cause) => (codeOf(cause) === "EEXIST" ? inUse(endpoint) : unusable(endpoint, String(cause)))
   })
 
 /** Makes room for our socket: what a dead process left is removed, what a living one owns is not. */
 const claimEndpoint = Effect.fnUntraced(function* (endpoint: string) {
-  const found = yield* Effect.try({
-    try: () => lstatSync(endpoint, { throwIfNoEntry: false }),
-    catch: (cause) => unusable(endpoint, String(cause))
-  })
+  const found = yield* attempt(endpoint, () => lstatSync(endpoint, { throwIfNoEntry: false }))
   if (found === undefined) return
   if (!found.isSocket()) {
     return yield* unusable(endpoint, "what stands there is not a socket; remove it or choose another --endpoint")
   }
-  if (yield* isAlive(endpoint)) {
-    const detail = "is already served by another process; run one certlet per node"
-    return yield* new KubeletError({ reason: "InUse", endpoint, detail })
-  }
-  yield* Effect.try({ try: () => unlinkSync(endpoint), catch: (cause) => unusable(endpoint, String(cause)) })
+  if (yield* isAlive(endpoint)) return yield* inUse(endpoint)
+  yield* attempt(endpoint, () => unlinkSync(endpoint))
 })
 
-const bind = (server: grpc.Server, endpoint: string): Effect.Effect<void, KubeletError> =>
+const bindTo = (server: grpc.Server, path: string, endpoint: string): Effect.Effect<void, KubeletError> =>
   Effect.callback((resume) => {
-    server.bindAsync(`unix:${endpoint}`, grpc.ServerCredentials.createInsecure(), (error) => {
-      if (error !== null) return resume(Effect.fail(unusable(endpoint, `${error.message}; does its folder exist?`)))
-      // Whoever may write to the socket may ask for certificates in any pod's name.
-      chmodSync(endpoint, 0o600)
-      resume(Effect.void)
-    })
+    server.bindAsync(`unix:${path}`, grpc.ServerCredentials.createInsecure(), (error) =>
+      resume(error === null ? Effect.void : Effect.fail(unusable(endpoint, `${error.message}; does its folder exist?`)))
+    )
   })
 
-/** No new calls from now on; those in flight may finish within the bound, and are interrupted after it. */
-const shutDown = (server: grpc.Server, settings: Settings["Service"]): Effect.Effect<void> =>
-  Effect.callback<void>((resume) => server.tryShutdown(() => resume(Effect.void))).pipe(
+/** Which socket it is, whatever its name; undefined where none is. */
+const whichSocket = (path: string): string | undefined => {
+  const found = lstatSync(path, { throwIfNoEntry: false, bigint: true })
+  return found?.isSocket() ? `${found.dev}:${found.ino}:${found.birthtimeNs}` : undefined
+}
+
+/**
+ * Listens under another name first and takes the endpoint's name by a link, which fails where somebody was faster. So nobody
+ * can connect before the mode is set, and Node, which removes the name it has listened on whoever owns it by then, removes
+ * nobody else's socket. Returns which socket is ours.
+ */
+const bind = Effect.fnUntraced(function* (server: grpc.Server, endpoint: string) {
+  const unready = join(dirname(endpoint), ".new")
+  yield* attempt(endpoint, () => rmSync(unready, { force: true }))
+  yield* bindTo(server, unready, endpoint)
+  return yield* attempt(endpoint, () => {
+    // Whoever may write to the socket may ask for certificates in any pod's name.
+    chmodSync(unready, 0o600)
+    linkSync(unready, endpoint)
+    unlinkSync(unready)
+    return whichSocket(endpoint)
+  }).pipe(Effect.tapError(() => Effect.sync(() => server.forceShutdown())))
+})
+
+/** Removes the endpoint's name, if it still is our socket's. */
+const leave = (endpoint: string, ours: string | undefined) =>
+  Effect.ignore(
+    attempt(endpoint, () => {
+      if (ours !== undefined && whichSocket(endpoint) === ours) unlinkSync(endpoint)
+    })
+  )
+
+/** A client that neither calls nor goes may keep the server open no longer than this. */
+const farewell = "500 millis"
+
+/**
+ * No new calls from now on; those in flight may finish within the bound, and are interrupted after it. What an interrupted
+ * call cannot leave half done is awaited, because the driver ends when this does.
+ */
+const shutDown = Effect.fnUntraced(function* (
+  server: grpc.Server,
+  calls: FiberSet.FiberSet,
+  settings: Settings["Service"]
+) {
+  const closed = yield* Deferred.make<void>()
+  server.tryShutdown(() => Deferred.doneUnsafe(closed, Effect.void))
+  yield* FiberSet.awaitEmpty(calls).pipe(
     Effect.timeoutOrElse({
       duration: settings.shutdownTimeout,
       orElse: () =>
-        Effect.andThen(
-          Effect.logWarning("calls were still in flight and are given up"),
-          Effect.sync(() => server.forceShutdown())
-        )
+        Effect.andThen(Effect.logWarning("calls were still in flight and are given up"), FiberSet.clear(calls))
     })
   )
+  yield* Deferred.await(closed).pipe(
+    Effect.timeoutOrElse({ duration: farewell, orElse: () => Effect.sync(() => server.forceShutdown()) })
+  )
+})
+
+/** Room for every volume of a node at once, and for more than a pod's manifest can hold. */
+const limits = { "grpc.max_concurrent_streams": 1024, "grpc.max_receive_message_length": 4 * 1024 * 1024 }
 
 /** Listens on the settings' endpoint. */
 export const layer = Layer.effect(
@@ -157,17 +213,20 @@ export const layer = Layer.effect(
     grpc.setLogVerbosity(grpc.logVerbosity.NONE)
     return Kubelet.of({
       listen: Effect.fnUntraced(function* (calls) {
-        const fork = Effect.runForkWith(yield* Effect.context<never>())
+        const inFlight = yield* FiberSet.make()
+        const fork = yield* FiberSet.runtime(inFlight)()
         const run: Run = (program) => {
           const fiber = fork(program)
           return { interrupt: () => fiber.interruptUnsafe() }
         }
         const { identity, node } = implementation(run, calls, settings)
-        const server = new grpc.Server()
+        const server = new grpc.Server(limits)
         server.addService(serviceDefinition(Identity), identity)
         server.addService(serviceDefinition(Node), node)
         yield* claimEndpoint(settings.endpoint)
-        yield* Effect.acquireRelease(bind(server, settings.endpoint), () => shutDown(server, settings))
+        yield* Effect.acquireRelease(bind(server, settings.endpoint), (ours) =>
+          Effect.andThen(leave(settings.endpoint, ours), shutDown(server, inFlight, settings))
+        )
         yield* Effect.logInfo(`serving ${settings.driverName} on unix://${settings.endpoint}`)
       })
     })

@@ -26,6 +26,20 @@ export class Status extends Schema.TaggedError<Status>()("Status", { code: Statu
   }
 }
 
+/** What a sentence keeps of its beginning and of its end, where the advice stands: with nine bytes a character it fits a header. */
+const kept = { beginning: 3000, end: 500 } as const
+
+/**
+ * A sentence that surely arrives: one line, of a bounded length, and without half characters. A status travels in a header,
+ * and one that does not fit there, or cannot be encoded, would be lost together with its code.
+ */
+export const wireSentence = (sentence: string): string => {
+  const line = sentence.replace(/[\s\p{Cc}]+/gu, " ")
+  const { beginning, end } = kept
+  const fits = line.length <= beginning + end
+  return (fits ? line : `${line.slice(0, beginning)} ... ${line.slice(-end)}`).toWellFormed()
+}
+
 type Reason = PublishError["reason"] | UnpublishError["reason"]
 /** An error's name in the table: its tag, and its reason where it has some. */
 type Row<R extends Reason = Reason> = R extends { readonly reason: infer S extends string }

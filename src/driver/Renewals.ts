@@ -138,9 +138,9 @@ const setBack = (volume: Volume, attempt: Attempt, failure: RenewError, failures
     const remaining = Option.filter(yield* remainingUntil(volume, "notAfter"), Duration.isPositive)
     const { temper } = failure
     const pause = pauseAfter({ temper, failures, remaining, retryAfter: retryAfter(failure) }, yield* Random.next)
-    yield* Effect.logWarning(`not renewed, next try in ${Duration.format(pause)}: ${failure.message}`).pipe(
-      Effect.annotateLogs({ temper, failures })
-    )
+    yield* Effect.logWarning(
+      `not renewed, next try in ${Math.ceil(Duration.toSeconds(pause))} s: ${failure.message}`
+    ).pipe(Effect.annotateLogs({ temper, failures }))
     yield* Ref.set(volume.lastFailure, Option.some(failure))
     if (!worthWaitingFor(failure)) yield* Deferred.fail(attempt, failure)
     yield* Effect.sleep(pause)

@@ -29,10 +29,11 @@ export const renew = Effect.fn("driver.renew")(
       reuse: yield* keyToReuse(volume),
       remember: remember(volume)
     }
+    if (Option.isNone(order.pending)) yield* discardOthers(volume)
     const issued = yield* issue(order)
     const [write] = yield* Effect.timed(swap(volume, issued))
     yield* conclude(volume, issued, write)
-    yield* discardPredecessors(volume, issued)
+    yield* discardOthers(volume)
   },
   (program, volume) =>
     program.pipe(
@@ -90,7 +91,7 @@ const withoutPending = ({ pending: _, ...record }: VolumeRecord): VolumeRecord =
 /** What cannot be forgotten on disk is forgotten at the next change: the request's end will show again. */
 const forget = (volume: Volume) =>
   change(volume, withoutPending).pipe(
-    Effect.catchTag("RecordError", (error) => Effect.logWarning("an ended request stays recorded", error.message))
+    Effect.catchTag("RecordError", (error) => Effect.logWarning(`an ended request stays recorded: ${error.message}`))
   )
 
 const swap = (volume: Volume, issued: Issued) =>
@@ -117,17 +118,20 @@ const conclude = (volume: Volume, { leaf, requestName, took }: Issued, write: Du
     )
   })
 
-/** A request left over harms nobody and goes with its pod, so a failure here is no failure of the renewal. */
-const discardPredecessors = (volume: Volume, issued: Issued) =>
+/**
+ * Deletes the volume's requests but the one whose certificate it holds: predecessors, and those that came to nothing. One left
+ * over harms nobody and goes with its pod, so a failure here is no failure of the renewal.
+ */
+const discardOthers = (volume: Volume) =>
   Effect.gen(function* () {
     const requests = yield* CertificateRequests
-    yield* requests.discard({
-      volumeId: volume.id,
-      namespace: volume.spec.pod.namespace,
-      keep: Option.some(issued.requestName)
-    })
+    const { issued } = yield* Ref.get(volume.record)
+    const keep = Option.map(Option.fromUndefinedOr(issued), ({ requestName }) => requestName)
+    yield* requests.discard({ volumeId: volume.id, namespace: volume.spec.pod.namespace, keep })
   }).pipe(
-    Effect.catchTag("RequestError", (error) => Effect.logWarning("an earlier request was not deleted", error.message))
+    Effect.catchTag("RequestError", (error) =>
+      Effect.logWarning(`an earlier request was not deleted: ${error.message}`)
+    )
   )
 
 /** True where the pending request can never bring a certificate any more. */

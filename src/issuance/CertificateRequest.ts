@@ -3,7 +3,7 @@
  * The schema keeps the fields that matter and drops the rest, so that a store of a thousand requests stays small. A
  * condition is read the way cert-manager's own controllers write it; a request that carries none is simply pending.
  */
-import { Schema } from "effect"
+import { Result, Schema } from "effect"
 
 /** Which request: the key of the object in the API. */
 export interface RequestReference {
@@ -58,7 +58,12 @@ export type RequestState =
   | { readonly _tag: "Failed"; readonly message: string }
   | { readonly _tag: "InvalidRequest"; readonly message: string }
 
-const pem = (base64: string | null | undefined): string => (base64 ? atob(base64) : "")
+/** What is no base64 becomes an empty text here, and a mismatch when the answer is checked. */
+const pem = (base64: string | null | undefined): string =>
+  Result.getOrElse(
+    Result.try(() => atob(base64 ?? "")),
+    () => ""
+  )
 
 /** What a request's conditions say, in cert-manager's order of precedence: denial, invalidity, failure, readiness, approval. */
 export const requestState = (request: CertificateRequest): RequestState => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { Status, StatusCode, statusOf } from "../../src/csi/Status.ts"
+import { Status, StatusCode, statusOf, wireSentence } from "../../src/csi/Status.ts"
 import { Defect, PublishError, UnpublishError, Unpublished } from "../../src/driver/DriverError.ts"
 import { RequestError } from "../../src/issuance/CertificateRequests.ts"
 import { IssuanceError } from "../../src/issuance/IssuanceError.ts"
@@ -97,5 +97,24 @@ describe("statusOf", () => {
         expect(status.sentence).not.toContain("secret")
       })
     )
+  })
+})
+
+describe("wireSentence", () => {
+  it("for every text: one line, well-formed, bounded, and able to travel in a header", () => {
+    const halves = fc.constantFrom("\ud83d", "\ude00", "\n", "\0", "x".repeat(5000), "證".repeat(5000))
+    fc.assert(
+      fc.property(fc.array(fc.oneof(fc.string({ unit: "binary" }), halves)), (parts) => {
+        const sentence = wireSentence(parts.join(""))
+        expect(sentence).not.toMatch(/[\n\r\0]/)
+        expect(sentence.isWellFormed()).toBe(true)
+        expect(encodeURI(sentence).length).toBeLessThan(48_000)
+      })
+    )
+  })
+
+  it("leaves a plain sentence as it is, and keeps both ends of a long one", () => {
+    expect(wireSentence("pod a/b: denied; look")).toBe("pod a/b: denied; look")
+    expect(wireSentence(`pod a/b: ${"x".repeat(9000)}; look`)).toMatch(/^pod a\/b: x+ \.\.\. x+; look$/)
   })
 })

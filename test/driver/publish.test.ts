@@ -75,6 +75,17 @@ describe("publish", () => {
     }).pipe(onNode("denied"))
   )
 
+  it.effect("that is denied again and again keeps one request, not a heap", () =>
+    Effect.gen(function* () {
+      const driver = yield* startDriver
+      const cluster = yield* SimCluster
+      yield* cluster.behave({ approval: "deny" })
+      for (let i = 0; i < 5; i++) yield* during("1 second", Effect.flip(driver.publish(web)))
+      expect((yield* cluster.present).length).toBe(1)
+      expect(yield* submissions).toBe(5)
+    }).pipe(onNode("heap"))
+  )
+
   it.effect.each(["fail", "signWrongKey"] as const)("that the issuer spoils (%s) fails and leaves nothing", (issuer) =>
     Effect.gen(function* () {
       const driver = yield* startDriver

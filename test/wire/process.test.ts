@@ -47,6 +47,12 @@ const served = (folder: string) =>
     probe.pipe(Effect.retry(Schedule.spaced("20 millis")), Effect.timeout("20 seconds"))
   )
 
+const until = (holds: () => boolean) =>
+  Effect.sync(holds).pipe(
+    Effect.repeat({ schedule: Schedule.spaced("10 millis"), until: (held) => held }),
+    Effect.timeout("10 seconds")
+  )
+
 describe("the process", () => {
   it.live("owns its socket alone, and ends on SIGTERM with code 0", () =>
     Effect.gen(function* () {
@@ -63,6 +69,25 @@ describe("the process", () => {
     })
   )
 
+  it.live("waits for a call in flight on the first SIGTERM, and not on the second", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      const { attributes, volumeId } = publishRequest("web", { "csi.cert-manager.io/key-algorithm": "ECDSA" })
+      const target = join(folder, "pods", "tls", "mount")
+      mkdirSync(join(folder, "pods", "tls"), { recursive: true })
+      const { child, ended } = yield* start(folder)
+      const kubelet = yield* served(folder)
+      const publishing = yield* Effect.forkChild(Effect.exit(kubelet.publish({ volumeId, attributes, target })))
+      yield* until(() => existsSync(target))
+      child.kill("SIGTERM")
+      yield* until(() => !existsSync(join(folder, "csi.sock")))
+      expect(child.exitCode).toBe(null)
+      child.kill("SIGTERM")
+      expect((yield* ended).code).toBe(1)
+      yield* Fiber.join(publishing)
+    })
+  )
+
   it.live("killed in a publish leaves a socket and a volume that the next process takes up", () =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
@@ -72,10 +97,7 @@ describe("the process", () => {
       const first = yield* start(folder)
       const kubelet = yield* served(folder)
       const publishing = yield* Effect.forkChild(Effect.exit(kubelet.publish({ volumeId, attributes, target })))
-      yield* Effect.sync(() => existsSync(target)).pipe(
-        Effect.repeat({ schedule: Schedule.spaced("10 millis"), until: (made) => made }),
-        Effect.timeout("10 seconds")
-      )
+      yield* until(() => existsSync(target))
       first.child.kill("SIGKILL")
       yield* first.ended
       yield* Fiber.join(publishing)

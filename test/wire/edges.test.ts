@@ -1,0 +1,166 @@
+/**
+ * The wire at its edges: sentences that no header can carry, a shutdown beside clients that do not go and handlers that cannot
+ * stop at once, and sockets that are not ours, or no longer.
+ */
+import { spawn } from "node:child_process"
+import { existsSync, readdirSync, renameSync, writeFileSync } from "node:fs"
+import { connect } from "node:net"
+import { join } from "node:path"
+import { describe, expect, it } from "@effect/vitest"
+import { Deferred, Duration, Effect, Exit, Fiber, Layer, Scope } from "effect"
+import { connectKubelet } from "../../src/demo/GrpcKubeletClient.ts"
+import { Driver, type PublishRequest } from "../../src/driver/Driver.ts"
+import { PublishError } from "../../src/driver/DriverError.ts"
+import { IssuanceError } from "../../src/issuance/IssuanceError.ts"
+import { makeRecorder, serveOn, temporaryFolder } from "./World.ts"
+
+const volume = { volumeId: "csi-1", target: "/pods/uid/volumes/tls/mount", attributes: {} }
+
+/** A driver that notes when it ends, with a publish that notes what becomes of it. */
+const makeNotes = (publish: (note: (text: string) => Effect.Effect<void>) => Effect.Effect<void>) => {
+  const notes: Array<string> = []
+  const note = (text: string) => Effect.sync(() => void notes.push(text))
+  const started = Deferred.makeUnsafe<void>()
+  const driver = Layer.effect(
+    Driver,
+    Effect.as(
+      Effect.addFinalizer(() => note("driver ended")),
+      Driver.of({
+        publish: (_: PublishRequest) => Effect.andThen(Deferred.succeed(started, undefined), publish(note)),
+        unpublish: () => Effect.void,
+        metrics: Effect.succeed("")
+      })
+    )
+  )
+  // A waiter is resumed inside the handler's very first step; the end of a process never begins there.
+  return { driver, notes, started: Effect.andThen(Deferred.await(started), Effect.yieldNow) }
+}
+
+const serveInScope = (...args: Parameters<typeof serveOn>) =>
+  Effect.gen(function* () {
+    const scope = yield* Scope.make()
+    yield* Scope.provide(serveOn(...args), scope)
+    return Scope.close(scope, Exit.void)
+  })
+
+describe("a sentence", () => {
+  it.live.each([
+    { kind: "longer than a header", detail: "x".repeat(1_000_000) },
+    { kind: "of wide characters", detail: "證".repeat(50_000) },
+    { kind: "that was cut in the middle of a character", detail: "x".repeat(999) + "😀".slice(0, 1) },
+    { kind: "of several lines", detail: "one\r\ntwo\0" }
+  ])("$kind arrives with its code and its advice", ({ detail }) =>
+    Effect.gen(function* () {
+      const socket = join(yield* temporaryFolder, "csi.sock")
+      const reason = new IssuanceError({ reason: "Failed", request: "apps/r", detail })
+      const { driver } = yield* makeRecorder(() => new PublishError({ volumeId: "csi-1", pod: "apps/web", reason }))
+      yield* serveOn(socket, driver)
+      const kubelet = yield* connectKubelet(socket)
+      const error = yield* Effect.flip(kubelet.publish(volume)).pipe(Effect.timeout("5 seconds"))
+      expect(error.code).toBe("FAILED_PRECONDITION")
+      expect(error.detail).toMatch(/^pod apps\/web: [^\n\0]+; [^;]+issuer's status$/)
+      yield* kubelet.probe
+    })
+  )
+})
+
+describe("the end", () => {
+  it.live("awaits what a cancelled call cannot leave half done, before the driver ends", () =>
+    Effect.gen(function* () {
+      const socket = join(yield* temporaryFolder, "csi.sock")
+      const go = yield* Deferred.make<void>()
+      const { driver, notes, started } = makeNotes((note) =>
+        Effect.uninterruptible(Effect.andThen(Deferred.await(go), note("publish ended")))
+      )
+      const close = yield* serveInScope(socket, driver)
+      const kubelet = yield* connectKubelet(socket)
+      const publishing = yield* Effect.forkChild(kubelet.publish(volume))
+      yield* started
+      yield* Fiber.interrupt(publishing)
+      // On one connection what was sent first is heard first: now the server knows of the cancellation.
+      yield* kubelet.probe
+      const closing = yield* Effect.forkChild(close, { startImmediately: true })
+      yield* Effect.repeat(Effect.yieldNow, { times: 200 })
+      expect(notes).toEqual([])
+      yield* Deferred.succeed(go, undefined)
+      yield* Fiber.join(closing)
+      expect(notes).toEqual(["publish ended", "driver ended"])
+    })
+  )
+
+  it.live("says why a call is cut off, and lets it tidy up before the driver ends", () =>
+    Effect.gen(function* () {
+      const socket = join(yield* temporaryFolder, "csi.sock")
+      const { driver, notes, started } = makeNotes((note) =>
+        Effect.onInterrupt(Effect.never, () => Effect.andThen(Effect.yieldNow, note("tidied up")))
+      )
+      const close = yield* serveInScope(socket, driver, "100 millis")
+      const publishing = yield* Effect.forkChild(Effect.flip((yield* connectKubelet(socket)).publish(volume)))
+      yield* started
+      yield* close
+      expect(yield* Fiber.join(publishing)).toMatchObject({
+        code: "UNAVAILABLE",
+        detail: expect.stringContaining("certlet is ending")
+      })
+      expect(notes).toEqual(["tidied up", "driver ended"])
+    })
+  )
+
+  it.live("does not wait for a client that neither calls nor goes", () =>
+    Effect.gen(function* () {
+      const socket = join(yield* temporaryFolder, "csi.sock")
+      const { driver } = yield* makeRecorder(() => Effect.void)
+      const close = yield* serveInScope(socket, driver, "20 seconds")
+      const stranger = yield* Effect.callback<ReturnType<typeof connect>>((resume) => {
+        const socketOfStranger = connect(socket, () => resume(Effect.succeed(socketOfStranger)))
+        socketOfStranger.on("error", () => undefined)
+      })
+      yield* (yield* connectKubelet(socket)).probe
+      const [took] = yield* Effect.timed(close)
+      stranger.destroy()
+      expect(Duration.toSeconds(took)).toBeLessThan(5)
+    })
+  )
+})
+
+describe("the socket", () => {
+  it.live("is left alone at the end by whom it no longer belongs to, and leaves nothing beside it", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      const socket = join(folder, "csi.sock")
+      const { driver } = yield* makeRecorder(() => Effect.void)
+      const close = yield* serveInScope(socket, driver)
+      expect(readdirSync(folder)).toEqual(["csi.sock"])
+      renameSync(socket, join(folder, "moved"))
+      writeFileSync(socket, "somebody else's")
+      yield* close
+      expect(existsSync(socket)).toBe(true)
+    })
+  )
+
+  it.live("is not taken from a process that is too busy to answer", () =>
+    Effect.gen(function* () {
+      const socket = join(yield* temporaryFolder, "csi.sock")
+      const busy = yield* Effect.acquireRelease(
+        Effect.callback<ReturnType<typeof spawn>>((resume) => {
+          // It listens, and then its loop stands still: the kernel alone keeps its callers, no more than it has room for.
+          const program = `require("node:net").createServer().listen({ path: ${JSON.stringify(socket)}, backlog: 1 }, () => {
+            require("node:fs").writeSync(1, "up"); Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0) })`
+          const child = spawn(process.execPath, ["-e", program], { stdio: ["ignore", "pipe", "ignore"] })
+          child.stdout.once("data", () => resume(Effect.succeed(child)))
+        }),
+        (child) => Effect.sync(() => void child.kill("SIGKILL"))
+      )
+      yield* Effect.acquireRelease(
+        Effect.callback<ReadonlyArray<ReturnType<typeof connect>>>((resume) => {
+          const callers = Array.from({ length: 8 }, () => connect(socket))
+          for (const caller of callers) caller.once("error", () => resume(Effect.succeed(callers)))
+        }),
+        (callers) => Effect.forEach(callers, (caller) => Effect.sync(() => caller.destroy()))
+      )
+      const { driver } = yield* makeRecorder(() => Effect.void)
+      expect(yield* Effect.flip(serveOn(socket, driver))).toMatchObject({ reason: "InUse" })
+      expect(busy.exitCode).toBe(null)
+    })
+  )
+})

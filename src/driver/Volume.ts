@@ -6,7 +6,7 @@
  */
 import {
   Context,
-  type Deferred,
+  Deferred,
   Effect,
   Equal,
   Layer,
@@ -35,6 +35,8 @@ export interface Volume {
   readonly record: Ref.Ref<VolumeRecord>
   /** The pod's ServiceAccount token, as the last publish brought it. */
   readonly token: Ref.Ref<Option.Option<Redacted.Redacted<string>>>
+  /** Done once the volume is mounted: the first certificate is asked for while the mount is being made. */
+  readonly mounted: Deferred.Deferred<void>
   /** The attempt that is running, or the last one; none before the first. */
   readonly attempt: Ref.Ref<Option.Option<Attempt>>
   /** Why the running attempt has not ended yet. */
@@ -64,6 +66,7 @@ export const makeVolume = (
       place: { target: record.target, mountFlags: record.mountFlags, group: groupOf(spec, record) },
       record: yield* Ref.make(record),
       token: yield* Ref.make(token),
+      mounted: yield* Deferred.make<void>(),
       attempt: yield* Ref.make(Option.none<Attempt>()),
       lastFailure: yield* Ref.make(Option.none<RenewError>())
     }

@@ -35,9 +35,7 @@ export const publish = Effect.fn("driver.publish")(
   function* (request: PublishRequest) {
     const volumes = yield* Volumes
     const spec = yield* readSpec(request)
-    const [volume, attempt] = yield* volumes.locked(request.volumeId)(
-      Effect.flatMap(claim(request, spec), ensureFilled).pipe(Effect.uninterruptible)
-    )
+    const [volume, attempt] = yield* volumes.locked(request.volumeId)(Effect.uninterruptible(claim(request, spec)))
     yield* awaitFiles(volume, attempt, request.deadline).pipe(
       Effect.tapErrorTag("RenewError", () => volumes.locked(volume.id)(Effect.uninterruptible(undo(volume, attempt))))
     )
@@ -65,7 +63,7 @@ const readSpec = Effect.fnUntraced(function* (request: PublishRequest) {
   return yield* decodeVolumeSpec(request.attributes)
 })
 
-/** The volume, mounted and recorded: the one that is known, or a new one. */
+/** The volume, mounted and recorded, and the attempt that fills it: of the one that is known, or of a new one. */
 const claim = Effect.fnUntraced(function* (request: PublishRequest, spec: VolumeSpec) {
   const volumes = yield* Volumes
   const token = yield* serviceAccountToken(request.attributes)
@@ -78,10 +76,10 @@ const claim = Effect.fnUntraced(function* (request: PublishRequest, spec: Volume
     volumeMountGroup: request.volumeMountGroup
   }
   const known = yield* Effect.flatMap(volumes.get(request.volumeId), keepIfSameWish(record))
-  if (Option.isNone(known)) return yield* claimNew(yield* makeVolume(spec, record, token))
+  if (Option.isNone(known)) return yield* claimNew(yield* makeVolume(spec, record, token), record)
   yield* Ref.update(known.value.token, (before) => Option.orElse(token, () => before))
   yield* remount(known.value)
-  return known.value
+  return yield* ensureFilled(known.value)
 })
 
 /** A volume that is asked for otherwise than before is another volume: the old one goes first. */
@@ -93,21 +91,34 @@ const keepIfSameWish = (record: VolumeRecord) => (known: Option.Option<Volume>) 
     return Option.none()
   })
 
-const claimNew = Effect.fnUntraced(function* (volume: Volume) {
-  const fs = yield* VolumeFS
+/** The mount is made while the certificate is being asked for; where it cannot be had, nothing stays of either. */
+const claimNew = Effect.fnUntraced(function* (volume: Volume, record: VolumeRecord) {
   const records = yield* VolumeRecords
+  const renewals = yield* Renewals
   const volumes = yield* Volumes
-  const made = yield* fs.mount(volume.place)
-  yield* Effect.flatMap(Ref.get(volume.record), records.save).pipe(
-    Effect.onError(() => Effect.ignore(Effect.when(fs.unmount(volume.place.target), Effect.succeed(made))))
-  )
+  yield* checkPlace(volume)
+  yield* records.save(record)
   yield* volumes.set(volume)
-  return volume
+  const attempt = yield* renewals.fill(volume)
+  yield* mount(volume).pipe(Effect.onError(() => Effect.ignore(takeAway(volume.id, volume.place.target))))
+  return [volume, Option.some(attempt)] as const
+})
+
+/** A place that cannot be had is refused before anybody is asked for a certificate. */
+const checkPlace = Effect.fnUntraced(function* (volume: Volume) {
+  const fs = yield* VolumeFS
+  if ((yield* fs.inspect(volume.place.target)) === "foreign") yield* fs.mount(volume.place)
+})
+
+const mount = Effect.fnUntraced(function* (volume: Volume) {
+  const fs = yield* VolumeFS
+  const made = yield* fs.mount(volume.place)
+  yield* Deferred.succeed(volume.mounted, undefined)
+  return made
 })
 
 const remount = Effect.fnUntraced(function* (volume: Volume) {
-  const fs = yield* VolumeFS
-  if (yield* fs.mount(volume.place)) {
+  if (yield* mount(volume)) {
     yield* Effect.logWarning(
       "the volume's mount was gone and is made anew; a running container does not see the new one"
     )

@@ -4,7 +4,7 @@
  * place the record says so, and only then are the volume's earlier requests discarded. A request that has come to an end
  * is forgotten, so that the next attempt makes a new one with a new key.
  */
-import { DateTime, Duration, Effect, Metric, Option, Random, Record, Ref } from "effect"
+import { DateTime, Deferred, Duration, Effect, Metric, Option, Random, Record, Ref } from "effect"
 import { CertificateRequests, RequestError } from "../issuance/CertificateRequests.ts"
 import { IssuanceError } from "../issuance/IssuanceError.ts"
 import { type Issued, issue, type PendingRequest } from "../issuance/issue.ts"
@@ -97,6 +97,7 @@ const forget = (volume: Volume) =>
 const swap = (volume: Volume, issued: Issued) =>
   Effect.gen(function* () {
     const fs = yield* VolumeFS
+    yield* Deferred.await(volume.mounted)
     yield* fs.write(volume.place, fileSet(volume.spec, issued))
   })
 

@@ -4,7 +4,7 @@
  * gone waits for its publish, because nothing may be written where no mount is. What cannot be understood is named in the
  * log and left alone: one volume's damage stays that volume's.
  */
-import { Effect, Option } from "effect"
+import { Deferred, Effect, Option } from "effect"
 import { decodeVolumeSpec } from "../VolumeSpec.ts"
 import { VolumeFS } from "../volume/VolumeFS.ts"
 import { type VolumeRecord, VolumeRecords } from "../volume/VolumeRecord.ts"
@@ -36,6 +36,7 @@ const revive = (volume: Volume, record: VolumeRecord) =>
     const fs = yield* VolumeFS
     const renewals = yield* Renewals
     const condition = yield* fs.inspect(volume.place.target)
+    yield* Deferred.succeed(volume.mounted, undefined)
     if (condition === "filled" && record.issued !== undefined) return yield* renewals.keep(volume)
     if (condition === "filled" || condition === "empty") return yield* Effect.asVoid(renewals.fill(volume))
     yield* Effect.logInfo(`the volume's target is ${condition}, so it waits for its next publish`)

@@ -86,10 +86,8 @@ describe("a certificate", limit, () => {
       attributes: {
         "key-algorithm": "ECDSA",
         "common-name": "$POD_NAME.example.com",
-        // biome-ignore lint/suspicious/noTemplateCurlyInString: certlet's own variables
         "dns-names": "${POD_NAME}.${POD_NAMESPACE}.svc, other.example.com",
         "ip-sans": "10.1.2.3,2001:db8::7",
-        // biome-ignore lint/suspicious/noTemplateCurlyInString: certlet's own variables
         "uri-sans": "spiffe://example.com/ns/${POD_NAMESPACE}/sa/${SERVICE_ACCOUNT_NAME}",
         organizations: "Example,Other"
       }

@@ -198,6 +198,31 @@ describe("publish", () => {
     }).pipe(onNode("full"))
   )
 
+  it.effect("where something else stands fails, asks for no certificate and touches nothing", () =>
+    Effect.gen(function* () {
+      const driver = yield* startDriver
+      yield* Effect.flatMap(SimDisk, (disk) => disk.plant(web.target, Option.some("mount")))
+      const error = yield* during("1 second", Effect.flip(driver.publish(web)))
+      expect(error.reason).toMatchObject({ _tag: "VolumeError", reason: "Foreign" })
+      expect(yield* submissions).toBe(0)
+      expect(yield* Effect.flatMap(VolumeRecords, (records) => records.all)).toEqual([])
+      expect(yield* Effect.flatMap(VolumeFS, (fs) => fs.inspect(web.target))).toBe("foreign")
+    }).pipe(onNode("foreign"))
+  )
+
+  it.effect("whose mount fails leaves nothing, and withdraws what it asked for", () =>
+    Effect.gen(function* () {
+      const driver = yield* startDriver
+      const cluster = yield* SimCluster
+      const flags = ["no-such-flag"]
+      const error = yield* during("1 second", Effect.flip(driver.publish({ ...web, mountFlags: flags })))
+      expect(error.reason).toMatchObject({ _tag: "VolumeError" })
+      yield* nothingLeft(web.target)
+      yield* TestClock.adjust("1 day")
+      expect(yield* cluster.present).toEqual([])
+    }).pipe(onNode("mount fails"))
+  )
+
   it.effect("with other attributes makes the volume anew", () =>
     Effect.gen(function* () {
       const driver = yield* startDriver

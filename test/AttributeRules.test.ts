@@ -50,15 +50,15 @@ describe("single values", () => {
   })
 
   it("durations are Go's", () => {
-    expect(read(Rules.lifetime)("1s")).toEqual(Duration.seconds(1))
-    expect(read(Rules.lifetime)("1h30m")).toEqual(Duration.minutes(90))
+    expect(Result.map(Rules.lifetime("1s"), Duration.toMillis)).toEqual(Result.succeed(1000))
+    expect(Result.map(Rules.lifetime("1h30m"), Duration.toMillis)).toEqual(Result.succeed(5_400_000))
     for (const text of ["999ms", "0", "-1h", "1", "1d", "", "1 h"]) expect(read(Rules.lifetime)(text)).toBeUndefined()
     expect(read(Rules.timeBefore)("0")).toEqual(Duration.zero)
     expect(read(Rules.timeBefore)("-1ns")).toBeUndefined()
   })
 
   it("fileName is one name inside the volume", () => {
-    const good = ["a", ".a", "a..b", "a..", "a b", "...".slice(0, 1).concat("x"), "é".repeat(127), "x".repeat(255)]
+    const good = ["a", ".a", "a..b", "a..", "a b", "é".repeat(127), "x".repeat(255)]
     expect(good.filter((text) => read(Rules.fileName)(text) !== text)).toEqual([])
     const bad = ["", ".", "..", "..a", "...", "/a", "a/b", "a/", " a", "a ", "a\n", "a\0b", "x".repeat(256)]
     expect([...bad, "é".repeat(128), "a\u007f"].filter((text) => read(Rules.fileName)(text) !== undefined)).toEqual([])

@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: this is how pods write variables
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Option, Redacted, Result } from "effect"
 import * as fc from "fast-check"
@@ -113,8 +114,8 @@ describe("an attribute", () => {
     ["dns-names", { "dns-names": " a.example,b.example ,," }, { dnsNames: ["a.example", "b.example"] }],
     ["ip-sans", { "ip-sans": "10.0.0.1, 2001:DB8::0:1" }, { ipAddresses: ["10.0.0.1", "2001:db8::1"] }],
     ["uri-sans", { "uri-sans": "spiffe://td/a, urn:b" }, { uris: ["spiffe://td/a", "urn:b"] }],
-    ["duration", { duration: "1h30m" }, { duration: Duration.minutes(90) }],
-    ["renew-before", { "renew-before": "45m" }, { renewBefore: Option.some(Duration.minutes(45)) }],
+    ["duration", { duration: "1h30m" }, { duration: Duration.nanos(5_400_000_000_000n) }],
+    ["renew-before", { "renew-before": "1s" }, { renewBefore: Option.some(Duration.nanos(1_000_000_000n)) }],
     ["renew-before 0", { "renew-before": "0" }, { renewBefore: Option.some(Duration.zero) }],
     ["is-ca", { "is-ca": "true" }, { isCA: true }],
     ["is-ca false", { "is-ca": "false" }, { isCA: false }],
@@ -412,7 +413,7 @@ describe("whatever a pod writes", () => {
     (name) => {
       for (const text of ["${", " ", ",", '"', "a ", "\\", "1", "=", "CN=a,", "a".repeat(9)]) {
         const before = performance.now()
-        Effect.runSync(Effect.result(decode({ [name]: `a=${text.repeat(100_000 / text.length)}"` })))
+        Effect.runSync(Effect.result(decode({ [name]: `a=${text.repeat(200_000 / text.length)}"` })))
         expect(performance.now() - before).toBeLessThan(2000)
       }
     }

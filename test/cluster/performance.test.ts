@@ -14,7 +14,8 @@ beforeAll(async () => {
 afterAll(() => world?.stop())
 
 describe("performance", () => {
-  it("of a publish alone is within twice the floor", { timeout: 300_000 }, async () => {
+  // The ratio is taken in one run, in turns; a neighbour's burst in one of the turns is given another chance, a slow certlet is not.
+  it("of a publish alone is within twice the floor", { timeout: 300_000, retry: 2 }, async () => {
     const figures = await measure(world, brief)
     console.log(`\n${describeFigures(figures)}`)
     const [alone] = figures.paces

@@ -1,63 +1,116 @@
-import { describe, expect, it } from "@effect/vitest"
-import { Effect, Inspectable, Redacted } from "effect"
-import { KeyGenerator } from "../../src/issuance/KeyGenerator.ts"
+import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto"
+import { describe, expect, it, layer } from "@effect/vitest"
+import { Effect, Redacted } from "effect"
+import * as fc from "fast-check"
+import { KeyGenerator, type PrivateKey } from "../../src/issuance/KeyGenerator.ts"
 import * as NodeKeyGenerator from "../../src/issuance/NodeKeyGenerator.ts"
-import * as SimKeyGenerator from "../../src/testing/SimKeyGenerator.ts"
 import type { KeyParameters } from "../../src/VolumeSpec.ts"
 
-const every: ReadonlyArray<KeyParameters> = [
+const all: ReadonlyArray<KeyParameters> = [
   { algorithm: "RSA", size: 2048 },
   { algorithm: "ECDSA", size: 256 },
   { algorithm: "ECDSA", size: 384 },
   { algorithm: "ECDSA", size: 521 },
   { algorithm: "Ed25519" }
 ]
+const p256: KeyParameters = { algorithm: "ECDSA", size: 256 }
 
-const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex")
+const generate = (parameters: KeyParameters) => Effect.flatMap(KeyGenerator, (_) => _.generate(parameters))
+const restore = (pkcs8: Uint8Array, parameters: KeyParameters) =>
+  Effect.flatMap(KeyGenerator, (_) => _.restore(Redacted.make(pkcs8), parameters))
 
-describe.each([
-  ["Node's", NodeKeyGenerator.layer, every],
-  [
-    "the simulation's",
-    SimKeyGenerator.layer,
-    [{ algorithm: "ECDSA", size: 256 }] satisfies ReadonlyArray<KeyParameters>
+/** The halves as another reader of DER finds them. */
+const secret = (key: PrivateKey): KeyObject =>
+  createPrivateKey({ key: Buffer.from(Redacted.value(key.pkcs8)), format: "der", type: "pkcs8" })
+const open = (key: PrivateKey): KeyObject =>
+  createPublicKey({ key: Buffer.from(key.spki), format: "der", type: "spki" })
+
+const details = (key: PrivateKey) => {
+  const { asymmetricKeyDetails, asymmetricKeyType } = open(key)
+  return [asymmetricKeyType, asymmetricKeyDetails?.namedCurve ?? asymmetricKeyDetails?.modulusLength]
+}
+
+const signs = (key: PrivateKey) =>
+  Effect.promise(async () => {
+    const algorithm = { name: key.keys.privateKey.algorithm.name, hash: "SHA-256" }
+    const data = new TextEncoder().encode("text")
+    const signature = await key.crypto.subtle.sign(algorithm, key.keys.privateKey, data)
+    return key.crypto.subtle.verify(algorithm, key.keys.publicKey, signature, data)
+  })
+
+layer(NodeKeyGenerator.layer)("keys of Node", (it) => {
+  const expected = [
+    ["rsa", 2048],
+    ["ec", "prime256v1"],
+    ["ec", "secp384r1"],
+    ["ec", "secp521r1"],
+    ["ed25519", undefined]
   ]
-] as const)("%s key generator", (_, layer, kinds) => {
-  it.live.each(kinds.map((parameters) => [parameters] as const))("makes keys that can be kept: %j", ([parameters]) =>
-    Effect.gen(function* () {
-      const keys = yield* KeyGenerator
-      const [one, other] = yield* Effect.all([keys.generate(parameters), keys.generate(parameters)], { concurrency: 2 })
-      expect(hex(one.spki)).not.toBe(hex(other.spki))
-      const again = yield* keys.restore(one.pkcs8, parameters)
-      expect(hex(again.spki)).toBe(hex(one.spki))
-      const data = new Uint8Array(new TextEncoder().encode("to be signed"))
-      const how = { ...one.keys.privateKey.algorithm, hash: "SHA-256" }
-      const signature = yield* Effect.promise(() => again.crypto.subtle.sign(how, again.keys.privateKey, data))
-      expect(yield* Effect.promise(() => one.crypto.subtle.verify(how, one.keys.publicKey, signature, data))).toBe(true)
-      expect(Inspectable.toStringUnknown(one)).not.toContain(Buffer.from(Redacted.value(one.pkcs8)).toString("base64"))
-    }).pipe(Effect.provide(layer))
+
+  it.effect.each(all.map((parameters, index) => ({ parameters, expected: expected[index] })))(
+    "$parameters.algorithm $parameters.size is made, signs, and comes back from its DER",
+    ({ expected, parameters }) =>
+      Effect.gen(function* () {
+        const key = yield* generate(parameters)
+        expect(key.parameters).toEqual(parameters)
+        expect(details(key)).toEqual(expected)
+        expect(createPublicKey(secret(key)).equals(open(key))).toBe(true)
+        expect(yield* signs(key)).toBe(true)
+        const again = yield* restore(Redacted.value(key.pkcs8), parameters)
+        expect(again.spki).toEqual(key.spki)
+        expect(secret(again).equals(secret(key))).toBe(true)
+        expect(yield* signs(again)).toBe(true)
+        for (const other of all.filter((_) => _ !== parameters)) {
+          const error = yield* Effect.flip(restore(Redacted.value(key.pkcs8), other))
+          expect(error.reason).toBe("Corrupt")
+        }
+        if (parameters.algorithm === "RSA") {
+          const error = yield* Effect.flip(restore(Redacted.value(key.pkcs8), { algorithm: "RSA", size: 3072 }))
+          expect(error.reason).toBe("Corrupt")
+        }
+      })
   )
 
-  it.live("calls what is no key corrupt", () =>
+  it.effect("are different every time", () =>
     Effect.gen(function* () {
-      const keys = yield* KeyGenerator
-      const parameters: KeyParameters = { algorithm: "ECDSA", size: 256 }
-      for (const bytes of [new Uint8Array(0), new Uint8Array(138), new TextEncoder().encode("no key")]) {
-        const error = yield* Effect.flip(keys.restore(Redacted.make(bytes), parameters))
-        expect(error.reason).toBe("Corrupt")
+      const keys = yield* Effect.forEach([1, 2, 3, 4, 5], () => generate(p256), { concurrency: "unbounded" })
+      expect(new Set(keys.map(({ spki }) => Buffer.from(spki).toString("hex"))).size).toBe(5)
+    })
+  )
+
+  it.effect("do not print their secret half", () =>
+    Effect.gen(function* () {
+      const { pkcs8 } = yield* generate(p256)
+      expect(`${pkcs8} ${JSON.stringify({ pkcs8 })}`).toBe('<redacted> {"pkcs8":"<redacted>"}')
+    })
+  )
+
+  it.effect("that are damaged are Corrupt, and their error holds nothing of them", () =>
+    Effect.gen(function* () {
+      const der = Redacted.value((yield* generate(p256)).pkcs8)
+      for (const bytes of [new Uint8Array(), der.slice(0, -1), der.slice(1), new Uint8Array(der.length)]) {
+        const error = yield* Effect.flip(restore(bytes, p256))
+        expect(error.message).toBe("private key: corrupt")
+        expect(error.temper).toBe("transient")
       }
-    }).pipe(Effect.provide(layer))
+    })
+  )
+
+  it.effect("that nobody can make have Failed", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(generate({ algorithm: "RSA", size: 1 }))
+      expect([error.reason, error.temper]).toEqual(["Failed", "transient"])
+    })
   )
 })
 
-describe("Node's key generator", () => {
-  it.live("takes no key of another kind", () =>
-    Effect.gen(function* () {
-      const keys = yield* KeyGenerator
-      const ecdsa = yield* keys.generate({ algorithm: "ECDSA", size: 256 })
-      for (const parameters of every.filter(({ algorithm }) => algorithm !== "ECDSA")) {
-        expect((yield* Effect.flip(keys.restore(ecdsa.pkcs8, parameters))).reason).toBe("Corrupt")
-      }
-    }).pipe(Effect.provide(NodeKeyGenerator.layer))
-  )
+describe("restore", () => {
+  it("for every sequence of bytes: Corrupt, never a defect", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), fc.constantFrom(...all), async (bytes, parameters) => {
+        const restored = Effect.flip(restore(bytes, parameters)).pipe(Effect.provide(NodeKeyGenerator.layer))
+        expect((await Effect.runPromise(restored)).reason).toBe("Corrupt")
+      })
+    )
+  })
 })

@@ -1,100 +1,230 @@
 import "reflect-metadata"
-import { describe, expect, it } from "@effect/vitest"
-import { DateTime, Duration, Effect, Random } from "effect"
+import { describe, expect, it, layer } from "@effect/vitest"
+import * as x509 from "@peculiar/x509"
+import { DateTime, Duration, Effect } from "effect"
+import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
+import { attributeTypes } from "../../src/DistinguishedName.ts"
+import { IssuanceError } from "../../src/issuance/IssuanceError.ts"
 import { KeyGenerator } from "../../src/issuance/KeyGenerator.ts"
-import { type Answer, checkSigned } from "../../src/issuance/SignedCertificate.ts"
+import { checkSigned } from "../../src/issuance/SignedCertificate.ts"
 import { signingRequest } from "../../src/issuance/SigningRequest.ts"
 import { makeSimIssuer } from "../../src/testing/SimIssuer.ts"
 import * as SimKeyGenerator from "../../src/testing/SimKeyGenerator.ts"
-import { decodeVolumeSpec } from "../../src/VolumeSpec.ts"
-import { publishRequest } from "../driver/World.ts"
+import type { VolumeSpec } from "../../src/VolumeSpec.ts"
+import { spec } from "./LiveWorld.ts"
 
-const asked = {
-  "csi.cert-manager.io/common-name": "web",
-  "csi.cert-manager.io/dns-names": "Web.apps.svc,b.example",
-  "csi.cert-manager.io/ip-sans": "fe80:0:0::1,10.0.0.1",
-  "csi.cert-manager.io/uri-sans": "spiffe://x/y"
-}
+const commonName = (...values: ReadonlyArray<string>) => values.map((value) => [{ type: attributeTypes.CN, value }])
 
-/** A request of ours and its good answer, an hour valid. */
-const makeAnswer = Effect.gen(function* () {
-  const spec = yield* decodeVolumeSpec(publishRequest("web", asked).attributes)
-  const keys = yield* KeyGenerator
-  const key = yield* keys.generate(spec.key)
+const newKey = Effect.flatMap(KeyGenerator, (_) => _.generate({ algorithm: "ECDSA", size: 256 }))
+
+/** A certificate for what `asked` says, and its check against what `wanted` says. */
+const issued = Effect.fnUntraced(function* (asked: Partial<VolumeSpec>, duration = Duration.hours(1)) {
   const issuer = yield* makeSimIssuer
-  const signed = yield* issuer.sign(yield* signingRequest(spec, key), Duration.hours(1))
-  const now = yield* DateTime.now
-  const answer: Answer = { request: "apps/r", signed, spec, spki: key.spki, now }
-  return { answer, keys, spec }
+  const key = yield* newKey
+  const signed = yield* issuer.sign(yield* signingRequest(spec(asked), key), duration)
+  const check = Effect.fnUntraced(function* (
+    change: { readonly wanted?: Partial<VolumeSpec>; readonly certificate?: string; readonly ca?: string } = {}
+  ) {
+    return yield* checkSigned({
+      request: "shop/r",
+      signed: { certificate: change.certificate ?? signed.certificate, ca: change.ca ?? signed.ca },
+      spec: spec(change.wanted ?? asked),
+      spki: key.spki,
+      now: yield* DateTime.now
+    })
+  })
+  return { issuer, key, signed, check }
 })
 
-const story = <A, E>(program: Effect.Effect<A, E, KeyGenerator>) =>
-  program.pipe(Effect.provide(SimKeyGenerator.layer), Random.withSeed("answers"))
+const begin = DateTime.makeUnsafe("2026-01-01T00:00:00Z")
 
-describe("an answer", () => {
-  it.effect("that fits is taken, with the leaf's facts, however names are spelt", () =>
-    story(
-      Effect.gen(function* () {
-        const { answer } = yield* makeAnswer
-        const leaf = yield* checkSigned(answer)
-        expect(leaf.serialNumber).toMatch(/^[0-9a-f]+$/)
-        expect(Duration.toMinutes(DateTime.distance(leaf.notBefore, leaf.notAfter))).toBe(60)
-        const spec = { ...answer.spec, dnsNames: ["WEB.apps.svc"], ipAddresses: ["FE80::1"] }
-        yield* checkSigned({ ...answer, spec })
+layer(SimKeyGenerator.layer)("an answer", (it) => {
+  it.effect("that fits gives the facts of the leaf", () =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(DateTime.toEpochMillis(begin))
+      const { check } = yield* issued({ subject: commonName("web"), ipAddresses: ["10.0.0.1"], uris: ["urn:a"] })
+      expect(yield* check()).toEqual({
+        serialNumber: "0002",
+        notBefore: begin,
+        notAfter: DateTime.addDuration(begin, Duration.hours(1))
       })
-    )
+    })
   )
 
-  it.effect.each([
-    ["another key", "another key"],
-    ["a name", "lacks what was asked for: c.example"],
-    ["a common name", "lacks what was asked for: other"],
-    ["time", "ran out"],
-    ["a chain", "holds no certificate"],
-    ["PEM", "status.certificate"],
-    ["a CA", "status.ca"]
-  ] as const)("that lacks %s is a mismatch", ([lack, detail]) =>
-    story(
-      Effect.gen(function* () {
-        const { answer, keys, spec } = yield* makeAnswer
-        const stranger = yield* keys.generate(spec.key)
-        const damaged: Readonly<Record<typeof lack, Partial<Answer>>> = {
-          "another key": { spki: stranger.spki },
-          "a name": { spec: { ...spec, dnsNames: [...spec.dnsNames, "c.example"] } },
-          "a common name": { spec: { ...spec, subject: [[{ type: "2.5.4.3", value: "other" }]] } },
-          time: { now: DateTime.addDuration(answer.now, Duration.hours(2)) },
-          "a chain": { signed: { ...answer.signed, certificate: "" } },
-          PEM: { signed: { ...answer.signed, certificate: "certainly no certificate" } },
-          "a CA": { signed: { ...answer.signed, ca: answer.signed.ca.slice(0, 200) } }
+  it.effect("may have more names than were asked for, more certificates, and words between them", () =>
+    Effect.gen(function* () {
+      const dnsNames = ["a.example", "b.example"]
+      const { check, signed } = yield* issued({ dnsNames, ipAddresses: ["::1"], subject: commonName("a", "b") })
+      yield* check({ wanted: { dnsNames: ["b.example"], subject: commonName("b") } })
+      yield* check({ wanted: { dnsNames: [] } })
+      yield* check({
+        certificate: `leaf:\n${signed.certificate}\nCA:\n${signed.ca}\n`,
+        ca: `${signed.ca}\n${signed.ca}`
+      })
+      yield* check({ certificate: signed.certificate.replaceAll("\n", "\r\n") })
+    })
+  )
+
+  it.effect("needs no CA", () =>
+    Effect.gen(function* () {
+      const { check } = yield* issued({})
+      for (const ca of ["", "\n"]) yield* check({ ca })
+    })
+  )
+
+  it.effect("compares DNS names without regard to letter case", () =>
+    Effect.gen(function* () {
+      const { check } = yield* issued({ dnsNames: ["Web.SHOP.example"] })
+      yield* check({ wanted: { dnsNames: ["wEB.shop.Example"] } })
+      const { check: path } = yield* issued({ uris: ["urn:a:B"] })
+      expect((yield* Effect.flip(path({ wanted: { uris: ["urn:a:b"] } }))).detail).toContain("urn:a:b")
+    })
+  )
+
+  it.effect("compares addresses, not their spellings", () =>
+    Effect.gen(function* () {
+      const { check } = yield* issued({ ipAddresses: ["2001:db8::1"] })
+      for (const address of ["2001:DB8::1", "2001:0db8:0:0:0:0:0:0001", "2001:db8:0::0.0.0.1"]) {
+        yield* check({ wanted: { ipAddresses: [address] } })
+      }
+      expect((yield* Effect.flip(check({ wanted: { ipAddresses: ["2001:db8::2"] } }))).detail).toContain("2001:db8::2")
+    })
+  )
+
+  it.effect("for another key is a Mismatch", () =>
+    Effect.gen(function* () {
+      const { check, issuer, key } = yield* issued({})
+      const other = yield* newKey
+      const { certificate } = yield* issuer.sign(
+        yield* signingRequest(spec(), key),
+        Duration.hours(1),
+        other.keys.publicKey
+      )
+      const error = yield* Effect.flip(check({ certificate }))
+      expect(error).toBeInstanceOf(IssuanceError)
+      expect([error.reason, error.request, error.temper]).toEqual(["Mismatch", "shop/r", "transient"])
+      expect(error.detail).toBe("the certificate is for another key than the one that asked")
+    })
+  )
+
+  it.effect("with the CA in the leaf's place is for another key", () =>
+    Effect.gen(function* () {
+      const { check, signed } = yield* issued({})
+      const { detail } = yield* Effect.flip(check({ certificate: `${signed.ca}\n${signed.certificate}` }))
+      expect(detail).toContain("for another key")
+    })
+  )
+
+  it.effect.each<[string, Partial<VolumeSpec>, string]>([
+    ["DNS names", { dnsNames: ["web.shop.example", "x.example", "y.example"] }, "x.example, y.example"],
+    ["an address", { ipAddresses: ["10.0.0.9"] }, "10.0.0.9"],
+    ["a URI", { uris: ["urn:missing"] }, "urn:missing"],
+    ["the common name", { subject: commonName("Web") }, "Web"],
+    ["one of two common names", { subject: commonName("web", "other") }, "other"],
+    ["names of several kinds", { uris: ["urn:x"], ipAddresses: ["::9"], subject: commonName("c") }, "::9, urn:x, c"],
+    ["a DNS name that is an address", { dnsNames: ["10.0.0.1"] }, "10.0.0.1"]
+  ])("that lacks %s is a Mismatch", ([, wanted, missing]) =>
+    Effect.gen(function* () {
+      const { check } = yield* issued({ subject: commonName("web"), ipAddresses: ["10.0.0.1"] })
+      const { detail } = yield* Effect.flip(check({ wanted }))
+      expect(detail).toBe(`the certificate lacks what was asked for: ${missing}`)
+    })
+  )
+
+  it.effect("without any names or subject is a Mismatch", () =>
+    Effect.gen(function* () {
+      const { check } = yield* issued({ dnsNames: [] })
+      const { detail } = yield* Effect.flip(check({ wanted: { subject: commonName("a") } }))
+      expect(detail).toBe("the certificate lacks what was asked for: web.shop.example, a")
+    })
+  )
+
+  it.effect("that has run out is a Mismatch, from its last second on", () =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(DateTime.toEpochMillis(begin))
+      const { check } = yield* issued({})
+      yield* TestClock.adjust("3599999 millis")
+      yield* check()
+      yield* TestClock.adjust("1 millis")
+      const { detail } = yield* Effect.flip(check())
+      expect(detail).toBe("the certificate ran out at 2026-01-01T01:00:00.000Z")
+    })
+  )
+
+  it.effect("that holds no certificate, or something else, is a Mismatch", () =>
+    Effect.gen(function* () {
+      const { check, signed } = yield* issued({})
+      const none = "holds something that is no certificate"
+      const block = (label: string, body: string) => `-----BEGIN ${label}-----\n${body}\n-----END ${label}-----\n`
+      const garbage = [
+        "hello",
+        block("CERTIFICATE", "AAAA"),
+        block("CERTIFICATE", "!!!!"),
+        block("PRIVATE KEY", "AAAA"),
+        signed.certificate.slice(0, -40),
+        signed.certificate.replaceAll("CERTIFICATE", "TRUSTED CERTIFICATE"),
+        `${signed.certificate}\n${block("CERTIFICATE", "AAAA")}`,
+        `${signed.certificate}\n-----BEGIN CERTIFICATE-----\n`
+      ]
+      for (const text of garbage) {
+        expect((yield* Effect.flip(check({ certificate: text }))).detail).toBe(`status.certificate ${none}`)
+        expect((yield* Effect.flip(check({ ca: text }))).detail).toBe(`status.ca ${none}`)
+      }
+      for (const certificate of ["", " \n"]) {
+        expect((yield* Effect.flip(check({ certificate }))).detail).toBe("status.certificate holds no certificate")
+      }
+    })
+  )
+})
+
+describe("for every text", () => {
+  it("an answer is judged without a defect", () => {
+    const block = fc
+      .tuple(fc.constantFrom("CERTIFICATE", "X", ""), fc.oneof(fc.base64String(), fc.string()))
+      .map(([label, body]) => `-----BEGIN ${label}-----\n${body}\n-----END ${label}-----\n`)
+    const text = fc.oneof(
+      fc.string(),
+      fc.array(fc.oneof(block, fc.string())).map((_) => _.join(""))
+    )
+    fc.assert(
+      fc.property(text, text, (certificate, ca) => {
+        const answer = {
+          request: "shop/r",
+          signed: { certificate, ca },
+          spec: spec(),
+          spki: new Uint8Array(),
+          now: begin
         }
-        const error = yield* Effect.flip(checkSigned({ ...answer, ...damaged[lack] }))
-        expect(error).toMatchObject({ reason: "Mismatch", request: "apps/r" })
-        expect(error.detail).toContain(detail)
+        expect(Effect.runSync(Effect.flip(checkSigned(answer))).reason).toBe("Mismatch")
       })
     )
-  )
+  })
 
-  it.effect("without a CA is fine", () =>
-    story(
-      Effect.gen(function* () {
-        const { answer } = yield* makeAnswer
-        yield* checkSigned({ ...answer, signed: { ...answer.signed, ca: "" } })
-      })
-    )
-  )
-
-  it("damaged anywhere is refused or read, and never a defect", async () => {
-    const { answer } = await Effect.runPromise(story(makeAnswer))
-    const { certificate } = answer.signed
+  it("every subset of the names that were certified fits, and every further name does not", async () => {
+    const label = fc.stringMatching(/^[a-zA-Z][a-z0-9]{0,8}$/)
+    const names = fc.record({
+      dnsNames: fc.array(label, { maxLength: 4 }),
+      ipAddresses: fc.array(fc.oneof(fc.ipV4(), fc.ipV6()), { maxLength: 4 }),
+      uris: fc.array(
+        label.map((text) => `urn:a:${text}`),
+        { maxLength: 4 }
+      )
+    })
     await fc.assert(
-      fc.asyncProperty(fc.nat(certificate.length - 1), fc.string({ maxLength: 3 }), async (at, text) => {
-        const damaged = certificate.slice(0, at) + text + certificate.slice(at + text.length)
-        const checked = checkSigned({ ...answer, signed: { certificate: damaged, ca: "" } })
-        const result = await Effect.runPromise(Effect.result(checked))
-        if (result._tag === "Failure") expect(result.failure.reason).toBe("Mismatch")
-      }),
-      { numRuns: 300 }
+      fc.asyncProperty(names, fc.nat(4), (names, kept) =>
+        Effect.runPromise(
+          Effect.gen(function* () {
+            const { check } = yield* issued(names)
+            const part = <A>(list: ReadonlyArray<A>) => list.slice(0, kept).toReversed()
+            const { dnsNames, ipAddresses, uris } = names
+            yield* check({ wanted: { dnsNames: part(dnsNames), ipAddresses: part(ipAddresses), uris: part(uris) } })
+            const { detail } = yield* Effect.flip(check({ wanted: { ...names, dnsNames: [...dnsNames, "not-there"] } }))
+            expect(detail).toBe("the certificate lacks what was asked for: not-there")
+          }).pipe(Effect.provide(SimKeyGenerator.layer))
+        )
+      ),
+      { numRuns: 40 }
     )
   })
 })

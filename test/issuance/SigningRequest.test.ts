@@ -1,103 +1,252 @@
 import "reflect-metadata"
-import { execFileSync, spawnSync } from "node:child_process"
-import { describe, expect, it } from "@effect/vitest"
+import { spawnSync } from "node:child_process"
+import { describe, expect, it, layer } from "@effect/vitest"
 import * as x509 from "@peculiar/x509"
-import { Effect } from "effect"
+import { Context, Effect, Layer } from "effect"
 import * as fc from "fast-check"
+import { attributeTypes, formatDistinguishedName } from "../../src/DistinguishedName.ts"
 import { KeyGenerator } from "../../src/issuance/KeyGenerator.ts"
 import * as NodeKeyGenerator from "../../src/issuance/NodeKeyGenerator.ts"
 import { signingRequest } from "../../src/issuance/SigningRequest.ts"
 import { extendedKeyUsages, KeyUsage, keyUsageBits } from "../../src/KeyUsage.ts"
 import * as SimKeyGenerator from "../../src/testing/SimKeyGenerator.ts"
-import { decodeVolumeSpec, type VolumeSpec } from "../../src/VolumeSpec.ts"
-import { publishRequest } from "../driver/World.ts"
+import type { KeyParameters, VolumeSpec } from "../../src/VolumeSpec.ts"
+import { spec } from "./LiveWorld.ts"
 
-const specOf = (attributes: Readonly<Record<string, string>>) =>
-  decodeVolumeSpec(
-    publishRequest(
-      "web",
-      Object.fromEntries(Object.entries(attributes).map(([key, value]) => [`csi.cert-manager.io/${key}`, value]))
-    ).attributes
+const { C, CN, DC, O } = attributeTypes
+const email = "1.2.840.113549.1.9.1"
+
+const pemFor = Effect.fnUntraced(function* (wanted: VolumeSpec) {
+  const key = yield* Effect.flatMap(KeyGenerator, (_) => _.generate(wanted.key))
+  return { key, pem: yield* signingRequest(wanted, key) }
+})
+
+/** What a request holds, as a reader of its own finds it. */
+const read = (pem: string) => {
+  const request = new x509.Pkcs10CertificateRequest(pem)
+  const extension = <E>(type: new (raw: BufferSource) => E, oid: string) => {
+    const raw = request.getExtension(oid)?.rawData
+    return raw === undefined ? undefined : new type(raw)
+  }
+  const names = extension(x509.SubjectAlternativeNameExtension, "2.5.29.17")
+  return {
+    request,
+    names: names?.names.items.map(({ type, value }) => `${type}:${value}`) ?? [],
+    namesAreCritical: names?.critical,
+    bits: extension(x509.KeyUsagesExtension, "2.5.29.15")?.usages ?? 0,
+    purposes: extension(x509.ExtendedKeyUsageExtension, "2.5.29.37")?.usages ?? [],
+    constraints: extension(x509.BasicConstraintsExtension, "2.5.29.19")
+  }
+}
+
+const requestFor = (change: Partial<VolumeSpec>) => Effect.map(pemFor(spec(change)), ({ pem }) => read(pem))
+
+layer(SimKeyGenerator.layer)("a signing request", (it) => {
+  it.effect("is PEM with a line's end, signed by the key that it holds", () =>
+    Effect.gen(function* () {
+      const { key, pem } = yield* pemFor(spec())
+      expect(pem).toMatch(/^-----BEGIN CERTIFICATE REQUEST-----\n[^-]+\n-----END CERTIFICATE REQUEST-----\n$/)
+      const { request } = read(pem)
+      expect(new Uint8Array(request.publicKey.rawData)).toEqual(key.spki)
+      expect(yield* Effect.promise(() => request.verify(globalThis.crypto))).toBe(true)
+    })
   )
 
-const requestFor = (spec: VolumeSpec) =>
-  Effect.flatMap(KeyGenerator, (keys) => Effect.flatMap(keys.generate(spec.key), (key) => signingRequest(spec, key)))
+  it.effect("holds the names, and they are critical only where there is no subject", () =>
+    Effect.gen(function* () {
+      const names = {
+        dnsNames: ["a.example", "*.b.example"],
+        ipAddresses: ["10.0.0.1", "2001:db8::1"],
+        uris: ["urn:a"]
+      }
+      const bare = yield* requestFor(names)
+      expect(bare.names).toEqual(["dns:a.example", "dns:*.b.example", "ip:10.0.0.1", "ip:2001:db8::1", "url:urn:a"])
+      expect(bare.namesAreCritical).toBe(true)
+      expect(bare.request.subject).toBe("")
+      const named = yield* requestFor({ ...names, subject: [[{ type: CN, value: "a" }]] })
+      expect(named.namesAreCritical).toBe(false)
+      expect((yield* requestFor({ dnsNames: [] })).request.getExtension("2.5.29.17")).toBeNull()
+    })
+  )
 
-const opensslIsPresent = spawnSync("openssl", ["version"]).status === 0
+  it.effect("holds the subject in the spec's order, whatever characters it has", () =>
+    Effect.gen(function* () {
+      const value = ' a+b,"c";\\<é>= '
+      const subject = [
+        [{ type: C, value: "DE" }],
+        [
+          { type: O, value: "One" },
+          { type: O, value: "Two, Inc." }
+        ],
+        [{ type: CN, value }]
+      ]
+      const { request } = yield* requestFor({ subject })
+      expect(request.subjectName.toJSON().map((rdn) => Object.keys(rdn))).toEqual([["C"], ["O"], ["CN"]])
+      expect(request.subjectName.getField(CN)).toEqual([value])
+      expect(request.subjectName.getField(O)).toEqual(["One", "Two, Inc."])
+    })
+  )
 
-const openssl = (pem: string) =>
-  execFileSync("openssl", ["req", "-verify", "-noout", "-subject", "-text"], {
-    input: pem,
-    encoding: "utf8",
-    stdio: "pipe"
-  })
+  it.effect("writes PrintableString, IA5String and UTF8String where RFC 5280 wants them", () =>
+    Effect.gen(function* () {
+      const tagOf = (type: string, value: string) =>
+        Effect.map(requestFor({ subject: [[{ type, value }]] }), ({ request }) => {
+          const der = Buffer.from(request.subjectName.toArrayBuffer())
+          return der.at(der.indexOf(Buffer.from(value)) - 2)
+        })
+      const [utf8, printable, ia5] = [0x0c, 0x13, 0x16]
+      expect(yield* tagOf(CN, "web-0.shop")).toBe(printable)
+      expect(yield* tagOf(CN, "web_0")).toBe(utf8)
+      expect(yield* tagOf(CN, "é")).toBe(utf8)
+      expect(yield* tagOf(DC, "example")).toBe(ia5)
+      expect(yield* tagOf(email, "a@b.example")).toBe(ia5)
+      expect(yield* tagOf(email, "é@b.example")).toBe(utf8)
+    })
+  )
 
-describe.skipIf(!opensslIsPresent)(
-  `openssl reads the signing request${opensslIsPresent ? "" : " (left out: no openssl)"}`,
-  () => {
-    it.live.each([
-      [{ "key-algorithm": "RSA" }, "sha256WithRSAEncryption"],
-      [{ "key-algorithm": "ECDSA" }, "ecdsa-with-SHA256"],
-      [{ "key-algorithm": "ECDSA", "key-size": "384" }, "ecdsa-with-SHA384"],
-      [{ "key-algorithm": "ECDSA", "key-size": "521" }, "ecdsa-with-SHA512"],
-      [{ "key-algorithm": "Ed25519" }, "ED25519"]
-    ] as const)("of %j, signed by %s", ([attributes, signature]) =>
-      Effect.gen(function* () {
-        const names = { "dns-names": "a.example,b.example", "ip-sans": "10.0.0.1,fe80::1", "uri-sans": "spiffe://x/y" }
-        const usages = { "key-usages": "digital signature,server auth,client auth" }
-        const subject = { "literal-subject": "CN=x\\, y+OU=z,O=Ümlaut,DC=example" }
-        const text = openssl(yield* requestFor(yield* specOf({ ...attributes, ...names, ...usages, ...subject })))
-        expect(text).toContain(`Signature Algorithm: ${signature}`)
-        expect(text).toContain(
-          "DNS:a.example, DNS:b.example, IP Address:10.0.0.1, IP Address:FE80:0:0:0:0:0:0:1, URI:spiffe://x/y"
-        )
-        expect(text).toMatch(/X509v3 Key Usage: critical\s+Digital Signature\n/)
-        expect(text).toContain("TLS Web Server Authentication, TLS Web Client Authentication")
-        expect(text).toMatch(/subject=DC = example, O = \S+mlaut, OU = z \+ CN = "x, y"|DC=example/)
-      }).pipe(Effect.provide(NodeKeyGenerator.layer))
+  it.effect("writes a multi-valued RDN in the order of its encodings", () =>
+    Effect.gen(function* () {
+      const parts = [
+        { type: O, value: "b" },
+        { type: CN, value: "long" },
+        { type: CN, value: "z" },
+        { type: O, value: "a" }
+      ]
+      const one = yield* requestFor({ subject: [parts] })
+      const other = yield* requestFor({ subject: [parts.toReversed()] })
+      expect(one.request.subject).toBe("CN=z+O=a+O=b+CN=long")
+      expect(other.request.subject).toBe(one.request.subject)
+    })
+  )
+
+  it.effect.each(KeyUsage.literals)("holds the usage %s", (usage) =>
+    Effect.gen(function* () {
+      const { bits, constraints, purposes } = yield* requestFor({ usages: [usage] })
+      expect(bits).toBe(keyUsageBits[usage] ?? 0)
+      expect(purposes).toEqual([extendedKeyUsages[usage] ?? []].flat())
+      expect(constraints).toBeUndefined()
+    })
+  )
+
+  it.effect("of a CA says so, and may sign certificates", () =>
+    Effect.gen(function* () {
+      const { bits, constraints } = yield* requestFor({ isCA: true, usages: ["digital signature"] })
+      expect([constraints?.ca, constraints?.critical, constraints?.pathLength]).toEqual([true, true, undefined])
+      expect(bits).toBe(x509.KeyUsageFlags.digitalSignature | x509.KeyUsageFlags.keyCertSign)
+    })
+  )
+})
+
+describe("for every spec", () => {
+  it("the request holds its names, subject and usages, and nothing else", async () => {
+    const generator = await Effect.runPromise(Effect.scoped(Layer.build(SimKeyGenerator.layer)))
+    const label = fc.stringMatching(/^[a-z][a-z0-9-]{0,10}$/)
+    const subject = fc.array(
+      fc.uniqueArray(
+        fc.record({
+          type: fc.constantFrom(...Object.values(attributeTypes)),
+          value: fc.stringMatching(/^[a-zé@]{1,9}$/)
+        }),
+        { minLength: 1, maxLength: 3, selector: ({ type }) => type }
+      ),
+      { maxLength: 4 }
     )
-
-    it.live("of a CA", () =>
-      Effect.gen(function* () {
-        const ca = { "is-ca": "true", "common-name": "ca", "key-algorithm": "ECDSA", "key-usages": "cert sign" }
-        const text = openssl(yield* requestFor(yield* specOf(ca)))
-        expect(text).toMatch(/Basic Constraints: critical\s+CA:TRUE/)
-        expect(text).toMatch(/Key Usage: critical\s+Certificate Sign\n/)
-      }).pipe(Effect.provide(NodeKeyGenerator.layer))
-    )
-  }
-)
-
-describe("whatever a spec asks for", () => {
-  const usages = fc.uniqueArray(fc.constantFrom(...KeyUsage.literals), { minLength: 1, maxLength: 6 })
-  const names = fc.uniqueArray(fc.domain(), { maxLength: 4 })
-  const common = fc.stringMatching(/^[A-Za-z0-9 ,+=öß"\\-]{1,20}$/).filter((text) => text.trim() !== "")
-
-  it("stands in the signing request, and no more", async () => {
+    const change = fc.record({
+      subject,
+      dnsNames: fc.array(label, { maxLength: 3 }),
+      ipAddresses: fc.array(fc.ipV4(), { maxLength: 3 }),
+      uris: fc.array(
+        label.map((text) => `spiffe://td/${text}`),
+        { maxLength: 3 }
+      ),
+      usages: fc.uniqueArray(fc.constantFrom(...KeyUsage.literals), { minLength: 1 }),
+      isCA: fc.boolean()
+    })
     await fc.assert(
-      fc.asyncProperty(usages, names, common, fc.boolean(), async (wanted, dnsNames, commonName, isCA) => {
-        const [spec, pem] = await Effect.runPromise(
-          Effect.gen(function* () {
-            const base = yield* specOf({ "key-algorithm": "ECDSA" })
-            const subject = [[{ type: "2.5.4.3", value: commonName }]]
-            const spec: VolumeSpec = { ...base, usages: wanted, dnsNames, subject, isCA }
-            return [spec, yield* requestFor(spec)] as const
-          }).pipe(Effect.provide(SimKeyGenerator.layer))
+      fc.asyncProperty(change, async (change) => {
+        const { pem } = await Effect.runPromise(
+          pemFor(spec(change)).pipe(Effect.provideService(KeyGenerator, Context.get(generator, KeyGenerator)))
         )
-        const request = new x509.Pkcs10CertificateRequest(pem)
-        expect(request.subjectName.getField("2.5.4.3")).toEqual([commonName])
-        const san = request.extensions.find((_) => _.type === "2.5.29.17")
-        const found = san === undefined ? [] : new x509.SubjectAlternativeNameExtension(san.rawData).names.items
-        expect(found.map(({ value }) => value)).toEqual(spec.dnsNames)
-        const bits = wanted.reduce((sum, usage) => sum | (keyUsageBits[usage] ?? 0), isCA ? 1 << 5 : 0)
-        const usage = request.extensions.find((_) => _.type === "2.5.29.15")
-        expect(usage === undefined ? 0 : new x509.KeyUsagesExtension(usage.rawData).usages).toBe(bits)
-        const purposes = request.extensions.find((_) => _.type === "2.5.29.37")
-        const asked = wanted.flatMap((usage) => extendedKeyUsages[usage] ?? [])
-        const written = purposes === undefined ? [] : new x509.ExtendedKeyUsageExtension(purposes.rawData).usages
-        expect(new Set(written)).toEqual(new Set(asked))
+        const found = read(pem)
+        expect(found.names).toEqual([
+          ...change.dnsNames.map((name) => `dns:${name}`),
+          ...change.ipAddresses.map((name) => `ip:${name}`),
+          ...change.uris.map((name) => `url:${name}`)
+        ])
+        for (const type of new Set(change.subject.flat().map(({ type }) => type))) {
+          const values = change.subject.flat().filter((_) => _.type === type)
+          expect(found.request.subjectName.getField(type)).toEqual(values.map(({ value }) => value))
+        }
+        expect(found.request.subjectName.toJSON()).toHaveLength(change.subject.length)
+        const wanted = change.usages.reduce((bits, usage) => bits | (keyUsageBits[usage] ?? 0), change.isCA ? 32 : 0)
+        expect(found.bits).toBe(wanted)
+        expect(found.purposes).toEqual(change.usages.flatMap((usage) => extendedKeyUsages[usage] ?? []))
+        expect(found.constraints?.ca ?? false).toBe(change.isCA)
       }),
       { numRuns: 60 }
     )
   })
+})
+
+const openssl = spawnSync("openssl", ["version"]).status === 0
+const verify = (pem: string) =>
+  spawnSync("openssl", ["req", "-verify", "-noout", "-subject", "-text", "-nameopt", "RFC2253,-esc_msb,utf8"], {
+    input: pem,
+    encoding: "utf8"
+  })
+
+const kinds: ReadonlyArray<[KeyParameters, string, string]> = [
+  [{ algorithm: "RSA", size: 2048 }, "sha256WithRSAEncryption", "2048 bit"],
+  [{ algorithm: "RSA", size: 3072 }, "sha384WithRSAEncryption", "3072 bit"],
+  [{ algorithm: "ECDSA", size: 256 }, "ecdsa-with-SHA256", "NIST CURVE: P-256"],
+  [{ algorithm: "ECDSA", size: 384 }, "ecdsa-with-SHA384", "NIST CURVE: P-384"],
+  [{ algorithm: "ECDSA", size: 521 }, "ecdsa-with-SHA512", "NIST CURVE: P-521"],
+  [{ algorithm: "Ed25519" }, "ED25519", "ED25519 Public-Key"]
+]
+
+describe(openssl ? "openssl" : "openssl is not here, so its opinion is not asked: it", () => {
+  it.effect.skipIf(!openssl)("reads, verifies and prints the request of every kind of key", () =>
+    Effect.gen(function* () {
+      const subject = [
+        [{ type: C, value: "DE" }],
+        [{ type: O, value: "Käse, Inc." }],
+        [
+          { type: CN, value: "web" },
+          { type: attributeTypes.UID, value: "7" }
+        ]
+      ]
+      for (const [key, algorithm, size] of kinds) {
+        const change = { key, subject, isCA: true, ipAddresses: ["10.0.0.1", "2001:db8::1"], uris: ["spiffe://td/a"] }
+        const wanted = spec({ ...change, usages: ["digital signature", "crl sign", "server auth", "client auth"] })
+        const { pem } = yield* pemFor(wanted)
+        const { status, stderr, stdout } = verify(pem)
+        expect(stderr).toMatch(/verify OK/i)
+        expect(status).toBe(0)
+        expect(stdout).toContain(`subject=${formatDistinguishedName(subject)}`)
+        expect(stdout).toContain(`Signature Algorithm: ${algorithm}`)
+        expect(stdout).toContain(size)
+        expect(stdout).toContain(
+          "DNS:web.shop.example, IP Address:10.0.0.1, IP Address:2001:DB8:0:0:0:0:0:1, URI:spiffe://td/a"
+        )
+        expect(stdout).toMatch(/Key Usage: critical\n\s+Digital Signature, Certificate Sign, CRL Sign\n/)
+        expect(stdout).toMatch(
+          /Extended Key Usage: ?\n\s+TLS Web Server Authentication, TLS Web Client Authentication\n/
+        )
+        expect(stdout).toMatch(/Basic Constraints: critical\n\s+CA:TRUE\n/)
+      }
+    }).pipe(Effect.provide(NodeKeyGenerator.layer))
+  )
+
+  it.effect.skipIf(!openssl)("finds a request without a subject in order, and a damaged one not", () =>
+    Effect.gen(function* () {
+      const { pem } = yield* pemFor(spec())
+      const { status, stdout } = verify(pem)
+      expect(status).toBe(0)
+      expect(stdout).toMatch(/Subject Alternative Name: critical\n\s+DNS:web.shop.example\n/)
+      const der = new Uint8Array(new x509.Pkcs10CertificateRequest(pem).rawData)
+      der[der.length - 1] = (der.at(-1) ?? 0) ^ 1
+      const damaged = verify(x509.PemConverter.encode(der.buffer, "CERTIFICATE REQUEST"))
+      expect(damaged.stderr).not.toMatch(/verify OK/i)
+    }).pipe(Effect.provide(NodeKeyGenerator.layer))
+  )
 })

@@ -37,7 +37,11 @@ export const endpoint: FlagRule<string> = (text) =>
 
 /** A CSI driver's name: a DNS subdomain of at most 63 characters. */
 export const driverName: FlagRule<string> = (text) =>
-  when(/^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/.test(text), text, "a DNS name in small letters of at most 63 characters")
+  when(
+    /^(?=.{1,63}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/.test(text),
+    text,
+    "a DNS name in small letters of at most 63 characters"
+  )
 
 /** A Go duration of a range. */
 export const durationWithin =

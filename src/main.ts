@@ -39,8 +39,12 @@ const failed = (cause: Cause.Cause<{ readonly message: string }>) =>
     })
   })
 
+const endsWell = Effect.sync(() => {
+  process.exitCode = 0
+})
+
 const run = ({ log, ...flags }: Command.Command.Config.Infer<typeof runFlags>) =>
-  Layer.launch(server).pipe(
+  Effect.andThen(endsWell, Layer.launch(server)).pipe(
     Effect.catchCauseIf((cause) => !Cause.hasInterruptsOnly(cause), failed),
     Effect.provide(Layer.mergeAll(Layer.succeed(Settings, flags), loggingLayer(log)))
   )
@@ -60,9 +64,11 @@ const versionFlag = Flag.Boolean("version").pipe(Flag.withDescription("Print the
 const Version = GlobalFlag.Action({ flag: versionFlag, run: GlobalFlag.Version.run })
 const builtIns = [GlobalFlag.Help, Version, GlobalFlag.Completions]
 
-/** To be told to end is no failure. */
-const teardown: Runtime.Teardown = (exit, onExit) =>
-  onExit(Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause) ? Number(process.exitCode ?? 0) : 2)
+/** To be told to end is no failure of a server; it is one of a demo, which has not shown what it claims. */
+const teardown: Runtime.Teardown = (exit, onExit) => {
+  const otherwise = Exit.isSuccess(exit) ? 0 : Cause.hasInterruptsOnly(exit.cause) ? 130 : 2
+  onExit(Number(process.exitCode ?? otherwise))
+}
 
 /** Who sends a second signal does not want to wait for calls in flight. */
 let signals = 0

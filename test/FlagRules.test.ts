@@ -35,6 +35,7 @@ describe("the rules of flags", () => {
     ["csi.cert-manager.io", true],
     ["Csi", false],
     ["-a", false],
+    ["a..b", false],
     ["a".repeat(64), false]
   ])("driver name %s", (text, fine) => {
     expect(Result.isSuccess(Rules.driverName(text))).toBe(fine)

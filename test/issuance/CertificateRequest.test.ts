@@ -1,10 +1,10 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Result, Schema } from "effect"
 import * as fc from "fast-check"
-import { CertificateRequest, type Condition, requestState } from "../../src/issuance/CertificateRequest.ts"
+import { CertificateRequest, requestState } from "../../src/issuance/CertificateRequest.ts"
 
-type Condition = typeof Condition.Type
 type Status = NonNullable<CertificateRequest["status"]>
+type Condition = NonNullable<Status["conditions"]>[number]
 
 const request = (status?: Status): CertificateRequest => ({
   metadata: { name: "r", namespace: "shop", uid: "u", resourceVersion: "1" },
@@ -115,7 +115,11 @@ describe("the state of a CertificateRequest", () => {
 
   it("for every list of conditions, repeats too: an answer", () => {
     const drawn = fc.record({ type: fc.string(), status: fc.string(), message: fc.string() })
-    fc.assert(fc.property(fc.array(drawn), (conditions) => expect(stateOf(...conditions)._tag).toMatch(/^[A-Z]/)))
+    fc.assert(
+      fc.property(fc.array(drawn), (conditions) => {
+        expect(stateOf(...conditions)._tag).toMatch(/^[A-Z]/)
+      })
+    )
   })
 })
 

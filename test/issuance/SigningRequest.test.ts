@@ -4,7 +4,7 @@ import { describe, expect, it, layer } from "@effect/vitest"
 import * as x509 from "@peculiar/x509"
 import { Context, Effect, Layer } from "effect"
 import * as fc from "fast-check"
-import { attributeTypes, formatDistinguishedName } from "../../src/DistinguishedName.ts"
+import { attributeTypes } from "../../src/DistinguishedName.ts"
 import { KeyGenerator } from "../../src/issuance/KeyGenerator.ts"
 import * as NodeKeyGenerator from "../../src/issuance/NodeKeyGenerator.ts"
 import { signingRequest } from "../../src/issuance/SigningRequest.ts"
@@ -222,7 +222,7 @@ describe(openssl ? "openssl" : "openssl is not here, so its opinion is not asked
         const { status, stderr, stdout } = verify(pem)
         expect(stderr).toMatch(/verify OK/i)
         expect(status).toBe(0)
-        expect(stdout).toContain(`subject=${formatDistinguishedName(subject)}`)
+        expect(stdout).toContain("subject=UID=7+CN=web,O=Käse\\, Inc.,C=DE\n")
         expect(stdout).toContain(`Signature Algorithm: ${algorithm}`)
         expect(stdout).toContain(size)
         expect(stdout).toContain(

@@ -31,7 +31,8 @@ const term = (whole: string, fraction: string, unit: string): bigint => {
 /** Reads a Go duration (`1h30m`, `1.5h`, `-5s`); none where it is not one. */
 export const parseGoDuration = (text: string): Option.Option<Duration.Duration> => {
   if (/^[+-]?0$/.test(text)) return Option.some(Duration.zero)
-  if (!/^[+-]?((\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h))+$/.test(text) || text.length > 100) return Option.none()
+  // The length first: what follows may look at a long text again and again.
+  if (text.length > 100 || !/^[+-]?((\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h))+$/.test(text)) return Option.none()
   let nanos = 0n
   for (const [, whole, fraction, unit] of text.matchAll(/(\d*)\.?(\d*)(ns|us|µs|μs|ms|s|m|h)/g)) {
     nanos += term(whole ?? "", fraction ?? "", unit ?? "")

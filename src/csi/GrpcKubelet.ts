@@ -4,7 +4,8 @@
  * call up. When its scope closes it takes no new call and lets those in flight finish within the settings' bound. A handler
  * that dies is answered with INTERNAL and nothing more: what killed it stands in the log.
  */
-import { chmodSync, linkSync, lstatSync, rmSync, unlinkSync } from "node:fs"
+import { randomBytes } from "node:crypto"
+import { chmodSync, existsSync, linkSync, lstatSync, unlinkSync } from "node:fs"
 import { connect } from "node:net"
 import { dirname, join } from "node:path"
 import type { DescMessage, DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf"
@@ -125,38 +126,46 @@ const attempt = <A>(endpoint: string, calls: () => A): Effect.Effect<A, KubeletE
     catch: (cause) => (codeOf(cause) === "EEXIST" ? inUse(endpoint) : unusable(endpoint, String(cause)))
   })
 
-/** Makes room for our socket: what a dead process left is removed, what a living one owns is not. */
-const claimEndpoint = Effect.fnUntraced(function* (endpoint: string) {
-  const found = yield* attempt(endpoint, () => lstatSync(endpoint, { throwIfNoEntry: false }))
-  if (found === undefined) return
-  if (!found.isSocket()) {
-    return yield* unusable(endpoint, "what stands there is not a socket; remove it or choose another --endpoint")
-  }
-  if (yield* isAlive(endpoint)) return yield* inUse(endpoint)
-  yield* attempt(endpoint, () => unlinkSync(endpoint))
-})
-
-const bindTo = (server: grpc.Server, path: string, endpoint: string): Effect.Effect<void, KubeletError> =>
-  Effect.callback((resume) => {
-    server.bindAsync(`unix:${path}`, grpc.ServerCredentials.createInsecure(), (error) =>
-      resume(error === null ? Effect.void : Effect.fail(unusable(endpoint, `${error.message}; does its folder exist?`)))
-    )
-  })
-
 /** Which socket it is, whatever its name; undefined where none is. */
 const whichSocket = (path: string): string | undefined => {
   const found = lstatSync(path, { throwIfNoEntry: false, bigint: true })
   return found?.isSocket() ? `${found.dev}:${found.ino}:${found.birthtimeNs}` : undefined
 }
 
+/** Makes room for our socket: what a dead process left is removed, what a living one owns is not. */
+const claimEndpoint = Effect.fnUntraced(function* (endpoint: string) {
+  const folder = dirname(endpoint)
+  if (!existsSync(folder)) {
+    return yield* unusable(endpoint, `its folder ${folder} does not exist; make it or choose another --endpoint`)
+  }
+  const found = yield* attempt(endpoint, () => lstatSync(endpoint, { throwIfNoEntry: false }))
+  if (found === undefined) return
+  if (!found.isSocket()) {
+    return yield* unusable(endpoint, "what stands there is not a socket; remove it or choose another --endpoint")
+  }
+  const seen = yield* attempt(endpoint, () => whichSocket(endpoint))
+  if (yield* isAlive(endpoint)) return yield* inUse(endpoint)
+  yield* attempt(endpoint, () => {
+    // Somebody who started with us may have replaced it meanwhile; then the link below finds the name taken.
+    if (seen !== undefined && whichSocket(endpoint) === seen) unlinkSync(endpoint)
+  })
+})
+
+const bindTo = (server: grpc.Server, path: string, endpoint: string): Effect.Effect<void, KubeletError> =>
+  Effect.callback((resume) => {
+    server.bindAsync(`unix:${path}`, grpc.ServerCredentials.createInsecure(), (error) =>
+      resume(error === null ? Effect.void : Effect.fail(unusable(endpoint, error.message)))
+    )
+  })
+
 /**
  * Listens under another name first and takes the endpoint's name by a link, which fails where somebody was faster. So nobody
  * can connect before the mode is set, and Node, which removes the name it has listened on whoever owns it by then, removes
- * nobody else's socket. Returns which socket is ours.
+ * nobody else's socket. The other name is nobody else's either: two that start at once would link each other's sockets, and
+ * one would serve nobody. Returns which socket is ours.
  */
 const bind = Effect.fnUntraced(function* (server: grpc.Server, endpoint: string) {
-  const unready = join(dirname(endpoint), ".new")
-  yield* attempt(endpoint, () => rmSync(unready, { force: true }))
+  const unready = join(dirname(endpoint), `.${randomBytes(4).toString("hex")}`)
   yield* bindTo(server, unready, endpoint)
   return yield* attempt(endpoint, () => {
     // Whoever may write to the socket may ask for certificates in any pod's name.

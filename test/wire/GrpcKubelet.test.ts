@@ -1,7 +1,7 @@
 import { existsSync, statSync, writeFileSync } from "node:fs"
-import { connect, createServer } from "node:net"
+import { connect } from "node:net"
 import { join } from "node:path"
-import { create, type DescMessage, type DescMethodUnary } from "@bufbuild/protobuf"
+import { create, type DescMessage, type DescMethodUnary, toBinary } from "@bufbuild/protobuf"
 import { describe, expect, it } from "@effect/vitest"
 import * as grpc from "@grpc/grpc-js"
 import { DateTime, Duration, Effect, Exit, Fiber, Option, Scope } from "effect"
@@ -11,7 +11,7 @@ import { connectKubelet } from "../../src/demo/GrpcKubeletClient.ts"
 import { PublishError } from "../../src/driver/DriverError.ts"
 import { IssuanceError } from "../../src/issuance/IssuanceError.ts"
 import { version } from "../../src/Version.ts"
-import { makeGate, makeRecorder, serveOn, temporaryFolder } from "./World.ts"
+import { leaveStale, makeGate, makeRecorder, serveOn, temporaryFolder } from "./World.ts"
 
 const target = "/pods/uid/volumes/kubernetes.io~csi/tls/mount"
 const volume = { volumeId: "csi-1", target, attributes: { "csi.storage.k8s.io/ephemeral": "true" } }
@@ -98,14 +98,49 @@ describe("the socket", () => {
     })
   )
 
+  it.live.each([
+    { kind: "a block device", volumeCapability: { accessType: { case: "block", value: {} } } },
+    { kind: "a capability of neither kind", volumeCapability: {} },
+    { kind: "a volume without a capability" }
+  ] as const)("refuses to publish $kind", ({ kind: _, ...capability }) =>
+    Effect.gen(function* () {
+      const socket = join(yield* temporaryFolder, "csi.sock")
+      const { driver } = yield* makeRecorder(() => Effect.void)
+      yield* serveOn(socket, driver)
+      const { client } = yield* connectKubelet(socket)
+      const { input } = Node.method.nodePublishVolume
+      const body = toBinary(input, create(input, { volumeId: "csi-1", targetPath: target, ...capability }))
+      const code = yield* rawCall(client, "/csi.v1.Node/NodePublishVolume", Buffer.from(body))
+      expect(code).toBe(grpc.status.INVALID_ARGUMENT)
+    })
+  )
+
+  it.live.each([
+    { field: "volume_id", call: { volumeId: "", target } },
+    { field: "target_path", call: { volumeId: "csi-1", target: "" } }
+  ])("refuses an unpublish without a $field", ({ call, field }) =>
+    Effect.gen(function* () {
+      const socket = join(yield* temporaryFolder, "csi.sock")
+      const { driver } = yield* makeRecorder(() => Effect.void)
+      yield* serveOn(socket, driver)
+      const error = yield* Effect.flip((yield* connectKubelet(socket)).unpublish(call))
+      expect(error).toMatchObject({
+        code: "INVALID_ARGUMENT",
+        detail: expect.stringMatching(new RegExp(`^${field}: `))
+      })
+    })
+  )
+
   it.live("answers UNIMPLEMENTED to what is not served, INTERNAL to what dies, and goes on", () =>
     Effect.gen(function* () {
       const socket = join(yield* temporaryFolder, "csi.sock")
       const { driver } = yield* makeRecorder(() => Effect.die(new Error("a secret")))
       yield* serveOn(socket, driver)
       const { client, probe, publish } = yield* connectKubelet(socket)
-      const unserved = ["NodeStageVolume", "NodeUnstageVolume", "NodeGetVolumeStats", "NodeExpandVolume", "NoSuchCall"]
-      for (const name of unserved) {
+      const served = ["NodePublishVolume", "NodeUnpublishVolume", "NodeGetCapabilities", "NodeGetInfo"]
+      const unserved = Node.methods.map(({ name }) => name).filter((name) => !served.includes(name))
+      expect(unserved).toHaveLength(6)
+      for (const name of [...unserved, "NoSuchCall"]) {
         expect(yield* rawCall(client, `/csi.v1.Node/${name}`)).toBe(grpc.status.UNIMPLEMENTED)
       }
       expect(yield* rawCall(client, "/csi.v1.Controller/CreateVolume")).toBe(grpc.status.UNIMPLEMENTED)
@@ -171,13 +206,7 @@ describe("taking the socket", () => {
   it.live("replaces what a dead process left", () =>
     Effect.gen(function* () {
       const socket = join(yield* temporaryFolder, "csi.sock")
-      const stale = createServer()
-      yield* Effect.callback<void>((resume) => void stale.listen(socket, () => resume(Effect.void)))
-      // The socket file stays when its listener dies without closing it, as after a kill.
-      const { linkSync, renameSync } = yield* Effect.promise(() => import("node:fs"))
-      linkSync(socket, `${socket}.kept`)
-      yield* Effect.callback<void>((resume) => void stale.close(() => resume(Effect.void)))
-      renameSync(`${socket}.kept`, socket)
+      yield* leaveStale(socket)
       const { driver } = yield* makeRecorder(() => Effect.void)
       yield* serveOn(socket, driver)
       yield* (yield* connectKubelet(socket)).probe
@@ -206,6 +235,7 @@ describe("taking the socket", () => {
       expect(statSync(join(folder, "file")).size).toBe(8)
       const nowhere = yield* Effect.flip(serveOn(join(folder, "no", "csi.sock"), driver))
       expect(nowhere).toMatchObject({ reason: "Unusable" })
+      expect(nowhere.message).toContain(`its folder ${join(folder, "no")} does not exist`)
     })
   )
 })

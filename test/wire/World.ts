@@ -2,7 +2,8 @@
  * A served socket for the wire tests: the real gRPC server with a driver behind it that records what reaches it and answers as
  * it is told. A call can be held back until a test lets it go, and the driver says when a call's fiber was interrupted.
  */
-import { mkdtempSync, rmSync } from "node:fs"
+import { linkSync, mkdtempSync, renameSync, rmSync } from "node:fs"
+import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Deferred, Duration, Effect, Layer, Queue } from "effect"
@@ -60,3 +61,12 @@ export const makeGate = Effect.map(Deferred.make<void>(), (gate) => ({
   wait: Deferred.await(gate),
   open: Effect.asVoid(Deferred.succeed(gate, undefined))
 }))
+
+/** A socket file that stays where its listener died without closing it, as after a kill. */
+export const leaveStale = Effect.fnUntraced(function* (socket: string) {
+  const stale = createServer()
+  yield* Effect.callback<void>((resume) => void stale.listen(socket, () => resume(Effect.void)))
+  linkSync(socket, `${socket}.kept`)
+  yield* Effect.callback<void>((resume) => void stale.close(() => resume(Effect.void)))
+  renameSync(`${socket}.kept`, socket)
+})

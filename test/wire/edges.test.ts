@@ -7,12 +7,12 @@ import { existsSync, readdirSync, renameSync, writeFileSync } from "node:fs"
 import { connect } from "node:net"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Duration, Effect, Exit, Fiber, Layer, Scope } from "effect"
+import { Deferred, Duration, Effect, Exit, Fiber, Layer, Result, Scope } from "effect"
 import { connectKubelet } from "../../src/demo/GrpcKubeletClient.ts"
 import { Driver, type PublishRequest } from "../../src/driver/Driver.ts"
 import { PublishError } from "../../src/driver/DriverError.ts"
 import { IssuanceError } from "../../src/issuance/IssuanceError.ts"
-import { makeRecorder, serveOn, temporaryFolder } from "./World.ts"
+import { leaveStale, makeRecorder, serveOn, temporaryFolder } from "./World.ts"
 
 const volume = { volumeId: "csi-1", target: "/pods/uid/volumes/tls/mount", attributes: {} }
 
@@ -124,6 +124,25 @@ describe("the end", () => {
 })
 
 describe("the socket", () => {
+  it.live.each([
+    { before: "nothing", prepare: () => Effect.void },
+    { before: "a dead process's socket", prepare: leaveStale }
+  ])("is for one of many that start at once where $before was", ({ prepare }) =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      const socket = join(folder, "csi.sock")
+      yield* prepare(socket)
+      const { driver } = yield* makeRecorder(() => Effect.void)
+      const starts = Array.from({ length: 8 }, () => Effect.result(serveOn(socket, driver)))
+      const ends = yield* Effect.all(starts, { concurrency: "unbounded" })
+      expect(ends.filter(Result.isSuccess)).toHaveLength(1)
+      const reasons = ends.flatMap((end) => (Result.isFailure(end) ? [end.failure.reason] : []))
+      expect(new Set(reasons)).toEqual(new Set(["InUse"]))
+      yield* (yield* connectKubelet(socket)).probe
+      expect(readdirSync(folder)).toEqual(["csi.sock"])
+    })
+  )
+
   it.live("is left alone at the end by whom it no longer belongs to, and leaves nothing beside it", () =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder

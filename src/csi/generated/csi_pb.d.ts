@@ -251,6 +251,16 @@ export enum VolumeCapability_AccessMode_Mode {
    * @generated from enum value: MULTI_NODE_MULTI_WRITER = 5;
    */
   MULTI_NODE_MULTI_WRITER = 5,
+
+  /**
+   * @generated from enum value: SINGLE_NODE_SINGLE_WRITER = 6;
+   */
+  SINGLE_NODE_SINGLE_WRITER = 6,
+
+  /**
+   * @generated from enum value: SINGLE_NODE_MULTI_WRITER = 7;
+   */
+  SINGLE_NODE_MULTI_WRITER = 7,
 }
 
 /**
@@ -459,6 +469,16 @@ export enum NodeServiceCapability_RPC_Type {
    * @generated from enum value: VOLUME_MOUNT_GROUP = 6;
    */
   VOLUME_MOUNT_GROUP = 6,
+
+  /**
+   * @generated from enum value: GET_VOLUME_HEALTH = 7;
+   */
+  GET_VOLUME_HEALTH = 7,
+
+  /**
+   * @generated from enum value: GET_STORAGE_HEALTH = 8;
+   */
+  GET_STORAGE_HEALTH = 8,
 }
 
 /**
@@ -598,6 +618,54 @@ export declare type NodeExpandVolumeResponse = Message<"csi.v1.NodeExpandVolumeR
 export declare const NodeExpandVolumeResponseSchema: GenMessage<NodeExpandVolumeResponse>;
 
 /**
+ * @generated from message csi.v1.NodeGetVolumeHealthRequest
+ */
+export declare type NodeGetVolumeHealthRequest = Message<"csi.v1.NodeGetVolumeHealthRequest"> & {
+};
+
+/**
+ * Describes the message csi.v1.NodeGetVolumeHealthRequest.
+ * Use `create(NodeGetVolumeHealthRequestSchema)` to create a new message.
+ */
+export declare const NodeGetVolumeHealthRequestSchema: GenMessage<NodeGetVolumeHealthRequest>;
+
+/**
+ * @generated from message csi.v1.NodeGetVolumeHealthResponse
+ */
+export declare type NodeGetVolumeHealthResponse = Message<"csi.v1.NodeGetVolumeHealthResponse"> & {
+};
+
+/**
+ * Describes the message csi.v1.NodeGetVolumeHealthResponse.
+ * Use `create(NodeGetVolumeHealthResponseSchema)` to create a new message.
+ */
+export declare const NodeGetVolumeHealthResponseSchema: GenMessage<NodeGetVolumeHealthResponse>;
+
+/**
+ * @generated from message csi.v1.NodeGetStorageHealthRequest
+ */
+export declare type NodeGetStorageHealthRequest = Message<"csi.v1.NodeGetStorageHealthRequest"> & {
+};
+
+/**
+ * Describes the message csi.v1.NodeGetStorageHealthRequest.
+ * Use `create(NodeGetStorageHealthRequestSchema)` to create a new message.
+ */
+export declare const NodeGetStorageHealthRequestSchema: GenMessage<NodeGetStorageHealthRequest>;
+
+/**
+ * @generated from message csi.v1.NodeGetStorageHealthResponse
+ */
+export declare type NodeGetStorageHealthResponse = Message<"csi.v1.NodeGetStorageHealthResponse"> & {
+};
+
+/**
+ * Describes the message csi.v1.NodeGetStorageHealthResponse.
+ * Use `create(NodeGetStorageHealthResponseSchema)` to create a new message.
+ */
+export declare const NodeGetStorageHealthResponseSchema: GenMessage<NodeGetStorageHealthResponse>;
+
+/**
  * Who the plugin is and whether it can serve.
  *
  * @generated from service csi.v1.Identity
@@ -698,6 +766,22 @@ export declare const Node: GenService<{
     methodKind: "unary";
     input: typeof NodeGetInfoRequestSchema;
     output: typeof NodeGetInfoResponseSchema;
+  },
+  /**
+   * @generated from rpc csi.v1.Node.NodeGetVolumeHealth
+   */
+  nodeGetVolumeHealth: {
+    methodKind: "unary";
+    input: typeof NodeGetVolumeHealthRequestSchema;
+    output: typeof NodeGetVolumeHealthResponseSchema;
+  },
+  /**
+   * @generated from rpc csi.v1.Node.NodeGetStorageHealth
+   */
+  nodeGetStorageHealth: {
+    methodKind: "unary";
+    input: typeof NodeGetStorageHealthRequestSchema;
+    output: typeof NodeGetStorageHealthResponseSchema;
   },
 }>;
 

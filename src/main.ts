@@ -6,6 +6,7 @@
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Cause, Effect, Exit, Layer, type Runtime } from "effect"
 import { CliConfig, Command, Flag, GlobalFlag } from "effect/cli"
+import * as KubeClient from "./cluster/KubeClient.ts"
 import * as GrpcKubelet from "./csi/GrpcKubelet.ts"
 import { serve } from "./csi/serve.ts"
 import { demo } from "./demo/NodeDemo.ts"
@@ -21,7 +22,8 @@ import * as NodeVolumeFS from "./volume/NodeVolumeFS.ts"
 import * as NodeVolumeRecords from "./volume/NodeVolumeRecords.ts"
 
 const liveDriver = Driver.layer.pipe(
-  Layer.provide([NodeKeyGenerator.layer, KubeCertificateRequests.layer, NodeVolumeFS.layer, NodeVolumeRecords.layer])
+  Layer.provide([NodeKeyGenerator.layer, KubeCertificateRequests.layer, NodeVolumeFS.layer, NodeVolumeRecords.layer]),
+  Layer.provide(KubeClient.layer)
 )
 
 /** The door ends first, so that calls in flight find the driver alive. */

@@ -5,6 +5,7 @@
  * draft twice is one request, whatever the network did in between.
  */
 import { Context, type Effect, type Option, type Redacted, Schema } from "effect"
+import { ApiReason, temperOf } from "../cluster/ApiError.ts"
 import type { Temper } from "../Temper.ts"
 import type { VolumeSpec } from "../VolumeSpec.ts"
 import type { RequestReference, RequestState } from "./CertificateRequest.ts"
@@ -21,24 +22,9 @@ export interface RequestDraft {
   readonly token: Option.Option<Redacted.Redacted<string>>
 }
 
-/**
- * A call to the API server failed.
- *
- * `Unavailable`: no answer or 5xx. `Throttled`: 429, with the server's Retry-After. `Unauthorized`: 401. `Forbidden`: 403.
- * `Missing`: 404, the resource type or namespace is not there. `Conflict`: 409, the name belongs to somebody else.
- * `Invalid`: 422 or 400, the server refuses the object. `Gone`: the request was deleted while it was waited for.
- */
+/** What was to be done with a request failed, for the API's reasons; `Gone`: it was deleted while it was waited for. */
 export class RequestError extends Schema.TaggedError<RequestError>()("RequestError", {
-  reason: Schema.Literals([
-    "Unavailable",
-    "Throttled",
-    "Unauthorized",
-    "Forbidden",
-    "Missing",
-    "Conflict",
-    "Invalid",
-    "Gone"
-  ]),
+  reason: ApiReason,
   /** What was being done, as a verb phrase: "create CertificateRequest ns/name". */
   action: Schema.String,
   /** The server's own words, or the network's. */
@@ -47,8 +33,7 @@ export class RequestError extends Schema.TaggedError<RequestError>()("RequestErr
   retryAfterMillis: Schema.optionalKey(Schema.Number)
 }) {
   get temper(): Temper {
-    // Forbidden is not a refusal: an API server that has just started forbids everything until it has read its rules.
-    return this.reason === "Invalid" ? "refused" : "transient"
+    return temperOf(this.reason)
   }
   override get message(): string {
     return `${this.action}: ${this.detail}`

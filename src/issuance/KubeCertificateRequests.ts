@@ -5,11 +5,12 @@
  * could fail: a certlet whose API server is away starts, serves what needs no API server, and waits for the rest.
  */
 import { Cause, Effect, Layer, Option, Result, Schema } from "effect"
+import type { ApiError } from "../cluster/ApiError.ts"
+import { type KubeCall, KubeClient } from "../cluster/KubeClient.ts"
+import { follow, type Watched, type WatchStore } from "../cluster/KubeWatch.ts"
 import { Settings } from "../Settings.ts"
 import { CertificateRequest, type RequestReference } from "./CertificateRequest.ts"
 import { CertificateRequests, type RequestDraft, RequestError } from "./CertificateRequests.ts"
-import { type KubeClient, makeKubeClient } from "./KubeClient.ts"
-import { followRequests } from "./KubeWatch.ts"
 import { requestSelector, volumeAnnotation } from "./RequestLabels.ts"
 import { requestManifest } from "./RequestManifest.ts"
 import { keyOf, RequestStore } from "./RequestStore.ts"
@@ -21,22 +22,29 @@ const decodeList = Schema.decodeUnknownResult(List)
 
 /** What the parts below share. */
 interface Cluster {
-  readonly client: KubeClient
+  readonly client: KubeClient["Service"]
   readonly store: RequestStore
   readonly nodeId: string
 }
+
+/** A call that is about requests fails as one. */
+const call = ({ client }: Cluster, call: KubeCall): Effect.Effect<unknown, RequestError> =>
+  Effect.mapError(client.call(call), ({ action, detail, reason, retryAfterMillis }: ApiError) => {
+    const retryAfter = retryAfterMillis === undefined ? {} : { retryAfterMillis }
+    return new RequestError({ action, detail, reason, ...retryAfter })
+  })
 
 const collection = (namespace: string) =>
   `/apis/cert-manager.io/v1/namespaces/${encodeURIComponent(namespace)}/certificaterequests`
 
 /** The requests in a namespace that a selector picks, asked of the server itself. */
 const listed = (
-  { client }: Cluster,
+  cluster: Cluster,
   namespace: string,
   query: Readonly<Record<string, string>>
 ): Effect.Effect<ReadonlyArray<CertificateRequest>, RequestError> => {
   const action = `list CertificateRequests in ${namespace}`
-  return Effect.flatMap(client.call({ action, method: "GET", path: collection(namespace), query }), (body) =>
+  return Effect.flatMap(call(cluster, { action, method: "GET", path: collection(namespace), query }), (body) =>
     Result.match(decodeList(body), {
       onFailure: () =>
         Effect.fail(new RequestError({ reason: "Unavailable", action, detail: "the list cannot be read" })),
@@ -68,7 +76,7 @@ const create = Effect.fnUntraced(function* (cluster: Cluster, draft: RequestDraf
   const { namespace } = draft.spec.pod
   const action = `create CertificateRequest ${namespace}/${draft.name}`
   const body = requestManifest(cluster.nodeId, draft)
-  const answer = yield* cluster.client.call({
+  const answer = yield* call(cluster, {
     action,
     method: "POST",
     path: collection(namespace),
@@ -105,21 +113,19 @@ const submit = Effect.fnUntraced(function* (cluster: Cluster, draft: RequestDraf
 })
 
 const remove = (cluster: Cluster, request: RequestReference, uid: string | undefined) =>
-  cluster.client
-    .call({
-      action: `delete CertificateRequest ${keyOf(request)}`,
-      method: "DELETE",
-      path: `${collection(request.namespace)}/${encodeURIComponent(request.name)}`,
-      // The uid makes sure that exactly the object that was looked at is deleted, and no other that has its name by now.
-      body: { propagationPolicy: "Background", ...(uid === undefined ? {} : { preconditions: { uid } }) }
-    })
-    .pipe(
-      Effect.catchIf(
-        (error) => error.reason === "Missing" || (error.reason === "Conflict" && uid !== undefined),
-        () => Effect.void
-      ),
-      Effect.andThen(Effect.sync(() => cluster.store.gone(request, uid)))
-    )
+  call(cluster, {
+    action: `delete CertificateRequest ${keyOf(request)}`,
+    method: "DELETE",
+    path: `${collection(request.namespace)}/${encodeURIComponent(request.name)}`,
+    // The uid makes sure that exactly the object that was looked at is deleted, and no other that has its name by now.
+    body: { propagationPolicy: "Background", ...(uid === undefined ? {} : { preconditions: { uid } }) }
+  }).pipe(
+    Effect.catchIf(
+      (error) => error.reason === "Missing" || (error.reason === "Conflict" && uid !== undefined),
+      () => Effect.void
+    ),
+    Effect.andThen(Effect.sync(() => cluster.store.gone(request, uid)))
+  )
 
 /**
  * The volume's requests. A label is a hash of 32 bits, so that it may select another volume's request too: only the volume's
@@ -142,15 +148,30 @@ const ofVolume = Effect.fnUntraced(function* (cluster: Cluster, namespace: strin
   return [...found].map(([name, uid]) => ({ name, uid }))
 })
 
+/** The node's requests, in all namespaces. */
+const watched = (nodeId: string): Watched<CertificateRequest> => ({
+  kind: "CertificateRequests",
+  path: "/apis/cert-manager.io/v1/certificaterequests",
+  query: { labelSelector: requestSelector(nodeId) },
+  decode: (object) => Result.getSuccess(decodeRequest(object)),
+  meanwhile: "no certificate is seen to be issued until this works"
+})
+
+const requestsInto = (store: RequestStore): WatchStore<CertificateRequest> => ({
+  listing: () => store.listing(),
+  seen: (request) => store.seen(request),
+  gone: ({ metadata }) => store.gone(metadata, metadata.uid)
+})
+
 /** cert-manager's CertificateRequests, for the node that the settings name. */
-export const layer: Layer.Layer<CertificateRequests, never, Settings> = Layer.effect(
+export const layer: Layer.Layer<CertificateRequests, never, KubeClient | Settings> = Layer.effect(
   CertificateRequests,
   Effect.gen(function* () {
-    const { kube, nodeId } = yield* Settings
-    const client = yield* makeKubeClient(kube)
+    const { nodeId } = yield* Settings
+    const client = yield* KubeClient
     const store = new RequestStore()
     const cluster: Cluster = { client, store, nodeId }
-    yield* Effect.forkScoped(followRequests(client, store, requestSelector(nodeId)))
+    yield* Effect.forkScoped(follow(client, watched(nodeId), requestsInto(store)))
     return CertificateRequests.of({
       submit: Effect.fn("CertificateRequests.submit")((draft) => submit(cluster, draft)),
       await: Effect.fn("CertificateRequests.await")((request) => store.await(request)),

@@ -9,6 +9,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as x509 from "@peculiar/x509"
 import { Context, Duration, Effect, Layer, Option, type Redacted, type Scope } from "effect"
+import * as KubeClient from "../../src/cluster/KubeClient.ts"
 import { EmbeddedCluster, type EmbeddedUser } from "../../src/embedded/EmbeddedCluster.ts"
 import type { ServerEvent } from "../../src/embedded/NodeApiServer.ts"
 import { CertificateRequests, type RequestDraft } from "../../src/issuance/CertificateRequests.ts"
@@ -23,8 +24,11 @@ const settingsLayer = (kube: KubeSettings) => Layer.succeed(Settings, { ...setti
 
 /** A client with these settings, in its own scope. */
 export const connect = (kube: Partial<KubeSettings>) =>
-  Effect.map(Layer.build(Layer.provide(layer, settingsLayer({ ...kubeSettings, ...kube }))), (_) =>
-    Context.get(_, CertificateRequests)
+  Effect.map(
+    Layer.build(
+      layer.pipe(Layer.provide(KubeClient.layer), Layer.provide(settingsLayer({ ...kubeSettings, ...kube })))
+    ),
+    (_) => Context.get(_, CertificateRequests)
   )
 
 /** A folder that is gone when the scope ends. */

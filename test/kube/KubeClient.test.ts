@@ -5,7 +5,7 @@ import { Duration, Effect, Logger, Option, Redacted, References } from "effect"
 import { describe, expect } from "vitest"
 import type { EmbeddedCluster } from "../../src/embedded/EmbeddedCluster.ts"
 import { type CertificateRequests, RequestError } from "../../src/issuance/CertificateRequests.ts"
-import { connect, draft, expectEvent, record, world } from "./LiveWorld.ts"
+import { connect, draft, expectEvent, record, world } from "../issuance/LiveWorld.ts"
 
 const limit = 20_000
 

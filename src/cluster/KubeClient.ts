@@ -1,16 +1,15 @@
 /**
  * Calls to the API server over node:https: JSON in, JSON out, and streams of lines for watches. It knows connections, time
  * limits, credentials that are refused and an optional limit of its own rate; what a call means is its caller's affair.
- * Every failure is a `RequestError` with the server's own words and nothing of ours, so that no secret leaves in a text. A
+ * Every failure is a `ApiError` with the server's own words and nothing of ours, so that no secret leaves in a text. A
  * kept-alive connection that the server has closed meanwhile is replaced at once: every call made here may be sent twice.
  */
 import { type IncomingMessage, request as overHttp } from "node:http"
 import { request as overHttps } from "node:https"
-import { Clock, Duration, Effect, Option, Predicate, Redacted } from "effect"
-import type { KubeSettings } from "../Settings.ts"
-import { RequestError } from "./CertificateRequests.ts"
+import { Clock, Context, Duration, Effect, Layer, Option, Predicate, Redacted } from "effect"
+import { Settings } from "../Settings.ts"
+import { ApiError, apiFailure } from "./ApiError.ts"
 import { type Connection, keepAliveMillis, makeCredentials } from "./KubeCredentials.ts"
-import { requestFailure } from "./RequestFailure.ts"
 
 /** One call. `action` is a verb phrase for errors: "create CertificateRequest ns/name". */
 export interface KubeCall {
@@ -32,13 +31,16 @@ export interface LineReader {
   readonly line: (line: string) => "more" | "enough"
 }
 
-/** The API server, as far as certlet calls it. */
-export interface KubeClient {
-  /** The parsed answer of a call. */
-  readonly call: (call: KubeCall) => Effect.Effect<unknown, RequestError>
-  /** Hands each line of an answer that goes on and on to its reader, until the answer ends or the reader has enough. */
-  readonly follow: (call: KubeCall, reader: LineReader) => Effect.Effect<void, RequestError>
-}
+/** The API server, as far as certlet calls it. One client, and so one pool of connections, serves the whole process. */
+export class KubeClient extends Context.Service<
+  KubeClient,
+  {
+    /** The parsed answer of a call. */
+    readonly call: (call: KubeCall) => Effect.Effect<unknown, ApiError>
+    /** Hands each line of an answer that goes on and on to its reader, until the answer ends or the reader has enough. */
+    readonly follow: (call: KubeCall, reader: LineReader) => Effect.Effect<void, ApiError>
+  }
+>()("certlet/cluster/KubeClient") {}
 
 /** The network's own failure, before any answer. */
 interface Severed {
@@ -154,17 +156,17 @@ const rateLimit = (qps: number, burst: number): Effect.Effect<void> => {
 }
 
 const unavailable = (call: KubeCall, detail: string) =>
-  new RequestError({ reason: "Unavailable", action: call.action, detail })
+  new ApiError({ reason: "Unavailable", action: call.action, detail })
 
 const refused = Effect.fnUntraced(function* (call: KubeCall, answer: IncomingMessage) {
   const body = parseJson(yield* readAll(answer))
   const status = answer.statusCode ?? 0
   const retryAfter = answer.headers["retry-after"]
-  return yield* requestFailure(call.action, { status, retryAfter, body }, yield* Clock.currentTimeMillis)
+  return yield* apiFailure(call.action, { status, retryAfter, body }, yield* Clock.currentTimeMillis)
 })
 
 /** An effect that may fail as the network does, or with an answer that is a refusal. */
-type Attempt<A> = Effect.Effect<A, Severed | RequestError>
+type Attempt<A> = Effect.Effect<A, Severed | ApiError>
 
 /** An answer below 400, handed to `use`, and let go of in every case. `opening` may limit the time until its headers. */
 const exchange = <A>(
@@ -195,8 +197,8 @@ const json = (call: KubeCall) => (answer: IncomingMessage) =>
     return body === undefined ? Effect.fail(unavailable(call, "the answer is no JSON")) : Effect.succeed(body)
   })
 
-/** Makes a client; it calls nobody before it is asked to. */
-export const makeKubeClient = Effect.fnUntraced(function* (settings: KubeSettings): Effect.fn.Return<KubeClient> {
+const make = Effect.gen(function* () {
+  const { kube: settings } = yield* Settings
   const credentials = yield* makeCredentials(settings)
   const limited = rateLimit(settings.qps, settings.burst)
 
@@ -207,22 +209,19 @@ export const makeKubeClient = Effect.fnUntraced(function* (settings: KubeSetting
         Effect.fail(unavailable(call, `no answer within ${Duration.toSeconds(settings.requestTimeout)} seconds`))
     })
 
-  const perform = <A>(
-    call: KubeCall,
-    attempt: (connection: Connection) => Attempt<A>
-  ): Effect.Effect<A, RequestError> => {
+  const perform = <A>(call: KubeCall, attempt: (connection: Connection) => Attempt<A>): Effect.Effect<A, ApiError> => {
     const ours = Option.isNone(call.token ?? Option.none())
     return Effect.flatMap(credentials.current, (connection) =>
       Effect.catchIf(
         attempt(connection),
-        (_) => ours && _._tag === "RequestError" && _.reason === "Unauthorized",
+        (_) => ours && _._tag === "ApiError" && _.reason === "Unauthorized",
         // A token that has been rotated on disk is refused by the server before we have looked at the file again.
         () => Effect.flatMap(credentials.renew(connection), attempt)
       )
     ).pipe(Effect.catchTag(["Severed", "CredentialsUnusable"], (_) => Effect.fail(unavailable(call, _.detail))))
   }
 
-  return {
+  return KubeClient.of({
     call: (call) => {
       const performed = perform(call, (connection) => exchange(connection, call, (_) => _, json(call)))
       return Effect.andThen(limited, limitTime(call, performed))
@@ -236,5 +235,8 @@ export const makeKubeClient = Effect.fnUntraced(function* (settings: KubeSetting
         perform(call, (connection) => exchange(connection, call, opening, read))
       )
     }
-  }
+  })
 })
+
+/** The client of this process; it calls nobody before it is asked to. */
+export const layer: Layer.Layer<KubeClient, never, Settings> = Layer.effect(KubeClient, make)

@@ -1,19 +1,37 @@
 /**
- * The one watch of this process: it lists the node's CertificateRequests, follows their changes from there, and writes what it
- * learns into the store, for ever. A connection that ends is taken up again where it ended; where the server no longer knows
+ * A watch on one collection of the API server: it lists the objects, follows their changes from there, and writes what it
+ * learns into a store, for ever. A connection that ends is taken up again where it ended; where the server no longer knows
  * that place (410), everything is listed anew, so that what was deleted meanwhile is noticed. Failures are met with backoff
  * and jitter, and with a warning when they last; nobody who waits on the store ever hears of them. Nothing polls: an idle
  * node holds one connection open and does nothing.
  */
-import { Clock, Duration, Effect, Predicate, Random, Result, Schedule, Schema } from "effect"
-import { CertificateRequest } from "./CertificateRequest.ts"
-import { RequestError } from "./CertificateRequests.ts"
+import { Clock, Duration, Effect, Option, Predicate, Random, Result, Schedule, Schema } from "effect"
+import { ApiError, apiFailure } from "./ApiError.ts"
 import { type KubeClient, parseJson } from "./KubeClient.ts"
-import { requestFailure } from "./RequestFailure.ts"
-import type { RequestStore } from "./RequestStore.ts"
 
-/** The collection of CertificateRequests in all namespaces. */
-export const requestsPath = "/apis/cert-manager.io/v1/certificaterequests"
+/** What is watched, and how an object of it is read. */
+export interface Watched<A> {
+  /** The objects' plural, as sentences write it: "CertificateRequests". */
+  readonly kind: string
+  /** The collection's absolute path, encoded. */
+  readonly path: string
+  /** `labelSelector` and `fieldSelector`. */
+  readonly query: Readonly<Record<string, string>>
+  /** One object, reduced to what is kept; none where it cannot be read, and then it is passed over. */
+  readonly decode: (object: unknown) => Option.Option<A>
+  /** What is amiss as long as the watch fails: "no certificate is seen to be issued until this works". */
+  readonly meanwhile: string
+}
+
+/** Where a watch writes what it learns. Called synchronously, within the event. */
+export interface WatchStore<A> {
+  /** Begins a list; `finish` takes the version of the list and drops whatever the list has not shown. */
+  readonly listing: () => { readonly add: (object: A) => void; readonly finish: (version: string) => void }
+  /** An object that was added or changed. */
+  readonly seen: (object: A) => void
+  /** An object that was deleted, as it was last. */
+  readonly gone: (object: A) => void
+}
 
 /** What a list or an event holds, as far as it is read here; its objects are decoded one by one, so that one cannot spoil all. */
 const ListPage = Schema.Struct({
@@ -34,7 +52,6 @@ const Bookmark = Schema.Struct({ metadata: Schema.Struct({ resourceVersion: Sche
 const decodePage = Schema.decodeUnknownResult(ListPage)
 const decodeEvent = Schema.decodeUnknownResult(WatchEvent)
 const decodeBookmark = Schema.decodeUnknownResult(Bookmark)
-const decodeRequest = Schema.decodeUnknownResult(CertificateRequest)
 
 /** One page is a megabyte or two of JSON; larger ones would be felt in the memory of a small container. */
 const pageSize = 200
@@ -58,24 +75,30 @@ const warningIntervalMillis = 300_000
 
 const longestRetryAfter = Duration.minutes(1)
 
-const action = "watch CertificateRequests"
+const malformed = (action: string, detail: string) => new ApiError({ reason: "Unavailable", action, detail })
 
-const malformed = (detail: string) => new RequestError({ reason: "Unavailable", action, detail })
+/** What the parts below share. */
+interface Watching<A> {
+  readonly client: KubeClient["Service"]
+  readonly watched: Watched<A>
+  readonly store: WatchStore<A>
+  /** "watch CertificateRequests", for errors. */
+  readonly action: string
+}
 
 /** Everything there is, page by page; the answer is the version from which to watch. */
-const list = Effect.fnUntraced(function* (client: KubeClient, store: RequestStore, labelSelector: string) {
+const list = Effect.fnUntraced(function* <A>({ client, store, watched }: Watching<A>) {
+  const action = `list ${watched.kind}`
   const listing = store.listing()
   let version = ""
   let next: string | undefined
   do {
-    const query = { labelSelector, limit: String(pageSize), ...(next === undefined ? {} : { continue: next }) }
-    const page = decodePage(
-      yield* client.call({ action: "list CertificateRequests", method: "GET", path: requestsPath, query })
-    )
-    if (Result.isFailure(page)) return yield* malformed("the list cannot be read")
+    const query = { ...watched.query, limit: String(pageSize), ...(next === undefined ? {} : { continue: next }) }
+    const page = decodePage(yield* client.call({ action, method: "GET", path: watched.path, query }))
+    if (Result.isFailure(page)) return yield* malformed(action, "the list cannot be read")
     for (const item of page.success.items) {
-      const object = decodeRequest(item)
-      if (Result.isSuccess(object)) listing.add(object.success)
+      const object = watched.decode(item)
+      if (Option.isSome(object)) listing.add(object.value)
     }
     version = page.success.metadata.resourceVersion
     next = page.success.metadata.continue || undefined
@@ -85,38 +108,39 @@ const list = Effect.fnUntraced(function* (client: KubeClient, store: RequestStor
 })
 
 /** Where a watch has come to. */
-class Place {
+class Place<A> {
   /** Empty before the first list, and when the server no longer knows the place. */
   version = ""
   /** What ended the watch, where that was not its time. */
-  broken: RequestError | undefined
+  broken: ApiError | undefined
   events = 0
 
-  readonly #store: RequestStore
+  readonly #watching: Watching<A>
 
-  constructor(store: RequestStore) {
-    this.#store = store
+  constructor(watching: Watching<A>) {
+    this.#watching = watching
   }
 
   /** Takes one line in. */
   readonly take = (line: string): "more" | "enough" => {
     const event = decodeEvent(parseJson(line))
-    if (Result.isFailure(event)) return this.#break(malformed("an event cannot be read"))
+    if (Result.isFailure(event)) return this.#break(malformed(this.#watching.action, "an event cannot be read"))
     const { type, object } = event.success
     if (type === "ERROR") return this.#refuse(object)
     const place = decodeBookmark(object)
-    if (Result.isFailure(place)) return this.#break(malformed("an event cannot be read"))
-    const request = type === "BOOKMARK" ? undefined : decodeRequest(object)
-    if (request !== undefined && Result.isSuccess(request)) {
-      if (type === "DELETED") this.#store.gone(request.success.metadata, request.success.metadata.uid)
-      else this.#store.seen(request.success)
+    if (Result.isFailure(place)) return this.#break(malformed(this.#watching.action, "an event cannot be read"))
+    const { store, watched } = this.#watching
+    const found = type === "BOOKMARK" ? Option.none() : watched.decode(object)
+    if (Option.isSome(found)) {
+      if (type === "DELETED") store.gone(found.value)
+      else store.seen(found.value)
     }
     this.version = place.success.metadata.resourceVersion
     this.events += 1
     return "more"
   }
 
-  #break(error: RequestError): "enough" {
+  #break(error: ApiError): "enough" {
     this.broken = error
     return "enough"
   }
@@ -124,7 +148,7 @@ class Place {
   #refuse(status: unknown): "enough" {
     const code = Predicate.hasProperty(status, "code") && Predicate.isNumber(status.code) ? status.code : 500
     if (code === 410) this.version = ""
-    return this.#break(requestFailure(action, { status: code, retryAfter: undefined, body: status }, 0))
+    return this.#break(apiFailure(this.#watching.action, { status: code, retryAfter: undefined, body: status }, 0))
   }
 }
 
@@ -133,8 +157,15 @@ class Complaints {
   #failingSince: number | undefined
   #warnedAt: number | undefined
   #complaining = false
+  readonly #action: string
+  readonly #meanwhile: string
 
-  readonly failed = (error: RequestError): Effect.Effect<void> =>
+  constructor(action: string, meanwhile: string) {
+    this.#action = action
+    this.#meanwhile = meanwhile
+  }
+
+  readonly failed = (error: ApiError): Effect.Effect<void> =>
     Effect.flatMap(Clock.currentTimeMillis, (now) => {
       this.#failingSince ??= now
       const hopeless = error.reason !== "Unavailable" && error.reason !== "Throttled" && error.reason !== "Gone"
@@ -144,14 +175,14 @@ class Complaints {
       }
       this.#warnedAt = now
       this.#complaining = true
-      return Effect.logWarning(`${error.message}; no certificate is seen to be issued until this works`)
+      return Effect.logWarning(`${error.message}; ${this.#meanwhile}`)
     })
 
   /** A watch was opened: good news, though it has yet to last. */
   readonly opened: Effect.Effect<void> = Effect.suspend(() => {
     const complained = this.#complaining
     this.#complaining = false
-    return complained ? Effect.logInfo(`${action}: open again`) : Effect.void
+    return complained ? Effect.logInfo(`${this.#action}: open again`) : Effect.void
   })
 
   /** A watch has served. */
@@ -161,11 +192,11 @@ class Complaints {
 }
 
 /** One watch, as long as it lasts; whatever ends it before its time is left in `place.broken`. */
-const watch = (client: KubeClient, labelSelector: string, place: Place, opened: Effect.Effect<void>) =>
+const watch = <A>({ action, client, watched }: Watching<A>, place: Place<A>, opened: Effect.Effect<void>) =>
   Effect.gen(function* () {
     const seconds = yield* Random.nextIntBetween(watchSeconds.least, watchSeconds.most)
     const query = {
-      labelSelector,
+      ...watched.query,
       watch: "true",
       allowWatchBookmarks: "true",
       resourceVersion: place.version,
@@ -173,7 +204,7 @@ const watch = (client: KubeClient, labelSelector: string, place: Place, opened: 
     }
     place.broken = undefined
     place.events = 0
-    yield* client.follow({ action, method: "GET", path: requestsPath, query }, { opened, line: place.take }).pipe(
+    yield* client.follow({ action, method: "GET", path: watched.path, query }, { opened, line: place.take }).pipe(
       Effect.timeoutOrElse({
         duration: Duration.sum(Duration.seconds(seconds), watchGrace),
         orElse: () => Effect.void
@@ -191,32 +222,32 @@ const watch = (client: KubeClient, labelSelector: string, place: Place, opened: 
  * Lists where need be, then watches until the connection ends. Fails where nothing came of it, so that the next try waits
  * longer; a connection that has served is simply taken up again.
  */
-const round = Effect.fnUntraced(function* (
-  client: KubeClient,
-  store: RequestStore,
-  labelSelector: string,
-  place: Place,
-  opened: Effect.Effect<void>
-) {
+const round = Effect.fnUntraced(function* <A>(watching: Watching<A>, place: Place<A>, opened: Effect.Effect<void>) {
+  const { action } = watching
   const listed = place.version === ""
-  if (listed) place.version = yield* list(client, store, labelSelector)
+  if (listed) place.version = yield* list(watching)
   const began = yield* Clock.currentTimeMillis
-  yield* watch(client, labelSelector, place, opened)
+  yield* watch(watching, place, opened)
   const lasted = (yield* Clock.currentTimeMillis) - began
   const expired = place.version === "" && !listed
   if (place.events === 0 && lasted < patienceMillis && !expired) {
     return yield* place.broken ??
-      new RequestError({ reason: "Unavailable", action, detail: "the server ended it before its time" })
+      new ApiError({ reason: "Unavailable", action, detail: "the server ended it before its time" })
   }
   yield* Effect.logDebug(`${place.broken?.message ?? `${action}: the server ended it`}; taking it up again`)
 })
 
-/** Follows the node's requests for ever. */
-export const followRequests = (client: KubeClient, store: RequestStore, labelSelector: string): Effect.Effect<never> =>
+/** Follows a collection for ever: what is in the store is what the server has shown last. */
+export const follow = <A>(
+  client: KubeClient["Service"],
+  watched: Watched<A>,
+  store: WatchStore<A>
+): Effect.Effect<never> =>
   Effect.suspend(() => {
-    const place = new Place(store)
-    const complaints = new Complaints()
-    return round(client, store, labelSelector, place, complaints.opened).pipe(
+    const watching: Watching<A> = { client, watched, store, action: `watch ${watched.kind}` }
+    const place = new Place(watching)
+    const complaints = new Complaints(watching.action, watched.meanwhile)
+    return round(watching, place, complaints.opened).pipe(
       Effect.andThen(complaints.served),
       Effect.tapError((error) =>
         Effect.andThen(

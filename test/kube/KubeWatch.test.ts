@@ -5,7 +5,7 @@ import type { EmbeddedCluster } from "../../src/embedded/EmbeddedCluster.ts"
 import type { ServerEvent } from "../../src/embedded/NodeApiServer.ts"
 import type { RequestReference } from "../../src/issuance/CertificateRequest.ts"
 import type { CertificateRequests } from "../../src/issuance/CertificateRequests.ts"
-import { connect, draft, expectEvent, record, world } from "./LiveWorld.ts"
+import { connect, draft, expectEvent, record, world } from "../issuance/LiveWorld.ts"
 
 const limit = 20_000
 

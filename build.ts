@@ -1,8 +1,9 @@
 /**
- * Makes `dist/certlet.mjs`: the whole program as one file for Node. The same sources give the same bytes, whatever the folder,
- * the clock and the locale.
+ * Makes `dist/certlet.mjs`, the whole program as one file for Node, and `dist/library`, the modules behind the package's front
+ * doors as JavaScript with their types. The same sources give the same bytes, whatever the folder, the clock and the locale.
  */
-import { chmodSync, statSync } from "node:fs"
+import { execFileSync } from "node:child_process"
+import { chmodSync, rmSync, statSync } from "node:fs"
 import { build } from "esbuild"
 
 const outfile = "dist/certlet.mjs"
@@ -32,3 +33,10 @@ await build({
 })
 chmodSync(outfile, 0o755)
 process.stdout.write(`${outfile}  ${(statSync(outfile).size / 1e6).toFixed(2)} MB\n`)
+
+// Modules stay apart here, because Effect must be the importing project's own: two copies would not know each other's services.
+rmSync("dist/library", { recursive: true, force: true })
+execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "--project", "tsconfig.library.json"], {
+  stdio: "inherit"
+})
+process.stdout.write("dist/library\n")

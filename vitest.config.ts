@@ -6,7 +6,14 @@ export default defineConfig({
     // What a passing test logs is nobody's business; a failing one shows all of it.
     silent: "passed-only",
     projects: [
-      { test: { name: "node", include: ["test/**/*.test.ts"], exclude: ["test/cluster/**"], testTimeout: 30_000 } },
+      {
+        test: {
+          name: "node",
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/cluster/**", "test/examples/**"],
+          testTimeout: 30_000
+        }
+      },
       {
         test: {
           name: "cluster",

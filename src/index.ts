@@ -1,0 +1,46 @@
+/**
+ * The library's front door: what others may import. There is no logic here. It opens on the contracts with their errors, on
+ * the programs that stand over them, and on the pure modules that decide: enough to run certlet's driver over services of
+ * one's own, or to replace one service of a simulated cluster (`certlet/testing`). The live layers are not here: they are the
+ * program `certlet`, and bring its sockets and mounts with them.
+ */
+
+export { type Calls, Kubelet, KubeletError } from "./csi/Kubelet.ts"
+export { Status, StatusCode, statusOf } from "./csi/Status.ts"
+export { serve } from "./csi/serve.ts"
+export { pauseAfter, type Setback } from "./driver/Backoff.ts"
+export { Driver, type PublishRequest, type UnpublishRequest } from "./driver/Driver.ts"
+export { Defect, PublishError, RenewError, UnpublishError, Unpublished } from "./driver/DriverError.ts"
+export type { SignedCertificate } from "./issuance/CertificateRequest.ts"
+export {
+  CertificateRequest,
+  Condition,
+  type RequestReference,
+  type RequestState,
+  requestState
+} from "./issuance/CertificateRequest.ts"
+export {
+  CertificateRequests,
+  type EndedState,
+  type RequestDraft,
+  RequestError
+} from "./issuance/CertificateRequests.ts"
+export { IssuanceError } from "./issuance/IssuanceError.ts"
+export { KeyError, KeyGenerator, type PrivateKey } from "./issuance/KeyGenerator.ts"
+export { lifetime, renewalTime, type Validity } from "./issuance/RenewalTime.ts"
+export { checkSigned, type Leaf } from "./issuance/SignedCertificate.ts"
+export { signingRequest } from "./issuance/SigningRequest.ts"
+export { type KubeSettings, Settings } from "./Settings.ts"
+export type { Temper } from "./Temper.ts"
+export { version } from "./Version.ts"
+export {
+  decodeVolumeSpec,
+  type KeyParameters,
+  type Pod,
+  SpecError,
+  type VolumeContext,
+  type VolumeSpec
+} from "./VolumeSpec.ts"
+export { type File, type FileSet, fileSet } from "./volume/FileSet.ts"
+export { type VolumeCondition, VolumeError, VolumeFS, type VolumePlace } from "./volume/VolumeFS.ts"
+export { RecordError, VolumeRecord, VolumeRecords } from "./volume/VolumeRecord.ts"

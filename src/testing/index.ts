@@ -1,0 +1,16 @@
+/**
+ * The annex's street door, `certlet/testing`: what a project imports to run simulated clusters in its own tests. There is no
+ * logic here. It opens on the simulated services, which stand behind the same contracts as the live ones, and on the laws of
+ * those contracts, so that a service of one's own can be held to them. No test runner is imported: the programs run under
+ * any.
+ */
+
+export { holds, type Law, LawBroken, same } from "./contract/Law.ts"
+export * as VolumeFSContract from "./contract/volumeFS.ts"
+export * as VolumeRecordsContract from "./contract/volumeRecords.ts"
+export * as SimCertificateRequests from "./SimCertificateRequests.ts"
+export { type Behaviour, SimCluster } from "./SimCertificateRequests.ts"
+export { makeSimIssuer, type SimIssuer } from "./SimIssuer.ts"
+export * as SimKeyGenerator from "./SimKeyGenerator.ts"
+export * as SimVolumeFS from "./SimVolumeFS.ts"
+export * as SimVolumeRecords from "./SimVolumeRecords.ts"

@@ -45,7 +45,8 @@ const Line = Schema.fromJsonString(
       millis: Schema.Struct({
         decide: Schema.Number,
         submit: Schema.Number,
-        wait: Schema.Number,
+        approval: Schema.Number,
+        signature: Schema.Number,
         write: Schema.Number
       })
     })
@@ -58,11 +59,11 @@ const decodeLine = Schema.decodeUnknownOption(Line)
 export const stepLines = (log: ReadonlyArray<string>): ReadonlyArray<string> => {
   const step = Option.firstSomeOf(log.map((line) => decodeLine(line)))
   if (Option.isNone(step)) return []
-  const { decide, submit, wait, write } = step.value.annotations.millis
+  const { decide, submit, approval, signature, write } = step.value.annotations.millis
   return [
     `          ${decide} ms for the key and the signing request`,
     `          ${submit} ms until the API server had the CertificateRequest`,
-    `          ${wait} ms until it was approved and signed`,
+    `          ${approval} ms until it was approved, ${signature} ms more until it was signed`,
     `          ${write} ms to check the certificate and swap the files in`
   ]
 }

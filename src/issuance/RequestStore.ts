@@ -35,6 +35,16 @@ interface Entry extends KnownRequest {
 /** What a waiter is told: the end of the request, or that it is gone. */
 type Waiter = (end: EndedState | "gone") => void
 
+/** Adds a waiter under a key; what comes back takes it away again. */
+const addWaiter = <Waiter>(table: Map<string, Set<Waiter>>, key: string, waiter: Waiter): (() => void) => {
+  const waiters = table.get(key) ?? new Set()
+  table.set(key, waiters.add(waiter))
+  return () => {
+    waiters.delete(waiter)
+    if (waiters.size === 0 && table.get(key) === waiters) table.delete(key)
+  }
+}
+
 /** A create on its way. Exactly one of the three ends it. */
 export interface Submission {
   /** The server answered with the object (or it was found there). */
@@ -51,6 +61,8 @@ export const keyOf = (request: RequestReference): string => `${request.namespace
 const isEnded = (state: RequestState): state is EndedState =>
   state._tag !== "Unseen" && state._tag !== "AwaitingApproval" && state._tag !== "AwaitingSignature"
 
+const isUndecided = (state: RequestState): boolean => state._tag === "Unseen" || state._tag === "AwaitingApproval"
+
 /**
  * True where version `a` is not newer than `b`. Versions are opaque to clients before Kubernetes 1.35, so this may only
  * break a tie: what is no decimal number counts as newer.
@@ -64,6 +76,8 @@ const authoritiesKept = 16
 export class RequestStore {
   readonly #entries = new Map<string, Entry>()
   readonly #waiters = new Map<string, Set<Waiter>>()
+  /** Who waits for an approval, which an end of any kind makes pointless. */
+  readonly #approvalWaiters = new Map<string, Set<() => void>>()
   /** Creates on their way, and whether the watch has seen their object meanwhile. */
   readonly #submissions = new Map<string, { seen: boolean }>()
   /** Names whose create may or may not have happened, with their volume. */
@@ -84,7 +98,8 @@ export class RequestStore {
 
   /** How many wait. */
   get waiting(): number {
-    return [...this.#waiters.values()].reduce((sum, waiters) => sum + waiters.size, 0)
+    const tables = [...this.#waiters.values(), ...this.#approvalWaiters.values()]
+    return tables.reduce((sum, waiters) => sum + waiters.size, 0)
   }
 
   get(request: RequestReference): KnownRequest | undefined {
@@ -189,6 +204,17 @@ export class RequestStore {
     })
   }
 
+  /** Waits until a request is no longer open for approval: it was approved, has come to an end, or is gone. */
+  awaitApproval(request: RequestReference): Effect.Effect<void> {
+    return Effect.callback((resume) => {
+      const key = keyOf(request)
+      const state = this.#entries.get(key)?.state
+      const isOpen = state === undefined ? !this.#synced || this.#submissions.has(key) : isUndecided(state)
+      if (!isOpen) return resume(Effect.void)
+      return Effect.sync(addWaiter(this.#approvalWaiters, key, () => resume(Effect.void)))
+    })
+  }
+
   #wait(key: string, waiter: Waiter): () => void {
     const entry = this.#entries.get(key)
     if (entry !== undefined && isEnded(entry.state)) {
@@ -199,12 +225,7 @@ export class RequestStore {
       waiter("gone")
       return () => undefined
     }
-    const waiters = this.#waiters.get(key) ?? new Set()
-    this.#waiters.set(key, waiters.add(waiter))
-    return () => {
-      waiters.delete(waiter)
-      if (waiters.size === 0 && this.#waiters.get(key) === waiters) this.#waiters.delete(key)
-    }
+    return addWaiter(this.#waiters, key, waiter)
   }
 
   #put(object: CertificateRequest, submittedIn: number): void {
@@ -226,6 +247,7 @@ export class RequestStore {
       submittedIn
     })
     if (isEnded(state)) this.#wake(key, state)
+    else if (!isUndecided(state)) this.#wakeApproval(key)
   }
 
   /** A node's certificates come from few issuers: the text of a CA is kept once, not a thousand times. */
@@ -238,7 +260,14 @@ export class RequestStore {
     return { _tag: "Ready", signed: { certificate, ca: kept } }
   }
 
+  #wakeApproval(key: string): void {
+    const waiters = this.#approvalWaiters.get(key)
+    this.#approvalWaiters.delete(key)
+    for (const waiter of waiters ?? []) waiter()
+  }
+
   #wake(key: string, end: EndedState | "gone"): void {
+    this.#wakeApproval(key)
     const waiters = this.#waiters.get(key)
     this.#waiters.delete(key)
     for (const waiter of waiters ?? []) waiter(end)

@@ -42,11 +42,12 @@ export interface Issued {
   readonly privateKey: Redacted.Redacted<Uint8Array>
   readonly signed: SignedCertificate
   readonly leaf: Leaf
-  /** How long the steps took: key and signing request, the API server's acceptance, approval and signature. */
+  /** How long the steps took: key and signing request, the API server's acceptance, then the waits for approval and signature. */
   readonly took: {
     readonly decide: Duration.Duration
     readonly submit: Duration.Duration
-    readonly wait: Duration.Duration
+    readonly approval: Duration.Duration
+    readonly signature: Duration.Duration
   }
 }
 
@@ -120,7 +121,8 @@ export const issue: <E, R>(
         token: order.token
       })
     )
-    const [wait, signed] = yield* Effect.timed(Effect.flatMap(requests.await(request), signedOr(request)))
+    const [approval] = yield* Effect.timed(requests.awaitApproval(request))
+    const [signature, signed] = yield* Effect.timed(Effect.flatMap(requests.await(request), signedOr(request)))
     const leaf = yield* checkSigned({
       request: nameOf(request),
       signed,
@@ -129,5 +131,5 @@ export const issue: <E, R>(
       now: yield* DateTime.now
     })
     const { privateKey, requestName } = pending
-    return { requestName, privateKey, signed, leaf, took: { decide, submit, wait } }
+    return { requestName, privateKey, signed, leaf, took: { decide, submit, approval, signature } }
   })

@@ -39,6 +39,7 @@ const calm: Behaviour = {
 interface Entry {
   readonly draft: RequestDraft
   state: RequestState
+  readonly approved: Deferred.Deferred<void>
   readonly ended: Deferred.Deferred<EndedState, RequestError>
 }
 
@@ -77,7 +78,9 @@ const call = (world: World, action: string) =>
 const end = (entry: Entry, state: EndedState) =>
   Effect.suspend(() => {
     entry.state = state
-    return Effect.asVoid(Deferred.succeed(entry.ended, state))
+    return Effect.asVoid(
+      Effect.andThen(Deferred.succeed(entry.approved, undefined), Deferred.succeed(entry.ended, state))
+    )
   })
 
 const sign = Effect.fnUntraced(function* (world: World, entry: Entry, mood: Behaviour) {
@@ -97,6 +100,7 @@ const advance = Effect.fnUntraced(function* (world: World, entry: Entry) {
     if (mood.approval === "hold") return
     if (mood.approval === "deny") return yield* end(entry, { _tag: "Denied", message: "by policy" })
     entry.state = { _tag: "AwaitingSignature", message: "" }
+    yield* Deferred.succeed(entry.approved, undefined)
   }
   if (mood.issuer === "hold") return
   if (mood.issuer === "fail") return yield* end(entry, { _tag: "Failed", message: "out of ink" })
@@ -105,7 +109,8 @@ const advance = Effect.fnUntraced(function* (world: World, entry: Entry) {
 
 const create = Effect.fnUntraced(function* (world: World, draft: RequestDraft) {
   const ended = yield* Deferred.make<EndedState, RequestError>()
-  const entry: Entry = { draft, state: { _tag: "AwaitingApproval" }, ended }
+  const approved = yield* Deferred.make<void>()
+  const entry: Entry = { draft, state: { _tag: "AwaitingApproval" }, approved, ended }
   world.entries.set(keyOf(referenceOf(draft)), entry)
   world.submitted.push(draft)
   const { latency } = yield* Ref.get(world.behaviour)
@@ -119,7 +124,9 @@ const drop = (world: World, key: string) =>
   Effect.gen(function* () {
     const entry = world.entries.get(key)
     world.entries.delete(key)
-    if (entry !== undefined) yield* Deferred.fail(entry.ended, gone(key))
+    if (entry === undefined) return
+    yield* Deferred.fail(entry.ended, gone(key))
+    yield* Deferred.succeed(entry.approved, undefined)
   })
 
 const requests = (world: World) =>
@@ -139,6 +146,11 @@ const requests = (world: World) =>
       Effect.suspend(() => {
         const entry = world.entries.get(keyOf(reference))
         return entry === undefined ? Effect.fail(gone(keyOf(reference))) : Deferred.await(entry.ended)
+      }),
+    awaitApproval: (reference) =>
+      Effect.suspend(() => {
+        const entry = world.entries.get(keyOf(reference))
+        return entry === undefined ? Effect.void : Deferred.await(entry.approved)
       }),
     state: (reference) => Effect.sync(() => world.entries.get(keyOf(reference))?.state ?? { _tag: "Unseen" }),
     discard: Effect.fnUntraced(function* ({ keep, namespace, volumeId }) {

@@ -8,7 +8,7 @@ const reference = { namespace: "ns", name: "r" }
 
 const object = (
   version: number,
-  change: { uid?: string; ready?: boolean; name?: string } = {}
+  change: { uid?: string; ready?: boolean; approved?: boolean; name?: string } = {}
 ): CertificateRequest => ({
   metadata: {
     name: change.name ?? "r",
@@ -27,7 +27,9 @@ const object = (
         certificate: btoa("leaf"),
         ca: btoa("root")
       }
-    : {}
+    : change.approved
+      ? { conditions: [{ type: "Approved", status: "True" }] }
+      : {}
 })
 
 const ready = { _tag: "Ready", signed: { certificate: "leaf", ca: "root" } }
@@ -43,6 +45,38 @@ const reason = (fiber: Fiber.Fiber<unknown, { readonly reason: string }>) =>
   Effect.map(Effect.flip(Fiber.join(fiber)), (_) => _.reason)
 
 describe("the store of requests", () => {
+  it.effect("wakes who waits for the approval when it comes, and not before", () =>
+    Effect.gen(function* () {
+      const store = synced()
+      store.submitting(reference, "v").succeeded(object(11))
+      const fiber = yield* Effect.forkChild(store.awaitApproval(reference), { startImmediately: true })
+      store.seen(object(12))
+      yield* Effect.yieldNow
+      expect(fiber.pollUnsafe()).toBeUndefined()
+      store.seen(object(13, { approved: true }))
+      yield* Fiber.join(fiber)
+      expect(store.waiting).toBe(0)
+      yield* store.awaitApproval(reference)
+    })
+  )
+
+  it.effect("wakes who waits for an approval that can never come, and keeps an interrupted wait no longer", () =>
+    Effect.gen(function* () {
+      const store = synced()
+      store.submitting(reference, "v").succeeded(object(11))
+      const [first, second] = yield* Effect.forEach([1, 2], () =>
+        Effect.forkChild(store.awaitApproval(reference), { startImmediately: true })
+      )
+      if (first === undefined || second === undefined) throw new Error("two were forked")
+      yield* Fiber.interrupt(first)
+      expect(store.waiting).toBe(1)
+      store.gone(reference)
+      yield* Fiber.join(second)
+      yield* store.awaitApproval(reference)
+      expect(store.waiting).toBe(0)
+    })
+  )
+
   it.effect("wakes all who wait, and forgets them", () =>
     Effect.gen(function* () {
       const store = synced()

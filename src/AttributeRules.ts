@@ -93,6 +93,19 @@ export const dnsNames: Rule<ReadonlyArray<string>> = (text) =>
       : but("must hold DNS names of at most 253 ASCII characters", wrong)
   })
 
+/** Mailboxes at plain commas, in ASCII as certificates demand (RFC 5280, 4.2.1.6): a dot-atom, an at sign and a domain. */
+export const mailboxes: Rule<ReadonlyArray<string>> = (text) =>
+  Result.flatMap(commaList(text), (elements) => {
+    const wrong = elements.find(
+      (element) =>
+        element.length > 254 ||
+        !/^[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*@[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/.test(element)
+    )
+    return wrong === undefined
+      ? Result.succeed(elements)
+      : but("must hold mail addresses such as web@example.com", wrong)
+  })
+
 /** IPv4 or IPv6 addresses at plain commas, each in the one form that RFC 5952 gives it; an IPv4-mapped one is IPv4, as for Go. */
 export const ipAddresses: Rule<ReadonlyArray<string>> = (text) =>
   Result.flatMap(commaList(text), (elements) => {

@@ -6,6 +6,7 @@
 import { Effect, Result, Schema, SchemaIssue, SchemaTransformation } from "effect"
 import * as Rules from "./AttributeRules.ts"
 import { attributeTypes, type DistinguishedName, parseDistinguishedName } from "./DistinguishedName.ts"
+import { Gate, parseGate } from "./Gate.ts"
 import { KeyUsage } from "./KeyUsage.ts"
 
 /** An attribute that a rule reads: text in, a value out, a sentence where the rule is broken. */
@@ -34,6 +35,15 @@ const usages: Rules.Rule<ReadonlyArray<KeyUsage>> = (text) =>
     (names) => [...new Set(names)]
   )
 
+const gates: Rules.Rule<ReadonlyArray<Gate>> = (text) =>
+  Result.flatMap(Rules.commaList(text), (elements) =>
+    Result.all(
+      elements.map((element) =>
+        Result.mapError(parseGate(element), (forms) => `must hold ${forms}, but is ${Rules.quoted(element)}`)
+      )
+    )
+  )
+
 /** Every attribute, by its name without the prefix. The one decoder of what pods write. */
 const Struct = Schema.Struct({
   "issuer-name": by(Rules.nonEmpty, Schema.String),
@@ -52,6 +62,8 @@ const Struct = Schema.Struct({
   "dns-names": by(Rules.dnsNames, Texts),
   "ip-sans": by(Rules.ipAddresses, Texts),
   "uri-sans": by(Rules.uris, Texts),
+  "email-sans": by(Rules.mailboxes, Texts),
+  spiffe: by(Rules.flag, Schema.Boolean),
   duration: by(Rules.lifetime, Schema.Duration),
   "renew-before": by(Rules.timeBefore, Schema.Duration),
   "is-ca": by(Rules.flag, Schema.Boolean),
@@ -63,6 +75,8 @@ const Struct = Schema.Struct({
   "ca-file": by(Rules.fileName, Schema.String),
   "certificate-file": by(Rules.fileName, Schema.String),
   "privatekey-file": by(Rules.fileName, Schema.String),
+  "continue-on-not-ready": by(Rules.flag, Schema.Boolean),
+  "pod-readiness-gate": by(gates, Schema.Array(Gate)),
   "fs-group": by(Rules.integer(1, 4_294_967_295), Schema.Number),
   "pkcs12-enable": by(Rules.flag, Schema.Boolean),
   "pkcs12-filename": by(Rules.fileName, Schema.String),
@@ -134,6 +148,16 @@ export const subjectTypes = [
   ["common-name", attributeTypes.CN],
   ["serialnumber", attributeTypes.SERIALNUMBER]
 ] as const
+
+/** The attributes that may hold what the API server shows of a pod: its subject and its names, which can wait. */
+export const followingNames: ReadonlyArray<string> = [
+  ...subjectTypes.map(([name]) => name).filter((name) => name !== "serialnumber"),
+  "literal-subject",
+  "dns-names",
+  "ip-sans",
+  "uri-sans",
+  "email-sans"
+]
 
 /** The names of the files, defaults filled in. */
 export const filesOf = (_: Attributes) => ({

@@ -4,6 +4,7 @@
  * sentence, these to an operator after the word "expected".
  */
 import { Duration, Option, Result } from "effect"
+import { type Gate, parseGate } from "./Gate.ts"
 import { parseGoDuration } from "./GoDuration.ts"
 
 /** A rule: a value, or what was expected. */
@@ -92,10 +93,13 @@ export const bindAddress: FlagRule<Option.Option<BindAddress>> = (text) => {
   return when(port >= 1 && port <= 65_535, Option.some(address), "host:port, :port, or 0 for none")
 }
 
-/** A readiness gate is understood, and refused by those who cannot keep it: ignoring one would issue too early. */
-export const gate: FlagRule<never> = (text) =>
-  Result.fail(
-    /^(pod-ip:(any|ipv4|ipv6)|pod-condition:[^=]+(=.+)?|pod-annotation:.+)$/.test(text)
-      ? "no gate, because this version holds no issuance back for one"
-      : "pod-ip:any|ipv4|ipv6, pod-condition:TYPE[=STATUS] or pod-annotation:KEY"
+/** A readiness gate. */
+export const gate: FlagRule<Gate> = parseGate
+
+/** A cluster's domain: a DNS name of at most 253 characters. */
+export const domain: FlagRule<string> = (text) =>
+  when(
+    /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/.test(text),
+    text,
+    "a DNS name in small letters, such as cluster.local"
   )

@@ -7,6 +7,7 @@
 import { Config, Duration, Effect, Option, Redacted, Result } from "effect"
 import { CliError, Flag } from "effect/cli"
 import * as Rules from "./FlagRules.ts"
+import { type Gate, gateForms } from "./Gate.ts"
 
 const variable = (name: string): string => `CERTLET_${name.toUpperCase().replaceAll("-", "_")}`
 
@@ -91,6 +92,13 @@ const driverFlags = {
     Duration.seconds(15)
   ),
   continueOnNotReady: boolean("continue-on-not-ready", "answer a publish before its certificate is there"),
+  clusterDomain: withDefault(
+    "cluster-domain",
+    Rules.domain,
+    "the DNS domain of the cluster's services, which the variable CLUSTER_DOMAIN stands for",
+    "cluster.local",
+    "cluster.local"
+  ),
   useTokenRequest: boolean("use-token-request", "create requests as the pod's own ServiceAccount"),
   metricsBindAddress: withDefault(
     "metrics-bind-address",
@@ -101,22 +109,26 @@ const driverFlags = {
   )
 }
 
+/** Understood, so that a DaemonSet that gives them starts: they paced a polling that certlet does not do. */
+const gateBackoff = "accepted from the driver that polls; certlet is told by a watch"
+
 const gateFlags = {
-  podReadinessGate: many("pod-readiness-gate", "not in this version: giving one is refused").pipe(
+  podReadinessGates: many(
+    "pod-readiness-gate",
+    `hold a pod's first certificate back until this is there; repeatable, needs --continue-on-not-ready: ${gateForms}`
+  ).pipe(
     Flag.mapEffect((gates) => Effect.forEach(gates, (gate) => accept("pod-readiness-gate", gate, Rules.gate(gate))))
   ),
   gateBackoffDuration: ruled(
     "gate-backoff-duration",
     Rules.durationWithin(Duration.zero, Duration.hours(1)),
-    "needs a readiness gate"
+    gateBackoff
   ).pipe(Flag.optional),
-  gateBackoffFactor: ruled("gate-backoff-factor", Rules.decimal(1, 100), "needs a readiness gate").pipe(Flag.optional),
-  gateBackoffJitter: ruled("gate-backoff-jitter", Rules.decimal(0, 1), "needs a readiness gate").pipe(Flag.optional),
-  gateBackoffCap: ruled(
-    "gate-backoff-cap",
-    Rules.durationWithin(Duration.zero, Duration.hours(1)),
-    "needs a readiness gate"
-  ).pipe(Flag.optional)
+  gateBackoffFactor: ruled("gate-backoff-factor", Rules.decimal(1, 100), gateBackoff).pipe(Flag.optional),
+  gateBackoffJitter: ruled("gate-backoff-jitter", Rules.decimal(0, 1), gateBackoff).pipe(Flag.optional),
+  gateBackoffCap: ruled("gate-backoff-cap", Rules.durationWithin(Duration.zero, Duration.hours(1)), gateBackoff).pipe(
+    Flag.optional
+  )
 }
 
 const kubeFlags = {
@@ -168,3 +180,19 @@ export const runFlags = {
     )
   }
 }
+
+/** The rules between flags: readiness gates hold certificates back until after the publish, so publishes must not wait. */
+export const consistent = (flags: {
+  readonly podReadinessGates: ReadonlyArray<Gate>
+  readonly continueOnNotReady: boolean
+}): Effect.Effect<void, CliError.InvalidValue> =>
+  flags.podReadinessGates.length === 0 || flags.continueOnNotReady
+    ? Effect.void
+    : Effect.fail(
+        new CliError.InvalidValue({
+          option: "continue-on-not-ready",
+          value: "false",
+          expected: "true beside --pod-readiness-gate, as gates open only after a pod's volumes are published",
+          kind: "flag"
+        })
+      )

@@ -4,6 +4,7 @@
  * sentence that names the flag.
  */
 import { Context, type Duration, type Option, type Redacted } from "effect"
+import type { Gate } from "./Gate.ts"
 
 /** How to reach and address the API server; whatever is none comes from the kubeconfig or the pod's own ServiceAccount. */
 export interface KubeSettings {
@@ -44,6 +45,10 @@ export class Settings extends Context.Service<
     /** How long calls in flight may take to finish after SIGTERM. */
     readonly shutdownTimeout: Duration.Duration
     readonly continueOnNotReady: boolean
+    /** What every pod of this node must have come to before its first certificate is asked for. */
+    readonly podReadinessGates: ReadonlyArray<Gate>
+    /** The DNS domain of the cluster's services. */
+    readonly clusterDomain: string
     readonly useTokenRequest: boolean
     readonly metricsBindAddress: Option.Option<{ readonly host: string; readonly port: number }>
     readonly kube: KubeSettings

@@ -4,13 +4,17 @@
  * pod's identity `csi.storage.k8s.io/*` into a `VolumeSpec`. Whatever breaks a rule becomes a `SpecError` that names the
  * attribute, the rule and what to do. It is the bottom of the corridor: every room may import it, it imports none.
  */
-import { Duration, Effect, Option, Record, Redacted, Result, Schema, SchemaIssue } from "effect"
+import { Duration, Effect, Option, Record, Redacted, Schema, SchemaIssue } from "effect"
 import { quoted } from "./AttributeRules.ts"
 import { Attributes, attributeNames, filesOf, subjectTypes } from "./Attributes.ts"
 import type { DistinguishedName } from "./DistinguishedName.ts"
+import { expandAttributes } from "./expandAttributes.ts"
+import { brokenWait, type Gate } from "./Gate.ts"
 import type { KeyUsage } from "./KeyUsage.ts"
+import type { Settings } from "./Settings.ts"
+import { brokenSvid, svidUsages } from "./Spiffe.ts"
 import type { Temper } from "./Temper.ts"
-import { expand, variablesOf } from "./Variables.ts"
+import { variablesOf } from "./Variables.ts"
 
 /** The pod a volume belongs to, as the kubelet names it (`podInfoOnMount`). */
 export interface Pod {
@@ -44,6 +48,15 @@ export interface VolumeSpec {
   readonly dnsNames: ReadonlyArray<string>
   readonly ipAddresses: ReadonlyArray<string>
   readonly uris: ReadonlyArray<string>
+  readonly emails: ReadonlyArray<string>
+  /** The certificate is to be an X.509-SVID. */
+  readonly spiffe: boolean
+  /** The followed variables in subject and names; as long as their values are not given, what holds them is left out here. */
+  readonly follows: ReadonlyArray<string>
+  /** Answer a publish before the certificate is there. */
+  readonly continueOnNotReady: boolean
+  /** What the pod must have come to before its first certificate is asked for: the node's gates, then the volume's own. */
+  readonly gates: ReadonlyArray<Gate>
   readonly duration: Duration.Duration
   readonly isCA: boolean
   /** cert-manager's usage names, in the order given, without repeats. */
@@ -70,6 +83,9 @@ export class SpecError extends Schema.TaggedError<SpecError>()("SpecError", {
   }
 }
 
+/** What a node's settings add to every spec. */
+export type Site = Pick<Settings["Service"], "nodeId" | "clusterDomain" | "continueOnNotReady" | "podReadinessGates">
+
 const prefix = "csi.cert-manager.io/"
 const kubeletPrefix = "csi.storage.k8s.io/"
 const tokensKey = `${kubeletPrefix}serviceAccount.tokens`
@@ -92,7 +108,19 @@ const keyOf = (_: Attributes): KeyParameters => {
   }
 }
 
-const specOf = (_: Attributes, pod: Pod, annotations: VolumeSpec["annotations"]): VolumeSpec => ({
+const usagesOf = (_: Attributes): ReadonlyArray<KeyUsage> =>
+  // An empty list means the default to cert-manager too, which would then miss these usages in the signing request.
+  _["key-usages"]?.length ? _["key-usages"] : _.spiffe === true ? svidUsages : ["digital signature", "key encipherment"]
+
+/** What a spec is made of. */
+interface Parts {
+  readonly pod: Pod
+  readonly site: Site
+  readonly follows: ReadonlyArray<string>
+  readonly annotations: VolumeSpec["annotations"]
+}
+
+const specOf = (_: Attributes, { annotations, follows, pod, site }: Parts): VolumeSpec => ({
   pod,
   issuer: {
     name: _["issuer-name"] ?? "",
@@ -103,10 +131,14 @@ const specOf = (_: Attributes, pod: Pod, annotations: VolumeSpec["annotations"])
   dnsNames: _["dns-names"] ?? [],
   ipAddresses: _["ip-sans"] ?? [],
   uris: _["uri-sans"] ?? [],
+  emails: _["email-sans"] ?? [],
+  spiffe: _.spiffe ?? false,
+  follows,
+  continueOnNotReady: _["continue-on-not-ready"] ?? site.continueOnNotReady,
+  gates: [...site.podReadinessGates, ...(_["pod-readiness-gate"] ?? [])],
   duration: _.duration ?? Duration.hours(2160),
   isCA: _["is-ca"] ?? false,
-  // An empty list means the default to cert-manager too, which would then miss these usages in the signing request.
-  usages: _["key-usages"]?.length ? _["key-usages"] : ["digital signature", "key encipherment"],
+  usages: usagesOf(_),
   key: keyOf(_),
   keyEncoding: _["key-encoding"] ?? (keyOf(_).algorithm === "RSA" ? "PKCS1" : "PKCS8"),
   reusePrivateKey: _["reuse-private-key"] ?? false,
@@ -136,22 +168,6 @@ const podOf = (context: VolumeContext): Effect.Effect<Pod, SpecError> => {
     : fail(kubeletPrefix + missing, "is missing; set podInfoOnMount: true in the CSIDriver object")
 }
 
-/** Attributes whose values may not hold variables, as with cert-manager's csi-driver. */
-const literal: ReadonlyArray<string> = ["ip-sans", "serialnumber"]
-
-/** The attributes that are there, without their prefix, with variables put in. */
-const expanded = (context: VolumeContext, pod: Pod) =>
-  Effect.gen(function* () {
-    const values: Record<string, string> = {}
-    for (const name of attributeNames) {
-      const text = context[prefix + name] ?? ""
-      const value = literal.includes(name) ? Result.succeed(text) : expand(text, variablesOf(pod))
-      if (Result.isFailure(value)) return yield* fail(prefix + name, value.failure)
-      if (value.success !== "") values[name] = value.success
-    }
-    return values
-  })
-
 /** A key that Kubernetes takes for an annotation, in any letter case: a DNS subdomain (RFC 1123), a slash, and a name. */
 const annotationKey =
   /^(?=[^/]{1,253}\/)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*\/[a-z0-9]([a-z0-9_.-]{0,61}[a-z0-9])?$/i
@@ -178,17 +194,35 @@ const decodeAttributes = (values: Readonly<Record<string, string>>) =>
     })
   )
 
-/** What a volume context asks for, complete; the first rule that it breaks otherwise. */
+/**
+ * What a volume context asks for at this site, complete; the first rule that it breaks otherwise. Without the values of the
+ * variables that the spec follows (`follows`), subject and names that hold one are left out: such a spec tells how a volume
+ * is to be served, and is decoded again, with the values, when its certificate is asked for.
+ */
 export const decodeVolumeSpec = Effect.fnUntraced(function* (
-  context: VolumeContext
+  context: VolumeContext,
+  site: Site,
+  followed: Option.Option<Readonly<Record<string, string>>> = Option.none()
 ): Effect.fn.Return<VolumeSpec, SpecError> {
   const ephemeral = `${kubeletPrefix}ephemeral`
   if (context[ephemeral] !== "true") {
     return yield* fail(ephemeral, "must be true: certlet serves inline volumes of pods, not persistent ones")
   }
   const pod = yield* podOf(context)
-  const attributes = yield* Effect.flatMap(expanded(context, pod), decodeAttributes)
-  return specOf(attributes, pod, yield* annotationsOf(context))
+  const written = Record.mapKeys(
+    Record.filter(context, (_, key) => key.startsWith(prefix)),
+    (key) => key.slice(prefix.length)
+  )
+  const { follows, late, values } = yield* Effect.mapError(
+    Effect.fromResult(expandAttributes(written, variablesOf(pod, site), followed)),
+    ([name, rule]) => new SpecError({ field: prefix + name, rule })
+  )
+  const attributes = yield* decodeAttributes(values)
+  const spec = specOf(attributes, { pod, site, follows, annotations: yield* annotationsOf(context) })
+  const wrong =
+    brokenWait(spec, attributes["pod-readiness-gate"] !== undefined) ??
+    (spec.spiffe ? brokenSvid(spec, !late.includes("uri-sans")) : undefined)
+  return wrong === undefined ? spec : yield* fail(prefix + wrong[0], wrong[1])
 })
 
 /** The keys that have no meaning here, most likely misspelt. */

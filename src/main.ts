@@ -13,7 +13,7 @@ import { demo } from "./demo/NodeDemo.ts"
 import { Driver } from "./driver/Driver.ts"
 import * as KubeCertificateRequests from "./issuance/KubeCertificateRequests.ts"
 import * as NodeKeyGenerator from "./issuance/NodeKeyGenerator.ts"
-import { runFlags } from "./NodeFlags.ts"
+import { consistent, runFlags } from "./NodeFlags.ts"
 import { loggingLayer } from "./NodeLogging.ts"
 import * as NodeMetrics from "./NodeMetrics.ts"
 import { Settings } from "./Settings.ts"
@@ -46,7 +46,7 @@ const endsWell = Effect.sync(() => {
 })
 
 const run = ({ log, ...flags }: Command.Command.Config.Infer<typeof runFlags>) =>
-  Effect.andThen(endsWell, Layer.launch(server)).pipe(
+  Effect.andThen(Effect.andThen(endsWell, consistent(flags)), Layer.launch(server)).pipe(
     Effect.catchCauseIf((cause) => !Cause.hasInterruptsOnly(cause), failed),
     Effect.provide(Layer.mergeAll(Layer.succeed(Settings, flags), loggingLayer(log)))
   )

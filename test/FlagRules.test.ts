@@ -2,6 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Duration, Option, Result } from "effect"
 import * as fc from "fast-check"
 import * as Rules from "../src/FlagRules.ts"
+import { gateForms } from "../src/Gate.ts"
 
 const accepts = <A>(rule: Rules.FlagRule<A>, text: string) => Result.getOrUndefined(rule(text))
 
@@ -42,13 +43,21 @@ describe("the rules of flags", () => {
   })
 
   it.each([
-    ["pod-ip:any", "no gate"],
-    ["pod-ip:ipv5", "pod-ip:any|ipv4|ipv6"],
-    ["pod-condition:Ready=False", "no gate"],
-    ["pod-annotation:example.com/x", "no gate"],
-    ["ready", "pod-ip:any|ipv4|ipv6"]
-  ])("gate %s is refused with %s", (text, sentence) => {
-    expect(Option.getOrThrow(Result.getFailure(Rules.gate(text)))).toContain(sentence)
+    "pod-ip:ipv5",
+    "ready",
+    "pod-condition:",
+    "pod-condition:=True",
+    "pod-annotation:",
+    "pod-annotation:a=b",
+    ""
+  ])("gate %j is refused with the forms that there are", (text) => {
+    expect(Result.getFailure(Rules.gate(text))).toEqual(Option.some(gateForms))
+  })
+
+  it("reads a cluster's domain as DNS does", () => {
+    expect(accepts(Rules.domain, "cluster.local")).toBe("cluster.local")
+    for (const text of ["", "Cluster.local", "a..b", ".local", "local."])
+      expect(accepts(Rules.domain, text)).toBeUndefined()
   })
 
   it("bounds durations and says the bounds", () => {

@@ -1,10 +1,14 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: this is how pods write variables
 import { describe, expect, it } from "@effect/vitest"
-import { Result } from "effect"
+import { Option, Result } from "effect"
 import * as fc from "fast-check"
-import { expand, variablesOf } from "../src/Variables.ts"
+import type { PodState } from "../src/PodState.ts"
+import { expand, followedIn, followedSentence, followedValue, variablesOf } from "../src/Variables.ts"
 
-const variables = variablesOf({ name: "web-0", namespace: "shop", uid: "u-1", serviceAccount: "clerk" })
+const variables = variablesOf(
+  { name: "web-0", namespace: "shop", uid: "u-1", serviceAccount: "clerk" },
+  { nodeId: "node-1", clusterDomain: "cluster.local" }
+)
 
 describe("variables", () => {
   it("stand for what the kubelet says of the pod", () => {
@@ -12,7 +16,9 @@ describe("variables", () => {
       POD_NAME: "web-0",
       POD_NAMESPACE: "shop",
       POD_UID: "u-1",
-      SERVICE_ACCOUNT_NAME: "clerk"
+      SERVICE_ACCOUNT_NAME: "clerk",
+      NODE_NAME: "node-1",
+      CLUSTER_DOMAIN: "cluster.local"
     })
   })
 
@@ -47,7 +53,9 @@ describe("variables", () => {
     ["$A $B $A", '"A", "B"']
   ])("that nobody knows are named beside the known ones: %s", (text, names) => {
     expect(expand(text, variables)).toEqual(
-      Result.fail(`knows no variable ${names}; use POD_NAME, POD_NAMESPACE, POD_UID, SERVICE_ACCOUNT_NAME`)
+      Result.fail(
+        `knows no variable ${names}; use POD_NAME, POD_NAMESPACE, POD_UID, SERVICE_ACCOUNT_NAME, NODE_NAME, CLUSTER_DOMAIN, POD_IP, POD_IPS, POD_LABEL:key, POD_ANNOTATION:key`
+      )
     )
   })
 
@@ -89,5 +97,49 @@ describe("variables", () => {
         if (Result.isFailure(found)) expect(found.failure).toMatch(/^knows no variable "/)
       })
     )
+  })
+})
+
+describe("followed variables", () => {
+  it.each([
+    ["$POD_IP", ["POD_IP"]],
+    ["${POD_IP},${POD_IPS},$POD_IPS", ["POD_IP", "POD_IPS"]],
+    ["${POD_LABEL:app.kubernetes.io/name}.svc", ["POD_LABEL:app.kubernetes.io/name"]],
+    ["${POD_ANNOTATION:example.com/name} ${POD_LABEL:app}", ["POD_ANNOTATION:example.com/name", "POD_LABEL:app"]],
+    ["$POD_NAME ${NODE_NAME} ${POD_IP", []],
+    ["${POD_LABEL:} ${POD_LABEL} ${POD_LABEL:/x} $POD_LABEL:app", []]
+  ])("are found in %s", (text, names) => {
+    expect(followedIn(text)).toEqual(names)
+  })
+
+  const pod: PodState = {
+    ips: ["10.0.0.7", "fd00::7"],
+    labels: { app: "web", empty: "" },
+    annotations: { "example.com/name": "shop" },
+    conditions: {}
+  }
+
+  it.each([
+    ["POD_IP", "10.0.0.7"],
+    ["POD_IPS", "10.0.0.7,fd00::7"],
+    ["POD_LABEL:app", "web"],
+    ["POD_LABEL:empty", ""],
+    ["POD_LABEL:example.com/name", undefined],
+    ["POD_ANNOTATION:example.com/name", "shop"],
+    ["POD_ANNOTATION:toString", undefined]
+  ])("stand for what the API server shows of the pod: %s", (name, value) => {
+    expect(Option.getOrUndefined(followedValue(name, pod))).toBe(value)
+  })
+
+  it("have no value before the pod has what they name, and say what that is", () => {
+    const none: PodState = { ips: [], labels: {}, annotations: {}, conditions: {} }
+    const names = ["POD_IP", "POD_IPS", "POD_LABEL:app", "POD_ANNOTATION:example.com/name"]
+    expect(names.filter((name) => Option.isSome(followedValue(name, none)))).toEqual([])
+    expect(names.map(followedSentence)).toEqual([
+      "an IP address",
+      "an IP address",
+      "the label app",
+      "the annotation example.com/name"
+    ])
   })
 })

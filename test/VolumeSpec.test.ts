@@ -12,6 +12,7 @@ import {
   type VolumeContext,
   withoutTokens
 } from "../src/VolumeSpec.ts"
+import { settings } from "./settings.ts"
 
 type Texts = Readonly<Record<string, string>>
 
@@ -33,7 +34,7 @@ const context = (attributes: Texts, others: Texts = {}): VolumeContext => ({
   ...Object.fromEntries(Object.entries({ "issuer-name": "ca", ...attributes }).map(([key, _]) => [ours + key, _])),
   ...others
 })
-const decode = (attributes: Texts, others: Texts = {}) => decodeVolumeSpec(context(attributes, others))
+const decode = (attributes: Texts, others: Texts = {}) => decodeVolumeSpec(context(attributes, others), settings)
 const refused = (attributes: Texts, others: Texts = {}) => Effect.flip(decode(attributes, others))
 
 const CN = "2.5.4.3"
@@ -49,6 +50,11 @@ describe("a volume that names an issuer and nothing else", () => {
         dnsNames: [],
         ipAddresses: [],
         uris: [],
+        emails: [],
+        spiffe: false,
+        follows: [],
+        continueOnNotReady: false,
+        gates: [],
         duration: Duration.hours(2160),
         isCA: false,
         usages: ["digital signature", "key encipherment"],
@@ -114,6 +120,17 @@ describe("an attribute", () => {
     ["dns-names", { "dns-names": " a.example,b.example ,," }, { dnsNames: ["a.example", "b.example"] }],
     ["ip-sans", { "ip-sans": "10.0.0.1, 2001:DB8::0:1" }, { ipAddresses: ["10.0.0.1", "2001:db8::1"] }],
     ["uri-sans", { "uri-sans": "spiffe://td/a, urn:b" }, { uris: ["spiffe://td/a", "urn:b"] }],
+    ["email-sans", { "email-sans": "a.b+c@shop.example, d@e" }, { emails: ["a.b+c@shop.example", "d@e"] }],
+    [
+      "spiffe",
+      { spiffe: "true", "uri-sans": "spiffe://${CLUSTER_DOMAIN}/node/$NODE_NAME" },
+      {
+        spiffe: true,
+        uris: ["spiffe://cluster.local/node/node-1"],
+        usages: ["digital signature", "key encipherment", "server auth", "client auth"]
+      }
+    ],
+    ["continue-on-not-ready", { "continue-on-not-ready": "true" }, { continueOnNotReady: true }],
     ["duration", { duration: "1h30m" }, { duration: Duration.nanos(5_400_000_000_000n) }],
     ["renew-before", { "renew-before": "1s" }, { renewBefore: Option.some(Duration.nanos(1_000_000_000n)) }],
     ["renew-before 0", { "renew-before": "0" }, { renewBefore: Option.some(Duration.zero) }],
@@ -181,8 +198,14 @@ describe("an attribute", () => {
     ["postalcodes", { postalcodes: '1"2' }, "must be a comma-separated list"],
     ["serialnumber", { serialnumber: " " }, "must not be empty"],
     ["dns-names", { "dns-names": "a,bücher.example" }, 'ASCII characters, but is "bücher.example"'],
+    ["email-sans", { "email-sans": "nobody" }, 'must hold mail addresses such as web@example.com, but is "nobody"'],
+    ["email-sans", { "email-sans": "Web <a@b.example>" }, "must hold mail addresses"],
+    ["uri-sans", { spiffe: "true", "uri-sans": "https://a.example/" }, 'must begin with "spiffe://"'],
+    ["uri-sans", { spiffe: "true" }, "must hold exactly one SPIFFE ID"],
+    ["is-ca", { spiffe: "true", "is-ca": "true", "uri-sans": "spiffe://a/b" }, "must be false with spiffe"],
+    ["pod-readiness-gate", { "pod-readiness-gate": "pod-ip" }, "must hold pod-ip:any|ipv4|ipv6, pod-condition"],
     ["ip-sans", { "ip-sans": "10.0.0.1,10.0.0.256" }, 'must hold IP addresses, but is "10.0.0.256"'],
-    ["ip-sans", { "ip-sans": "$POD_NAME" }, 'but is "$POD_NAME"'],
+    ["ip-sans", { "ip-sans": "$POD_NAME" }, 'but is "web-0"'],
     ["uri-sans", { "uri-sans": "urn:a,b" }, 'must hold URIs with a scheme, but is "b"'],
     ["duration", { duration: "90" }, 'must be a duration of at least a second, written as Go does ("24h"'],
     ["duration", { duration: "999ms" }, 'but is "999ms"'],
@@ -248,14 +271,15 @@ describe("variables", () => {
     })
   )
 
-  it.effect.each(attributeNames.filter((name) => name !== "ip-sans" && name !== "serialnumber"))(
+  it.effect.each(attributeNames.filter((name) => name !== "serialnumber"))(
     "that nobody knows are refused in %s, with the known ones",
     (name) =>
       Effect.gen(function* () {
         const error = yield* refused({ [name]: "${POD_NAM}" })
         expect(error.field).toBe(ours + name)
         expect(error.rule).toBe(
-          'knows no variable "POD_NAM"; use POD_NAME, POD_NAMESPACE, POD_UID, SERVICE_ACCOUNT_NAME'
+          'knows no variable "POD_NAM"; use POD_NAME, POD_NAMESPACE, POD_UID, SERVICE_ACCOUNT_NAME, ' +
+            "NODE_NAME, CLUSTER_DOMAIN, POD_IP, POD_IPS, POD_LABEL:key, POD_ANNOTATION:key"
         )
       })
   )
@@ -272,7 +296,7 @@ describe("what the kubelet says of the pod", () => {
     Effect.gen(function* () {
       const { [kubelets + key]: _, ...rest } = context({})
       for (const without of [rest, { ...rest, [kubelets + key]: "" }]) {
-        const error = yield* Effect.flip(decodeVolumeSpec(without))
+        const error = yield* Effect.flip(decodeVolumeSpec(without, settings))
         expect(error.field).toBe(kubelets + key)
         expect(error.rule).toContain(sentence)
       }
@@ -389,7 +413,7 @@ describe("whatever a pod writes", () => {
       fc.property(attributes, fc.boolean(), (attributes, complete) => {
         const given = { ...podInfo, ...(complete ? { [`${ours}issuer-name`]: "ca" } : {}) }
         const written = Object.fromEntries(Object.entries(attributes).map(([key, value]) => [ours + key, value]))
-        const result = Effect.runSync(Effect.result(decodeVolumeSpec({ ...given, ...written })))
+        const result = Effect.runSync(Effect.result(decodeVolumeSpec({ ...given, ...written }, settings)))
         if (Result.isFailure(result)) {
           expect(result.failure).toBeInstanceOf(SpecError)
           expect(fields).toContain(result.failure.field)

@@ -35,7 +35,8 @@ describe("certlet", () => {
     { args: [...required, "--publish-timeout", "3m"], names: "--publish-timeout" },
     { args: [...required, "-v", "6"], names: "--log-level" },
     { args: [...required, "--metrics-bind-address", "9402"], names: "--metrics-bind-address" },
-    { args: [...required, "--pod-readiness-gate", "pod-ip:any"], names: "--pod-readiness-gate" },
+    { args: [...required, "--pod-readiness-gate", "pod-ip:6"], names: "--pod-readiness-gate" },
+    { args: [...required, "--cluster-domain", "Cluster"], names: "--cluster-domain" },
     { args: ["run", ...required, "--gate-backoff-jitter=2"], names: "--gate-backoff-jitter" }
   ])("refuses by name: $names", ({ args, names }) => {
     const { status, stderr } = certlet(args)
@@ -58,10 +59,10 @@ describe("certlet", () => {
     expect(lines.at(-1)).toMatchObject({ level: "fatal", message: expect.stringContaining("/nowhere/at/all/csi.sock") })
   })
 
-  it("ignores no gate, wherever it is given", () => {
+  it("takes no gate without --continue-on-not-ready, wherever it is given", () => {
     const { status, stderr } = certlet(required, { CERTLET_POD_READINESS_GATE: "pod-ip:any" })
-    expect(status).toBe(2)
-    expect(stderr).toContain("--pod-readiness-gate")
+    expect(status).toBe(1)
+    expect(stderr).toMatch(/--continue-on-not-ready.*--pod-readiness-gate/)
   })
 
   it("refuses a wrong value of the environment too", () => {

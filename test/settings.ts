@@ -35,6 +35,8 @@ export const settings: Settings["Service"] = {
   publishTimeout: Duration.seconds(60),
   shutdownTimeout: Duration.seconds(15),
   continueOnNotReady: false,
+  podReadinessGates: [],
+  clusterDomain: "cluster.local",
   useTokenRequest: false,
   metricsBindAddress: Option.none(),
   kube: kubeSettings

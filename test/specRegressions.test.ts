@@ -10,19 +10,23 @@ import { checkSigned } from "../src/issuance/SignedCertificate.ts"
 import { signingRequest } from "../src/issuance/SigningRequest.ts"
 import { decodeVolumeSpec } from "../src/VolumeSpec.ts"
 import { privateKeyOf } from "../src/volume/FileSet.ts"
+import { settings } from "./settings.ts"
 
 const spec = (attributes: Readonly<Record<string, string>>, others: Readonly<Record<string, string>> = {}) =>
-  decodeVolumeSpec({
-    "csi.storage.k8s.io/ephemeral": "true",
-    "csi.storage.k8s.io/pod.name": "web-0",
-    "csi.storage.k8s.io/pod.namespace": "shop",
-    "csi.storage.k8s.io/pod.uid": "1",
-    "csi.storage.k8s.io/serviceAccount.name": "web",
-    "csi.cert-manager.io/issuer-name": "ca",
-    "csi.cert-manager.io/key-algorithm": "ECDSA",
-    ...Object.fromEntries(Object.entries(attributes).map(([key, value]) => [`csi.cert-manager.io/${key}`, value])),
-    ...others
-  })
+  decodeVolumeSpec(
+    {
+      "csi.storage.k8s.io/ephemeral": "true",
+      "csi.storage.k8s.io/pod.name": "web-0",
+      "csi.storage.k8s.io/pod.namespace": "shop",
+      "csi.storage.k8s.io/pod.uid": "1",
+      "csi.storage.k8s.io/serviceAccount.name": "web",
+      "csi.cert-manager.io/issuer-name": "ca",
+      "csi.cert-manager.io/key-algorithm": "ECDSA",
+      ...Object.fromEntries(Object.entries(attributes).map(([key, value]) => [`csi.cert-manager.io/${key}`, value])),
+      ...others
+    },
+    settings
+  )
 
 const requestFor = Effect.fnUntraced(function* (attributes: Readonly<Record<string, string>>) {
   const decoded = yield* spec(attributes)

@@ -60,7 +60,7 @@ const readSpec = Effect.fnUntraced(function* (request: PublishRequest) {
   }
   const unknown = unknownAttributes(request.attributes)
   if (unknown.length > 0) yield* Effect.logDebug(`attributes that have no meaning: ${unknown.join(", ")}`)
-  return yield* decodeVolumeSpec(request.attributes)
+  return yield* decodeVolumeSpec(request.attributes, yield* Settings)
 })
 
 /** The volume, mounted and recorded, and the attempt that fills it: of the one that is known, or of a new one. */
@@ -148,7 +148,7 @@ const awaitFiles = Effect.fnUntraced(function* (
   deadline: Option.Option<DateTime.Utc>
 ) {
   const settings = yield* Settings
-  if (Option.isNone(attempt) || settings.continueOnNotReady) return
+  if (Option.isNone(attempt) || volume.spec.continueOnNotReady) return
   const now = yield* DateTime.now
   const allowed = Option.map(deadline, (deadline) => Duration.subtract(DateTime.distance(now, deadline), margin))
   const patience = Duration.max(

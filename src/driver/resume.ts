@@ -5,6 +5,7 @@
  * log and left alone: one volume's damage stays that volume's.
  */
 import { Deferred, Effect, Option } from "effect"
+import { Settings } from "../Settings.ts"
 import { decodeVolumeSpec } from "../VolumeSpec.ts"
 import { VolumeFS } from "../volume/VolumeFS.ts"
 import { type VolumeRecord, VolumeRecords } from "../volume/VolumeRecord.ts"
@@ -22,7 +23,7 @@ export const resume = Effect.fn("driver.resume")(function* () {
 const takeUp = (record: VolumeRecord) =>
   Effect.gen(function* () {
     const volumes = yield* Volumes
-    const spec = yield* decodeVolumeSpec(record.attributes)
+    const spec = yield* decodeVolumeSpec(record.attributes, yield* Settings)
     const volume = yield* makeVolume(spec, record, Option.none())
     yield* volumes.set(volume)
     yield* revive(volume, record)

@@ -61,7 +61,8 @@ const missingNames = (leaf: x509.X509Certificate, spec: VolumeSpec): ReadonlyArr
   const wanted = [
     ...spec.dnsNames.map((value) => ["dns", value] as const),
     ...spec.ipAddresses.map((value) => ["ip", value] as const),
-    ...spec.uris.map((value) => ["url", value] as const)
+    ...spec.uris.map((value) => ["url", value] as const),
+    ...spec.emails.map((value) => ["email", value] as const)
   ]
   return wanted.filter(([type, value]) => !present.has(`${type}:${canonical(type, value)}`)).map(([, value]) => value)
 }

@@ -47,7 +47,8 @@ const encodeName = (name: DistinguishedName): x509.Name => {
 const namesOf = (spec: VolumeSpec): ReadonlyArray<x509.JsonGeneralName> => [
   ...spec.dnsNames.map((value) => ({ type: "dns" as const, value })),
   ...spec.ipAddresses.map((value) => ({ type: "ip" as const, value })),
-  ...spec.uris.map((value) => ({ type: "url" as const, value }))
+  ...spec.uris.map((value) => ({ type: "url" as const, value })),
+  ...spec.emails.map((value) => ({ type: "email" as const, value }))
 ]
 
 /** The key usages with what a CA needs (cert-manager adds it for isCA), as cert-manager's webhook compares them. */

@@ -13,8 +13,6 @@ export interface Refusal {
   readonly retryAfter?: string
 }
 
-const plural = "certificaterequests.cert-manager.io"
-
 /** The refusals by what went wrong. */
 export const refusal = {
   badRequest: (message: string): Refusal => ({ code: 400, reason: "BadRequest", message }),
@@ -30,15 +28,15 @@ export const refusal = {
     message: `${what} "${name}" not found`
   }),
   noSuchPath: { code: 404, reason: "NotFound", message: "the server could not find the requested resource" } as Refusal,
-  alreadyExists: (name: string): Refusal => ({
+  alreadyExists: (resource: string, name: string): Refusal => ({
     code: 409,
     reason: "AlreadyExists",
-    message: `${plural} "${name}" already exists`
+    message: `${resource} "${name}" already exists`
   }),
-  conflict: (name: string, why: string): Refusal => ({
+  conflict: (resource: string, name: string, why: string): Refusal => ({
     code: 409,
     reason: "Conflict",
-    message: `Operation cannot be fulfilled on ${plural} "${name}": ${why}`
+    message: `Operation cannot be fulfilled on ${resource} "${name}": ${why}`
   }),
   expired: (message: string): Refusal => ({ code: 410, reason: "Expired", message }),
   invalid: (name: string, field: string, why: string): Refusal => ({

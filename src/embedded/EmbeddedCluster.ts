@@ -1,5 +1,5 @@
 /**
- * A cluster in this process: an API server for CertificateRequests on a real HTTPS socket, an approver and a CA issuer that
+ * A cluster in this process: an API server on a real HTTPS socket, an approver and a CA issuer that
  * sign for real. It is what `certlet demo` shows certlet against, and what tests of the live client run against; the rest of
  * certlet never imports it. Its users have the rights that the real deployment gives certlet and no others. It ends with its
  * scope, and nothing of it is left but the files that somebody asked for.
@@ -9,15 +9,19 @@ import { type Controllers, startControllers } from "./Controllers.ts"
 import {
   type ApiUser,
   type Claim,
+  each,
   type NodeApiServer,
   type ServerEvent,
+  type Stores,
   startApiServer,
   type Trouble
 } from "./NodeApiServer.ts"
 import { type Credential, makeAuthority } from "./NodeAuthority.ts"
 import { type KubeconfigError, kubeconfigText, replaceFile } from "./NodeKubeconfig.ts"
+import type { NodeWatches } from "./NodeWatches.ts"
 import { ObjectStore } from "./ObjectStore.ts"
-import type { Verb } from "./RequestApi.ts"
+import { resources } from "./Resource.ts"
+import type { Verb } from "./ResourceApi.ts"
 
 /** The cluster could not be started: most likely its port is taken. */
 export class EmbeddedClusterError extends Schema.TaggedError<EmbeddedClusterError>()("EmbeddedClusterError", {
@@ -50,8 +54,10 @@ export interface EmbeddedCluster extends Controllers {
   readonly authority: string
   /** PEM of the CA that signs pods' certificates: what requests carry as `status.ca`. */
   readonly issuer: string
-  /** All objects, to read and to change behind the clients' backs. */
+  /** All requests, to read and to change behind the clients' backs. */
   readonly store: ObjectStore
+  /** The objects of every resource, requests included. */
+  readonly stores: Stores
   /** The text of a kubeconfig. */
   readonly kubeconfig: (user: EmbeddedUser) => string
   readonly writeKubeconfig: (path: string, user: EmbeddedUser) => Effect.Effect<void, KubeconfigError>
@@ -84,8 +90,16 @@ export interface EmbeddedCluster extends Controllers {
 }
 
 const everything: ReadonlyArray<Verb> = ["create", "get", "list", "watch", "delete", "update", "patch"]
-const certlet: ApiUser = { name: "system:serviceaccount:certlet:certlet", verbs: ["create", "list", "watch", "delete"] }
-const admin: ApiUser = { name: "admin", verbs: everything }
+const certlet: ApiUser = {
+  name: "system:serviceaccount:certlet:certlet",
+  verbs: {
+    requests: ["create", "list", "watch", "delete"],
+    pods: ["list", "watch"],
+    configMaps: ["list", "watch"],
+    clusterTrustBundles: ["list", "watch"]
+  }
+}
+const admin: ApiUser = { name: "admin", verbs: each(() => everything) }
 
 const listening = Effect.catchDefect((cause: unknown) => Effect.fail(new EmbeddedClusterError({ cause })))
 
@@ -113,17 +127,24 @@ class Users {
   }
 }
 
-const knobs = (server: NodeApiServer, store: ObjectStore) => ({
-  watches: Effect.sync(() => server.watches.size),
-  dropWatches: Effect.sync(() => server.watches.drop()),
-  endWatches: Effect.sync(() => server.watches.end()),
-  sendBookmarks: Effect.sync(() => server.watches.bookmark()),
-  writeToWatches: (text: string) => Effect.sync(() => server.watches.raw(text)),
+const onAll = (server: NodeApiServer, act: (watches: NodeWatches) => void) =>
+  Effect.sync(() => Object.values(server.watches).forEach(act))
+
+const knobs = (server: NodeApiServer, stores: Stores) => ({
+  watches: Effect.sync(() => Object.values(server.watches).reduce((sum, { size }) => sum + size, 0)),
+  dropWatches: onAll(server, (watches) => watches.drop()),
+  endWatches: onAll(server, (watches) => watches.end()),
+  sendBookmarks: onAll(server, (watches) => watches.bookmark()),
+  writeToWatches: (text: string) => onAll(server, (watches) => watches.raw(text)),
   expire: (how: "event" | "status") =>
-    Effect.sync(() => {
-      server.watches.expiry = how
-      store.compact()
-    }),
+    Effect.andThen(
+      onAll(server, (watches) => {
+        watches.expiry = how
+      }),
+      Effect.sync(() => {
+        for (const store of Object.values(stores)) store.compact()
+      })
+    ),
   trouble: (trouble: Trouble) =>
     Effect.sync(() => {
       server.trouble = trouble
@@ -141,10 +162,15 @@ const make = Effect.fn("EmbeddedCluster.make")(function* (
 ): Effect.fn.Return<EmbeddedCluster, EmbeddedClusterError, Scope.Scope> {
   const clock = yield* Clock.Clock
   const now = () => clock.currentTimeMillisUnsafe()
-  const store = new ObjectStore({
-    now: () => `${DateTime.formatIso(DateTime.makeUnsafe(now())).slice(0, 19)}Z`,
-    uid: () => crypto.randomUUID()
-  })
+  const stores = each(
+    (name) =>
+      new ObjectStore({
+        resource: resources[name].qualified,
+        now: () => `${DateTime.formatIso(DateTime.makeUnsafe(now())).slice(0, 19)}Z`,
+        uid: () => crypto.randomUUID()
+      })
+  )
+  const store = stores.requests
   const authority = yield* makeAuthority("embedded cluster", now())
   const issuer = yield* makeAuthority("embedded issuer", now())
   const clients: Readonly<Record<"certificate" | "admin", Credential>> = {
@@ -155,7 +181,7 @@ const make = Effect.fn("EmbeddedCluster.make")(function* (
   users.rotate()
   const listeners = new Set<(event: ServerEvent) => void>()
   const server = yield* startApiServer({
-    store,
+    stores,
     credential: yield* authority.server,
     clientAuthority: authority.certificate,
     port: options.port ?? 0,
@@ -175,18 +201,23 @@ const make = Effect.fn("EmbeddedCluster.make")(function* (
     )
   return {
     ...controllers,
-    ...knobs(server, store),
+    ...knobs(server, stores),
     url: server.url,
     authority: authority.certificate,
     issuer: issuer.certificate,
     store,
+    stores,
     kubeconfig,
     writeKubeconfig: (path, user) => Effect.suspend(() => replaceFile(path, kubeconfig(user))),
     writeToken: (path) => Effect.suspend(() => replaceFile(path, users.token)),
     rotateToken: Effect.sync(() => users.rotate()),
     podToken: (namespace, serviceAccount) =>
       Effect.sync(() =>
-        users.grant({ name: `system:serviceaccount:${namespace}:${serviceAccount}`, verbs: ["create"], namespace })
+        users.grant({
+          name: `system:serviceaccount:${namespace}:${serviceAccount}`,
+          verbs: { requests: ["create"] },
+          namespace
+        })
       ),
     podGone: (uid) => Effect.sync(() => store.deleteOwnedBy(uid)),
     observe: (listener) => {

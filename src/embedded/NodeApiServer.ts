@@ -1,5 +1,5 @@
 /**
- * A Kubernetes API server in a socket: HTTPS on loopback, and of the whole API only CertificateRequests, with the semantics
+ * A Kubernetes API server in a socket: HTTPS on loopback, and of the whole API CertificateRequests and what certlet looks at beside them, with the semantics
  * that a client depends on (versions, selectors, paged lists, watches, preconditions, refusals as `Status`). Clients prove
  * who they are by a certificate or a bearer token, and may do what their user may do; what certlet is not allowed to do in a
  * real cluster it cannot do here either. Everything that can go wrong with a real server can be made to go wrong on demand.
@@ -15,13 +15,14 @@ import { type Refusal, refusal, refusalOf, statusBody } from "./ApiStatus.ts"
 import type { Credential } from "./NodeAuthority.ts"
 import { NodeWatches } from "./NodeWatches.ts"
 import type { ObjectStore } from "./ObjectStore.ts"
-import { type Answer, type Call, callOf, RequestApi, type Verb } from "./RequestApi.ts"
+import { type ResourceName, resources } from "./Resource.ts"
+import { type Answer, type Call, callOf, ResourceApi, type Verb } from "./ResourceApi.ts"
 import { selector } from "./Selector.ts"
 
 /** Who a client is, and what it may do; `namespace` confines it to one. */
 export interface ApiUser {
   readonly name: string
-  readonly verbs: ReadonlyArray<Verb>
+  readonly verbs: Readonly<Partial<Record<ResourceName, ReadonlyArray<Verb>>>>
   readonly namespace?: string
 }
 
@@ -30,8 +31,8 @@ export type ServerEvent =
   | { readonly _tag: "Connected" }
   | { readonly _tag: "Request"; readonly verb: Verb; readonly user: string; readonly path: string }
   | { readonly _tag: "Answer"; readonly verb: Verb; readonly path: string; readonly status: number }
-  | { readonly _tag: "WatchOpened" }
-  | { readonly _tag: "WatchClosed" }
+  | { readonly _tag: "WatchOpened"; readonly resource: ResourceName }
+  | { readonly _tag: "WatchClosed"; readonly resource: ResourceName }
 
 /** Failures to come: the next `count` requests (of these verbs) get this status; 0 cuts the connection instead. */
 export interface Trouble {
@@ -49,9 +50,12 @@ export interface Claim {
   readonly token: string | undefined
 }
 
+/** The objects of every resource. */
+export type Stores = Readonly<Record<ResourceName, ObjectStore>>
+
 /** What the server is made of. */
 export interface ApiServerOptions {
-  readonly store: ObjectStore
+  readonly stores: Stores
   readonly credential: Credential
   /** PEM of the CA whose clients are known. */
   readonly clientAuthority: string
@@ -60,6 +64,14 @@ export interface ApiServerOptions {
   readonly userOf: (claim: Claim) => ApiUser | undefined
   readonly observe: (event: ServerEvent) => void
 }
+
+/** One of these for each resource. */
+export const each = <A>(make: (name: ResourceName) => A): Readonly<Record<ResourceName, A>> => ({
+  requests: make("requests"),
+  pods: make("pods"),
+  configMaps: make("configMaps"),
+  clusterTrustBundles: make("clusterTrustBundles")
+})
 
 const readBody = async (request: IncomingMessage): Promise<Result.Result<unknown, Refusal>> => {
   let text = ""
@@ -87,9 +99,9 @@ export class NodeApiServer {
   /** Every answer is held back for so many milliseconds. */
   latencyMillis = 0
   trouble: Trouble | undefined
-  readonly watches: NodeWatches
+  readonly watches: Readonly<Record<ResourceName, NodeWatches>>
   readonly #options: ApiServerOptions
-  readonly #api: RequestApi
+  readonly #apis: Readonly<Record<ResourceName, ResourceApi>>
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
   #port: number
@@ -97,8 +109,12 @@ export class NodeApiServer {
   constructor(options: ApiServerOptions) {
     this.#options = options
     this.#port = options.port
-    this.#api = new RequestApi(options.store)
-    this.watches = new NodeWatches(options.store, (event) => options.observe({ _tag: event }))
+    const { stores } = options
+    this.#apis = each((name) => new ResourceApi(resources[name], stores[name]))
+    this.watches = each(
+      (name) =>
+        new NodeWatches(resources[name], stores[name], (event) => options.observe({ _tag: event, resource: name }))
+    )
     const { certificate, key } = options.credential
     const tls = { cert: certificate, key, ca: options.clientAuthority, requestCert: true, rejectUnauthorized: false }
     this.#server = createServer(tls, (request, response) => {
@@ -181,18 +197,18 @@ export class NodeApiServer {
     if (user === undefined) return Result.fail(refusal.unauthorized)
     this.#options.observe({ _tag: "Request", verb: call.verb, user: user.name, path })
     const outside = user.namespace !== undefined && user.namespace !== call.namespace
-    if (outside || !user.verbs.includes(call.verb)) {
-      return Result.fail(refusal.forbidden(user.name, call.verb, "certificaterequests.cert-manager.io"))
+    if (outside || !(user.verbs[call.resource] ?? []).includes(call.verb)) {
+      return Result.fail(refusal.forbidden(user.name, call.verb, resources[call.resource].qualified))
     }
     if (call.verb === "watch") return this.#watch(call, response)
-    return Result.flatMap(body, (_) => this.#api.act(call, user.name, _))
+    return Result.flatMap(body, (_) => this.#apis[call.resource].act(call, user.name, _))
   }
 
   #watch(call: Call, response: ServerResponse): Result.Result<never, Refusal> | undefined {
     const chosen = selector(call.query.get("labelSelector"), call.query.get("fieldSelector"))
     if (Result.isFailure(chosen)) return Result.fail(chosen.failure)
-    const refused = this.watches.open(response, {
-      selector: (_) => (call.namespace === undefined || _.namespace === call.namespace) && chosen.success(_),
+    const refused = this.watches[call.resource].open(response, {
+      selector: (_) => (call.namespace === undefined || _.metadata.namespace === call.namespace) && chosen.success(_),
       resourceVersion: call.query.get("resourceVersion") || "0",
       bookmarks: call.query.get("allowWatchBookmarks") === "true",
       timeoutSeconds: Number(call.query.get("timeoutSeconds") ?? 0)
@@ -211,7 +227,7 @@ export const startApiServer = (options: ApiServerOptions): Effect.Effect<NodeApi
     }),
     (server) =>
       Effect.promise(() => {
-        server.watches.close()
+        for (const watches of Object.values(server.watches)) watches.close()
         return server.stop()
       })
   )

@@ -8,6 +8,7 @@ import type { ServerResponse } from "node:http"
 import { Result } from "effect"
 import { type Refusal, refusal, statusBody } from "./ApiStatus.ts"
 import type { Change, ObjectStore } from "./ObjectStore.ts"
+import type { Resource } from "./Resource.ts"
 import type { Selector } from "./Selector.ts"
 
 /** What a watch asked for; `timeoutSeconds` 0 means for ever. */
@@ -30,8 +31,8 @@ const line = (type: string, object: unknown) => `${JSON.stringify({ type, object
 
 /** A change as this selector sees it: an object that begins or ceases to be selected is added or deleted. */
 const eventOf = (change: Change, selector: Selector): string | undefined => {
-  const before = change.previous !== undefined && selector(change.previous.metadata)
-  const after = change.type !== "DELETED" && selector(change.object.metadata)
+  const before = change.previous !== undefined && selector(change.previous)
+  const after = change.type !== "DELETED" && selector(change.object)
   if (after) return line(before ? "MODIFIED" : "ADDED", change.object)
   return before ? line("DELETED", change.object) : undefined
 }
@@ -39,6 +40,7 @@ const eventOf = (change: Change, selector: Selector): string | undefined => {
 /** All open watches on one store. */
 export class NodeWatches {
   readonly #open = new Set<Watch>()
+  readonly #resource: Resource
   readonly #store: ObjectStore
   readonly #observe: (event: "WatchOpened" | "WatchClosed") => void
   readonly #bookmarks: NodeJS.Timeout
@@ -46,7 +48,8 @@ export class NodeWatches {
   /** How a watch from before the window of history is refused. */
   expiry: "event" | "status" = "event"
 
-  constructor(store: ObjectStore, observe: (event: "WatchOpened" | "WatchClosed") => void) {
+  constructor(resource: Resource, store: ObjectStore, observe: (event: "WatchOpened" | "WatchClosed") => void) {
+    this.#resource = resource
     this.#store = store
     this.#observe = observe
     this.#unsubscribe = store.subscribe((change) => this.#tell(change))
@@ -73,7 +76,7 @@ export class NodeWatches {
     const watch: Watch = { response, query }
     if (first.success === undefined) {
       for (const object of this.#store.all()) {
-        if (query.selector(object.metadata)) response.write(line("ADDED", object))
+        if (query.selector(object)) response.write(line("ADDED", object))
       }
     } else {
       for (const change of first.success) this.#write(watch, eventOf(change, query.selector))
@@ -127,7 +130,8 @@ export class NodeWatches {
   #bookmark(watch: Watch): void {
     if (!watch.query.bookmarks) return
     const metadata = { resourceVersion: String(this.#store.version), creationTimestamp: null }
-    const object = { apiVersion: "cert-manager.io/v1", kind: "CertificateRequest", metadata }
+    const { apiVersion, kind } = this.#resource
+    const object = { apiVersion, kind, metadata }
     this.#write(watch, line("BOOKMARK", object))
   }
 

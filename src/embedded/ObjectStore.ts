@@ -48,16 +48,24 @@ const keyOf = (namespace: string, name: string) => `${namespace}/${name}`
 /** Changes kept for watchers that come late. */
 const historyWindow = 2000
 
+/** Where a store's objects get what they are given. */
+interface Source {
+  /** As refusals name it. */
+  readonly resource: string
+  readonly now: () => string
+  readonly uid: () => string
+}
+
 /** The objects of one resource. `now` gives RFC 3339 to the second, `uid` a new unique id. */
 export class ObjectStore {
   readonly #objects = new Map<string, StoredObject>()
   readonly #listeners = new Set<(change: Change) => void>()
-  readonly #source: { readonly now: () => string; readonly uid: () => string }
+  readonly #source: Source
   #history: Array<Change> = []
   #compactedAt = 0
   #version = 1
 
-  constructor(source: { readonly now: () => string; readonly uid: () => string }) {
+  constructor(source: Source) {
     this.#source = source
   }
 
@@ -82,7 +90,7 @@ export class ObjectStore {
 
   create(object: NewObject): Result.Result<StoredObject, Refusal> {
     const { name, namespace } = object.metadata
-    if (this.get(namespace, name)) return Result.fail(refusal.alreadyExists(name))
+    if (this.get(namespace, name)) return Result.fail(refusal.alreadyExists(this.#source.resource, name))
     const uid = this.#source.uid()
     const creationTimestamp = this.#source.now()
     return Result.succeed(
@@ -101,9 +109,9 @@ export class ObjectStore {
     expected?: string
   ): Result.Result<StoredObject, Refusal> {
     const current = this.get(namespace, name)
-    if (current === undefined) return Result.fail(refusal.notFound("certificaterequests.cert-manager.io", name))
+    if (current === undefined) return Result.fail(refusal.notFound(this.#source.resource, name))
     if (expected !== undefined && expected !== current.metadata.resourceVersion) {
-      return Result.fail(refusal.conflict(name, "the object has been modified"))
+      return Result.fail(refusal.conflict(this.#source.resource, name, "the object has been modified"))
     }
     return Result.succeed(this.#commit("MODIFIED", change(current)))
   }
@@ -111,9 +119,11 @@ export class ObjectStore {
   /** Deletes an object; `uid` is a precondition. */
   delete(namespace: string, name: string, uid?: string): Result.Result<StoredObject, Refusal> {
     const current = this.get(namespace, name)
-    if (current === undefined) return Result.fail(refusal.notFound("certificaterequests.cert-manager.io", name))
+    if (current === undefined) return Result.fail(refusal.notFound(this.#source.resource, name))
     if (uid !== undefined && uid !== current.metadata.uid) {
-      return Result.fail(refusal.conflict(name, `the UID in the precondition (${uid}) does not match`))
+      return Result.fail(
+        refusal.conflict(this.#source.resource, name, `the UID in the precondition (${uid}) does not match`)
+      )
     }
     return Result.succeed(this.#commit("DELETED", current))
   }

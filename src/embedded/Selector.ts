@@ -1,16 +1,19 @@
 /**
  * Label and field selectors as the API server's query parameters carry them. Labels know `key`, `!key`, `key=value`,
- * `key==value` and `key!=value`, joined by commas; fields know `metadata.name` and `metadata.namespace`. Set-based selectors
- * (`in`, `notin`) are refused rather than misunderstood. Pure.
+ * `key==value` and `key!=value`, joined by commas; fields know `metadata.name`, `metadata.namespace` and `spec.nodeName`.
+ * Set-based selectors (`in`, `notin`) are refused rather than misunderstood. Pure.
  */
-import { Result } from "effect"
+import { Predicate, Result } from "effect"
 import { type Refusal, refusal } from "./ApiStatus.ts"
 
 /** What a selector may look at. */
 export interface Selectable {
-  readonly name: string
-  readonly namespace: string
-  readonly labels?: Readonly<Record<string, string>>
+  readonly metadata: {
+    readonly name: string
+    readonly namespace: string
+    readonly labels?: Readonly<Record<string, string>>
+  }
+  readonly [field: string]: unknown
 }
 
 /** True for the objects that are selected. */
@@ -18,18 +21,27 @@ export type Selector = (object: Selectable) => boolean
 
 const labelTerm = (term: string): Result.Result<Selector, Refusal> => {
   const unequal = /^([^!=\s]+)!=([^=\s]*)$/.exec(term)
-  if (unequal) return Result.succeed((_) => _.labels?.[unequal[1] ?? ""] !== unequal[2])
+  if (unequal) return Result.succeed((_) => _.metadata.labels?.[unequal[1] ?? ""] !== unequal[2])
   const equal = /^([^!=\s]+)==?([^=\s]*)$/.exec(term)
-  if (equal) return Result.succeed((_) => _.labels?.[equal[1] ?? ""] === equal[2])
+  if (equal) return Result.succeed((_) => _.metadata.labels?.[equal[1] ?? ""] === equal[2])
   const presence = /^(!?)([^!=\s]+)$/.exec(term)
-  if (presence) return Result.succeed((_) => (_.labels?.[presence[2] ?? ""] === undefined) === (presence[1] === "!"))
+  if (presence)
+    return Result.succeed((_) => (_.metadata.labels?.[presence[2] ?? ""] === undefined) === (presence[1] === "!"))
   return Result.fail(refusal.badRequest(`unable to parse requirement: ${term}`))
 }
 
 const fieldTerm = (term: string): Result.Result<Selector, Refusal> => {
-  const match = /^metadata\.(name|namespace)==?([^=\s]*)$/.exec(term)
-  if (match === null) return Result.fail(refusal.badRequest(`field label not supported: ${term}`))
-  return Result.succeed((_) => _[match[1] === "name" ? "name" : "namespace"] === match[2])
+  const [, field, value] = /^(metadata\.name|metadata\.namespace|spec\.nodeName)==?([^=\s]*)$/.exec(term) ?? []
+  switch (field) {
+    case "metadata.name":
+      return Result.succeed((_) => _.metadata.name === value)
+    case "metadata.namespace":
+      return Result.succeed((_) => _.metadata.namespace === value)
+    case "spec.nodeName":
+      return Result.succeed(({ spec }) => Predicate.hasProperty(spec, "nodeName") && spec.nodeName === value)
+    default:
+      return Result.fail(refusal.badRequest(`field label not supported: ${term}`))
+  }
 }
 
 const terms = (text: string | null) => (text ?? "").split(",").flatMap((_) => (_.trim() === "" ? [] : [_.trim()]))

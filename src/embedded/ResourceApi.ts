@@ -1,5 +1,5 @@
 /**
- * The REST interface of CertificateRequests, without a socket: which call a method and a URL are, and what the call does to
+ * The REST interface of a resource, without a socket: which call a method and a URL are, and what the call does to
  * the store. Watches are not here, because they are all socket. A call ends in a code and a body, or in a refusal; the
  * semantics are those of a real API server: pages of one list show one moment, a delete may carry the uid it means, a write
  * may carry the version it has seen. Pure.
@@ -8,7 +8,7 @@ import { Predicate, Result } from "effect"
 import { type Refusal, refusal } from "./ApiStatus.ts"
 import { mergePatch } from "./mergePatch.ts"
 import type { ObjectStore, StoredObject } from "./ObjectStore.ts"
-import { newRequest } from "./RequestRules.ts"
+import { type Resource, type ResourceName, resourceNames, resources } from "./Resource.ts"
 import { selector } from "./Selector.ts"
 
 /** What a client may ask for, in the words of RBAC. */
@@ -16,6 +16,7 @@ export type Verb = "create" | "get" | "list" | "watch" | "delete" | "update" | "
 
 /** One call: the verb and what it is about. `status` means the subresource of that name. */
 export interface Call {
+  readonly resource: ResourceName
   readonly verb: Verb
   readonly namespace: string | undefined
   readonly name: string | undefined
@@ -23,7 +24,16 @@ export interface Call {
   readonly query: URLSearchParams
 }
 
-const path = /^\/apis\/cert-manager\.io\/v1(?:\/namespaces\/([^/]+))?\/certificaterequests(?:\/([^/]+)(\/status)?)?$/
+/** A path below a resource's root: namespace, name and subresource, as far as it has them; undefined where it is another's. */
+const partsOf = (resource: Resource, pathname: string) => {
+  if (!pathname.startsWith(`${resource.root}/`)) return undefined
+  const rest = pathname.slice(resource.root.length)
+  const match = /^(?:\/namespaces\/([^/]+))?\/([a-z]+)(?:\/([^/]+)(\/status)?)?$/.exec(rest)
+  if (match === null || match[2] !== resource.plural) return undefined
+  const [, namespace, , name, status] = match
+  if (!resource.namespaced && namespace !== undefined) return undefined
+  return { namespace, name, status: status !== undefined }
+}
 
 const verbs: Readonly<Record<string, Verb>> = { DELETE: "delete", PUT: "update", PATCH: "patch" }
 
@@ -36,17 +46,28 @@ const verbOf = (method: string, named: boolean, query: URLSearchParams): Verb | 
 /** The call that a request line is; undefined where the API has no such thing. */
 export const callOf = (method: string, target: string): Call | undefined => {
   const url = new URL(target, "https://localhost")
-  const match = path.exec(url.pathname)
-  const verb = match === null ? undefined : verbOf(method, match[2] !== undefined, url.searchParams)
-  if (match === null || verb === undefined) return undefined
-  if (match[1] === undefined && verb !== "list" && verb !== "watch") return undefined
-  return { verb, namespace: match[1], name: match[2], status: match[3] !== undefined, query: url.searchParams }
+  for (const resource of resourceNames) {
+    const { namespaced } = resources[resource]
+    const parts = partsOf(resources[resource], url.pathname)
+    if (parts === undefined) continue
+    const verb = verbOf(method, parts.name !== undefined, url.searchParams)
+    if (verb === undefined) return undefined
+    if (namespaced && parts.namespace === undefined && verb !== "list" && verb !== "watch") return undefined
+    return { resource, verb, ...parts, query: url.searchParams }
+  }
+  return undefined
 }
 
 /** A list as the API server sends it. */
-const listBody = (items: ReadonlyArray<StoredObject>, version: number, next: string, remaining: number) => ({
-  apiVersion: "cert-manager.io/v1",
-  kind: "CertificateRequestList",
+const listBody = (
+  { apiVersion, kind }: Resource,
+  items: ReadonlyArray<StoredObject>,
+  version: number,
+  next: string,
+  remaining: number
+) => ({
+  apiVersion,
+  kind: `${kind}List`,
   metadata: {
     resourceVersion: String(version),
     ...(next === "" ? {} : { continue: next, remainingItemCount: remaining })
@@ -70,13 +91,15 @@ export interface Answer {
 }
 
 /** The API over one store. */
-export class RequestApi {
+export class ResourceApi {
+  readonly #resource: Resource
   readonly #store: ObjectStore
   /** Lists that are being read page by page: what a continue token stands for. */
   readonly #pages = new Map<string, { readonly items: ReadonlyArray<StoredObject>; readonly version: number }>()
   #tokens = 0
 
-  constructor(store: ObjectStore) {
+  constructor(resource: Resource, store: ObjectStore) {
+    this.#resource = resource
     this.#store = store
   }
 
@@ -90,11 +113,11 @@ export class RequestApi {
       case "watch":
         return answer(200)(this.#list(call))
       case "create":
-        return answer(201)(Result.flatMap(newRequest(body, namespace, user), (_) => this.#store.create(_)))
+        return answer(201)(Result.flatMap(this.#resource.admit(body, namespace, user), (_) => this.#store.create(_)))
       case "get": {
         const object = this.#store.get(namespace, name)
         return object === undefined
-          ? Result.fail(refusal.notFound("certificaterequests.cert-manager.io", name))
+          ? Result.fail(refusal.notFound(this.#resource.qualified, name))
           : Result.succeed({ code: 200, body: object })
       }
       case "delete": {
@@ -118,14 +141,14 @@ export class RequestApi {
     return Result.map(chosen, (selects) => {
       const inside = (_: StoredObject) => call.namespace === undefined || _.metadata.namespace === call.namespace
       const { items, version } = known ?? {
-        items: this.#store.all().filter((_) => inside(_) && selects(_.metadata)),
+        items: this.#store.all().filter((_) => inside(_) && selects(_)),
         version: this.#store.version
       }
       const limit = Number(call.query.get("limit") ?? 0) || items.length
       const rest = items.slice(limit)
       const next = rest.length === 0 ? "" : `page-${++this.#tokens}`
       if (next !== "") this.#pages.set(next, { items: rest, version })
-      return listBody(items.slice(0, limit), version, next, rest.length)
+      return listBody(this.#resource, items.slice(0, limit), version, next, rest.length)
     })
   }
 

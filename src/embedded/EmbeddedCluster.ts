@@ -20,7 +20,7 @@ import { type Credential, makeAuthority } from "./NodeAuthority.ts"
 import { type KubeconfigError, kubeconfigText, replaceFile } from "./NodeKubeconfig.ts"
 import type { NodeWatches } from "./NodeWatches.ts"
 import { ObjectStore } from "./ObjectStore.ts"
-import { resources } from "./Resource.ts"
+import { type ResourceName, resources } from "./Resource.ts"
 import type { Verb } from "./ResourceApi.ts"
 
 /** The cluster could not be started: most likely its port is taken. */
@@ -72,6 +72,8 @@ export interface EmbeddedCluster extends Controllers {
   readonly observe: Observe
   /** How many watches are open. */
   readonly watches: Effect.Effect<number>
+  /** How many watches are open on a resource, at this moment. */
+  readonly watchesOn: (resource: ResourceName) => number
   /** Cuts all connections that carry a watch. */
   readonly dropWatches: Effect.Effect<void>
   /** Ends all watches in an orderly way, as at their timeout. */
@@ -132,6 +134,7 @@ const onAll = (server: NodeApiServer, act: (watches: NodeWatches) => void) =>
 
 const knobs = (server: NodeApiServer, stores: Stores) => ({
   watches: Effect.sync(() => Object.values(server.watches).reduce((sum, { size }) => sum + size, 0)),
+  watchesOn: (resource: ResourceName) => server.watches[resource].size,
   dropWatches: onAll(server, (watches) => watches.drop()),
   endWatches: onAll(server, (watches) => watches.end()),
   sendBookmarks: onAll(server, (watches) => watches.bookmark()),

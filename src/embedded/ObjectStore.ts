@@ -39,7 +39,7 @@ export interface Change {
 export interface NewObject {
   readonly apiVersion: string
   readonly kind: string
-  readonly metadata: Omit<ObjectMeta, "uid" | "resourceVersion" | "creationTimestamp">
+  readonly metadata: Omit<ObjectMeta, "uid" | "resourceVersion" | "creationTimestamp"> & { readonly uid?: string }
   readonly [field: string]: unknown
 }
 
@@ -91,7 +91,7 @@ export class ObjectStore {
   create(object: NewObject): Result.Result<StoredObject, Refusal> {
     const { name, namespace } = object.metadata
     if (this.get(namespace, name)) return Result.fail(refusal.alreadyExists(this.#source.resource, name))
-    const uid = this.#source.uid()
+    const uid = object.metadata.uid ?? this.#source.uid()
     const creationTimestamp = this.#source.now()
     return Result.succeed(
       this.#commit("ADDED", {

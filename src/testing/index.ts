@@ -6,11 +6,15 @@
  */
 
 export { holds, type Law, LawBroken, same } from "./contract/Law.ts"
+export * as PodsContract from "./contract/pods.ts"
+export * as TrustBundlesContract from "./contract/trustBundles.ts"
 export * as VolumeFSContract from "./contract/volumeFS.ts"
 export * as VolumeRecordsContract from "./contract/volumeRecords.ts"
 export * as SimCertificateRequests from "./SimCertificateRequests.ts"
 export { type Behaviour, SimCluster } from "./SimCertificateRequests.ts"
 export { makeSimIssuer, type SimIssuer } from "./SimIssuer.ts"
 export * as SimKeyGenerator from "./SimKeyGenerator.ts"
+export * as SimPods from "./SimPods.ts"
+export * as SimTrustBundles from "./SimTrustBundles.ts"
 export * as SimVolumeFS from "./SimVolumeFS.ts"
 export * as SimVolumeRecords from "./SimVolumeRecords.ts"

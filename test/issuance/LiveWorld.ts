@@ -20,7 +20,7 @@ import { kubeSettings, settings } from "../settings.ts"
 
 export const nodeId = "node-1"
 
-const settingsLayer = (kube: KubeSettings) => Layer.succeed(Settings, { ...settings, nodeId, kube })
+export const settingsLayer = (kube: KubeSettings) => Layer.succeed(Settings, { ...settings, nodeId, kube })
 
 /** A client with these settings, in its own scope. */
 export const connect = (kube: Partial<KubeSettings>) =>

@@ -1,0 +1,31 @@
+/**
+ * What the cluster knows of this node's pods: addresses, labels, annotations and conditions, as the API server shows them. Names
+ * in certificates follow them and readiness gates wait for them. `KubePods` is the live side, one watch on the node's pods
+ * that exists only while somebody waits; the simulation stands behind the same contract.
+ */
+import { Context, type Effect, type Option } from "effect"
+import type { PodState } from "../PodState.ts"
+
+/** Which pod: its uid, because another one may have its name by now. */
+export interface PodReference {
+  readonly namespace: string
+  readonly name: string
+  readonly uid: string
+}
+
+/**
+ * The pods of this node.
+ *
+ * Laws: `await` returns as soon as the pod fits, whether it did so before or comes to it later; what it hands over is how the
+ * pod was then; it waits for a pod that is not there yet, and never takes another pod of that name for it; it never fails
+ * because the connection did; an interrupted wait leaves nothing behind; the cluster is looked at only while somebody waits.
+ */
+export class Pods extends Context.Service<
+  Pods,
+  {
+    /** Waits, for ever if need be, until `fits` makes something of the pod's state. */
+    readonly await: <A>(pod: PodReference, fits: (state: PodState) => Option.Option<A>) => Effect.Effect<A>
+    /** The pod as it was seen last, while somebody waits for one; none where it has not been seen. Makes no call. */
+    readonly state: (pod: PodReference) => Effect.Effect<Option.Option<PodState>>
+  }
+>()("certlet/cluster/Pods") {}

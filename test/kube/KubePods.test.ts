@@ -1,0 +1,82 @@
+import { it } from "@effect/vitest"
+import { Effect, Fiber, Layer, Logger, Option } from "effect"
+import { describe, expect } from "vitest"
+import { Pods } from "../../src/cluster/Pods.ts"
+import { TrustBundles } from "../../src/cluster/TrustBundles.ts"
+import { record } from "../issuance/LiveWorld.ts"
+import { bundlesLayer, podObject, podsLayer, Server, watching } from "./LiveCluster.ts"
+
+const limit = 20_000
+const pod = { namespace: "shop", name: "web-0", uid: "uid-1" }
+const quiet = <A, E, R>(layer: Layer.Layer<A, E, R>) => Layer.provideMerge(layer, Logger.layer([]))
+
+describe("KubePods", () => {
+  it.live(
+    "opens one watch for all who wait, on this node's pods alone, and none before anybody does",
+    () =>
+      Effect.gen(function* () {
+        const cluster = yield* Server
+        const pods = yield* Pods
+        const events = record(cluster)
+        expect(yield* cluster.watches).toBe(0)
+        const waiting = yield* Effect.forEach([1, 2, 3], () =>
+          Effect.forkChild(
+            pods.await(pod, ({ ips }) => Option.fromUndefinedOr(ips[0])),
+            { startImmediately: true }
+          )
+        )
+        yield* watching(cluster, "pods")
+        cluster.stores.pods.create(podObject({ ...pod, name: "other", uid: "uid-2" }, { ips: ["10.0.0.9"] }, "node-2"))
+        cluster.stores.pods.create({
+          ...podObject({ ...pod, name: "plain", uid: "uid-3" }, {}),
+          spec: { nodeName: "node-1" }
+        })
+        cluster.stores.pods.create(podObject(pod, { ips: ["10.0.0.1"] }))
+        expect(yield* Effect.forEach(waiting, Fiber.join)).toEqual(["10.0.0.1", "10.0.0.1", "10.0.0.1"])
+        const calls = events.filter((_) => _._tag === "Request").map((_) => new URL(_.path, "https://a").searchParams)
+        expect(calls.map((_) => _.get("fieldSelector"))).toEqual(["spec.nodeName=node-1", "spec.nodeName=node-1"])
+        expect(yield* pods.state({ ...pod, uid: "uid-2" })).toEqual(Option.none())
+        expect(yield* pods.state({ ...pod, uid: "uid-3" })).toEqual(Option.none())
+      }).pipe(Effect.provide(quiet(podsLayer))),
+    limit
+  )
+
+  it.live(
+    "keeps of a long annotation only its beginning",
+    () =>
+      Effect.gen(function* () {
+        const cluster = yield* Server
+        const pods = yield* Pods
+        cluster.stores.pods.create(podObject(pod, { annotations: { long: "x".repeat(100_000), short: "y" } }))
+        const { annotations } = yield* pods.await(pod, Option.some)
+        expect([annotations.long?.length, annotations.short]).toEqual([2048, "y"])
+      }).pipe(Effect.provide(quiet(podsLayer))),
+    limit
+  )
+})
+
+describe("KubeTrustBundles", () => {
+  it.live(
+    "asks for the named object and no other, and takes the API's older version where there is no newer",
+    () =>
+      Effect.gen(function* () {
+        const cluster = yield* Server
+        const bundles = yield* TrustBundles
+        const events = record(cluster)
+        const wait = (bundle: Parameters<typeof bundles.await>[0]) =>
+          Effect.forkChild(bundles.await(bundle, Option.none()), { startImmediately: true })
+        const map = { kind: "ConfigMap", namespace: "shop", name: "corp-ca", key: "ca.crt" } as const
+        yield* Effect.all([wait(map), wait(map), wait({ kind: "ClusterTrustBundle", namespace: "shop", name: "corp" })])
+        yield* Effect.all([watching(cluster, "configMaps"), watching(cluster, "clusterTrustBundles")])
+        const calls = events.filter((_) => _._tag === "Request").map((_) => new URL(_.path, "https://a"))
+        expect(new Set(calls.map((_) => `${_.pathname} ${_.searchParams.get("fieldSelector")}`))).toEqual(
+          new Set([
+            "/api/v1/namespaces/shop/configmaps metadata.name=corp-ca",
+            "/apis/certificates.k8s.io/v1beta1/clustertrustbundles metadata.name=corp"
+          ])
+        )
+        expect(yield* cluster.watches).toBe(2)
+      }).pipe(Effect.provide(quiet(bundlesLayer))),
+    limit
+  )
+})

@@ -144,3 +144,39 @@ export const fileName: Rule<string> = (text) => {
     ? but('must be a plain file name: no "/", no leading "..", no spaces at its ends, at most 255 bytes', text)
     : Result.succeed(text)
 }
+
+/** Permission bits in octal: the owner may read, nobody may execute, and nobody but the owner may write. */
+export const fileMode: Rule<number> = (text) => {
+  const mode = /^0?[0-7]{3}$/.test(text) ? Number.parseInt(text, 8) : 0
+  return (mode & 0o400) !== 0 && (mode & ~0o644) === 0
+    ? Result.succeed(mode)
+    : but('must be an octal mode that lets the owner read, such as "0400", "0440" or "0444"', text)
+}
+
+/** A name in a keystore. The names of the CA's own entries are taken. */
+export const alias: Rule<string> = (text) => {
+  if (!/^[ -~]{1,128}$/.test(text) || text !== text.trim()) {
+    return but("must be 1 to 128 printable ASCII characters, without spaces at the ends", text)
+  }
+  return /^ca\d*$/i.test(text)
+    ? but('must not be "ca" or "ca" and a number, as the entries of the CA are called', text)
+    : Result.succeed(text)
+}
+
+/** Where a keystore's password comes from, if it does not stand in an attribute. */
+export type PasswordSource = { readonly _tag: "Generated" } | { readonly _tag: "Secret"; readonly key: string }
+
+/** `generate`, or `secret:` and the key of a Secret as Kubernetes has them. */
+export const passwordSource: Rule<PasswordSource> = (text) => {
+  if (text === "generate") return Result.succeed({ _tag: "Generated" })
+  const key = /^secret:([-._a-zA-Z0-9]{1,253})$/.exec(text)?.[1]
+  return key === undefined
+    ? but('must be "generate", or "secret:" and a key of the Secret that nodePublishSecretRef names', text)
+    : Result.succeed({ _tag: "Secret", key })
+}
+
+/** A keystore's password. What was found is never quoted. */
+export const password: Rule<string> = (text) =>
+  text === "" || text.length > 1024 || text.includes("\0") || !text.isWellFormed()
+    ? Result.fail("must be a password of 1 to 1024 characters, none of them NUL")
+    : Result.succeed(text)

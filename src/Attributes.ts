@@ -6,7 +6,9 @@
 import { Effect, Result, Schema, SchemaIssue, SchemaTransformation } from "effect"
 import * as Rules from "./AttributeRules.ts"
 import { attributeTypes, type DistinguishedName, parseDistinguishedName } from "./DistinguishedName.ts"
+import { brokenFileNames } from "./FileNames.ts"
 import { Gate, parseGate } from "./Gate.ts"
+import { brokenKeystores } from "./KeystoreRules.ts"
 import { KeyUsage } from "./KeyUsage.ts"
 
 /** An attribute that a rule reads: text in, a value out, a sentence where the rule is broken. */
@@ -24,10 +26,18 @@ const by = <A>(rule: Rules.Rule<A>, to: Schema.Codec<A, A>) =>
     )
   )
 
+/** The encryptions of a PKCS#12 keystore, named as cert-manager's Certificate API names them. */
+export const pkcs12Profiles = ["LegacyRC2", "LegacyDES", "Modern2023"] as const
+
 const Texts = Schema.Array(Schema.String)
 const Name: Schema.Codec<DistinguishedName, DistinguishedName> = Schema.Array(
   Schema.Array(Schema.Struct({ type: Schema.String, value: Schema.String }))
 )
+
+const PasswordSource: Schema.Codec<Rules.PasswordSource, Rules.PasswordSource> = Schema.Union([
+  Schema.Struct({ _tag: Schema.Literal("Generated") }),
+  Schema.Struct({ _tag: Schema.Literal("Secret"), key: Schema.String })
+])
 
 const usages: Rules.Rule<ReadonlyArray<KeyUsage>> = (text) =>
   Result.map(
@@ -77,14 +87,36 @@ const Struct = Schema.Struct({
   "privatekey-file": by(Rules.fileName, Schema.String),
   "continue-on-not-ready": by(Rules.flag, Schema.Boolean),
   "pod-readiness-gate": by(gates, Schema.Array(Gate)),
+  "combined-file": by(Rules.fileName, Schema.String),
+  "chain-file": by(Rules.fileName, Schema.String),
+  "fullchain-file": by(Rules.fileName, Schema.String),
+  "ca-der-file": by(Rules.fileName, Schema.String),
+  "certificate-der-file": by(Rules.fileName, Schema.String),
+  "privatekey-der-file": by(Rules.fileName, Schema.String),
+  "file-mode": by(Rules.fileMode, Schema.Number),
+  "file-owner": by(Rules.integer(0, 4_294_967_294), Schema.Number),
   "fs-group": by(Rules.integer(1, 4_294_967_295), Schema.Number),
   "pkcs12-enable": by(Rules.flag, Schema.Boolean),
   "pkcs12-filename": by(Rules.fileName, Schema.String),
-  "pkcs12-password": by(Rules.nonEmpty, Schema.String)
+  "pkcs12-password": by(Rules.password, Schema.String),
+  "pkcs12-password-from": by(Rules.passwordSource, PasswordSource),
+  "pkcs12-password-file": by(Rules.fileName, Schema.String),
+  "pkcs12-profile": by(Rules.oneOf(pkcs12Profiles), Schema.Literals(pkcs12Profiles)),
+  "pkcs12-alias": by(Rules.alias, Schema.String),
+  "pkcs12-truststore-filename": by(Rules.fileName, Schema.String),
+  "jks-enable": by(Rules.flag, Schema.Boolean),
+  "jks-filename": by(Rules.fileName, Schema.String),
+  "jks-password": by(Rules.password, Schema.String),
+  "jks-password-from": by(Rules.passwordSource, PasswordSource),
+  "jks-password-file": by(Rules.fileName, Schema.String),
+  "jks-alias": by(Rules.alias, Schema.String),
+  "jks-truststore-filename": by(Rules.fileName, Schema.String),
+  "truststore-enable": by(Rules.flag, Schema.Boolean)
 })
 /** What a pod has written, decoded. */
 export type Attributes = typeof Struct.Type
-type AttributeName = keyof Attributes
+/** An attribute's name, without the prefix. */
+export type AttributeName = keyof Attributes
 
 /** The rules that hold between attributes: the attribute to blame and what to do, or nothing. */
 const broken = (_: Attributes): readonly [AttributeName, string] | undefined => {
@@ -98,14 +130,8 @@ const broken = (_: Attributes): readonly [AttributeName, string] | undefined => 
   if (_["key-encoding"] === "PKCS1" && (_["key-algorithm"] ?? "RSA") !== "RSA") {
     return ["key-encoding", `must be PKCS8 for ${_["key-algorithm"]} keys; PKCS1 is for RSA alone`]
   }
-  const { ca, certificate, privateKey } = filesOf(_)
-  if (certificate === ca || certificate === privateKey)
-    return ["certificate-file", `${another} ${Rules.quoted(certificate)}`]
-  if (privateKey === ca) return ["privatekey-file", `${another} ${Rules.quoted(privateKey)}`]
-  return brokenKeystore(_)
+  return brokenKeystores(_) ?? brokenFileNames(_)
 }
-
-const another = "must be different from the names of the other files, but two are"
 
 const brokenKeySize = (_: Attributes): string | undefined => {
   const size = _["key-size"]
@@ -118,14 +144,6 @@ const brokenKeySize = (_: Attributes): string | undefined => {
     case "Ed25519":
       return "must be left out for Ed25519, whose keys have one size"
   }
-}
-
-const brokenKeystore = (_: Attributes): readonly [AttributeName, string] | undefined => {
-  if (_["pkcs12-enable"] === true) {
-    return ["pkcs12-enable", "must be false, because this version writes no keystores; use the PEM files"]
-  }
-  const orphan = (["pkcs12-filename", "pkcs12-password"] as const).find((name) => _[name] !== undefined)
-  return orphan === undefined ? undefined : [orphan, 'has no meaning unless pkcs12-enable is "true"']
 }
 
 /** Every attribute and every rule. */
@@ -158,13 +176,6 @@ export const followingNames: ReadonlyArray<string> = [
   "uri-sans",
   "email-sans"
 ]
-
-/** The names of the files, defaults filled in. */
-export const filesOf = (_: Attributes) => ({
-  ca: _["ca-file"] ?? "ca.crt",
-  certificate: _["certificate-file"] ?? "tls.crt",
-  privateKey: _["privatekey-file"] ?? "tls.key"
-})
 
 /** The keys that have a meaning, without their prefix. */
 export const attributeNames: ReadonlyArray<string> = Object.keys(Struct.fields)

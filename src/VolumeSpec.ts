@@ -4,13 +4,16 @@
  * pod's identity `csi.storage.k8s.io/*` into a `VolumeSpec`. Whatever breaks a rule becomes a `SpecError` that names the
  * attribute, the rule and what to do. It is the bottom of the corridor: every room may import it, it imports none.
  */
-import { Duration, Effect, Option, Record, Redacted, Schema, SchemaIssue } from "effect"
+import { Duration, Effect, Option, Record, Schema, SchemaIssue } from "effect"
 import { quoted } from "./AttributeRules.ts"
-import { Attributes, attributeNames, filesOf, subjectTypes } from "./Attributes.ts"
+import { Attributes, attributeNames, subjectTypes } from "./Attributes.ts"
 import type { DistinguishedName } from "./DistinguishedName.ts"
 import { expandAttributes } from "./expandAttributes.ts"
+import { type FileNames, filesOf } from "./FileNames.ts"
 import { brokenWait, type Gate } from "./Gate.ts"
+import { type Keystore, keystoresOf } from "./Keystore.ts"
 import type { KeyUsage } from "./KeyUsage.ts"
+import { nearestOf } from "./nearestOf.ts"
 import type { Settings } from "./Settings.ts"
 import { brokenSvid, svidUsages } from "./Spiffe.ts"
 import type { Temper } from "./Temper.ts"
@@ -65,7 +68,12 @@ export interface VolumeSpec {
   readonly keyEncoding: KeyEncoding
   readonly reusePrivateKey: boolean
   readonly renewBefore: Option.Option<Duration.Duration>
-  readonly files: { readonly ca: string; readonly certificate: string; readonly privateKey: string }
+  readonly files: FileNames
+  /** Permission bits of every file. */
+  readonly fileMode: number
+  /** The uid of folder and files; none is certlet's own. */
+  readonly fileOwner: Option.Option<number>
+  readonly keystores: ReadonlyArray<Keystore>
   /** The attribute `fs-group`: a gid that wins over the kubelet's VOLUME_MOUNT_GROUP. */
   readonly fsGroup: Option.Option<number>
   /** Keys of other groups, passed on to the CertificateRequest as annotations. */
@@ -86,9 +94,10 @@ export class SpecError extends Schema.TaggedError<SpecError>()("SpecError", {
 /** What a node's settings add to every spec. */
 export type Site = Pick<Settings["Service"], "nodeId" | "clusterDomain" | "continueOnNotReady" | "podReadinessGates">
 
-const prefix = "csi.cert-manager.io/"
-const kubeletPrefix = "csi.storage.k8s.io/"
-const tokensKey = `${kubeletPrefix}serviceAccount.tokens`
+/** What the keys of certlet's own attributes begin with. */
+export const prefix = "csi.cert-manager.io/"
+/** What the keys begin with that the kubelet adds. */
+export const kubeletPrefix = "csi.storage.k8s.io/"
 
 const subjectOf = (_: Attributes): DistinguishedName =>
   _["literal-subject"] ??
@@ -144,6 +153,9 @@ const specOf = (_: Attributes, { annotations, follows, pod, site }: Parts): Volu
   reusePrivateKey: _["reuse-private-key"] ?? false,
   renewBefore: Option.fromUndefinedOr(_["renew-before"]),
   files: filesOf(_),
+  fileMode: _["file-mode"] ?? 0o440,
+  fileOwner: Option.fromUndefinedOr(_["file-owner"]),
+  keystores: keystoresOf(_),
   fsGroup: Option.fromUndefinedOr(_["fs-group"]),
   annotations
 })
@@ -208,6 +220,7 @@ export const decodeVolumeSpec = Effect.fnUntraced(function* (
   if (context[ephemeral] !== "true") {
     return yield* fail(ephemeral, "must be true: certlet serves inline volumes of pods, not persistent ones")
   }
+  yield* refuseUnknown(context)
   const pod = yield* podOf(context)
   const written = Record.mapKeys(
     Record.filter(context, (_, key) => key.startsWith(prefix)),
@@ -225,33 +238,22 @@ export const decodeVolumeSpec = Effect.fnUntraced(function* (
   return wrong === undefined ? spec : yield* fail(prefix + wrong[0], wrong[1])
 })
 
-/** The keys that have no meaning here, most likely misspelt. */
-export const unknownAttributes = (context: VolumeContext): ReadonlyArray<string> =>
-  Object.keys(context).filter(
-    (key) => !key.includes("/") || (key.startsWith(prefix) && !attributeNames.includes(key.slice(prefix.length)))
+/** An attribute under our prefix that nobody knows is a typing error, and a certificate without it helps nobody. */
+const refuseUnknown = (context: VolumeContext): Effect.Effect<void, SpecError> => {
+  const unknown = Object.keys(context).find(
+    (key) => key.startsWith(prefix) && !attributeNames.includes(key.slice(prefix.length))
   )
+  if (unknown === undefined) return Effect.void
+  const near = nearestOf(unknown.slice(prefix.length), attributeNames)
+  return fail(unknown, `is no attribute of a volume; the nearest one is ${prefix}${near}`)
+}
 
-/** The context without the ServiceAccount tokens, which change with every call and are nobody's to keep. */
-export const withoutTokens = (context: VolumeContext): VolumeContext =>
-  Record.filter(context, (_, key) => key !== tokensKey)
+/** The keys that belong to nobody: they have neither meaning nor group. */
+export const strayKeys = (context: VolumeContext): ReadonlyArray<string> =>
+  Object.keys(context).filter((key) => !key.includes("/"))
 
 /** `namespace/name` of the pod as far as the context says; empty where it does not. */
 export const podNamed = (context: VolumeContext): string => {
   const name = context[`${kubeletPrefix}pod.name`] ?? ""
   return name === "" ? "" : `${context[`${kubeletPrefix}pod.namespace`] ?? ""}/${name}`
-}
-
-const Tokens = Schema.fromJsonString(Schema.Record(Schema.String, Schema.Struct({ token: Schema.String })))
-
-/** The pod's ServiceAccount token for the API server (the audience is empty), where the kubelet sends one. */
-export const serviceAccountToken = (
-  context: VolumeContext
-): Effect.Effect<Option.Option<Redacted.Redacted<string>>, SpecError> => {
-  const text = context[tokensKey] ?? ""
-  if (text === "") return Effect.succeed(Option.none())
-  return Schema.decodeUnknownEffect(Tokens)(text).pipe(
-    Effect.map((tokens) => Option.map(Option.fromUndefinedOr(tokens[""]), ({ token }) => Redacted.make(token))),
-    // The cause holds the token's text, so it goes no further.
-    Effect.catch(() => fail(tokensKey, "must be a JSON map from audience to { token }, as the kubelet sends it"))
-  )
 }

@@ -18,8 +18,8 @@ export interface Expanded {
   readonly late: ReadonlyArray<string>
 }
 
-/** An attribute whose value holds no variables, as with cert-manager's csi-driver. */
-const literal = "serialnumber"
+/** Attributes whose values hold no variables, as with cert-manager's csi-driver: a password may hold any character. */
+const literals: ReadonlyArray<string> = ["serialnumber", "pkcs12-password", "jks-password"]
 
 /** The attributes with the `known` variables and, once there are any, the `followed` ones; or which attribute breaks what rule. */
 export const expandAttributes = (
@@ -32,14 +32,15 @@ export const expandAttributes = (
   const late: Array<string> = []
   for (const name of attributeNames) {
     const text = written[name] ?? ""
-    const found = name === literal ? [] : followedIn(text)
+    const literal = literals.includes(name)
+    const found = literal ? [] : followedIn(text)
     const [first] = found
     if (first !== undefined && !followingNames.includes(name)) {
       return Result.fail([name, `may not hold \${${first}}, which only a subject and names can follow`])
     }
     const unknown = Object.fromEntries(found.map((variable) => [variable, ""]))
     const variables = { ...known, ...Option.getOrElse(followed, () => unknown) }
-    const value = name === literal ? Result.succeed(text) : expand(text, variables)
+    const value = literal ? Result.succeed(text) : expand(text, variables)
     if (Result.isFailure(value)) return Result.fail([name, value.failure])
     for (const variable of found) follows.add(variable)
     if (first !== undefined && Option.isNone(followed)) late.push(name)

@@ -41,6 +41,7 @@ export {
   type VolumeContext,
   type VolumeSpec
 } from "./VolumeSpec.ts"
+export { Entropy } from "./volume/Entropy.ts"
 export { type File, type FileSet, fileSet } from "./volume/FileSet.ts"
 export { type VolumeCondition, VolumeError, VolumeFS, type VolumePlace } from "./volume/VolumeFS.ts"
 export { RecordError, VolumeRecord, VolumeRecords } from "./volume/VolumeRecord.ts"

@@ -18,11 +18,18 @@ import { loggingLayer } from "./NodeLogging.ts"
 import * as NodeMetrics from "./NodeMetrics.ts"
 import { Settings } from "./Settings.ts"
 import { version } from "./Version.ts"
+import * as NodeEntropy from "./volume/NodeEntropy.ts"
 import * as NodeVolumeFS from "./volume/NodeVolumeFS.ts"
 import * as NodeVolumeRecords from "./volume/NodeVolumeRecords.ts"
 
 const liveDriver = Driver.layer.pipe(
-  Layer.provide([NodeKeyGenerator.layer, KubeCertificateRequests.layer, NodeVolumeFS.layer, NodeVolumeRecords.layer]),
+  Layer.provide([
+    NodeKeyGenerator.layer,
+    KubeCertificateRequests.layer,
+    NodeVolumeFS.layer,
+    NodeVolumeRecords.layer,
+    NodeEntropy.layer
+  ]),
   Layer.provide(KubeClient.layer)
 )
 

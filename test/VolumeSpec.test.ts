@@ -3,15 +3,8 @@ import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Option, Redacted, Result } from "effect"
 import * as fc from "fast-check"
 import { attributeNames } from "../src/Attributes.ts"
-import {
-  decodeVolumeSpec,
-  podNamed,
-  SpecError,
-  serviceAccountToken,
-  unknownAttributes,
-  type VolumeContext,
-  withoutTokens
-} from "../src/VolumeSpec.ts"
+import { passwordsOf, serviceAccountToken, withoutSecrets } from "../src/VolumeSecrets.ts"
+import { decodeVolumeSpec, podNamed, SpecError, strayKeys, type VolumeContext } from "../src/VolumeSpec.ts"
 import { settings } from "./settings.ts"
 
 type Texts = Readonly<Record<string, string>>
@@ -63,6 +56,9 @@ describe("a volume that names an issuer and nothing else", () => {
         reusePrivateKey: false,
         renewBefore: Option.none(),
         files: { ca: "ca.crt", certificate: "tls.crt", privateKey: "tls.key" },
+        fileMode: 0o440,
+        fileOwner: Option.none(),
+        keystores: [],
         fsGroup: Option.none(),
         annotations: {}
       })
@@ -161,7 +157,80 @@ describe("an attribute", () => {
       { files: { ca: "tls.crt", certificate: "ca.crt", privateKey: "tls.key" } }
     ],
     ["fs-group", { "fs-group": "4294967295" }, { fsGroup: Option.some(4_294_967_295) }],
-    ["pkcs12-enable false", { "pkcs12-enable": "false" }, { keyEncoding: "PKCS1" }]
+    ["file-mode", { "file-mode": "0400" }, { fileMode: 0o400 }],
+    ["file-mode of three digits", { "file-mode": "644" }, { fileMode: 0o644 }],
+    ["file-owner", { "file-owner": "0" }, { fileOwner: Option.some(0) }],
+    [
+      "files that only some volumes have",
+      {
+        "combined-file": "a.pem",
+        "chain-file": "b.pem",
+        "fullchain-file": "c.pem",
+        "ca-der-file": "ca.der",
+        "certificate-der-file": "tls.der",
+        "privatekey-der-file": "key.der"
+      },
+      {
+        files: {
+          combined: "a.pem",
+          chain: "b.pem",
+          fullChain: "c.pem",
+          caDer: "ca.der",
+          certificateDer: "tls.der",
+          privateKeyDer: "key.der"
+        }
+      }
+    ],
+    ["pkcs12-enable false", { "pkcs12-enable": "false" }, { keystores: [] }],
+    [
+      "pkcs12-enable, as the peer has it",
+      { "pkcs12-enable": "true", "pkcs12-password": "$POD_NAME" },
+      {
+        keystores: [
+          {
+            kind: "pkcs12",
+            file: "keystore.p12",
+            truststore: Option.none(),
+            alias: Option.none(),
+            profile: "LegacyRC2",
+            password: { _tag: "Attribute" }
+          }
+        ]
+      }
+    ],
+    [
+      "both keystores, with everything",
+      {
+        "pkcs12-enable": "true",
+        "pkcs12-filename": "a.p12",
+        "pkcs12-password-from": "generate",
+        "pkcs12-profile": "modern2023",
+        "pkcs12-alias": "Web 1",
+        "pkcs12-truststore-filename": "b.p12",
+        "jks-enable": "true",
+        "jks-password-from": "secret:pass.word_1",
+        "truststore-enable": "true"
+      },
+      {
+        keystores: [
+          {
+            kind: "pkcs12",
+            file: "a.p12",
+            truststore: Option.some("b.p12"),
+            alias: Option.some("Web 1"),
+            profile: "Modern2023",
+            password: { _tag: "Generated", file: "a.p12.password" }
+          },
+          {
+            kind: "jks",
+            file: "keystore.jks",
+            truststore: Option.some("truststore.jks"),
+            alias: Option.some("certificate"),
+            password: { _tag: "Secret", key: "pass.word_1" }
+          }
+        ]
+      }
+    ]
   ])("%s is read", ([, attributes, expected]) =>
     Effect.gen(function* () {
       expect(yield* decode(attributes)).toMatchObject(expected)
@@ -171,6 +240,8 @@ describe("an attribute", () => {
   const size = { "key-algorithm": "ECDSA" }
   const flag = 'must be "true" or "false"'
   const name = "must be a plain file name"
+  const p12 = { "pkcs12-enable": "true", "pkcs12-password": "p" }
+  const jks = { "jks-enable": "true", "jks-password": "p" }
   const clash = "must be different from the names of the other files"
   it.effect.each<[string, Texts, string]>([
     ["issuer-name", { "issuer-name": "" }, "is required"],
@@ -235,10 +306,41 @@ describe("an attribute", () => {
     ["fs-group", { "fs-group": "4294967296" }, 'but is "4294967296"'],
     ["fs-group", { "fs-group": "-1" }, 'but is "-1"'],
     ["pkcs12-enable", { "pkcs12-enable": "yes" }, flag],
-    ["pkcs12-enable", { "pkcs12-enable": "true", "pkcs12-password": "p" }, "this version writes no keystores"],
+    ["pkcs12-password", { "pkcs12-enable": "true" }, "is required with pkcs12-enable; write one, or set"],
+    ["jks-password", { "jks-enable": "true" }, "is required with jks-enable"],
+    ["pkcs12-password-from", { ...p12, "pkcs12-password-from": "generate" }, "must not stand beside pkcs12-password"],
+    ["pkcs12-password-from", { "pkcs12-enable": "true", "pkcs12-password-from": "random" }, 'must be "generate", or'],
+    ["pkcs12-password-from", { "pkcs12-enable": "true", "pkcs12-password-from": "secret:" }, 'but is "secret:"'],
+    ["jks-password-from", { "jks-enable": "true", "jks-password-from": "secret:a/b" }, 'but is "secret:a/b"'],
+    ["pkcs12-password-file", { ...p12, "pkcs12-password-file": "p" }, 'unless pkcs12-password-from is "generate"'],
+    ["pkcs12-profile", { ...p12, "pkcs12-profile": "Modern" }, "must be one of LegacyRC2, LegacyDES, Modern2023"],
+    ["pkcs12-alias", { ...p12, "pkcs12-alias": "CA2" }, 'must not be "ca" or'],
+    ["jks-alias", { ...jks, "jks-alias": "ä" }, "must be 1 to 128 printable ASCII characters"],
+    ["jks-alias", { ...jks, "jks-alias": " a" }, "without spaces at the ends"],
+    ["pkcs12-password", { "pkcs12-enable": "true", "pkcs12-password": "a\0b" }, "must be a password of 1 to 1024"],
+    ["pkcs12-truststore-filename", { ...p12, "pkcs12-truststore-filename": "t" }, 'unless truststore-enable is "true"'],
+    ["truststore-enable", { "truststore-enable": "true" }, "has no meaning unless pkcs12-enable or jks-enable"],
     ["pkcs12-filename", { "pkcs12-filename": "k.p12" }, 'has no meaning unless pkcs12-enable is "true"'],
+    ["pkcs12-profile", { "pkcs12-profile": "LegacyDES" }, 'has no meaning unless pkcs12-enable is "true"'],
+    ["jks-alias", { "jks-alias": "a" }, 'has no meaning unless jks-enable is "true"'],
     ["pkcs12-filename", { "pkcs12-filename": "a/b" }, name],
-    ["pkcs12-password", { "pkcs12-password": "p", "pkcs12-enable": "false" }, "has no meaning unless"]
+    ["pkcs12-password", { "pkcs12-password": "p", "pkcs12-enable": "false" }, "has no meaning unless"],
+    ["combined-file", { "combined-file": "a/b" }, name],
+    ["combined-file", { "combined-file": "tls.key" }, `${clash}, but two are "tls.key"`],
+    ["pkcs12-filename", { ...p12, "pkcs12-filename": "tls.crt" }, clash],
+    ["jks-filename", { ...p12, ...jks, "jks-filename": "keystore.p12" }, clash],
+    ["jks-truststore-filename", { ...jks, "truststore-enable": "true", "jks-truststore-filename": "ca.crt" }, clash],
+    [
+      "pkcs12-password-file",
+      { "pkcs12-enable": "true", "pkcs12-password-from": "generate", "pkcs12-filename": "k".repeat(250) },
+      "is too long"
+    ],
+    ["file-mode", { "file-mode": "0770" }, "must be an octal mode that lets the owner read"],
+    ["file-mode", { "file-mode": "0040" }, 'but is "0040"'],
+    ["file-mode", { "file-mode": "0446" }, 'but is "0446"'],
+    ["file-mode", { "file-mode": "440 " }, 'but is "440 "'],
+    ["file-mode", { "file-mode": "288" }, 'but is "288"'],
+    ["file-owner", { "file-owner": "root" }, "must be a whole number from 0 to 4294967294"]
   ])("%s of %o is refused", ([field, attributes, sentence]) =>
     Effect.gen(function* () {
       const error = yield* refused(attributes)
@@ -250,6 +352,8 @@ describe("an attribute", () => {
     })
   )
 })
+
+const literal = ["serialnumber", "pkcs12-password", "jks-password"]
 
 describe("variables", () => {
   it.effect("are put in before a list is split", () =>
@@ -271,7 +375,7 @@ describe("variables", () => {
     })
   )
 
-  it.effect.each(attributeNames.filter((name) => name !== "serialnumber"))(
+  it.effect.each(attributeNames.filter((name) => !literal.includes(name)))(
     "that nobody knows are refused in %s, with the known ones",
     (name) =>
       Effect.gen(function* () {
@@ -336,11 +440,43 @@ describe("keys of others", () => {
       })
   )
 
-  it("without meaning are listed", () => {
-    const others = { "dns-names": "a", [`${ours}dnsnames`]: "b", "example.com/a": "c", [tokensKey]: "{}" }
-    expect(unknownAttributes(context({ "dns-names": "a" }, others))).toEqual(["dns-names", `${ours}dnsnames`])
-    expect(unknownAttributes(context(Object.fromEntries(attributeNames.map((name) => [name, "x"]))))).toEqual([])
+  it("that belong to no group are listed", () => {
+    const others = { "dns-names": "a", "example.com/a": "c", [tokensKey]: "{}" }
+    expect(strayKeys(context({ "dns-names": "a" }, others))).toEqual(["dns-names"])
+    expect(strayKeys(context(Object.fromEntries(attributeNames.map((name) => [name, "x"]))))).toEqual([])
   })
+})
+
+describe("a key under our prefix that nobody knows", () => {
+  it.effect.each([
+    ["dnsnames", "dns-names"],
+    ["DNS-NAMES", "dns-names"],
+    ["dns-name", "dns-names"],
+    ["privatekey", "privatekey-file"],
+    ["pkcs12-enabled", "pkcs12-enable"],
+    ["jks-pasword", "jks-password"],
+    ["trust-store-enable", "truststore-enable"],
+    ["renewbefore", "renew-before"],
+    ["fsgroup", "fs-group"],
+    ["issuername", "issuer-name"],
+    ["is_ca", "is-ca"]
+  ] as const)("is refused, and the nearest one is named: %s", ([wrong, right]) =>
+    Effect.gen(function* () {
+      const error = yield* refused({ [wrong]: "a" })
+      expect(error.field).toBe(ours + wrong)
+      expect(error.rule).toContain(`the nearest one is ${ours}${right}`)
+    })
+  )
+
+  it.effect("is refused at once, however long it is and whatever it holds", () =>
+    Effect.gen(function* () {
+      for (const wrong of ["", " ", "a".repeat(100_000), "💥", "a/b"]) {
+        const error = yield* refused({ [wrong]: "a" })
+        expect(error.field).toBe(ours + wrong)
+        expect(error.rule).toContain("the nearest one is")
+      }
+    })
+  )
 })
 
 describe("ServiceAccount tokens", () => {
@@ -348,8 +484,8 @@ describe("ServiceAccount tokens", () => {
 
   it("are dropped, and nothing else is", () => {
     const kept = context({ "dns-names": "a" })
-    expect(withoutTokens({ ...kept, [tokensKey]: secret })).toEqual(kept)
-    expect(withoutTokens(kept)).toEqual(kept)
+    expect(withoutSecrets({ ...kept, [tokensKey]: secret })).toEqual(kept)
+    expect(withoutSecrets(kept)).toEqual(kept)
   })
 
   it.effect("give the one of the empty audience", () =>
@@ -395,6 +531,64 @@ describe("ServiceAccount tokens", () => {
   )
 })
 
+describe("the passwords of keystores", () => {
+  const p12 = { "pkcs12-enable": "true" }
+  const jks = { "jks-enable": "true" }
+  const read = Effect.fnUntraced(function* (attributes: Texts, secrets: Texts = {}) {
+    const spec = yield* decode(attributes)
+    const wrapped = Object.fromEntries(Object.entries(secrets).map(([key, value]) => [key, Redacted.make(value)]))
+    const found = yield* passwordsOf(spec, context(attributes), wrapped)
+    return Object.fromEntries([...found].map(([kind, password]) => [kind, Redacted.value(password)]))
+  })
+
+  it.effect("come from the attribute, from the Secret, or from nobody", () =>
+    Effect.gen(function* () {
+      expect(yield* read({})).toEqual({})
+      expect(yield* read({ ...p12, "pkcs12-password": "$HOME ${x" })).toEqual({ pkcs12: "$HOME ${x" })
+      const both = { ...p12, ...jks, "pkcs12-password-from": "secret:a", "jks-password-from": "generate" }
+      expect(yield* read(both, { a: "one\n", b: "two" })).toEqual({ pkcs12: "one\n" })
+    })
+  )
+
+  it.effect.each<[string, Texts, string]>([
+    ["is missing", {}, 'finds no key "a"; name a Secret that has it as the csi volume\'s nodePublishSecretRef'],
+    ["is another key", { b: "x" }, 'finds no key "a"'],
+    ["is empty", { a: "" }, 'the Secret\'s key "a" must be a password of 1 to 1024 characters'],
+    ["holds a NUL", { a: "hush\0" }, "none of them NUL"],
+    ["is a book", { a: "hush".repeat(999) }, "1 to 1024"]
+  ])("that %s in the Secret is an error that does not say it", ([, secrets, sentence]) =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(read({ ...jks, "jks-password-from": "secret:a" }, secrets))
+      expect(error).toMatchObject({ _tag: "SpecError", field: `${ours}jks-password-from` })
+      expect(error.message).toContain(sentence)
+      expect(`${error.message}${JSON.stringify(error)}`).not.toContain("hush")
+    })
+  )
+
+  it.effect("are withheld from what is written down, which is still a whole spec", () =>
+    Effect.gen(function* () {
+      const given = context({ ...p12, ...jks, "pkcs12-password": "hush", "jks-password": "hush too" })
+      const recorded = withoutSecrets(given)
+      expect(JSON.stringify(recorded)).not.toContain("hush")
+      expect(yield* decodeVolumeSpec(recorded, settings)).toEqual(yield* decodeVolumeSpec(given, settings))
+    })
+  )
+
+  it.effect("stay out of every error", () =>
+    Effect.gen(function* () {
+      for (const attributes of [
+        { "pkcs12-password": "hush" },
+        { ...p12, "pkcs12-password": "hush\0hush" },
+        { ...p12, "pkcs12-password": "hush", "pkcs12-password-from": "secret:a" },
+        { ...jks, "jks-password": "hush", "jks-filename": "../a" }
+      ]) {
+        const error = yield* refused(attributes)
+        expect(`${error.message}${JSON.stringify(error)}`).not.toContain("hush")
+      }
+    })
+  )
+})
+
 /** Values that are right for some attribute, nearly right, or noise. */
 const values = fc.oneof(
   fc.constantFrom(
@@ -424,7 +618,8 @@ describe("whatever a pod writes", () => {
           expect(issuer.name).not.toBe("")
           expect(usages.length).toBeGreaterThan(0)
           expect(new Set(usages).size).toBe(usages.length)
-          expect(new Set(Object.values(files)).size).toBe(3)
+          const names = Object.values(files).filter((name) => name !== undefined)
+          expect(new Set(names).size).toBe(names.length)
           expect(["RSA", "ECDSA", "Ed25519"]).toContain(key.algorithm)
         }
       }),

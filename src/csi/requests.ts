@@ -4,7 +4,7 @@
  * refusal names the field and what to do.
  */
 import type { DateTime, Option } from "effect"
-import { Effect } from "effect"
+import { Effect, Record, Redacted } from "effect"
 import type { PublishRequest, UnpublishRequest } from "../driver/Driver.ts"
 import type { NodePublishVolumeRequest, NodeUnpublishVolumeRequest } from "./generated/csi_pb.js"
 import { Status } from "./Status.ts"
@@ -32,7 +32,8 @@ export const readPublish = Effect.fnUntraced(function* (
     return yield* invalid(`volume_mount_group: must be a gid in decimal, but is ${JSON.stringify(volumeMountGroup)}`)
   }
   const { readonly, volumeContext } = request
-  return { volumeId, target, readonly, attributes: volumeContext, mountFlags, volumeMountGroup, deadline }
+  const secrets = Record.map(request.secrets, (value) => Redacted.make(value))
+  return { volumeId, target, readonly, attributes: volumeContext, secrets, mountFlags, volumeMountGroup, deadline }
 })
 
 /** NodeUnpublishVolume. */

@@ -8,6 +8,8 @@ import { Context, type DateTime, Effect, Layer, type Option } from "effect"
 import type { CertificateRequests } from "../issuance/CertificateRequests.ts"
 import type { KeyGenerator } from "../issuance/KeyGenerator.ts"
 import { Settings } from "../Settings.ts"
+import type { PublishSecrets } from "../VolumeSecrets.ts"
+import type { Entropy } from "../volume/Entropy.ts"
 import type { VolumeFS } from "../volume/VolumeFS.ts"
 import type { VolumeRecords } from "../volume/VolumeRecord.ts"
 import type { PublishError, UnpublishError } from "./DriverError.ts"
@@ -25,6 +27,8 @@ export interface PublishRequest {
   readonly readonly: boolean
   /** The volume context, whole: also the ServiceAccount tokens, which go no further than memory. */
   readonly attributes: Readonly<Record<string, string>>
+  /** The entries of the Secret that `nodePublishSecretRef` names; they go no further than memory. */
+  readonly secrets?: PublishSecrets
   readonly mountFlags: ReadonlyArray<string>
   /** A gid in decimal, or empty. */
   readonly volumeMountGroup: string
@@ -60,7 +64,7 @@ export class Driver extends Context.Service<
     Driver,
     Effect.gen(function* () {
       const context = yield* Effect.context<
-        CertificateRequests | KeyGenerator | Settings | VolumeFS | VolumeRecords | Renewals | Volumes
+        CertificateRequests | Entropy | KeyGenerator | Settings | VolumeFS | VolumeRecords | Renewals | Volumes
       >()
       yield* resume()
       return Driver.of({

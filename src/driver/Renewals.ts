@@ -9,6 +9,7 @@ import type { CertificateRequests } from "../issuance/CertificateRequests.ts"
 import { RequestError } from "../issuance/CertificateRequests.ts"
 import type { KeyGenerator } from "../issuance/KeyGenerator.ts"
 import type { Settings } from "../Settings.ts"
+import type { Entropy } from "../volume/Entropy.ts"
 import type { VolumeFS } from "../volume/VolumeFS.ts"
 import type { VolumeRecords } from "../volume/VolumeRecord.ts"
 import { pauseAfter } from "./Backoff.ts"
@@ -42,7 +43,9 @@ export class Renewals extends Context.Service<
     Renewals,
     Effect.gen(function* () {
       const fibers = yield* FiberMap.make<string>()
-      const context = yield* Effect.context<CertificateRequests | KeyGenerator | Settings | VolumeFS | VolumeRecords>()
+      const context = yield* Effect.context<
+        CertificateRequests | Entropy | KeyGenerator | Settings | VolumeFS | VolumeRecords
+      >()
       const live = (volume: Volume, attempt: Attempt, due: Effect.Effect<void>) =>
         FiberMap.run(fibers, volume.id, Effect.provideContext(life(volume, attempt, due), context))
       return Renewals.of({

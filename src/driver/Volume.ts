@@ -18,9 +18,10 @@ import {
   Scope,
   Semaphore
 } from "effect"
+import type { Passwords } from "../VolumeSecrets.ts"
 import type { VolumeSpec } from "../VolumeSpec.ts"
 import type { VolumePlace } from "../volume/VolumeFS.ts"
-import type { VolumeRecord } from "../volume/VolumeRecord.ts"
+import { type VolumeRecord, VolumeRecords } from "../volume/VolumeRecord.ts"
 import type { RenewError, Unpublished } from "./DriverError.ts"
 
 /** The outcome that a publish waits for: files in the volume, or the failure that ends the wait. */
@@ -31,10 +32,14 @@ export interface Volume {
   readonly id: string
   readonly spec: VolumeSpec
   readonly place: VolumePlace
-  /** What the disk knows, and the disk's only writer is `remember`. */
+  /** What the disk knows, and the disk's only writer is `changeRecord`. */
   readonly record: Ref.Ref<VolumeRecord>
   /** The pod's ServiceAccount token, as the last publish brought it. */
   readonly token: Ref.Ref<Option.Option<Redacted.Redacted<string>>>
+  /** The passwords of its keystores, as the last publish brought them; none after a restart, until they are needed. */
+  readonly passwords: Ref.Ref<Option.Option<Passwords>>
+  /** Held by whoever changes the volume's files, so that each change is made of what stands there. */
+  readonly swapping: Semaphore.Semaphore
   /** Done once the volume is mounted: the first certificate is asked for while the mount is being made. */
   readonly mounted: Deferred.Deferred<void>
   /** The attempt that is running, or the last one; none before the first. */
@@ -57,26 +62,46 @@ export const sameWish = (one: VolumeRecord, other: VolumeRecord): boolean =>
 export const makeVolume = (
   spec: VolumeSpec,
   record: VolumeRecord,
-  token: Option.Option<Redacted.Redacted<string>>
+  token: Option.Option<Redacted.Redacted<string>>,
+  passwords: Option.Option<Passwords>
 ): Effect.Effect<Volume> =>
   Effect.gen(function* () {
     return {
       id: record.volumeId,
       spec,
-      place: { target: record.target, mountFlags: record.mountFlags, group: groupOf(spec, record) },
+      place: placeOf(spec, record),
       record: yield* Ref.make(record),
       token: yield* Ref.make(token),
+      passwords: yield* Ref.make(passwords),
+      swapping: yield* Semaphore.make(1),
       mounted: yield* Deferred.make<void>(),
       attempt: yield* Ref.make(Option.none<Attempt>()),
       lastFailure: yield* Ref.make(Option.none<RenewError>())
     }
   })
 
+const placeOf = (spec: VolumeSpec, record: VolumeRecord): VolumePlace => ({
+  target: record.target,
+  mountFlags: record.mountFlags,
+  group: groupOf(spec, record),
+  owner: spec.fileOwner,
+  openToAll: (spec.fileMode & 0o004) !== 0
+})
+
 /** The gid of a volume's files: `fs-group` wins over the kubelet's `volume_mount_group`. */
 const groupOf = (spec: VolumeSpec, record: VolumeRecord): Option.Option<number> =>
   Option.orElse(spec.fsGroup, () =>
     record.volumeMountGroup === "" ? Option.none() : Option.some(Number(record.volumeMountGroup))
   )
+
+/** Changes a volume's record on disk, then in memory. */
+export const changeRecord = (volume: Volume, by: (record: VolumeRecord) => VolumeRecord) =>
+  Effect.gen(function* () {
+    const records = yield* VolumeRecords
+    const changed = by(yield* Ref.get(volume.record))
+    yield* records.save(changed)
+    yield* Ref.set(volume.record, changed)
+  }).pipe(Effect.uninterruptible)
 
 /** The volumes of this process. */
 export class Volumes extends Context.Service<

@@ -10,20 +10,15 @@ import { CertificateRequests } from "../issuance/CertificateRequests.ts"
 import { IssuanceError } from "../issuance/IssuanceError.ts"
 import { nameOf } from "../issuance/issue.ts"
 import { Settings } from "../Settings.ts"
-import {
-  decodeVolumeSpec,
-  podNamed,
-  SpecError,
-  serviceAccountToken,
-  unknownAttributes,
-  type VolumeSpec,
-  withoutTokens
-} from "../VolumeSpec.ts"
+import { type Passwords, passwordsOf, serviceAccountToken, withoutSecrets } from "../VolumeSecrets.ts"
+import { decodeVolumeSpec, podNamed, SpecError, strayKeys, type VolumeSpec } from "../VolumeSpec.ts"
 import { VolumeFS } from "../volume/VolumeFS.ts"
 import { type VolumeRecord, VolumeRecords } from "../volume/VolumeRecord.ts"
 import type { PublishRequest } from "./Driver.ts"
 import { PublishError } from "./DriverError.ts"
+import { takePasswords } from "./knowPasswords.ts"
 import { Renewals } from "./Renewals.ts"
+import { swapAgain } from "./swap.ts"
 import { takeAway } from "./unpublish.ts"
 import { type Attempt, makeVolume, podOf, sameWish, type Volume, Volumes } from "./Volume.ts"
 
@@ -58,8 +53,8 @@ const readSpec = Effect.fnUntraced(function* (request: PublishRequest) {
       rule: "the volume must be read-only, as its files are certlet's to write; set readOnly: true in the pod's csi volume"
     })
   }
-  const unknown = unknownAttributes(request.attributes)
-  if (unknown.length > 0) yield* Effect.logDebug(`attributes that have no meaning: ${unknown.join(", ")}`)
+  const stray = strayKeys(request.attributes)
+  if (stray.length > 0) yield* Effect.logDebug(`attributes that have no meaning: ${stray.join(", ")}`)
   return yield* decodeVolumeSpec(request.attributes, yield* Settings)
 })
 
@@ -67,18 +62,21 @@ const readSpec = Effect.fnUntraced(function* (request: PublishRequest) {
 const claim = Effect.fnUntraced(function* (request: PublishRequest, spec: VolumeSpec) {
   const volumes = yield* Volumes
   const token = yield* serviceAccountToken(request.attributes)
+  const passwords = yield* passwordsOf(spec, request.attributes, request.secrets ?? {})
   const record: VolumeRecord = {
     version: 1,
     volumeId: request.volumeId,
     target: request.target,
-    attributes: withoutTokens(request.attributes),
+    attributes: withoutSecrets(request.attributes),
     mountFlags: request.mountFlags,
     volumeMountGroup: request.volumeMountGroup
   }
   const known = yield* Effect.flatMap(volumes.get(request.volumeId), keepIfSameWish(record))
-  if (Option.isNone(known)) return yield* claimNew(yield* makeVolume(spec, record, token), record)
+  if (Option.isNone(known))
+    return yield* claimNew(yield* makeVolume(spec, record, token, Option.some(passwords)), record)
   yield* Ref.update(known.value.token, (before) => Option.orElse(token, () => before))
   yield* remount(known.value)
+  yield* renewKeystores(known.value, passwords)
   return yield* ensureFilled(known.value)
 })
 
@@ -123,6 +121,16 @@ const remount = Effect.fnUntraced(function* (volume: Volume) {
       "the volume's mount was gone and is made anew; a running container does not see the new one"
     )
   }
+})
+
+/** Keystores follow a password that has changed; where they cannot, the next publish tries again. */
+const renewKeystores = Effect.fnUntraced(function* (volume: Volume, passwords: Passwords) {
+  const before = yield* Ref.get(volume.passwords)
+  if (!(yield* takePasswords(volume, passwords))) return
+  yield* swapAgain(volume).pipe(
+    Effect.tapError(() => Ref.set(volume.passwords, before)),
+    Effect.catch((error) => Effect.logWarning(`keystores keep the password they had: ${error.message}`))
+  )
 })
 
 /** Leaves a volume alone that is well; otherwise there is an attempt to wait for. */

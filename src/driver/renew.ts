@@ -4,23 +4,26 @@
  * place the record says so, and only then are the volume's earlier requests discarded. A request that has come to an end
  * is forgotten, so that the next attempt makes a new one with a new key.
  */
-import { DateTime, Deferred, Duration, Effect, Metric, Option, Random, Record, Ref } from "effect"
+import { DateTime, Duration, Effect, Metric, Option, Random, Record, Ref } from "effect"
 import { CertificateRequests, RequestError } from "../issuance/CertificateRequests.ts"
 import { IssuanceError } from "../issuance/IssuanceError.ts"
 import { type Issued, issue, type PendingRequest } from "../issuance/issue.ts"
 import { KeyError } from "../issuance/KeyGenerator.ts"
 import { renewalTime } from "../issuance/RenewalTime.ts"
 import { Settings } from "../Settings.ts"
-import { fileSet, privateKeyOf } from "../volume/FileSet.ts"
+import { privateKeyOf } from "../volume/FileSet.ts"
 import { VolumeFS } from "../volume/VolumeFS.ts"
-import { type VolumeRecord, VolumeRecords } from "../volume/VolumeRecord.ts"
+import type { VolumeRecord } from "../volume/VolumeRecord.ts"
 import { Defect, RenewError } from "./DriverError.ts"
+import { needPasswords } from "./knowPasswords.ts"
 import { issueErrors, issueRequests } from "./Metrics.ts"
-import { podOf, type Volume } from "./Volume.ts"
+import { swap } from "./swap.ts"
+import { changeRecord, podOf, type Volume } from "./Volume.ts"
 
 /** Gives the volume a fresh certificate; waits as long as the request is neither signed nor refused. */
 export const renew = Effect.fn("driver.renew")(
   function* (volume: Volume) {
+    yield* needPasswords(volume)
     const order = {
       volumeId: volume.id,
       spec: volume.spec,
@@ -71,18 +74,9 @@ const keyToReuse = Effect.fnUntraced(function* (volume: Volume) {
   return Option.flatMap(yield* fs.read(volume.place.target), (files) => privateKeyOf(volume.spec, files))
 })
 
-/** Changes the record on disk, then in memory. */
-const change = (volume: Volume, by: (record: VolumeRecord) => VolumeRecord) =>
-  Effect.gen(function* () {
-    const records = yield* VolumeRecords
-    const changed = by(yield* Ref.get(volume.record))
-    yield* records.save(changed)
-    yield* Ref.set(volume.record, changed)
-  }).pipe(Effect.uninterruptible)
-
 const remember = (volume: Volume) => (pending: PendingRequest) =>
   Effect.andThen(
-    change(volume, (record) => ({ ...record, pending })),
+    changeRecord(volume, (record) => ({ ...record, pending })),
     Metric.update(issueRequests, 1)
   )
 
@@ -90,16 +84,9 @@ const withoutPending = ({ pending: _, ...record }: VolumeRecord): VolumeRecord =
 
 /** What cannot be forgotten on disk is forgotten at the next change: the request's end will show again. */
 const forget = (volume: Volume) =>
-  change(volume, withoutPending).pipe(
+  changeRecord(volume, withoutPending).pipe(
     Effect.catchTag("RecordError", (error) => Effect.logWarning(`an ended request stays recorded: ${error.message}`))
   )
-
-const swap = (volume: Volume, issued: Issued) =>
-  Effect.gen(function* () {
-    const fs = yield* VolumeFS
-    yield* Deferred.await(volume.mounted)
-    yield* fs.write(volume.place, fileSet(volume.spec, issued))
-  })
 
 /** Writes down what the volume now holds and when the next certificate is due. */
 const conclude = (volume: Volume, { leaf, requestName, took }: Issued, write: Duration.Duration) =>
@@ -107,7 +94,7 @@ const conclude = (volume: Volume, { leaf, requestName, took }: Issued, write: Du
     const renewAt = renewalTime(leaf, volume.spec.renewBefore, yield* Random.next, yield* DateTime.now)
     const { notAfter, notBefore, serialNumber } = leaf
     const issued = { requestName, serialNumber, notBefore, notAfter, renewAt }
-    yield* change(volume, (record) => ({ ...withoutPending(record), issued }))
+    yield* changeRecord(volume, (record) => ({ ...withoutPending(record), issued }))
     yield* Effect.logInfo("certificate in place").pipe(
       Effect.annotateLogs({
         request: requestName,

@@ -24,7 +24,7 @@ const takeUp = (record: VolumeRecord) =>
   Effect.gen(function* () {
     const volumes = yield* Volumes
     const spec = yield* decodeVolumeSpec(record.attributes, yield* Settings)
-    const volume = yield* makeVolume(spec, record, Option.none())
+    const volume = yield* makeVolume(spec, record, Option.none(), Option.none())
     yield* volumes.set(volume)
     yield* revive(volume, record)
   }).pipe(

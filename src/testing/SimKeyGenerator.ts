@@ -3,10 +3,11 @@
  * whatever algorithm the spec asks for, because nothing in the programs depends on the algorithm and the virtual clock cannot
  * wait for RSA. The same seed gives the same keys, byte for byte.
  */
-import { Effect, Layer, Random, Redacted } from "effect"
+import { Effect, Layer, Redacted } from "effect"
 import { KeyError, KeyGenerator, type PrivateKey } from "../issuance/KeyGenerator.ts"
 import type { KeyParameters } from "../VolumeSpec.ts"
 import { simCrypto, simKeyPair, simPairFromPkcs8, simPkcs8, simSpki } from "./SimCrypto.ts"
+import { drawBytes } from "./SimEntropy.ts"
 
 const asPrivateKey = (keys: CryptoKeyPair, parameters: KeyParameters): PrivateKey => ({
   parameters,
@@ -17,11 +18,7 @@ const asPrivateKey = (keys: CryptoKeyPair, parameters: KeyParameters): PrivateKe
 })
 
 /** 32 bytes from Effect's Random. */
-export const randomBytes: Effect.Effect<Uint8Array> = Effect.gen(function* () {
-  const bytes = new Uint8Array(32)
-  for (let i = 0; i < bytes.length; i++) bytes[i] = yield* Random.nextIntBetween(0, 256, { halfOpen: true })
-  return bytes
-})
+export const randomBytes: Effect.Effect<Uint8Array> = drawBytes(32)
 
 /** The simulated key generator. */
 export const layer = Layer.succeed(KeyGenerator, {

@@ -28,30 +28,83 @@ export interface Material {
   readonly signed: { readonly certificate: string; readonly ca: string }
 }
 
-/** Owner and group read, nobody writes: the files are replaced, never changed. */
-const readable = 0o440
-
 /** rsaEncryption (RFC 8017, A.1). */
 const rsa = "1.2.840.113549.1.1.1"
 const labels = { PKCS1: "RSA PRIVATE KEY", PKCS8: "PRIVATE KEY" } as const
 
-const encodeKey = (pkcs8: Uint8Array, encoding: KeyEncoding): string => {
-  const der = encoding === "PKCS8" ? new Uint8Array(pkcs8) : AsnConvert.parse(pkcs8, PrivateKeyInfo).privateKey.buffer
-  return `${PemConverter.encode(der, labels[encoding])}\n`
-}
+const keyDer = (pkcs8: Uint8Array, encoding: KeyEncoding): Uint8Array<ArrayBuffer> =>
+  new Uint8Array(
+    encoding === "PKCS8" ? pkcs8 : new Uint8Array(AsnConvert.parse(pkcs8, PrivateKeyInfo).privateKey.buffer)
+  )
 
-const file = (name: string, text: string): File => ({
+const keyPem = (pkcs8: Uint8Array, encoding: KeyEncoding): string =>
+  `${PemConverter.encode(keyDer(pkcs8, encoding), labels[encoding])}\n`
+
+/** The certificates of a PEM text as DER, in their order. What an issuer sent has been checked before it comes here. */
+export const certificatesIn = (pem: string): ReadonlyArray<Uint8Array> =>
+  pem.trim() === "" ? [] : PemConverter.decode(pem).map((certificate) => new Uint8Array(certificate))
+
+const certificatesPem = (certificates: ReadonlyArray<Uint8Array>): string =>
+  certificates.map((der) => `${PemConverter.encode(new Uint8Array(der), "CERTIFICATE")}\n`).join("")
+
+const joined = (parts: ReadonlyArray<Uint8Array>): Uint8Array => Uint8Array.from(parts.flatMap((part) => [...part]))
+
+const sameBytes = (one: Uint8Array, other: Uint8Array): boolean =>
+  one.length === other.length && one.every((byte, index) => byte === other[index])
+
+/** These certificates without those that stand among the others. */
+export const without = (
+  certificates: ReadonlyArray<Uint8Array>,
+  others: ReadonlyArray<Uint8Array>
+): ReadonlyArray<Uint8Array> => certificates.filter((one) => !others.some((other) => sameBytes(one, other)))
+
+/** A file with the spec's mode. */
+export const fileOf = (spec: VolumeSpec, name: string, content: string | Uint8Array): File => ({
   name,
-  content: Redacted.make(new TextEncoder().encode(text)),
-  mode: readable
+  content: Redacted.make(typeof content === "string" ? new TextEncoder().encode(content) : content),
+  mode: spec.fileMode
 })
 
-/** The files of one issue, under the names that the spec gives them; `ca` is an empty file where the issuer names none. */
-export const fileSet = (spec: VolumeSpec, { privateKey, signed }: Material): FileSet => [
-  file(spec.files.ca, signed.ca),
-  file(spec.files.certificate, signed.certificate),
-  file(spec.files.privateKey, encodeKey(Redacted.value(privateKey), spec.keyEncoding))
+/** The files that only some volumes ask for; each is made only where it is. */
+const extraFiles = (spec: VolumeSpec, { privateKey, signed }: Material): FileSet => {
+  const { files, keyEncoding } = spec
+  const pkcs8 = Redacted.value(privateKey)
+  const chain = () => certificatesIn(signed.certificate)
+  const above = () => chain().slice(1)
+  const wanted: ReadonlyArray<readonly [string | undefined, () => string | Uint8Array]> = [
+    [files.combined, () => keyPem(pkcs8, keyEncoding) + certificatesPem(chain())],
+    [files.chain, () => certificatesPem(above())],
+    [files.fullChain, () => certificatesPem([...chain(), ...without(certificatesIn(signed.ca), chain())])],
+    [files.caDer, () => joined(certificatesIn(signed.ca))],
+    [files.certificateDer, () => joined(chain().slice(0, 1))],
+    [files.privateKeyDer, () => keyDer(pkcs8, keyEncoding)]
+  ]
+  return wanted.flatMap(([name, content]) => (name === undefined ? [] : [fileOf(spec, name, content())]))
+}
+
+/**
+ * The files of one issue, under the names that the spec gives them; `ca` is an empty file where the issuer names none.
+ * Keystores are made elsewhere, because they take passwords and chance.
+ */
+export const fileSet = (spec: VolumeSpec, material: Material): FileSet => [
+  fileOf(spec, spec.files.ca, material.signed.ca),
+  fileOf(spec, spec.files.certificate, material.signed.certificate),
+  fileOf(spec, spec.files.privateKey, keyPem(Redacted.value(material.privateKey), spec.keyEncoding)),
+  ...extraFiles(spec, material)
 ]
+
+/** What a volume's files were made of; none where they cannot be read. It is what `fileSet` makes the same files of. */
+export const materialOf = (
+  spec: VolumeSpec,
+  files: ReadonlyMap<string, Redacted.Redacted<Uint8Array>>
+): Option.Option<Material> => {
+  const text = (name: string) =>
+    Option.map(Option.fromUndefinedOr(files.get(name)), (content) => new TextDecoder().decode(Redacted.value(content)))
+  return Option.all({
+    privateKey: privateKeyOf(spec, files),
+    signed: Option.all({ certificate: text(spec.files.certificate), ca: text(spec.files.ca) })
+  })
+}
 
 /** The key that a volume holds, as PKCS#8 DER; none where there is none that can be read. */
 export const privateKeyOf = (

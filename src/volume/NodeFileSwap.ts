@@ -9,12 +9,10 @@ import { DateTime, Effect, Option, Redacted } from "effect"
 import type { File, FileSet } from "./FileSet.ts"
 import { attempt, attemptExisting, type Folder, failed, type Spot } from "./NodeFolder.ts"
 import { namesFault } from "./PlaceRules.ts"
-import { VolumeError } from "./VolumeFS.ts"
+import { folderMode, VolumeError, type VolumePlace } from "./VolumeFS.ts"
 
 /** What a swap needs to know besides the files. */
-export interface SwapOptions {
-  /** The gid that folder and files get. */
-  readonly group: Option.Option<number>
+export interface SwapOptions extends Pick<VolumePlace, "group" | "owner" | "openToAll"> {
   /** True where the volume is on a disk: what is on a tmpfs cannot outlive a power failure anyway. */
   readonly durable: boolean
 }
@@ -24,6 +22,19 @@ export const marker = "..certlet"
 const data = "..data"
 const dataNext = "..data_tmp"
 const stageName = /^\.\.\d{4}(_\d\d){5}\.[\w-]+$/
+
+/** The uid that a place names. */
+export const ownerOf = ({ owner }: Pick<VolumePlace, "owner">): Option.Option<number> => owner ?? Option.none()
+
+/** Gives a file or a folder to the user and the group that a place names; what is not named stays as it is. */
+export const giveTo = (file: number | string, place: Pick<VolumePlace, "group" | "owner">): void => {
+  const owner = ownerOf(place)
+  if (Option.isNone(place.group) && Option.isNone(owner)) return
+  const uid = Option.getOrElse(owner, () => process.geteuid?.() ?? 0)
+  const gid = Option.getOrElse(place.group, () => process.getegid?.() ?? 0)
+  if (typeof file === "number") fs.fchownSync(file, uid, gid)
+  else fs.chownSync(file, uid, gid)
+}
 
 /** Replaces the volume's files by this set, or fails and leaves them as they were. */
 export const swapFiles = Effect.fnUntraced(function* (
@@ -121,7 +132,7 @@ const writeFile = (spot: Spot, stage: string, file: File, options: SwapOptions) 
         yield* attempt(spot, () => {
           fs.writeFileSync(fd, Redacted.value(file.content))
           // The owner is set before the mode: a change of owner may take mode bits away.
-          if (Option.isSome(options.group)) fs.fchownSync(fd, process.geteuid?.() ?? 0, options.group.value)
+          giveTo(fd, options)
           fs.fchmodSync(fd, file.mode & 0o777)
         })
         if (options.durable) yield* synced(spot, fd)
@@ -135,9 +146,9 @@ const synced = (spot: Spot, fd: number) =>
   )
 
 /** Opens the finished folder to its readers; until here it is certlet's alone. */
-const seal = (stage: string, { group }: SwapOptions): void => {
-  if (Option.isSome(group)) fs.chownSync(stage, process.geteuid?.() ?? 0, group.value)
-  fs.chmodSync(stage, 0o550)
+const seal = (stage: string, options: SwapOptions): void => {
+  giveTo(stage, options)
+  fs.chmodSync(stage, folderMode(options))
 }
 
 /** Names that are new are linked first, so that everything is there when the one rename happens. */

@@ -6,11 +6,11 @@
  */
 import * as fs from "node:fs"
 import { Effect, Option } from "effect"
-import { marker, removeFiles } from "./NodeFileSwap.ts"
+import { giveTo, marker, ownerOf, removeFiles } from "./NodeFileSwap.ts"
 import { attempt, deviceOf, type Folder, identityOf, type Spot, withFolder } from "./NodeFolder.ts"
 import { isOnTmpfs, makeMounter, readMounts } from "./NodeMounts.ts"
 import { sortMountFlags } from "./PlaceRules.ts"
-import { VolumeError, type VolumePlace } from "./VolumeFS.ts"
+import { folderMode, VolumeError, type VolumePlace } from "./VolumeFS.ts"
 
 /** What a volume is made of. */
 export interface Medium {
@@ -47,11 +47,11 @@ const isMarked: Medium["owns"] = (spot, folder) =>
 export const directoryMedium: Medium = {
   durable: true,
   owns: isMarked,
-  occupy: (spot, folder, { group }) =>
+  occupy: (spot, folder, place) =>
     attempt(spot, () => {
+      giveTo(folder.fd, place)
       // Unlike root on its tmpfs, a plain user needs write permission to put files into a folder of his own.
-      fs.fchmodSync(folder.fd, 0o750)
-      if (Option.isSome(group)) fs.fchownSync(folder.fd, process.geteuid?.() ?? 0, group.value)
+      fs.fchmodSync(folder.fd, folderMode(place) | 0o200)
       fs.writeFileSync(`${folder.path}/${marker}`, "This folder is a volume of certlet.\n", { flag: "wx", mode: 0o400 })
     }),
   vacate: (spot) => Effect.asVoid(empty(spot, isMarked))
@@ -109,13 +109,14 @@ const makeLedger = (): Ledger => {
   return { owns, confirm, forget: (spot) => void known.delete(spot.target) }
 }
 
-const optionsOf = (sizeLimit: number, { group, mountFlags }: VolumePlace): ReadonlyArray<string> => [
+const optionsOf = (sizeLimit: number, place: VolumePlace): ReadonlyArray<string> => [
   `size=${sizeLimit}`,
-  "mode=0550",
-  ...Option.toArray(Option.map(group, (gid) => `gid=${gid}`)),
+  `mode=0${folderMode(place).toString(8)}`,
+  ...Option.toArray(Option.map(place.group, (gid) => `gid=${gid}`)),
+  ...Option.toArray(Option.map(ownerOf(place), (uid) => `uid=${uid}`)),
   // Nothing in the volume is ever run, nor gives rights, nor is a device.
   "noexec,nosuid,nodev",
-  ...sortMountFlags(mountFlags).granted
+  ...sortMountFlags(place.mountFlags).granted
 ]
 
 /** A tmpfs per volume, no larger than `sizeLimit` bytes. */

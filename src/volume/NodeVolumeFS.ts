@@ -122,13 +122,13 @@ const inspect = Effect.fn("VolumeFS.inspect")((medium: Medium, target: string) =
   ).pipe(Effect.map((standing): VolumeCondition => (standing === "vacant" ? "absent" : standing)))
 )
 
-const write = Effect.fn("VolumeFS.write")((medium: Medium, { group, target }: VolumePlace, files: FileSet) =>
+const write = Effect.fn("VolumeFS.write")((medium: Medium, place: VolumePlace, files: FileSet) =>
   withVolume(
     medium,
     "write",
-    target,
-    (spot, folder) => swapFiles(spot, folder, files, { group, durable: medium.durable }),
-    foreign({ action: "write", target }, "there is no volume of certlet's, so nothing is written")
+    place.target,
+    (spot, folder) => swapFiles(spot, folder, files, { ...place, durable: medium.durable }),
+    foreign({ action: "write", target: place.target }, "there is no volume of certlet's, so nothing is written")
   )
 )
 

@@ -16,7 +16,14 @@ export interface VolumePlace {
   readonly mountFlags: ReadonlyArray<string>
   /** The gid that the folders and files get; none leaves certlet's own group. */
   readonly group: Option.Option<number>
+  /** The uid that the folders and files get; left out, or none, they are certlet's own. */
+  readonly owner?: Option.Option<number>
+  /** True where everybody may enter the folders, because the files are for everybody to read. */
+  readonly openToAll?: boolean
 }
+
+/** The permission bits of a volume's folders. */
+export const folderMode = ({ openToAll = false }: Pick<VolumePlace, "openToAll">): number => (openToAll ? 0o555 : 0o550)
 
 /** What stands at a target: nothing, something that is not ours, our volume without files, or our volume with files. */
 export type VolumeCondition = "absent" | "foreign" | "empty" | "filled"

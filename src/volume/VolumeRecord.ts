@@ -2,7 +2,7 @@
  * What survives a restart of certlet: one record per volume, kept under the data root, which is memory-backed. It holds what
  * the kubelet asked for, as it asked for it (the spec is decoded anew, by the one decoder), the times of the certificate
  * that the volume holds, and, while a request is pending, that request and its key, so that a restarted certlet picks it up
- * instead of asking anew. Tokens of the pod's ServiceAccount are never recorded.
+ * instead of asking anew. Tokens of the pod's ServiceAccount are never recorded, passwords of keystores only sealed.
  */
 import { Context, type Effect, Schema } from "effect"
 import type { Temper } from "../Temper.ts"
@@ -34,12 +34,14 @@ export const VolumeRecord = Schema.Struct({
   version: Schema.Literal(1),
   volumeId: Schema.String,
   target: Schema.String,
-  /** The volume context as the kubelet sent it, without tokens. */
+  /** The volume context as the kubelet sent it, without tokens and passwords. */
   attributes: Schema.Record(Schema.String, Schema.String),
   mountFlags: Schema.Array(Schema.String),
   /** The kubelet's `volume_mount_group`, a gid in decimal, or empty. */
   volumeMountGroup: Schema.String,
   issued: Schema.optionalKey(IssuedRecord),
+  /** The passwords of the volume's keystores, sealed (`Seal`): under the key that the volume holds, and the one before. */
+  sealed: Schema.optionalKey(Schema.Array(Schema.Uint8ArrayFromBase64)),
   pending: Schema.optionalKey(PendingRecord)
 })
 export type VolumeRecord = typeof VolumeRecord.Type

@@ -12,20 +12,23 @@ import type { CertificateRequests } from "../../src/issuance/CertificateRequests
 import type { KeyGenerator } from "../../src/issuance/KeyGenerator.ts"
 import { Settings } from "../../src/Settings.ts"
 import * as SimCertificateRequests from "../../src/testing/SimCertificateRequests.ts"
+import * as SimEntropy from "../../src/testing/SimEntropy.ts"
 import * as SimKeyGenerator from "../../src/testing/SimKeyGenerator.ts"
 import * as SimVolumeFS from "../../src/testing/SimVolumeFS.ts"
 import * as SimVolumeRecords from "../../src/testing/SimVolumeRecords.ts"
+import type { Entropy } from "../../src/volume/Entropy.ts"
 import { VolumeFS } from "../../src/volume/VolumeFS.ts"
 import type { VolumeRecords } from "../../src/volume/VolumeRecord.ts"
 import { settings } from "../settings.ts"
 
-export type Edges = CertificateRequests | KeyGenerator | Settings | VolumeFS | VolumeRecords
+export type Edges = CertificateRequests | Entropy | KeyGenerator | Settings | VolumeFS | VolumeRecords
 
 /** The simulated edges of one node: they outlive any driver. */
 export const edges = (change: Partial<Settings["Service"]> = {}) =>
   Layer.mergeAll(
     Layer.succeed(Settings, { ...settings, ...change }),
     SimCertificateRequests.layer,
+    SimEntropy.layer,
     SimKeyGenerator.layer,
     SimVolumeFS.layer,
     SimVolumeRecords.layer

@@ -101,6 +101,9 @@ export const spec = (change: Partial<VolumeSpec> = {}): VolumeSpec => ({
   reusePrivateKey: false,
   renewBefore: Option.none(),
   files: { ca: "ca.crt", certificate: "tls.crt", privateKey: "tls.key" },
+  fileMode: 0o440,
+  fileOwner: Option.none(),
+  keystores: [],
   fsGroup: Option.none(),
   annotations: {},
   ...change

@@ -1,0 +1,87 @@
+/**
+ * The secrets that come with a volume: the tokens of the pod's ServiceAccount, and the passwords of its keystores. They are read
+ * here from what the kubelet hands over, wrapped at once, and taken out of what may be written down. No sentence of this module
+ * quotes what it has found.
+ */
+import { Effect, Option, Record, Redacted, Result, Schema } from "effect"
+import { password } from "./AttributeRules.ts"
+import type { KeystoreKind } from "./FileNames.ts"
+import type { Keystore } from "./Keystore.ts"
+import { kubeletPrefix, prefix, SpecError, type VolumeContext, type VolumeSpec } from "./VolumeSpec.ts"
+
+const tokensKey = `${kubeletPrefix}serviceAccount.tokens`
+const passwordKeys: ReadonlyArray<string> = [`${prefix}pkcs12-password`, `${prefix}jks-password`]
+
+const fail = (field: string, rule: string) => Effect.fail(new SpecError({ field, rule }))
+
+/** What stands in a record in a password's place, so that the spec can be read from it again. */
+const withheld = "(withheld)"
+
+/**
+ * The context as it may be written down: without the ServiceAccount tokens, which change with every call and are nobody's to
+ * keep, and without passwords.
+ */
+export const withoutSecrets = (context: VolumeContext): VolumeContext =>
+  Record.map(
+    Record.filter(context, (_, key) => key !== tokensKey),
+    (value, key) => (passwordKeys.includes(key) && value !== "" ? withheld : value)
+  )
+
+const Tokens = Schema.fromJsonString(Schema.Record(Schema.String, Schema.Struct({ token: Schema.String })))
+
+/** The pod's ServiceAccount token for the API server (the audience is empty), where the kubelet sends one. */
+export const serviceAccountToken = (
+  context: VolumeContext
+): Effect.Effect<Option.Option<Redacted.Redacted<string>>, SpecError> => {
+  const text = context[tokensKey] ?? ""
+  if (text === "") return Effect.succeed(Option.none())
+  return Schema.decodeUnknownEffect(Tokens)(text).pipe(
+    Effect.map((tokens) => Option.map(Option.fromUndefinedOr(tokens[""]), ({ token }) => Redacted.make(token))),
+    // The cause holds the token's text, so it goes no further.
+    Effect.catch(() => fail(tokensKey, "must be a JSON map from audience to { token }, as the kubelet sends it"))
+  )
+}
+
+/** The entries of the Secret that `nodePublishSecretRef` names; the kubelet reads it and sends it along. */
+export type PublishSecrets = Readonly<Record<string, Redacted.Redacted<string>>>
+
+/** The passwords that came with a call, by kind of keystore; those that chance makes are not among them. */
+export type Passwords = ReadonlyMap<KeystoreKind, Redacted.Redacted<string>>
+
+const passwordOf = ({ kind, password: source }: Keystore, context: VolumeContext, secrets: PublishSecrets) => {
+  switch (source._tag) {
+    case "Generated":
+      return Effect.succeedNone
+    case "Attribute":
+      return Effect.succeedSome(Redacted.make(context[`${prefix}${kind}-password`] ?? ""))
+    case "Secret": {
+      const field = `${prefix}${kind}-password-from`
+      const secret = secrets[source.key]
+      if (secret === undefined) {
+        return fail(
+          field,
+          `finds no key "${source.key}"; name a Secret that has it as the csi volume's nodePublishSecretRef`
+        )
+      }
+      return Result.match(password(Redacted.value(secret)), {
+        onSuccess: () => Effect.succeedSome(secret),
+        onFailure: (rule) => fail(field, `the Secret's key "${source.key}" ${rule}`)
+      })
+    }
+  }
+}
+
+/** The passwords that a spec needs and a call brings; a `SpecError` where one is missing. */
+export const passwordsOf = (
+  spec: VolumeSpec,
+  context: VolumeContext,
+  secrets: PublishSecrets
+): Effect.Effect<Passwords, SpecError> =>
+  Effect.map(
+    Effect.forEach(spec.keystores, (keystore) =>
+      Effect.map(passwordOf(keystore, context, secrets), (found) =>
+        Option.toArray(Option.map(found, (password) => [keystore.kind, password] as const))
+      )
+    ),
+    (found) => new Map(found.flat())
+  )

@@ -1,0 +1,71 @@
+/**
+ * How the programs come to the passwords of a volume's keystores. The kubelet brings them with every publish, and they are kept in
+ * memory; what a restart needs of them stands in the record, sealed under the key that the volume holds. So a renewal after a
+ * restart knows them wherever the volume still has its files, and a volume without files waits for its publish anyway.
+ */
+import { Effect, Equal, Option, Redacted, Ref } from "effect"
+import { IssuanceError } from "../issuance/IssuanceError.ts"
+import type { Passwords } from "../VolumeSecrets.ts"
+import { privateKeyOf } from "../volume/FileSet.ts"
+import { seal, unseal } from "../volume/Seal.ts"
+import { VolumeFS } from "../volume/VolumeFS.ts"
+import { changeRecord, type Volume } from "./Volume.ts"
+
+/** True where some password is the pod's to say. */
+const takesPasswords = ({ spec }: Volume): boolean =>
+  spec.keystores.some(({ password }) => password._tag !== "Generated")
+
+/** The passwords that are known, from memory or from the seal. */
+const knownPasswords = Effect.fnUntraced(function* (volume: Volume) {
+  const present = yield* Ref.get(volume.passwords)
+  if (Option.isSome(present)) return present
+  const fs = yield* VolumeFS
+  const { sealed = [] } = yield* Ref.get(volume.record)
+  const key = Option.flatMap(yield* fs.read(volume.place.target), (files) => privateKeyOf(volume.spec, files))
+  // The newest seal first: a password may have changed while the key stayed.
+  return Option.flatMap(key, (key) => Option.firstSomeOf([...sealed].reverse().map((one) => unseal(key, one))))
+})
+
+/** Makes sure that every password is in memory before anybody is asked for a certificate that needs one. */
+export const needPasswords = Effect.fnUntraced(function* (volume: Volume) {
+  if (!takesPasswords(volume)) return
+  const known = yield* knownPasswords(volume)
+  if (Option.isNone(known)) {
+    return yield* new IssuanceError({
+      reason: "NotReady",
+      request: "",
+      detail:
+        "no password for its keystores has come from the kubelet since certlet started; set requiresRepublish in the CSIDriver object, or restart the pod"
+    })
+  }
+  yield* Ref.set(volume.passwords, known)
+})
+
+/** Seals the passwords under the key that is about to be the volume's; the seal before stays, in case it never will be. */
+export const sealPasswords = Effect.fnUntraced(function* (
+  volume: Volume,
+  privateKey: Redacted.Redacted<Uint8Array>,
+  passwords: Passwords
+) {
+  if (!takesPasswords(volume)) return
+  const sealed = yield* seal(privateKey, passwords)
+  yield* changeRecord(volume, (record) => ({ ...record, sealed: [...(record.sealed ?? []).slice(-1), sealed] }))
+})
+
+const same = (one: Passwords, other: Passwords): boolean =>
+  one.size === other.size &&
+  [...one].every(([kind, password]) => {
+    const against = other.get(kind)
+    return against !== undefined && Equal.equals(Redacted.value(password), Redacted.value(against))
+  })
+
+/**
+ * Takes the passwords that a publish brings; true where the volume's keystores may stand under others and have to be made
+ * anew.
+ */
+export const takePasswords = Effect.fnUntraced(function* (volume: Volume, brought: Passwords) {
+  if (!takesPasswords(volume)) return false
+  const before = yield* knownPasswords(volume)
+  yield* Ref.set(volume.passwords, Option.some(brought))
+  return !Option.exists(before, (passwords) => same(passwords, brought))
+})

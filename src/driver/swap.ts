@@ -1,0 +1,48 @@
+/**
+ * The files of a volume change: all of them, in one swap, of one material. A renewal brings new material; when only the passwords
+ * of keystores have changed, or the CA, the material that the volume holds is written again. Whoever swaps holds the volume's
+ * permit, so that nobody writes back what somebody else has just replaced.
+ */
+import { Deferred, Effect, Option, Ref } from "effect"
+import { type FileSet, fileSet, type Material, materialOf } from "../volume/FileSet.ts"
+import { keystoreFiles } from "../volume/keystoreFiles.ts"
+import { VolumeFS } from "../volume/VolumeFS.ts"
+import { sealPasswords } from "./knowPasswords.ts"
+import type { Volume } from "./Volume.ts"
+
+/** Gives the volume the files of this material. */
+export const swap = (volume: Volume, material: Material) =>
+  volume.swapping.withPermit(
+    Effect.gen(function* () {
+      yield* Deferred.await(volume.mounted)
+      yield* write(volume, material)
+    })
+  )
+
+/** Makes the volume's files anew of the key and the certificate that it holds; nothing where it holds none. */
+export const swapAgain = (volume: Volume, change: (material: Material) => Material = (material) => material) =>
+  volume.swapping.withPermit(
+    Effect.gen(function* () {
+      const fs = yield* VolumeFS
+      const held = yield* fs.read(volume.place.target)
+      const material = Option.flatMap(held, (files) => materialOf(volume.spec, files))
+      if (Option.isSome(material)) yield* write(volume, change(material.value))
+    })
+  )
+
+const write = Effect.fnUntraced(function* (volume: Volume, material: Material) {
+  const fs = yield* VolumeFS
+  const keystores = yield* keystoresOf(volume, material)
+  yield* fs.write(volume.place, [...fileSet(volume.spec, material), ...keystores])
+})
+
+/** The keystores, and their passwords sealed before the key that seals them is the only one in the volume. */
+const keystoresOf = Effect.fnUntraced(function* (volume: Volume, material: Material) {
+  const none: FileSet = []
+  if (volume.spec.keystores.length === 0) return none
+  const fs = yield* VolumeFS
+  const passwords = Option.getOrElse(yield* Ref.get(volume.passwords), () => new Map())
+  const held = Option.getOrElse(yield* fs.read(volume.place.target), () => new Map())
+  yield* sealPasswords(volume, material.privateKey, passwords)
+  return yield* keystoreFiles(volume.spec, material, passwords, held)
+})

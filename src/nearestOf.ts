@@ -1,0 +1,26 @@
+/**
+ * The word that somebody most likely meant. Pure. Words are compared by how many letters have to be put in, left out or changed
+ * to make one of the other (Levenshtein's distance), because that is what typing errors are made of.
+ */
+
+const distance = (one: string, other: string): number => {
+  let row = Array.from({ length: other.length + 1 }, (_, at) => at)
+  for (const [index, letter] of [...one].entries()) {
+    const next = [index + 1]
+    for (let at = 0; at < other.length; at++) {
+      const changed = (row[at] ?? 0) + (other[at] === letter ? 0 : 1)
+      next.push(Math.min(changed, (row[at + 1] ?? 0) + 1, (next[at] ?? 0) + 1))
+    }
+    row = next
+  }
+  return row[other.length] ?? 0
+}
+
+/** Words longer than this are cut, because the comparison takes the product of both lengths. */
+const longest = 64
+
+/** The nearest of some words, in any letter case; the first of several that are as near. Empty where there are none. */
+export const nearestOf = (word: string, words: ReadonlyArray<string>): string => {
+  const meant = word.slice(0, longest).toLowerCase()
+  return words.reduce((best, next) => (distance(meant, next) < distance(meant, best) ? next : best), words[0] ?? "")
+}

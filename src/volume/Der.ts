@@ -1,0 +1,38 @@
+/**
+ * DER (X.690) as it is read in standards: a few words for the kinds of values that keystores are made of. Pure; the bytes are
+ * asn1js's.
+ */
+import * as asn1js from "asn1js"
+
+/** A value on its way to DER. */
+export type DerValue = asn1js.BaseBlock
+
+/** SEQUENCE. */
+export const sequence = (...value: Array<DerValue>): DerValue => new asn1js.Sequence({ value })
+/** SET OF: DER has its elements in the order of their bytes (X.690, 11.6). */
+export const setOf = (...value: Array<DerValue>): DerValue =>
+  new asn1js.Set({ value: value.sort((one, other) => compareBytes(der(one), der(other))) })
+/** INTEGER, not negative. */
+export const integer = (value: number): DerValue => new asn1js.Integer({ value })
+/** OBJECT IDENTIFIER, dotted. */
+export const oid = (value: string): DerValue => new asn1js.ObjectIdentifier({ value })
+/** NULL. */
+export const nothing = (): DerValue => new asn1js.Null()
+/** OCTET STRING. */
+export const octets = (bytes: Uint8Array): DerValue => new asn1js.OctetString({ valueHex: bytes.slice().buffer })
+/** BMPString (UTF-16). */
+export const bmpString = (value: string): DerValue => new asn1js.BmpString({ value })
+/** `[tag] EXPLICIT`. */
+export const explicit = (tag: number, value: DerValue): DerValue =>
+  new asn1js.Constructed({ idBlock: { tagClass: 3, tagNumber: tag }, value: [value] })
+/** `[tag] IMPLICIT OCTET STRING`. */
+export const implicitOctets = (tag: number, bytes: Uint8Array): DerValue =>
+  new asn1js.Primitive({ idBlock: { tagClass: 3, tagNumber: tag }, valueHex: bytes.slice().buffer })
+
+/** The bytes of a value. */
+export const der = (value: DerValue): Uint8Array => new Uint8Array(value.toBER())
+
+const compareBytes = (one: Uint8Array, other: Uint8Array): number => {
+  const at = one.findIndex((byte, index) => byte !== other[index])
+  return at < 0 ? one.length - other.length : (one[at] ?? 0) - (other[at] ?? -1)
+}

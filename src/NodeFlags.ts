@@ -62,6 +62,16 @@ const driverFlags = {
     "csi.cert-manager.io",
     "csi.cert-manager.io"
   ),
+  kubeletRootDir: ruled(
+    "kubelet-root-dir",
+    Rules.absolutePath,
+    "the kubelet's root folder: certlet registers itself there; without it somebody else has to"
+  ).pipe(Flag.optional),
+  kubeletRegistrationPath: ruled(
+    "kubelet-registration-path",
+    Rules.endpoint,
+    "the CSI socket's path as the kubelet sees it, where that is not the endpoint itself"
+  ).pipe(Flag.optional),
   dataRoot: withDefault(
     "data-root",
     Rules.absolutePath,
@@ -100,6 +110,13 @@ const driverFlags = {
     "cluster.local"
   ),
   useTokenRequest: boolean("use-token-request", "create requests as the pod's own ServiceAccount"),
+  healthBindAddress: withDefault(
+    "health-bind-address",
+    Rules.bindAddress,
+    "where /livez and /readyz are served: host:port, :port, or 0 for nowhere",
+    "0",
+    Option.none<Rules.BindAddress>()
+  ),
   metricsBindAddress: withDefault(
     "metrics-bind-address",
     Rules.bindAddress,

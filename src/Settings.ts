@@ -35,6 +35,10 @@ export class Settings extends Context.Service<
     readonly driverName: string
     /** The CSI socket's path, without `unix://`. */
     readonly endpoint: string
+    /** The kubelet's root folder, where certlet is to register itself; none where somebody else registers it. */
+    readonly kubeletRootDir: Option.Option<string>
+    /** The CSI socket's path as the kubelet sees it; none where that is the endpoint itself. */
+    readonly kubeletRegistrationPath: Option.Option<string>
     /** Where the records live: an absolute path, memory-backed. */
     readonly dataRoot: string
     readonly volumeMedium: "tmpfs" | "directory"
@@ -50,6 +54,7 @@ export class Settings extends Context.Service<
     /** The DNS domain of the cluster's services. */
     readonly clusterDomain: string
     readonly useTokenRequest: boolean
+    readonly healthBindAddress: Option.Option<{ readonly host: string; readonly port: number }>
     readonly metricsBindAddress: Option.Option<{ readonly host: string; readonly port: number }>
     readonly kube: KubeSettings
   }

@@ -8,12 +8,15 @@ import { Cause, Effect, Exit, Layer, type Runtime } from "effect"
 import { CliConfig, Command, Flag, GlobalFlag } from "effect/cli"
 import * as KubeClient from "./cluster/KubeClient.ts"
 import * as GrpcKubelet from "./csi/GrpcKubelet.ts"
+import * as GrpcRegistration from "./csi/GrpcRegistration.ts"
 import { serve } from "./csi/serve.ts"
 import { demo } from "./demo/NodeDemo.ts"
 import { Driver } from "./driver/Driver.ts"
+import * as Health from "./Health.ts"
 import * as KubeCertificateRequests from "./issuance/KubeCertificateRequests.ts"
 import * as NodeKeyGenerator from "./issuance/NodeKeyGenerator.ts"
 import { consistent, runFlags } from "./NodeFlags.ts"
+import * as NodeHealth from "./NodeHealth.ts"
 import { loggingLayer } from "./NodeLogging.ts"
 import * as NodeMetrics from "./NodeMetrics.ts"
 import { Settings } from "./Settings.ts"
@@ -33,9 +36,15 @@ const liveDriver = Driver.layer.pipe(
   Layer.provide(KubeClient.layer)
 )
 
-/** The door ends first, so that calls in flight find the driver alive. */
-const server = Layer.mergeAll(Layer.effectDiscard(serve), NodeMetrics.layer).pipe(
-  Layer.provide([GrpcKubelet.layer, liveDriver])
+/** The kubelet forgets certlet before the door closes, and the door closes before the driver ends: calls in flight find it alive. */
+const door = GrpcRegistration.layer.pipe(Layer.provide(Layer.effectDiscard(serve)), Layer.provide(GrpcKubelet.layer))
+
+/** What is said of certlet's health outlives all that it speaks of, and first of all it says that certlet is ending. */
+const server = Health.endsFirst.pipe(
+  Layer.provide(Layer.mergeAll(door, NodeMetrics.layer)),
+  Layer.provide(liveDriver),
+  Layer.provide(NodeHealth.layer),
+  Layer.provide(Health.layer)
 )
 
 /** An operator reads what was wrong as one line of the log, not as a trace. */

@@ -29,6 +29,8 @@ export const settings: Settings["Service"] = {
   nodeId: "node-1",
   driverName: "csi.cert-manager.io",
   endpoint: "/csi/csi.sock",
+  kubeletRootDir: Option.none(),
+  kubeletRegistrationPath: Option.none(),
   dataRoot: "/run/certlet",
   volumeMedium: "tmpfs",
   volumeSizeLimit: 1_048_576,
@@ -38,6 +40,7 @@ export const settings: Settings["Service"] = {
   podReadinessGates: [],
   clusterDomain: "cluster.local",
   useTokenRequest: false,
+  healthBindAddress: Option.none(),
   metricsBindAddress: Option.none(),
   kube: kubeSettings
 }

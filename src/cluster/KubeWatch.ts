@@ -6,8 +6,10 @@
  * node holds one connection open and does nothing.
  */
 import { Clock, Duration, Effect, Option, Predicate, Random, Result, Schedule, Schema } from "effect"
+import { Health } from "../Health.ts"
 import { ApiError, apiFailure } from "./ApiError.ts"
 import { type KubeClient, parseJson } from "./KubeClient.ts"
+import { WatchFreshness } from "./WatchFreshness.ts"
 
 /** What is watched, and how an object of it is read. */
 export interface Watched<A> {
@@ -84,6 +86,8 @@ interface Watching<A> {
   readonly store: WatchStore<A>
   /** "watch CertificateRequests", for errors. */
   readonly action: string
+  readonly freshness: WatchFreshness
+  readonly now: () => number
 }
 
 /** Everything there is, page by page; the answer is the version from which to watch. */
@@ -123,6 +127,7 @@ class Place<A> {
 
   /** Takes one line in. */
   readonly take = (line: string): "more" | "enough" => {
+    this.#watching.freshness.heard(this.#watching.now())
     const event = decodeEvent(parseJson(line))
     if (Result.isFailure(event)) return this.#break(malformed(this.#watching.action, "an event cannot be read"))
     const { type, object } = event.success
@@ -192,7 +197,11 @@ class Complaints {
 }
 
 /** One watch, as long as it lasts; whatever ends it before its time is left in `place.broken`. */
-const watch = <A>({ action, client, watched }: Watching<A>, place: Place<A>, opened: Effect.Effect<void>) =>
+const watch = <A>(
+  { action, client, freshness, now, watched }: Watching<A>,
+  place: Place<A>,
+  opened: Effect.Effect<void>
+) =>
   Effect.gen(function* () {
     const seconds = yield* Random.nextIntBetween(watchSeconds.least, watchSeconds.most)
     const query = {
@@ -214,7 +223,8 @@ const watch = <A>({ action, client, watched }: Watching<A>, place: Place<A>, ope
         if (error.reason === "Gone") place.version = ""
         place.broken = error
         return Effect.void
-      })
+      }),
+      Effect.ensuring(Effect.sync(() => freshness.broken(now(), place.broken?.message ?? "the server ended the watch")))
     )
   })
 
@@ -243,15 +253,28 @@ export const follow = <A>(
   watched: Watched<A>,
   store: WatchStore<A>
 ): Effect.Effect<never> =>
-  Effect.suspend(() => {
-    const watching: Watching<A> = { client, watched, store, action: `watch ${watched.kind}` }
+  Effect.gen(function* () {
+    const action = `watch ${watched.kind}`
+    const freshness = new WatchFreshness()
+    const clock = yield* Clock.Clock
+    const now = () => clock.currentTimeMillisUnsafe()
+    const { add } = yield* Health
+    yield* add({ name: action, complaint: Effect.sync(() => freshness.complaint(now())) })
+    const watching: Watching<A> = { client, watched, store, action, freshness, now }
     const place = new Place(watching)
-    const complaints = new Complaints(watching.action, watched.meanwhile)
-    return round(watching, place, complaints.opened).pipe(
+    const complaints = new Complaints(action, watched.meanwhile)
+    const opened = Effect.andThen(
+      Effect.sync(() => freshness.opened(now())),
+      complaints.opened
+    )
+    return yield* round(watching, place, opened).pipe(
       Effect.andThen(complaints.served),
       Effect.tapError((error) =>
         Effect.andThen(
-          complaints.failed(error),
+          Effect.andThen(
+            Effect.sync(() => freshness.broken(now(), error.message)),
+            complaints.failed(error)
+          ),
           Effect.sleep(Duration.min(Duration.millis(error.retryAfterMillis ?? 0), longestRetryAfter))
         )
       ),
@@ -262,4 +285,4 @@ export const follow = <A>(
       // The schedule has no end, so that no error is left; should it ever have one, certlet must not go on blind.
       Effect.orDie
     )
-  })
+  }).pipe(Effect.scoped)

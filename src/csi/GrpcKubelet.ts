@@ -4,18 +4,15 @@
  * call up. When its scope closes it takes no new call and lets those in flight finish within the settings' bound. A handler
  * that dies is answered with INTERNAL and nothing more: what killed it stands in the log.
  */
-import { randomBytes } from "node:crypto"
-import { chmodSync, existsSync, linkSync, lstatSync, unlinkSync } from "node:fs"
-import { connect } from "node:net"
-import { dirname, join } from "node:path"
 import type { DescMessage, DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf"
 import * as grpc from "@grpc/grpc-js"
-import { Cause, DateTime, Deferred, Effect, Exit, FiberSet, Layer, Option, Predicate } from "effect"
+import { Cause, DateTime, Deferred, Effect, Exit, FiberSet, Layer, Option } from "effect"
 import { Settings } from "../Settings.ts"
 import { version } from "../Version.ts"
 import { reply, serviceDefinition } from "./GrpcDefinitions.ts"
+import { leaveSocket, takeSocket } from "./GrpcSocket.ts"
 import { Identity, Node, NodeServiceCapability_RPC_Type } from "./generated/csi_pb.js"
-import { type Calls, Kubelet, KubeletError } from "./Kubelet.ts"
+import { type Calls, Kubelet } from "./Kubelet.ts"
 import { readPublish, readUnpublish } from "./requests.ts"
 import { type Status, wireSentence } from "./Status.ts"
 
@@ -96,94 +93,6 @@ const implementation = (run: Run, calls: Calls, settings: Settings["Service"]) =
   }
 }
 
-const unusable = (endpoint: string, detail: string) => new KubeletError({ reason: "Unusable", endpoint, detail })
-
-const codeOf = (cause: unknown): unknown => (Predicate.hasProperty(cause, "code") ? cause.code : undefined)
-
-/** True unless the kernel says that nobody listens: a process too busy to accept is alive. */
-const isAlive = (endpoint: string): Effect.Effect<boolean> =>
-  Effect.callback((resume) => {
-    const socket = connect(endpoint)
-    const settle = (alive: boolean) => {
-      socket.destroy()
-      resume(Effect.succeed(alive))
-    }
-    socket.once("connect", () => settle(true))
-    socket.once("error", (cause) => settle(codeOf(cause) !== "ECONNREFUSED" && codeOf(cause) !== "ENOENT"))
-    return Effect.sync(() => socket.destroy())
-  })
-
-const inUse = (endpoint: string) =>
-  new KubeletError({
-    reason: "InUse",
-    endpoint,
-    detail: "is already served by another process; run one certlet per node"
-  })
-
-const attempt = <A>(endpoint: string, calls: () => A): Effect.Effect<A, KubeletError> =>
-  Effect.try({
-    try: calls,
-    catch: (cause) => (codeOf(cause) === "EEXIST" ? inUse(endpoint) : unusable(endpoint, String(cause)))
-  })
-
-/** Which socket it is, whatever its name; undefined where none is. */
-const whichSocket = (path: string): string | undefined => {
-  const found = lstatSync(path, { throwIfNoEntry: false, bigint: true })
-  return found?.isSocket() ? `${found.dev}:${found.ino}:${found.birthtimeNs}` : undefined
-}
-
-/** Makes room for our socket: what a dead process left is removed, what a living one owns is not. */
-const claimEndpoint = Effect.fnUntraced(function* (endpoint: string) {
-  const folder = dirname(endpoint)
-  if (!existsSync(folder)) {
-    return yield* unusable(endpoint, `its folder ${folder} does not exist; make it or choose another --endpoint`)
-  }
-  const found = yield* attempt(endpoint, () => lstatSync(endpoint, { throwIfNoEntry: false }))
-  if (found === undefined) return
-  if (!found.isSocket()) {
-    return yield* unusable(endpoint, "what stands there is not a socket; remove it or choose another --endpoint")
-  }
-  const seen = yield* attempt(endpoint, () => whichSocket(endpoint))
-  if (yield* isAlive(endpoint)) return yield* inUse(endpoint)
-  yield* attempt(endpoint, () => {
-    // Somebody who started with us may have replaced it meanwhile; then the link below finds the name taken.
-    if (seen !== undefined && whichSocket(endpoint) === seen) unlinkSync(endpoint)
-  })
-})
-
-const bindTo = (server: grpc.Server, path: string, endpoint: string): Effect.Effect<void, KubeletError> =>
-  Effect.callback((resume) => {
-    server.bindAsync(`unix:${path}`, grpc.ServerCredentials.createInsecure(), (error) =>
-      resume(error === null ? Effect.void : Effect.fail(unusable(endpoint, error.message)))
-    )
-  })
-
-/**
- * Listens under another name first and takes the endpoint's name by a link, which fails where somebody was faster. So nobody
- * can connect before the mode is set, and Node, which removes the name it has listened on whoever owns it by then, removes
- * nobody else's socket. The other name is nobody else's either: two that start at once would link each other's sockets, and
- * one would serve nobody. Returns which socket is ours.
- */
-const bind = Effect.fnUntraced(function* (server: grpc.Server, endpoint: string) {
-  const unready = join(dirname(endpoint), `.${randomBytes(4).toString("hex")}`)
-  yield* bindTo(server, unready, endpoint)
-  return yield* attempt(endpoint, () => {
-    // Whoever may write to the socket may ask for certificates in any pod's name.
-    chmodSync(unready, 0o600)
-    linkSync(unready, endpoint)
-    unlinkSync(unready)
-    return whichSocket(endpoint)
-  }).pipe(Effect.tapError(() => Effect.sync(() => server.forceShutdown())))
-})
-
-/** Removes the endpoint's name, if it still is our socket's. */
-const leave = (endpoint: string, ours: string | undefined) =>
-  Effect.ignore(
-    attempt(endpoint, () => {
-      if (ours !== undefined && whichSocket(endpoint) === ours) unlinkSync(endpoint)
-    })
-  )
-
 /** A client that neither calls nor goes may keep the server open no longer than this. */
 const farewell = "500 millis"
 
@@ -232,9 +141,8 @@ export const layer = Layer.effect(
         const server = new grpc.Server(limits)
         server.addService(serviceDefinition(Identity), identity)
         server.addService(serviceDefinition(Node), node)
-        yield* claimEndpoint(settings.endpoint)
-        yield* Effect.acquireRelease(bind(server, settings.endpoint), (ours) =>
-          Effect.andThen(leave(settings.endpoint, ours), shutDown(server, inFlight, settings))
+        yield* Effect.acquireRelease(takeSocket(server, settings.endpoint), (ours) =>
+          Effect.andThen(leaveSocket(settings.endpoint, ours), shutDown(server, inFlight, settings))
         )
         yield* Effect.logInfo(`serving ${settings.driverName} on unix://${settings.endpoint}`)
       })

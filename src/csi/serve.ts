@@ -5,6 +5,7 @@
  */
 import { Effect } from "effect"
 import { Driver } from "../driver/Driver.ts"
+import { Health, isWell } from "../Health.ts"
 import { Kubelet } from "./Kubelet.ts"
 import { statusOf } from "./Status.ts"
 
@@ -12,9 +13,10 @@ import { statusOf } from "./Status.ts"
 export const serve = Effect.gen(function* () {
   const kubelet = yield* Kubelet
   const driver = yield* Driver
+  const health = yield* Health
   yield* kubelet.listen({
     publish: (request) => Effect.mapError(driver.publish(request), statusOf),
     unpublish: (request) => Effect.mapError(driver.unpublish(request), statusOf),
-    ready: Effect.succeed(true)
+    ready: Effect.map(health.look, isWell)
   })
 })

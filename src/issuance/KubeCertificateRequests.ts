@@ -171,7 +171,8 @@ export const layer: Layer.Layer<CertificateRequests, never, KubeClient | Setting
     const client = yield* KubeClient
     const store = new RequestStore()
     const cluster: Cluster = { client, store, nodeId }
-    yield* Effect.forkScoped(follow(client, watched(nodeId), requestsInto(store)))
+    // At once, so that nobody is told that all is well before anything has been read.
+    yield* Effect.forkScoped(follow(client, watched(nodeId), requestsInto(store)), { startImmediately: true })
     return CertificateRequests.of({
       submit: Effect.fn("CertificateRequests.submit")((draft) => submit(cluster, draft)),
       await: Effect.fn("CertificateRequests.await")((request) => store.await(request)),

@@ -117,7 +117,8 @@ export class Certlet {
     this.#daemon = daemon
     const kubelet = new KubeletClient(this.#socket)
     this.#kubelet = kubelet
-    await daemon.until("certlet to serve", startLimitMilliseconds, async () => (await kubelet.probe()) || undefined)
+    // Served is what is answered: ready it may be later, when the API server is there.
+    await daemon.until("certlet to serve", startLimitMilliseconds, () => kubelet.probe())
     return performance.now() - start
   }
 

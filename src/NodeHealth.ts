@@ -1,0 +1,77 @@
+/**
+ * The door for the kubelet's probes: a plain HTTP server at `--health-bind-address`. `/livez` says whether a restart would help:
+ * it fails only where certlet's own socket no longer answers. `/readyz` says whether certlet can do its work now: the socket
+ * answers, the watch is fresh, the kubelet has registered the driver, and certlet is not ending. Each answers 200 with "ok", or
+ * 503 with a line for each check that fails; with `?verbose`, a line for every check. It ends last, so that an end is seen.
+ */
+import { createServer, type Server, type ServerResponse } from "node:http"
+import { Effect, Layer, Option, Schema } from "effect"
+import { selfProbe } from "./csi/GrpcSelfProbe.ts"
+import { Health, type HealthAnswer, isWell } from "./Health.ts"
+import { Settings } from "./Settings.ts"
+
+/** The address for probes cannot be had. */
+export class HealthError extends Schema.TaggedError<HealthError>()("HealthError", { detail: Schema.String }) {
+  override get message(): string {
+    return `--health-bind-address: ${this.detail}`
+  }
+}
+
+const listen = (server: Server, host: string, port: number): Effect.Effect<Server, HealthError> =>
+  Effect.callback((resume) => {
+    server.once("error", ({ message }) => resume(Effect.fail(new HealthError({ detail: message }))))
+    server.listen(port, host, () => resume(Effect.succeed(server)))
+  })
+
+/** A check as a line, in the notation of Kubernetes' own servers. */
+const line = ({ complaint, name }: HealthAnswer): string =>
+  Option.match(complaint, { onNone: () => `[+] ${name}: ok`, onSome: (said) => `[-] ${name}: ${said}` })
+
+/** The answer to a probe: status and text. */
+export const probeAnswer = (
+  answers: ReadonlyArray<HealthAnswer>,
+  verbose: boolean
+): { readonly status: number; readonly text: string } => {
+  const well = isWell(answers)
+  const shown = verbose ? answers : answers.filter(({ complaint }) => Option.isSome(complaint))
+  return { status: well ? 200 : 503, text: [...shown.map(line), ...(well ? ["ok"] : [])].join("\n") }
+}
+
+const answer = (
+  response: ServerResponse,
+  { status, text }: { readonly status: number; readonly text: string }
+): void => {
+  response.writeHead(status, { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" })
+  response.end(`${text}\n`)
+}
+
+const serve = Effect.fnUntraced(function* (host: string, port: number) {
+  const { endpoint } = yield* Settings
+  const board = yield* Health
+  const run = Effect.runForkWith(yield* Effect.context<never>())
+  const socket = Effect.map(selfProbe(endpoint), (complaint): HealthAnswer => ({ name: "socket", complaint }))
+  const checks: Readonly<Record<string, Effect.Effect<ReadonlyArray<HealthAnswer>>>> = {
+    "/livez": Effect.map(socket, (only) => [only]),
+    "/readyz": Effect.zipWith(socket, board.look, (first, others) => [first, ...others])
+  }
+  const server = createServer((request, response) => {
+    const [path = "", query = ""] = (request.url ?? "").split("?")
+    const look = request.method === "GET" ? checks[path] : undefined
+    if (look === undefined) return answer(response, { status: 404, text: "only GET /livez and /readyz are here" })
+    run(Effect.map(look, (answers) => answer(response, probeAnswer(answers, /(^|&)verbose\b/.test(query)))))
+  })
+  yield* Effect.acquireRelease(listen(server, host, port), (server) =>
+    Effect.sync(() => {
+      server.close()
+      server.closeAllConnections()
+    })
+  )
+  yield* Effect.logInfo(`serving health on ${host}:${port}`)
+})
+
+/** Serves probes where the settings say so. */
+export const layer = Layer.effectDiscard(
+  Effect.flatMap(Settings, ({ healthBindAddress }) =>
+    Option.match(healthBindAddress, { onNone: () => Effect.void, onSome: ({ host, port }) => serve(host, port) })
+  )
+)

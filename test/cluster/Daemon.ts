@@ -2,7 +2,8 @@
 // output goes to a log file, and every error about it carries the end of that log. It never outlives the process that
 // started it: that process kills it on exit, and if it is itself killed without a chance to do so, the kernel does
 // (PR_SET_PDEATHSIG, through util-linux's setpriv, which replaces itself with the program, so that the pid is the
-// program's own). Daemons are ended by their pid, never by name.
+// program's own). A daemon may also run in the namespaces of another process (`Machine`): then nsenter stands between, and
+// pid and signals are still the program's. Daemons are ended by their pid, never by name.
 import { type ChildProcess, spawn } from "node:child_process"
 import { closeSync, existsSync, openSync, readFileSync, statSync } from "node:fs"
 import { until } from "./until.ts"
@@ -18,6 +19,8 @@ export interface DaemonOptions {
   readonly environment?: Readonly<Record<string, string>>
   /** The working directory; the test's own by default. */
   readonly folder?: string
+  /** The process whose mounts and processes the program is to see; the test's own by default. */
+  readonly within?: number
 }
 
 const tailLines = 25
@@ -31,6 +34,7 @@ export class Daemon {
   readonly name: string
   readonly logFile: string
   readonly #child: ChildProcess
+  readonly #within: number | undefined
   readonly #logStart: number
   readonly #ended: Promise<void>
   #end: string | undefined
@@ -43,9 +47,12 @@ export class Daemon {
   private constructor(options: DaemonOptions) {
     this.name = options.name
     this.logFile = options.logFile
+    this.#within = options.within
     this.#logStart = existsSync(options.logFile) ? statSync(options.logFile).size : 0
     const log = openSync(options.logFile, "a")
-    this.#child = spawn("setpriv", ["--pdeathsig", "KILL", "--", options.command, ...options.args], {
+    const enter =
+      options.within === undefined ? [] : ["nsenter", "--target", `${options.within}`, "--mount", "--pid", "--"]
+    this.#child = spawn("setpriv", ["--pdeathsig", "KILL", "--", ...enter, options.command, ...options.args], {
       stdio: ["ignore", log, log],
       env: { ...process.env, ...options.environment },
       ...(options.folder === undefined ? {} : { cwd: options.folder })
@@ -67,7 +74,15 @@ export class Daemon {
 
   /** The program's process id; -1 if it could not be started. */
   get pid(): number {
-    return this.#child.pid ?? -1
+    return (this.#within === undefined ? this.#child.pid : this.childPid()) ?? -1
+  }
+
+  /** The first process that the started one has started. */
+  childPid(): number | undefined {
+    const pid = this.#child.pid
+    if (pid === undefined || !existsSync(`/proc/${pid}`)) return undefined
+    const [first] = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ")
+    return first ? Number(first) : undefined
   }
 
   get running(): boolean {
@@ -101,7 +116,11 @@ export class Daemon {
 
   /** Sends a signal (SIGSTOP and SIGCONT freeze and thaw); nothing happens if the program has ended. */
   signal(signal: NodeJS.Signals): void {
-    if (this.running) this.#child.kill(signal)
+    if (!this.running) return
+    const inner = this.#within === undefined ? undefined : this.childPid()
+    if (inner !== undefined) process.kill(inner, signal)
+    // nsenter stops with its program, and has to be woken with it; it ends by itself.
+    if (inner === undefined || signal === "SIGCONT") this.#child.kill(signal)
   }
 
   /** Ends the program and waits for it; what SIGTERM has not ended within the grace is killed. */

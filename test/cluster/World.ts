@@ -7,10 +7,12 @@ import { Certlet, type CertletOptions } from "./Certlet.ts"
 import { ControlPlane } from "./ControlPlane.ts"
 import type { CaIssuer } from "./issuers.ts"
 import { applyManifest } from "./manifests.ts"
+import { NodeCertlet, type NodeCertletOptions } from "./NodeCertlet.ts"
 import { at, type KubeObject } from "./objects.ts"
 import { makePodVolume, type PodVolume, type PodVolumeOptions } from "./PodVolume.ts"
 import type { TokenAccess } from "./serviceAccountToken.ts"
 import { until } from "./until.ts"
+import { WorkerNode, type WorkerNodeOptions } from "./WorkerNode.ts"
 
 /** Only the first run on a machine needs it: it builds a kube-apiserver. */
 export const worldLimitMilliseconds = 80 * 60_000
@@ -33,6 +35,7 @@ export class World {
   readonly access: TokenAccess
   readonly program: string
   readonly #certlets: Array<Certlet> = []
+  readonly #nodes: Array<WorkerNode> = []
 
   static async start(): Promise<World> {
     await buildTools()
@@ -83,6 +86,20 @@ export class World {
     return certlet
   }
 
+  /** A real node with the shipped CSIDriver object; certlet is not on it yet. */
+  async node(options: WorkerNodeOptions = {}): Promise<WorkerNode> {
+    await applyManifest(this.plane.api, "csidriver.yaml")
+    const node = await WorkerNode.start(this.plane, options)
+    this.#nodes.push(node)
+    return node
+  }
+
+  /** certlet on a real node, registered with its kubelet. */
+  install(node: WorkerNode, options: Partial<NodeCertletOptions> = {}): Promise<NodeCertlet> {
+    const { program, access } = this
+    return NodeCertlet.start(node, { program, kubeconfig: access.clientNodeKubeconfig, ...options })
+  }
+
   /** A namespace with a CA issuer; one called "manual" signs only what a test approves. */
   async stage(namespace: string, issuerName = "ca"): Promise<Stage> {
     await this.plane.createNamespace(namespace)
@@ -112,6 +129,7 @@ export class World {
 
   /** Ends everything. */
   async stop(): Promise<void> {
+    for (const node of this.#nodes) await node.stop()
     for (const certlet of this.#certlets) await certlet.destroy()
     await this.plane.stop()
   }

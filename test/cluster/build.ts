@@ -17,6 +17,7 @@ import { until } from "./until.ts"
 /** Absolute paths of what the cluster tier runs; `crds` is a folder of cert-manager's YAML files. */
 export interface Tools {
   readonly kubeApiserver: string
+  readonly kubelet: string
   readonly etcd: string
   readonly certManager: string
   readonly floor: string
@@ -37,6 +38,12 @@ const programs = {
     name: "kube-apiserver",
     module: "kubernetes",
     package: "k8s.io/kubernetes/cmd/kube-apiserver",
+    reportsVersionOf: "k8s.io/kubernetes"
+  },
+  kubelet: {
+    name: "kubelet",
+    module: "kubernetes",
+    package: "k8s.io/kubernetes/cmd/kubelet",
     reportsVersionOf: "k8s.io/kubernetes"
   },
   etcd: { name: "etcd", module: "etcd", package: "go.etcd.io/etcd/server/v3" },
@@ -176,6 +183,7 @@ export const buildTools = async (): Promise<Tools> => {
   })
   const wanted = {
     kubeApiserver: await programFile(folder, programs.kubeApiserver, goVersion.stdout),
+    kubelet: await programFile(folder, programs.kubelet, goVersion.stdout),
     etcd: await programFile(folder, programs.etcd, goVersion.stdout),
     certManager: await programFile(folder, programs.certManager, goVersion.stdout),
     floor: await programFile(folder, programs.floor, goVersion.stdout),
@@ -191,6 +199,7 @@ export const buildTools = async (): Promise<Tools> => {
   }
   return {
     kubeApiserver: wanted.kubeApiserver.file,
+    kubelet: wanted.kubelet.file,
     etcd: wanted.etcd.file,
     certManager: wanted.certManager.file,
     floor: wanted.floor.file,

@@ -16,17 +16,23 @@ export interface Mount {
 const unescapePath = (text: string) =>
   text.replaceAll(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
 
-/** Every mount at or below a path. */
-export const mountsUnder = async (path: string): Promise<ReadonlyArray<Mount>> => {
-  const lines = (await readFile("/proc/self/mountinfo", "utf8")).trimEnd().split("\n")
-  const mounts = lines.map((line): Mount => {
-    const [own = "", superblock = ""] = line.split(" - ")
-    const [, , , , mountPoint = "", ownOptions = ""] = own.split(" ")
-    const [type = "", , superblockOptions = ""] = superblock.split(" ")
-    return { path: unescapePath(mountPoint), type, options: [ownOptions, superblockOptions].join(",").split(",") }
-  })
+/** The mounts at or below a path in a mount table. */
+export const parseMounts = (table: string, path: string): ReadonlyArray<Mount> => {
+  const mounts = table
+    .trimEnd()
+    .split("\n")
+    .map((line): Mount => {
+      const [own = "", superblock = ""] = line.split(" - ")
+      const [, , , , mountPoint = "", ownOptions = ""] = own.split(" ")
+      const [type = "", , superblockOptions = ""] = superblock.split(" ")
+      return { path: unescapePath(mountPoint), type, options: [ownOptions, superblockOptions].join(",").split(",") }
+    })
   return mounts.filter((mount) => mount.path === path || mount.path.startsWith(`${path}/`))
 }
+
+/** Every mount of this machine at or below a path. */
+export const mountsUnder = async (path: string): Promise<ReadonlyArray<Mount>> =>
+  parseMounts(await readFile("/proc/self/mountinfo", "utf8"), path)
 
 /** Detaches whatever is still mounted at or below a path. */
 export const unmountAll = async (path: string): Promise<void> => {

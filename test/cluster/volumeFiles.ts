@@ -3,7 +3,7 @@
 // and compares the public keys of key and certificate; certlet's own code takes no part. Where a test looks many times a
 // second, Node's X509Certificate compares instead, because a process per look would be too slow to see anything.
 import { createPrivateKey, X509Certificate } from "node:crypto"
-import { readdir, readFile, realpath } from "node:fs/promises"
+import { readdir, readFile, readlink } from "node:fs/promises"
 import { join } from "node:path"
 import { openssl } from "./certificates.ts"
 
@@ -18,7 +18,8 @@ export interface Issue {
 
 /** The present files of a volume with the default names; rejects with ENOENT where there are none. */
 export const readIssue = async (target: string): Promise<Issue> => {
-  const folder = await realpath(join(target, "..data"))
+  // Not realpath: a container's files are reached through /proc/PID/root, which leads there only as long as it is not resolved.
+  const folder = join(target, await readlink(join(target, "..data")))
   const read = (name: string) => readFile(join(folder, name), "utf8")
   const [certificate, privateKey, authority] = await Promise.all([read("tls.crt"), read("tls.key"), read("ca.crt")])
   return { folder, certificate, privateKey, authority }

@@ -7,6 +7,7 @@ import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Cause, Effect, Exit, Layer, type Runtime } from "effect"
 import { CliConfig, Command, Flag, GlobalFlag } from "effect/cli"
 import * as KubeClient from "./cluster/KubeClient.ts"
+import * as KubePodEvents from "./cluster/KubePodEvents.ts"
 import * as GrpcKubelet from "./csi/GrpcKubelet.ts"
 import * as GrpcRegistration from "./csi/GrpcRegistration.ts"
 import { serve } from "./csi/serve.ts"
@@ -29,6 +30,7 @@ const liveDriver = Driver.layer.pipe(
   Layer.provide([
     NodeKeyGenerator.layer,
     KubeCertificateRequests.layer,
+    KubePodEvents.layer,
     NodeVolumeFS.layer,
     NodeVolumeRecords.layer,
     NodeEntropy.layer

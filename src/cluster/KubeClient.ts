@@ -14,7 +14,8 @@ import { type Connection, keepAliveMillis, makeCredentials } from "./KubeCredent
 /** One call. `action` is a verb phrase for errors: "create CertificateRequest ns/name". */
 export interface KubeCall {
   readonly action: string
-  readonly method: "GET" | "POST" | "DELETE"
+  /** A PATCH is a JSON merge patch (RFC 7386). */
+  readonly method: "GET" | "POST" | "PATCH" | "DELETE"
   /** Absolute path, encoded. */
   readonly path: string
   readonly query?: Readonly<Record<string, string>>
@@ -69,6 +70,9 @@ const identity = (connection: Connection, call: KubeCall) =>
 const urlOf = (server: string, call: KubeCall): string =>
   call.query === undefined ? server + call.path : `${server}${call.path}?${new URLSearchParams(call.query)}`
 
+const contentType = ({ method }: KubeCall): string =>
+  method === "PATCH" ? "application/merge-patch+json" : "application/json"
+
 /** Sends the call; succeeds when the headers of its answer are there. Interrupted, it is taken back. */
 const open = (connection: Connection, call: KubeCall): Effect.Effect<IncomingMessage, Severed> =>
   Effect.callback((resume) => {
@@ -85,7 +89,7 @@ const open = (connection: Connection, call: KubeCall): Effect.Effect<IncomingMes
           "user-agent": "certlet",
           ...(payload === undefined
             ? {}
-            : { "content-type": "application/json", "content-length": Buffer.byteLength(payload) })
+            : { "content-type": contentType(call), "content-length": Buffer.byteLength(payload) })
         }
       })
       outgoing.on("socket", (socket) => socket.setKeepAlive(true, keepAliveMillis))

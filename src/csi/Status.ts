@@ -5,6 +5,7 @@
  * that it may still be going on, and are used exactly where the driver keeps the volume and goes on issuing.
  */
 import { Schema } from "effect"
+import { adviceFor, type ReasonName, reasonName } from "../driver/Advice.ts"
 import type { PublishError, UnpublishError } from "../driver/DriverError.ts"
 
 /** The gRPC status codes that certlet answers with. */
@@ -40,66 +41,37 @@ export const wireSentence = (sentence: string): string => {
   return (fits ? line : `${line.slice(0, beginning)} ... ${line.slice(-end)}`).toWellFormed()
 }
 
-type Reason = PublishError["reason"] | UnpublishError["reason"]
-/** An error's name in the table: its tag, and its reason where it has some. */
-type Row<R extends Reason = Reason> = R extends { readonly reason: infer S extends string }
-  ? `${R["_tag"]}.${S}`
-  : R["_tag"]
-
-/** Code and advice for each reason. Advice is a clause that follows what happened. */
-const rows: Readonly<Record<Row, readonly [StatusCode, string]>> = {
-  SpecError: ["INVALID_ARGUMENT", "correct the volumeAttributes of the pod's csi volume"],
-  "KeyError.Unsupported": ["INTERNAL", "please report it with the pod's volumeAttributes"],
-  "KeyError.Corrupt": ["INTERNAL", "the next try makes a new key"],
-  "KeyError.Failed": ["INTERNAL", "look at the log of certlet on this node"],
-  "RequestError.Unavailable": ["UNAVAILABLE", "certlet goes on trying; look at the API server if this lasts"],
-  "RequestError.Throttled": ["UNAVAILABLE", "the API server is busy; certlet keeps away as long as it was asked to"],
-  "RequestError.Unauthorized": ["UNAVAILABLE", "certlet's credentials are not accepted; look at its ServiceAccount"],
-  "RequestError.Forbidden": ["PERMISSION_DENIED", "grant certlet the rights of its ClusterRole"],
-  "RequestError.Missing": ["FAILED_PRECONDITION", "install cert-manager's CRDs, or look for the pod's namespace"],
-  "RequestError.Conflict": ["UNAVAILABLE", "the next try takes another name"],
-  "RequestError.Invalid": ["INVALID_ARGUMENT", "correct the volumeAttributes of the pod's csi volume"],
-  "RequestError.Gone": ["UNAVAILABLE", "certlet makes a new one"],
-  "IssuanceError.Denied": ["PERMISSION_DENIED", "it was denied; change the pod's request or the approver's policy"],
-  "IssuanceError.Failed": ["FAILED_PRECONDITION", "the issuer could not sign; look at the issuer's status"],
-  "IssuanceError.InvalidRequest": ["INVALID_ARGUMENT", "cert-manager finds it invalid; correct the volumeAttributes"],
-  "IssuanceError.Pending": [
-    "DEADLINE_EXCEEDED",
-    "certlet goes on waiting and makes no second request; look at the approver and the issuer"
-  ],
-  "IssuanceError.Mismatch": ["FAILED_PRECONDITION", "the issuer signed something else; look at the issuer"],
-  "IssuanceError.NotReady": ["DEADLINE_EXCEEDED", "certlet goes on as soon as it is there"],
+/** The code for each reason. */
+const codes: Readonly<Record<ReasonName, StatusCode>> = {
+  SpecError: "INVALID_ARGUMENT",
+  "KeyError.Unsupported": "INTERNAL",
+  "KeyError.Corrupt": "INTERNAL",
+  "KeyError.Failed": "INTERNAL",
+  "RequestError.Unavailable": "UNAVAILABLE",
+  "RequestError.Throttled": "UNAVAILABLE",
+  "RequestError.Unauthorized": "UNAVAILABLE",
+  "RequestError.Forbidden": "PERMISSION_DENIED",
+  "RequestError.Missing": "FAILED_PRECONDITION",
+  "RequestError.Conflict": "UNAVAILABLE",
+  "RequestError.Invalid": "INVALID_ARGUMENT",
+  "RequestError.Gone": "UNAVAILABLE",
+  "IssuanceError.Denied": "PERMISSION_DENIED",
+  "IssuanceError.Failed": "FAILED_PRECONDITION",
+  "IssuanceError.InvalidRequest": "INVALID_ARGUMENT",
+  "IssuanceError.Pending": "DEADLINE_EXCEEDED",
+  "IssuanceError.Mismatch": "FAILED_PRECONDITION",
+  "IssuanceError.NotReady": "DEADLINE_EXCEEDED",
   // RESOURCE_EXHAUSTED would tell the kubelet that the call is still going on, and it has been undone.
-  "VolumeError.Full": ["INTERNAL", "free memory on the node, or raise certlet's --volume-size-limit"],
-  "VolumeError.Busy": ["INTERNAL", "a process still uses the volume; the kubelet tries again"],
-  "VolumeError.Io": ["INTERNAL", "look at the node's kernel log"],
-  "VolumeError.Hostile": ["INVALID_ARGUMENT", "look at who made this path on the node"],
-  "VolumeError.Foreign": ["FAILED_PRECONDITION", "something else stands there; look at the node's mounts"],
-  "VolumeError.NotPermitted": ["FAILED_PRECONDITION", "run certlet privileged, with mountPropagation: Bidirectional"],
-  "RecordError.Full": ["INTERNAL", "free space under certlet's --data-root"],
-  "RecordError.Io": ["INTERNAL", "look at certlet's --data-root on the node"],
-  Defect: ["INTERNAL", "the kubelet tries again"],
-  Unpublished: ["ABORTED", "the kubelet decides whether it is needed again"]
-}
-
-/** The table's key of an error; the compiler knows that every one has a row. */
-const rowOf = (reason: Reason): Row => {
-  switch (reason._tag) {
-    case "SpecError":
-    case "Defect":
-    case "Unpublished":
-      return reason._tag
-    case "KeyError":
-      return `${reason._tag}.${reason.reason}`
-    case "RequestError":
-      return `${reason._tag}.${reason.reason}`
-    case "IssuanceError":
-      return `${reason._tag}.${reason.reason}`
-    case "VolumeError":
-      return `${reason._tag}.${reason.reason}`
-    case "RecordError":
-      return `${reason._tag}.${reason.reason}`
-  }
+  "VolumeError.Full": "INTERNAL",
+  "VolumeError.Busy": "INTERNAL",
+  "VolumeError.Io": "INTERNAL",
+  "VolumeError.Hostile": "INVALID_ARGUMENT",
+  "VolumeError.Foreign": "FAILED_PRECONDITION",
+  "VolumeError.NotPermitted": "FAILED_PRECONDITION",
+  "RecordError.Full": "INTERNAL",
+  "RecordError.Io": "INTERNAL",
+  Defect: "INTERNAL",
+  Unpublished: "ABORTED"
 }
 
 const subject = (error: PublishError | UnpublishError): string =>
@@ -107,6 +79,6 @@ const subject = (error: PublishError | UnpublishError): string =>
 
 /** What the kubelet is told of a failed call: whose it was, what happened, what to do. */
 export const statusOf = (error: PublishError | UnpublishError): Status => {
-  const [code, advice] = rows[rowOf(error.reason)]
-  return new Status({ code, sentence: `${subject(error)}: ${error.message}; ${advice}` })
+  const sentence = `${subject(error)}: ${error.message}; ${adviceFor(error.reason)}`
+  return new Status({ code: codes[reasonName(error.reason)], sentence })
 }

@@ -43,7 +43,7 @@ const Line = Schema.fromJsonString(
   Schema.Struct({
     annotations: Schema.Struct({
       millis: Schema.Struct({
-        decide: Schema.Number,
+        key: Schema.Number,
         submit: Schema.Number,
         approval: Schema.Number,
         signature: Schema.Number,
@@ -59,9 +59,9 @@ const decodeLine = Schema.decodeUnknownOption(Line)
 export const stepLines = (log: ReadonlyArray<string>): ReadonlyArray<string> => {
   const step = Option.firstSomeOf(log.map((line) => decodeLine(line)))
   if (Option.isNone(step)) return []
-  const { decide, submit, approval, signature, write } = step.value.annotations.millis
+  const { key, submit, approval, signature, write } = step.value.annotations.millis
   return [
-    `          ${decide} ms for the key and the signing request`,
+    `          ${key} ms for the key and the signing request`,
     `          ${submit} ms until the API server had the CertificateRequest`,
     `          ${approval} ms until it was approved, ${signature} ms more until it was signed`,
     `          ${write} ms to check the certificate and swap the files in`

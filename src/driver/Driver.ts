@@ -5,6 +5,7 @@
  * service's scope.
  */
 import { Context, type DateTime, Effect, Layer, type Option } from "effect"
+import type { PodEvents } from "../cluster/PodEvents.ts"
 import type { CertificateRequests } from "../issuance/CertificateRequests.ts"
 import type { KeyGenerator } from "../issuance/KeyGenerator.ts"
 import { Settings } from "../Settings.ts"
@@ -64,7 +65,15 @@ export class Driver extends Context.Service<
     Driver,
     Effect.gen(function* () {
       const context = yield* Effect.context<
-        CertificateRequests | Entropy | KeyGenerator | Settings | VolumeFS | VolumeRecords | Renewals | Volumes
+        | CertificateRequests
+        | Entropy
+        | KeyGenerator
+        | PodEvents
+        | Settings
+        | VolumeFS
+        | VolumeRecords
+        | Renewals
+        | Volumes
       >()
       yield* resume()
       return Driver.of({

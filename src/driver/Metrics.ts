@@ -1,11 +1,15 @@
 /**
- * What the driver counts and what it can say of its volumes, in the names that cert-manager's csi-driver uses. Counters grow as
- * things happen; gauges are made afresh from the volumes whenever somebody looks, so that a volume that is gone leaves no
- * series behind. How the text reaches a scraper is the live side's business.
+ * What the driver counts and what it can say of its volumes, in the names that cert-manager's csi-driver uses and in some of its
+ * own (`certlet_`). Counters and histograms grow as things happen and carry no label of a volume, so that they stay as few
+ * as they are however many volumes come and go; the gauges of volumes are made afresh whenever somebody looks, so that a
+ * volume that is gone leaves no series behind. How the text reaches a scraper is the live side's business.
  */
-import { DateTime, Effect, Metric, Ref } from "effect"
+import { DateTime, Duration, Effect, Metric } from "effect"
 import { PrometheusMetrics } from "effect/observability"
+import type { Temper } from "../Temper.ts"
+import { version } from "../Version.ts"
 import type { Volume } from "./Volume.ts"
+import { statusOf, type VolumeStatus } from "./VolumeStatus.ts"
 
 /** CertificateRequests that were begun: first issues and renewals, not those that were picked up again. */
 export const issueRequests = Metric.counter("certmanager_csi_issue_requests_total", {
@@ -19,52 +23,140 @@ export const issueErrors = Metric.counter("certmanager_csi_issue_errors_total", 
   incremental: true
 })
 
-const gauge = (name: string, description: string) => Metric.gauge(`certmanager_csi_${name}`, { description })
+/** What a publish, and a renewal, consists of; `key` holds the signing request too, `write` the check of the certificate. */
+export type Step = "mount" | "key" | "submit" | "approval" | "signature" | "write"
 
-const volumeCount = gauge("managed_volume_count_total", "The volumes of this node")
-const expiration = gauge(
+/** In seconds: from what a mount takes to what people take. */
+const stepBounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600]
+
+const steps = Metric.histogram("certlet_publish_step_duration_seconds", {
+  description: "How long each step to a certificate in a volume took",
+  boundaries: stepBounds
+})
+
+/** Counts a step that has ended. */
+export const observeStep = (step: Step, took: Duration.Duration): Effect.Effect<void> =>
+  Metric.update(Metric.withAttributes(steps, { step }), Duration.toSeconds(took))
+
+const calls = Metric.histogram("certlet_call_duration_seconds", {
+  description: "How long calls of the kubelet took, by how they ended: success, or the temper of the failure",
+  boundaries: stepBounds.filter((bound) => bound <= 300)
+})
+
+/** Times a call of the kubelet. An interrupted one is not counted: it has no end of its own. */
+export const timeCall =
+  (call: "publish" | "unpublish") =>
+  <A, E extends { readonly temper: Temper }, R>(program: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.gen(function* () {
+      const began = yield* DateTime.now
+      const count = (outcome: string) =>
+        Effect.flatMap(DateTime.now, (now) =>
+          Metric.update(
+            Metric.withAttributes(calls, { call, outcome }),
+            Duration.toSeconds(DateTime.distance(began, now))
+          )
+        )
+      return yield* program.pipe(
+        Effect.tap(() => count("success")),
+        Effect.tapError((error) => count(error.temper))
+      )
+    })
+
+const renewals = Metric.counter("certlet_renewals_total", {
+  description: "Attempts at a certificate: first ones and renewals, by outcome and by the temper of the failure",
+  incremental: true
+})
+
+/** Counts an attempt that has ended; without a temper it has succeeded. */
+export const countRenewal = (kind: "issue" | "renew", temper?: Temper): Effect.Effect<void> =>
+  Metric.update(
+    Metric.withAttributes(renewals, {
+      kind,
+      outcome: temper === undefined ? "success" : "failure",
+      temper: temper ?? "none"
+    }),
+    1
+  )
+
+const gauge = (name: string, description: string) => Metric.gauge(name, { description })
+const peerGauge = (name: string, description: string) => gauge(`certmanager_csi_${name}`, description)
+
+const volumeCount = peerGauge("managed_volume_count_total", "The volumes of this node")
+const expiration = peerGauge(
   "certificate_request_expiration_timestamp_seconds",
   "When the certificate runs out, in seconds since 1970; 0 where there is none yet"
 )
-const renewal = gauge(
+const renewal = peerGauge(
   "certificate_request_renewal_timestamp_seconds",
   "When the next certificate is due, in seconds since 1970; 0 where there is none yet"
 )
-const ready = gauge("certificate_request_ready_status", "1 for the condition that holds, 0 for the others")
+const ready = peerGauge("certificate_request_ready_status", "1 for the condition that holds, 0 for the others")
+
+const states = gauge("certlet_volumes", "The volumes of this node by state")
+const open = gauge("certlet_requests_open", "CertificateRequests that are waited for, by what they wait for")
+const nearestExpiry = gauge(
+  "certlet_nearest_expiry_seconds",
+  "Seconds until the first certificate of this node runs out; below 0 where it has; none where there is no certificate"
+)
+const information = gauge("certlet_build_info", "1, with the version of certlet as a label")
 
 const seconds = (time: DateTime.Utc | undefined): number =>
   time === undefined ? 0 : Math.floor(DateTime.toEpochMillis(time) / 1000)
 
-const describe = (volume: Volume) =>
+const set = (of: Metric.Gauge<number>, value: number, labels: Readonly<Record<string, string>> = {}) =>
+  Metric.update(Metric.withAttributes(of, labels), value)
+
+/** The series of one volume: five, in the peer's names. */
+const describe = ({ certificate, issuer, pending, pod }: VolumeStatus) =>
   Effect.gen(function* () {
-    const { issued, pending } = yield* Ref.get(volume.record)
-    const { issuer, pod } = volume.spec
     const labels = {
-      name: issued?.requestName ?? pending?.requestName ?? "",
+      name: certificate?.requestName ?? pending?.requestName ?? "",
       namespace: pod.namespace,
       issuer_name: issuer.name,
       issuer_kind: issuer.kind,
       issuer_group: issuer.group
     }
-    const set = (of: Metric.Gauge<number>, value: number, more: Readonly<Record<string, string>> = {}) =>
-      Metric.update(Metric.withAttributes(of, { ...labels, ...more }), value)
-    yield* set(expiration, seconds(issued?.notAfter))
-    yield* set(renewal, seconds(issued?.renewAt))
-    const holds = issued === undefined ? "Unknown" : "True"
-    for (const condition of ["True", "False", "Unknown"]) yield* set(ready, condition === holds ? 1 : 0, { condition })
+    yield* set(expiration, seconds(certificate?.notAfter), labels)
+    yield* set(renewal, seconds(certificate?.renewAt), labels)
+    const holds = certificate === undefined ? "Unknown" : "True"
+    for (const condition of ["True", "False", "Unknown"]) {
+      yield* set(ready, condition === holds ? 1 : 0, { ...labels, condition })
+    }
   })
 
+const count = <Key extends string>(keys: ReadonlyArray<Key>, found: ReadonlyArray<Key | undefined>) =>
+  keys.map((key) => [key, found.filter((one) => one === key).length] as const)
+
+/** The series of the node as a whole. */
+const summarise = Effect.fnUntraced(function* (volumes: ReadonlyArray<VolumeStatus>, node: string) {
+  yield* set(information, 1, { version })
+  yield* set(volumeCount, volumes.length, { node })
+  const found = volumes.map(({ state }) => state)
+  for (const [state, of] of count(["Ready", "Renewing", "Failing", "Issuing", "Expired"], found)) {
+    yield* set(states, of, { state })
+  }
+  const awaited = volumes.map(({ pending }) => pending?.waitsFor)
+  for (const [waitsFor, of] of count(["approval", "signature", "the API server"], awaited)) {
+    yield* set(open, of, { waits_for: waitsFor })
+  }
+  const now = DateTime.toEpochMillis(yield* DateTime.now)
+  const ends = volumes.flatMap(({ certificate }) =>
+    certificate === undefined ? [] : [DateTime.toEpochMillis(certificate.notAfter)]
+  )
+  if (ends.length > 0) yield* set(nearestExpiry, Math.round(ends.reduce((a, b) => Math.min(a, b)) - now) / 1000)
+})
+
 /** Everything that can be scraped, in the Prometheus text format. */
-export const exposition = (volumes: Iterable<Volume>, node: string) =>
+export const exposition = (all: Iterable<Volume>, node: string) =>
   Effect.gen(function* () {
     // A zero is said as well: a series that appears with its first event hides that event from every rate.
     yield* Metric.update(issueRequests, 0)
     yield* Metric.update(issueErrors, 0)
     const counters = yield* PrometheusMetrics.format()
+    const volumes = yield* Effect.forEach(all, statusOf)
     const gauges = yield* Effect.gen(function* () {
-      const all = [...volumes]
-      yield* Metric.update(Metric.withAttributes(volumeCount, { node }), all.length)
-      yield* Effect.forEach(all, describe, { discard: true })
+      yield* summarise(volumes, node)
+      yield* Effect.forEach(volumes, describe, { discard: true })
       return yield* PrometheusMetrics.format()
     }).pipe(Effect.provideService(Metric.MetricRegistry, new Map()))
     return `${counters}\n${gauges}\n`

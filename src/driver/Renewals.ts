@@ -5,6 +5,7 @@
  * attempt that is running, or begins one.
  */
 import { Context, DateTime, Deferred, Duration, Effect, FiberMap, Layer, Option, Random, Ref } from "effect"
+import type { PodEvents } from "../cluster/PodEvents.ts"
 import type { CertificateRequests } from "../issuance/CertificateRequests.ts"
 import { RequestError } from "../issuance/CertificateRequests.ts"
 import type { KeyGenerator } from "../issuance/KeyGenerator.ts"
@@ -15,6 +16,7 @@ import type { VolumeRecords } from "../volume/VolumeRecord.ts"
 import { pauseAfter } from "./Backoff.ts"
 import { type RenewError, Unpublished } from "./DriverError.ts"
 import { renew } from "./renew.ts"
+import { tellFailure } from "./tell.ts"
 import { type Attempt, podOf, type Volume } from "./Volume.ts"
 
 /** How often a sleeping volume looks at the wall clock: a suspended machine or a corrected clock is noticed this late. */
@@ -44,7 +46,7 @@ export class Renewals extends Context.Service<
     Effect.gen(function* () {
       const fibers = yield* FiberMap.make<string>()
       const context = yield* Effect.context<
-        CertificateRequests | Entropy | KeyGenerator | Settings | VolumeFS | VolumeRecords
+        CertificateRequests | Entropy | KeyGenerator | PodEvents | Settings | VolumeFS | VolumeRecords
       >()
       const live = (volume: Volume, attempt: Attempt, due: Effect.Effect<void>) =>
         FiberMap.run(fibers, volume.id, Effect.provideContext(life(volume, attempt, due), context))
@@ -144,7 +146,10 @@ const setBack = (volume: Volume, attempt: Attempt, failure: RenewError, failures
     yield* Effect.logWarning(
       `not renewed, next try in ${Math.ceil(Duration.toSeconds(pause))} s: ${failure.message}`
     ).pipe(Effect.annotateLogs({ temper, failures }))
-    yield* Ref.set(volume.lastFailure, Option.some(failure))
+    const at = yield* DateTime.now
+    const nextTry = DateTime.addDuration(at, pause)
+    yield* Ref.set(volume.lastFailure, Option.some({ error: failure, failures, at, nextTry }))
+    yield* tellFailure(volume, failure, failures, pause)
     if (!worthWaitingFor(failure)) yield* Deferred.fail(attempt, failure)
     yield* Effect.sleep(pause)
   })

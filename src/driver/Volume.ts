@@ -6,6 +6,7 @@
  */
 import {
   Context,
+  type DateTime,
   Deferred,
   Effect,
   Equal,
@@ -27,6 +28,16 @@ import type { RenewError, Unpublished } from "./DriverError.ts"
 /** The outcome that a publish waits for: files in the volume, or the failure that ends the wait. */
 export type Attempt = Deferred.Deferred<void, RenewError | Unpublished>
 
+/** How an attempt failed last, and what follows. */
+export interface LastFailure {
+  readonly error: RenewError
+  /** In a row, this one included. */
+  readonly failures: number
+  readonly at: DateTime.Utc
+  /** The pause ends then. */
+  readonly nextTry: DateTime.Utc
+}
+
 /** One volume. */
 export interface Volume {
   readonly id: string
@@ -45,7 +56,9 @@ export interface Volume {
   /** The attempt that is running, or the last one; none before the first. */
   readonly attempt: Ref.Ref<Option.Option<Attempt>>
   /** Why the running attempt has not ended yet. */
-  readonly lastFailure: Ref.Ref<Option.Option<RenewError>>
+  readonly lastFailure: Ref.Ref<Option.Option<LastFailure>>
+  /** Its files were found missing, and the attempt that runs is to heal that. */
+  readonly damaged: Ref.Ref<boolean>
 }
 
 /** `namespace/name` of the volume's pod. */
@@ -76,7 +89,8 @@ export const makeVolume = (
       swapping: yield* Semaphore.make(1),
       mounted: yield* Deferred.make<void>(),
       attempt: yield* Ref.make(Option.none<Attempt>()),
-      lastFailure: yield* Ref.make(Option.none<RenewError>())
+      lastFailure: yield* Ref.make(Option.none<LastFailure>()),
+      damaged: yield* Ref.make(false)
     }
   })
 

@@ -17,8 +17,10 @@ import { type VolumeRecord, VolumeRecords } from "../volume/VolumeRecord.ts"
 import type { PublishRequest } from "./Driver.ts"
 import { PublishError } from "./DriverError.ts"
 import { takePasswords } from "./knowPasswords.ts"
+import { observeStep, timeCall } from "./Metrics.ts"
 import { Renewals } from "./Renewals.ts"
 import { swapAgain } from "./swap.ts"
+import { tellMountLost } from "./tell.ts"
 import { takeAway } from "./unpublish.ts"
 import { type Attempt, makeVolume, podOf, sameWish, type Volume, Volumes } from "./Volume.ts"
 
@@ -41,6 +43,7 @@ export const publish = Effect.fn("driver.publish")(
         const reason = error._tag === "RenewError" ? error.reason : error
         return new PublishError({ volumeId: request.volumeId, pod: podNamed(request.attributes), reason })
       }),
+      timeCall("publish"),
       Effect.annotateLogs({ volumeId: request.volumeId, pod: podNamed(request.attributes) })
     )
 )
@@ -75,9 +78,9 @@ const claim = Effect.fnUntraced(function* (request: PublishRequest, spec: Volume
   if (Option.isNone(known))
     return yield* claimNew(yield* makeVolume(spec, record, token, Option.some(passwords)), record)
   yield* Ref.update(known.value.token, (before) => Option.orElse(token, () => before))
-  yield* remount(known.value)
+  const mountLost = yield* remount(known.value)
   yield* renewKeystores(known.value, passwords)
-  return yield* ensureFilled(known.value)
+  return yield* ensureFilled(known.value, mountLost)
 })
 
 /** A volume that is asked for otherwise than before is another volume: the old one goes first. */
@@ -110,17 +113,20 @@ const checkPlace = Effect.fnUntraced(function* (volume: Volume) {
 
 const mount = Effect.fnUntraced(function* (volume: Volume) {
   const fs = yield* VolumeFS
-  const made = yield* fs.mount(volume.place)
+  const [took, made] = yield* Effect.timed(fs.mount(volume.place))
+  if (made) yield* observeStep("mount", took)
   yield* Deferred.succeed(volume.mounted, undefined)
   return made
 })
 
+/** True where a mount that had held files was gone. */
 const remount = Effect.fnUntraced(function* (volume: Volume) {
-  if (yield* mount(volume)) {
-    yield* Effect.logWarning(
-      "the volume's mount was gone and is made anew; a running container does not see the new one"
-    )
-  }
+  const { issued } = yield* Ref.get(volume.record)
+  const lost = (yield* mount(volume)) && issued !== undefined
+  if (!lost) return false
+  yield* Effect.logWarning("the volume's mount was gone and is made anew; a running container does not see the new one")
+  yield* tellMountLost(volume)
+  return true
 })
 
 /** Keystores follow a password that has changed; where they cannot, the next publish tries again. */
@@ -134,19 +140,20 @@ const renewKeystores = Effect.fnUntraced(function* (volume: Volume, passwords: P
 })
 
 /** Leaves a volume alone that is well; otherwise there is an attempt to wait for. */
-const ensureFilled = Effect.fnUntraced(function* (volume: Volume) {
+const ensureFilled = Effect.fnUntraced(function* (volume: Volume, mountLost: boolean) {
   const renewals = yield* Renewals
-  if (yield* isWell(volume)) return [volume, Option.none<Attempt>()] as const
+  const fs = yield* VolumeFS
+  const unexpired = yield* isUnexpired(volume)
+  const filled = (yield* fs.inspect(volume.place.target)) === "filled"
+  if (unexpired && filled) return [volume, Option.none<Attempt>()] as const
+  if (unexpired && !mountLost) yield* Ref.set(volume.damaged, true)
   return [volume, Option.some(yield* renewals.fill(volume))] as const
 })
 
-/** True where the pod can use what it has: files in place and a certificate that has not run out. */
-const isWell = Effect.fnUntraced(function* (volume: Volume) {
-  const fs = yield* VolumeFS
+/** True where the record says that the pod has a certificate that has not run out. */
+const isUnexpired = Effect.fnUntraced(function* (volume: Volume) {
   const { issued } = yield* Ref.get(volume.record)
-  if (issued === undefined) return false
-  const unexpired = DateTime.isLessThan(yield* DateTime.now, issued.notAfter)
-  return unexpired && (yield* fs.inspect(volume.place.target)) === "filled"
+  return issued !== undefined && DateTime.isLessThan(yield* DateTime.now, issued.notAfter)
 })
 
 /** Waits for the attempt as long as this call may; then says what is still missing. */
@@ -175,7 +182,7 @@ const awaitFiles = Effect.fnUntraced(function* (
 const stillWaiting = Effect.fnUntraced(function* (volume: Volume, waited: Duration.Duration) {
   const requests = yield* CertificateRequests
   const failure = yield* Ref.get(volume.lastFailure)
-  if (Option.isSome(failure)) return yield* Effect.fail(failure.value.reason)
+  if (Option.isSome(failure)) return yield* Effect.fail(failure.value.error.reason)
   const { pending } = yield* Ref.get(volume.record)
   const { namespace } = volume.spec.pod
   const request = pending === undefined ? undefined : { namespace, name: pending.requestName }

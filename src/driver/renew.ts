@@ -11,13 +11,15 @@ import { type Issued, issue, type PendingRequest } from "../issuance/issue.ts"
 import { KeyError } from "../issuance/KeyGenerator.ts"
 import { renewalTime } from "../issuance/RenewalTime.ts"
 import { Settings } from "../Settings.ts"
+import type { Temper } from "../Temper.ts"
 import { privateKeyOf } from "../volume/FileSet.ts"
 import { VolumeFS } from "../volume/VolumeFS.ts"
 import type { VolumeRecord } from "../volume/VolumeRecord.ts"
 import { Defect, RenewError } from "./DriverError.ts"
 import { needPasswords } from "./knowPasswords.ts"
-import { issueErrors, issueRequests } from "./Metrics.ts"
+import { countRenewal, issueErrors, issueRequests, observeStep } from "./Metrics.ts"
 import { swap } from "./swap.ts"
+import { remindOfRequest, tellHealed, tellRenewed } from "./tell.ts"
 import { changeRecord, podOf, type Volume } from "./Volume.ts"
 
 /** Gives the volume a fresh certificate; waits as long as the request is neither signed nor refused. */
@@ -33,7 +35,7 @@ export const renew = Effect.fn("driver.renew")(
       remember: remember(volume)
     }
     if (Option.isNone(order.pending)) yield* discardOthers(volume)
-    const issued = yield* issue(order)
+    const issued = yield* Effect.raceFirst(issue(order), remindOfRequest(volume))
     const [write] = yield* Effect.timed(swap(volume, issued))
     yield* conclude(volume, issued, write)
     yield* discardOthers(volume)
@@ -44,7 +46,7 @@ export const renew = Effect.fn("driver.renew")(
       Effect.catchDefect((defect) =>
         Effect.andThen(Effect.logError("a defect ended a renewal", defect), Effect.fail(new Defect()))
       ),
-      Effect.tapError(() => Metric.update(issueErrors, 1)),
+      Effect.tapError((reason) => count(volume, reason.temper)),
       Effect.tapError((reason) => Effect.when(forget(volume), Effect.succeed(endsRequest(reason)))),
       Effect.mapError((reason) => new RenewError({ volumeId: volume.id, pod: podOf(volume.spec), reason })),
       Effect.annotateLogs({ volumeId: volume.id, pod: podOf(volume.spec) })
@@ -80,6 +82,14 @@ const remember = (volume: Volume) => (pending: PendingRequest) =>
     Metric.update(issueRequests, 1)
   )
 
+/** Counts an attempt as a first issue where the volume holds nothing yet, and as a renewal otherwise. */
+const count = (volume: Volume, failed?: Temper) =>
+  Effect.gen(function* () {
+    const { issued } = yield* Ref.get(volume.record)
+    yield* countRenewal(issued === undefined ? "issue" : "renew", failed)
+    if (failed !== undefined) yield* Metric.update(issueErrors, 1)
+  })
+
 const withoutPending = ({ pending: _, ...record }: VolumeRecord): VolumeRecord => record
 
 /** What cannot be forgotten on disk is forgotten at the next change: the request's end will show again. */
@@ -94,7 +104,12 @@ const conclude = (volume: Volume, { leaf, requestName, took }: Issued, write: Du
     const renewAt = renewalTime(leaf, volume.spec.renewBefore, yield* Random.next, yield* DateTime.now)
     const { notAfter, notBefore, serialNumber } = leaf
     const issued = { requestName, serialNumber, notBefore, notAfter, renewAt }
+    const before = (yield* Ref.get(volume.record)).issued
+    yield* count(volume)
     yield* changeRecord(volume, (record) => ({ ...withoutPending(record), issued }))
+    yield* Effect.forEach(Record.toEntries({ ...took, write }), ([step, took]) => observeStep(step, took))
+    yield* tellRenewed(volume, Option.fromUndefinedOr(before))
+    if (yield* Ref.getAndSet(volume.damaged, false)) yield* tellHealed(volume)
     yield* Effect.logInfo("certificate in place").pipe(
       Effect.annotateLogs({
         request: requestName,

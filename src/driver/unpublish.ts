@@ -9,6 +9,7 @@ import { VolumeFS } from "../volume/VolumeFS.ts"
 import { VolumeRecords } from "../volume/VolumeRecord.ts"
 import type { UnpublishRequest } from "./Driver.ts"
 import { UnpublishError } from "./DriverError.ts"
+import { timeCall } from "./Metrics.ts"
 import { Renewals } from "./Renewals.ts"
 import { type Volume, Volumes } from "./Volume.ts"
 
@@ -21,6 +22,7 @@ export const unpublish = Effect.fn("driver.unpublish")(
   (program, request) =>
     program.pipe(
       Effect.mapError((reason) => new UnpublishError({ volumeId: request.volumeId, reason })),
+      timeCall("unpublish"),
       Effect.annotateLogs({ volumeId: request.volumeId })
     )
 )

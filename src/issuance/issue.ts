@@ -44,7 +44,7 @@ export interface Issued {
   readonly leaf: Leaf
   /** How long the steps took: key and signing request, the API server's acceptance, then the waits for approval and signature. */
   readonly took: {
-    readonly decide: Duration.Duration
+    readonly key: Duration.Duration
     readonly submit: Duration.Duration
     readonly approval: Duration.Duration
     readonly signature: Duration.Duration
@@ -111,7 +111,7 @@ export const issue: <E, R>(
 ) => Effect.Effect<Issued, E | KeyError | RequestError | IssuanceError, R | CertificateRequests | KeyGenerator> =
   Effect.fn("issuance.issue")(function* <E, R>(order: Order<E, R>) {
     const requests = yield* CertificateRequests
-    const [decide, { key, pending }] = yield* Effect.timed(decideOrPickUp(order))
+    const [decided, { key, pending }] = yield* Effect.timed(decideOrPickUp(order))
     const [submit, request] = yield* Effect.timed(
       requests.submit({
         name: pending.requestName,
@@ -131,5 +131,5 @@ export const issue: <E, R>(
       now: yield* DateTime.now
     })
     const { privateKey, requestName } = pending
-    return { requestName, privateKey, signed, leaf, took: { decide, submit, approval, signature } }
+    return { requestName, privateKey, signed, leaf, took: { key: decided, submit, approval, signature } }
   })

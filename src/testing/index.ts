@@ -6,6 +6,7 @@
  */
 
 export { holds, type Law, LawBroken, same } from "./contract/Law.ts"
+export * as PodEventsContract from "./contract/podEvents.ts"
 export * as PodsContract from "./contract/pods.ts"
 export * as TrustBundlesContract from "./contract/trustBundles.ts"
 export * as VolumeFSContract from "./contract/volumeFS.ts"
@@ -15,6 +16,7 @@ export { type Behaviour, SimCluster } from "./SimCertificateRequests.ts"
 export * as SimEntropy from "./SimEntropy.ts"
 export { makeSimIssuer, type SimIssuer } from "./SimIssuer.ts"
 export * as SimKeyGenerator from "./SimKeyGenerator.ts"
+export * as SimPodEvents from "./SimPodEvents.ts"
 export * as SimPods from "./SimPods.ts"
 export * as SimTrustBundles from "./SimTrustBundles.ts"
 export * as SimVolumeFS from "./SimVolumeFS.ts"

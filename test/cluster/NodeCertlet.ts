@@ -1,4 +1,4 @@
-// certlet on a real node, as a process beside the kubelet: in the machine of the node, with the rights of `k8s/rbac.yaml`,
+// certlet on a real node, as a process beside the kubelet: in the machine of the node, with the rights of `k8s/certlet.yaml`,
 // registered with the kubelet by itself. It can be ended and started again in the same place, orderly or by SIGKILL, also as
 // another program (an upgrade). It ends with its machine.
 import { existsSync } from "node:fs"

@@ -1,12 +1,12 @@
 // What a test of certlet starts with: a control plane of its own, certlet's ServiceAccount with exactly the rights of
-// `k8s/rbac.yaml`, and certlets that run with that account's token. Everything that a test makes through it is ended and
+// `k8s/certlet.yaml`, and certlets that run with that account's token. Everything that a test makes through it is ended and
 // removed by `stop`, also after a failure. A file of tests shares one world; each test works in a namespace of its own.
 import { buildTools } from "./build.ts"
 import { bundle } from "./bundle.ts"
 import { Certlet, type CertletOptions } from "./Certlet.ts"
 import { ControlPlane } from "./ControlPlane.ts"
 import type { CaIssuer } from "./issuers.ts"
-import { applyManifest } from "./manifests.ts"
+import { applyShipped } from "./manifests.ts"
 import { NodeCertlet, type NodeCertletOptions } from "./NodeCertlet.ts"
 import { at, type KubeObject } from "./objects.ts"
 import { makePodVolume, type PodVolume, type PodVolumeOptions } from "./PodVolume.ts"
@@ -17,7 +17,7 @@ import { WorkerNode, type WorkerNodeOptions } from "./WorkerNode.ts"
 /** Only the first run on a machine needs it: it builds a kube-apiserver. */
 export const worldLimitMilliseconds = 80 * 60_000
 
-/** The ServiceAccount of `k8s/rbac.yaml`. */
+/** The ServiceAccount of `k8s/certlet.yaml`. */
 export const account = { namespace: "cert-manager", serviceAccount: "certlet" } as const
 
 /** The annotation with the full id of the volume that a request was made for. */
@@ -42,7 +42,7 @@ export class World {
     const program = await bundle()
     const plane = await ControlPlane.start()
     try {
-      await applyManifest(plane.api, "rbac.yaml")
+      await applyShipped(plane.api)
       const access = await plane.tokenKubeconfig(account)
       const world = new World(plane, access, program)
       await world.waitForRight(account.serviceAccount, "create", true)
@@ -78,7 +78,7 @@ export class World {
     })
   }
 
-  /** A running certlet with the rights of `k8s/rbac.yaml`, unless the options say otherwise. */
+  /** A running certlet with the rights of `k8s/certlet.yaml`, unless the options say otherwise. */
   async certlet(options: Partial<CertletOptions> = {}): Promise<Certlet> {
     const { program, access } = this
     const certlet = await Certlet.start({ program, kubeconfig: access.clientNodeKubeconfig, ...options })
@@ -88,7 +88,6 @@ export class World {
 
   /** A real node with the shipped CSIDriver object; certlet is not on it yet. */
   async node(options: WorkerNodeOptions = {}): Promise<WorkerNode> {
-    await applyManifest(this.plane.api, "csidriver.yaml")
     const node = await WorkerNode.start(this.plane, options)
     this.#nodes.push(node)
     return node

@@ -29,6 +29,7 @@ interface Program {
   /** The folder under tools/ with the go.mod. */
   readonly module: string
   readonly package: string
+  readonly tags?: string
   /** The module whose version the program reports about itself, in variables that the linker sets. */
   readonly reportsVersionOf?: string
 }
@@ -48,7 +49,15 @@ const programs = {
   },
   etcd: { name: "etcd", module: "etcd", package: "go.etcd.io/etcd/server/v3" },
   certManager: { name: "certmanager", module: "certmanager", package: "." },
-  floor: { name: "floor", module: "certmanager", package: "./floor" }
+  floor: { name: "floor", module: "certmanager", package: "./floor" },
+  helm: { name: "helm", module: "helm", package: "helm.sh/helm/v4/cmd/helm" },
+  promtool: {
+    name: "promtool",
+    module: "promtool",
+    package: "github.com/prometheus/prometheus/cmd/promtool",
+    // What finds targets in two dozen clouds is most of the program, and rules need none of it.
+    tags: "remove_all_sd"
+  }
 } as const satisfies Record<string, Program>
 
 const buildLimitMilliseconds = 60 * 60_000
@@ -121,7 +130,8 @@ const removePartials = async (folder: string): Promise<void> => {
 }
 
 const programFile = async (folder: string, program: Program, goVersion: string) => {
-  const flags = ["-trimpath", "-buildvcs=false", "-ldflags", await linkerFlags(program)]
+  const tags = program.tags === undefined ? [] : ["-tags", program.tags]
+  const flags = ["-trimpath", "-buildvcs=false", ...tags, "-ldflags", await linkerFlags(program)]
   const hash = await hashOf(program.module, program.package, goVersion, ...flags)
   const file = join(folder, `${program.name}-${hash}`)
   const make = async (partial: string) => {
@@ -174,13 +184,26 @@ const exclusively = async <Result>(folder: string, body: () => Promise<Result>):
   }
 }
 
-/** Builds what is missing in the cache and tells where everything is. */
-export const buildTools = async (): Promise<Tools> => {
+const ready = async () => {
   const folder = cacheFolder()
   await mkdir(folder, { recursive: true })
   const goVersion = await run("go", ["version"]).catch((cause: unknown) => {
     throw new Error("the cluster tier builds its control plane with Go, which was not found", { cause })
   })
+  return { folder, goVersion }
+}
+
+/** Builds a tool that only some tests need, where it is missing in the cache; resolves with its path. */
+export const buildTool = async (name: "helm" | "promtool"): Promise<string> => {
+  const { folder, goVersion } = await ready()
+  const { file, make } = await programFile(folder, programs[name], goVersion.stdout)
+  if (!existsSync(file)) await exclusively(folder, () => produce(file, make))
+  return file
+}
+
+/** Builds what is missing in the cache and tells where everything is. */
+export const buildTools = async (): Promise<Tools> => {
+  const { folder, goVersion } = await ready()
   const wanted = {
     kubeApiserver: await programFile(folder, programs.kubeApiserver, goVersion.stdout),
     kubelet: await programFile(folder, programs.kubelet, goVersion.stdout),

@@ -1,46 +1,59 @@
-// The rights of `k8s/rbac.yaml` are enough (every other test of certlet runs with them) and none of them is too much: each
+// The rights of `k8s/certlet.yaml` are enough (every other test of certlet runs with them) and none of them is too much: each
 // verb is taken away in turn, from an account of its own, and something that a user can see breaks, with words that name
 // what is missing. A token that the kubelet replaces on disk is taken up.
 import { readFile } from "node:fs/promises"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import type { Certlet } from "./Certlet.ts"
 import { at, listAt } from "./objects.ts"
-import { quick } from "./PodVolume.ts"
+import { type PodVolume, quick } from "./PodVolume.ts"
 import { until } from "./until.ts"
 import { judge, readIssue, serialOf } from "./volumeFiles.ts"
 import { account, type Stage, World, worldLimitMilliseconds } from "./World.ts"
 
 let world: World
 let stage: Stage
+let manual: Stage
 
 beforeAll(async () => {
   world = await World.start()
   stage = await world.stage("rights")
+  manual = await world.stage("rights-manual", "manual")
 }, worldLimitMilliseconds)
 
 afterAll(() => world?.stop())
 
 const role = { apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRole" } as const
 
-const shippedVerbs = async (): Promise<ReadonlyArray<string>> => {
+interface Rule {
+  readonly apiGroups: ReadonlyArray<unknown>
+  readonly resources: ReadonlyArray<unknown>
+  readonly verbs: ReadonlyArray<unknown>
+}
+
+const shippedRules = async (): Promise<ReadonlyArray<Rule>> => {
   const shipped = await world.plane.api.get({ ...role, name: account.serviceAccount })
-  const rules = listAt(shipped, "rules")
-  expect(rules).toHaveLength(1)
-  expect(listAt(rules[0], "resources")).toEqual(["certificaterequests"])
-  return listAt(rules[0], "verbs").filter((verb) => typeof verb === "string")
+  return listAt(shipped, "rules").map((rule) => ({
+    apiGroups: listAt(rule, "apiGroups"),
+    resources: listAt(rule, "resources"),
+    verbs: listAt(rule, "verbs")
+  }))
 }
 
 /** A certlet whose account has every shipped right but one. */
-const certletWithout = async (verb: string): Promise<Certlet> => {
+const certletWithout = async (verb: string, resource = "certificaterequests"): Promise<Certlet> => {
   const { api } = world.plane
   const { namespace } = account
-  const name = `certlet-without-${verb}`
-  const verbs = (await shippedVerbs()).filter((one) => one !== verb)
+  const name = `certlet-without-${verb}-${resource}`
+  const shipped = await shippedRules()
+  const rules = shipped.map((rule) =>
+    rule.resources.includes(resource) ? { ...rule, verbs: rule.verbs.filter((one) => one !== verb) } : rule
+  )
+  expect(rules).not.toEqual(shipped)
   await world.plane.createServiceAccount(namespace, name)
   await api.apply({
     ...role,
     metadata: { name },
-    rules: [{ apiGroups: ["cert-manager.io"], resources: ["certificaterequests"], verbs }]
+    rules
   })
   await api.apply({
     apiVersion: "rbac.authorization.k8s.io/v1",
@@ -49,12 +62,13 @@ const certletWithout = async (verb: string): Promise<Certlet> => {
     roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name },
     subjects: [{ kind: "ServiceAccount", name, namespace }]
   })
-  await world.waitForRight(name, verbs[0] ?? "", true)
+  await world.waitForRight(name, verb === "list" ? "watch" : "list", true)
   const { clientNodeKubeconfig } = await world.plane.tokenKubeconfig({ namespace, serviceAccount: name })
   return world.certlet({ kubeconfig: clientNodeKubeconfig, nodeId: name })
 }
 
-const forbidden = (verb: string) => new RegExp(`cannot ${verb} resource \\\\*"certificaterequests\\\\*"`)
+const forbidden = (verb: string, resource = "certificaterequests") =>
+  new RegExp(`cannot ${verb} resource \\\\*"${resource}\\\\*"`)
 
 describe("without the right to", { timeout: 90_000 }, () => {
   it("create, a publish says so at once", async () => {
@@ -95,9 +109,78 @@ describe("without the right to", { timeout: 90_000 }, () => {
   })
 })
 
+/** One publish whose request is denied, so that there is something to tell. */
+const denyOnce = async (certlet: Certlet, volume: PodVolume): Promise<void> => {
+  const refusal = certlet.refusal(volume)
+  const request = await world.requestName(certlet, volume)
+  await world.plane.deny(manual.namespace, request, "Policy", "not for you")
+  expect((await refusal).code).toBe("PERMISSION_DENIED")
+}
+
+const eventsOn = async (volume: PodVolume) =>
+  (await world.plane.api.list({ apiVersion: "v1", kind: "Event", namespace: volume.namespace })).filter(
+    (event) => at(event, "involvedObject", "name") === volume.pod
+  )
+
+/** Denied once, and once more after the Event may be written again. */
+const denyTwice = async (certlet: Certlet, volume: PodVolume): Promise<void> => {
+  await denyOnce(certlet, volume)
+  await certlet.until("the Event", 20_000, async () => ((await eventsOn(volume)).length === 1 ? true : undefined))
+  const due = performance.now() + 31_000
+  await certlet.until("the next writing", 40_000, async () => (performance.now() >= due ? true : undefined))
+  await denyOnce(certlet, volume)
+}
+
+describe("Events on a pod", { timeout: 120_000 }, () => {
+  it("are written and counted with the shipped rights, and name the request", async () => {
+    const certlet = await world.certlet({ nodeId: "events" })
+    const volume = await manual.volume(certlet, "events", { attributes: { ...quick } })
+    await denyTwice(certlet, volume)
+    const event = await certlet.until("the count", 20_000, async () =>
+      (await eventsOn(volume)).find((event) => at(event, "count") === 2)
+    )
+    expect(at(event, "reason")).toBe("CertificateDenied")
+    expect(at(event, "involvedObject", "kind")).toBe("Pod")
+    expect(at(event, "message")).toMatch(/^CertificateRequest rights-manual\/[0-9a-f-]{36}: .*not for you.*policy/)
+    await certlet.unpublish(volume)
+  })
+
+  it("are not made without the right to create them, and the refusal reaches the kubelet all the same", async () => {
+    const certlet = await certletWithout("create", "events")
+    const volume = await manual.volume(certlet, "events-create", { attributes: { ...quick } })
+    await denyOnce(certlet, volume)
+    await certlet.until("a word about create", 20_000, async () =>
+      forbidden("create", "events").test(certlet.log()) ? true : undefined
+    )
+    expect(await eventsOn(volume)).toEqual([])
+    await certlet.unpublish(volume)
+  })
+
+  it("are not counted without the right to patch them", async () => {
+    const certlet = await certletWithout("patch", "events")
+    const volume = await manual.volume(certlet, "events-patch", { attributes: { ...quick } })
+    await denyTwice(certlet, volume)
+    await certlet.until("a word about patch", 20_000, async () =>
+      forbidden("patch", "events").test(certlet.log()) ? true : undefined
+    )
+    expect(at((await eventsOn(volume))[0], "count")).toBe(1)
+    await certlet.unpublish(volume)
+  })
+})
+
 describe("the shipped rights", { timeout: 60_000 }, () => {
-  it("are these four", async () => {
-    expect((await shippedVerbs()).toSorted()).toEqual(["create", "delete", "list", "watch"])
+  it("are these, and each of them is taken away above", async () => {
+    const shipped = (await shippedRules()).flatMap(({ resources, verbs }) =>
+      resources.flatMap((resource) => verbs.map((verb) => `${verb} ${resource}`))
+    )
+    expect(shipped.toSorted()).toEqual([
+      "create certificaterequests",
+      "create events",
+      "delete certificaterequests",
+      "list certificaterequests",
+      "patch events",
+      "watch certificaterequests"
+    ])
   })
 
   it("serve on with a token that was replaced on disk, when the old one is refused", async () => {

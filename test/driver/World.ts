@@ -7,6 +7,7 @@ import "reflect-metadata"
 import { X509Certificate } from "@peculiar/x509"
 import { Context, DateTime, Duration, Effect, Exit, Layer, Option, Random, Redacted, Scope } from "effect"
 import { TestClock } from "effect/testing"
+import type { PodEvents } from "../../src/cluster/PodEvents.ts"
 import { Driver, type PublishRequest } from "../../src/driver/Driver.ts"
 import type { CertificateRequests } from "../../src/issuance/CertificateRequests.ts"
 import type { KeyGenerator } from "../../src/issuance/KeyGenerator.ts"
@@ -14,6 +15,7 @@ import { Settings } from "../../src/Settings.ts"
 import * as SimCertificateRequests from "../../src/testing/SimCertificateRequests.ts"
 import * as SimEntropy from "../../src/testing/SimEntropy.ts"
 import * as SimKeyGenerator from "../../src/testing/SimKeyGenerator.ts"
+import * as SimPodEvents from "../../src/testing/SimPodEvents.ts"
 import * as SimVolumeFS from "../../src/testing/SimVolumeFS.ts"
 import * as SimVolumeRecords from "../../src/testing/SimVolumeRecords.ts"
 import type { Entropy } from "../../src/volume/Entropy.ts"
@@ -21,7 +23,7 @@ import { VolumeFS } from "../../src/volume/VolumeFS.ts"
 import type { VolumeRecords } from "../../src/volume/VolumeRecord.ts"
 import { settings } from "../settings.ts"
 
-export type Edges = CertificateRequests | Entropy | KeyGenerator | Settings | VolumeFS | VolumeRecords
+export type Edges = CertificateRequests | Entropy | KeyGenerator | PodEvents | Settings | VolumeFS | VolumeRecords
 
 /** The simulated edges of one node: they outlive any driver. */
 export const edges = (change: Partial<Settings["Service"]> = {}) =>
@@ -30,6 +32,7 @@ export const edges = (change: Partial<Settings["Service"]> = {}) =>
     SimCertificateRequests.layer,
     SimEntropy.layer,
     SimKeyGenerator.layer,
+    SimPodEvents.layer,
     SimVolumeFS.layer,
     SimVolumeRecords.layer
   )

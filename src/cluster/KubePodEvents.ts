@@ -1,0 +1,155 @@
+/**
+ * The live side of `PodEvents`: Events of the core API (`v1`), created once and counted by a merge patch afterwards. Whoever
+ * tells puts a key into a queue and goes on; one fiber writes, one call at a time and seldom more than a few a second,
+ * because a node whose issuer is away has the same to tell of every pod. An Event that cannot be written is let go: it is news,
+ * not a duty. What it asks for is the right to create and patch Events, and nothing is ever read.
+ */
+import { createHash } from "node:crypto"
+import { Clock, DateTime, Duration, Effect, Layer, Metric, Queue, Schedule } from "effect"
+import { Settings } from "../Settings.ts"
+import { EventLedger, type Tally } from "./EventLedger.ts"
+import { KubeClient } from "./KubeClient.ts"
+import { PodEvents } from "./PodEvents.ts"
+
+/** Keys that wait to be written; more than a node has pods. */
+const longestQueue = 1024
+/** Writes at once when it has been quiet, and the pause between them otherwise. */
+const pace = { burst: 25, intervalMillis: 200 } as const
+
+const told = Metric.counter("certlet_pod_events_total", {
+  description: "Events on pods, by what became of them",
+  incremental: true
+})
+const countEvent = (outcome: "written" | "failed" | "dropped") =>
+  Metric.update(Metric.withAttributes(told, { outcome }), 1)
+
+/** How many wait to be written. */
+export const queueLength = Metric.gauge("certlet_pod_events_queue_length", {
+  description: "Events on pods that wait to be written, the one on its way included"
+})
+
+const collection = (namespace: string) => `/api/v1/namespaces/${encodeURIComponent(namespace)}/events`
+
+/** The same Event has the same name, so that a create that is sent twice makes one. Room is left for a pod's longest name. */
+const nameOf = ({ event, first }: Tally): string => {
+  const hash = createHash("sha256").update(`${event.pod.uid} ${event.reason} ${first}`).digest("hex")
+  return `${event.pod.name.slice(0, 230)}.${hash.slice(0, 16)}`
+}
+
+const timestamp = (millis: number): string => DateTime.formatIso(DateTime.makeUnsafe(millis))
+
+const manifest = (tally: Tally, { driverName, nodeId }: Settings["Service"]) => {
+  const { note, pod, reason, type } = tally.event
+  return {
+    apiVersion: "v1",
+    kind: "Event",
+    metadata: { name: nameOf(tally), namespace: pod.namespace },
+    involvedObject: { apiVersion: "v1", kind: "Pod", namespace: pod.namespace, name: pod.name, uid: pod.uid },
+    type,
+    reason,
+    message: note,
+    count: tally.count,
+    firstTimestamp: timestamp(tally.first),
+    lastTimestamp: timestamp(tally.last),
+    source: { component: "certlet", host: nodeId },
+    reportingComponent: driverName,
+    reportingInstance: nodeId
+  }
+}
+
+const create = (client: KubeClient["Service"], tally: Tally, settings: Settings["Service"]) => {
+  const { namespace, name } = tally.event.pod
+  return client
+    .call({
+      action: `create an Event on pod ${namespace}/${name}`,
+      method: "POST",
+      path: collection(namespace),
+      body: manifest(tally, settings)
+    })
+    .pipe(
+      Effect.catchIf(
+        (error) => error.reason === "Conflict",
+        () => Effect.void
+      )
+    )
+}
+
+const count = (client: KubeClient["Service"], tally: Tally) => {
+  const { namespace, name } = tally.event.pod
+  const { note, type } = tally.event
+  return client.call({
+    action: `count an Event on pod ${namespace}/${name}`,
+    method: "PATCH",
+    path: `${collection(namespace)}/${encodeURIComponent(nameOf(tally))}`,
+    body: { count: tally.count, lastTimestamp: timestamp(tally.last), message: note, type }
+  })
+}
+
+/** Lets some pass when it has been quiet, and one at a time otherwise. */
+const makePace = () => {
+  let next = Number.NEGATIVE_INFINITY
+  return Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    next = Math.max(next, now - pace.burst * pace.intervalMillis) + pace.intervalMillis
+    return next > now ? Effect.sleep(Duration.millis(next - now)) : Effect.void
+  })
+}
+
+/** Tries a few times where the API server is only away or busy for a moment. */
+const persistent = { schedule: Schedule.exponential("1 second"), times: 3 } as const
+
+const write = Effect.fnUntraced(function* (ledger: EventLedger, key: string) {
+  const client = yield* KubeClient
+  const settings = yield* Settings
+  const tally = ledger.take(key, yield* Clock.currentTimeMillis)
+  if (tally === undefined) return
+  const attempt =
+    tally.written === 0
+      ? create(client, tally, settings)
+      : // The API server has dropped it meanwhile, so it is told anew.
+        count(client, tally).pipe(
+          Effect.catchIf(
+            (error) => error.reason === "Missing",
+            () => create(client, tally, settings)
+          )
+        )
+  yield* attempt.pipe(
+    Effect.retry({ ...persistent, while: ({ reason }) => reason === "Unavailable" || reason === "Throttled" }),
+    Effect.matchEffect({
+      onSuccess: () => countEvent("written"),
+      onFailure: (error) =>
+        Effect.gen(function* () {
+          if (tally.written === 0) ledger.forget(key)
+          yield* countEvent("failed")
+          yield* Effect.logDebug(`${error.message}; the Event is let go`)
+        })
+    })
+  )
+})
+
+/** Events of the API server that the settings name. */
+export const layer: Layer.Layer<PodEvents, never, KubeClient | Settings> = Layer.effect(
+  PodEvents,
+  Effect.gen(function* () {
+    const ledger = new EventLedger()
+    const waiting = new Set<string>()
+    const queue = yield* Queue.dropping<string>(longestQueue)
+    const paced = makePace()
+    const writeNext = Effect.gen(function* () {
+      const key = yield* Queue.take(queue)
+      yield* paced
+      yield* write(ledger, key)
+      waiting.delete(key)
+      yield* Metric.update(queueLength, waiting.size)
+    })
+    yield* Effect.forkScoped(Effect.forever(writeNext))
+    return PodEvents.of({
+      tell: Effect.fnUntraced(function* (event) {
+        const key = ledger.count(event, yield* Clock.currentTimeMillis)
+        if (key === undefined || waiting.has(key)) return
+        if (!(yield* Queue.offer(queue, key))) return yield* countEvent("dropped")
+        waiting.add(key)
+        yield* Metric.update(queueLength, waiting.size)
+      })
+    })
+  })
+)

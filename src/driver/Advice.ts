@@ -1,0 +1,68 @@
+/**
+ * What to do about a failure, in a clause that follows the sentence about what happened. It is said wherever a pod's owner or an
+ * operator reads of the failure: in the kubelet's FailedMount, in an Event on the pod, in `certlet status`. A reason without
+ * advice does not compile. Pure.
+ */
+import type { PublishError, UnpublishError } from "./DriverError.ts"
+
+type Reason = PublishError["reason"] | UnpublishError["reason"]
+type NameOf<R extends Reason = Reason> = R extends { readonly reason: infer S extends string }
+  ? `${R["_tag"]}.${S}`
+  : R["_tag"]
+
+/** The name of a leaf error: its tag, and its reason where it has some. */
+export type ReasonName = NameOf
+
+const advice: Readonly<Record<ReasonName, string>> = {
+  SpecError: "correct the volumeAttributes of the pod's csi volume",
+  "KeyError.Unsupported": "please report it with the pod's volumeAttributes",
+  "KeyError.Corrupt": "the next try makes a new key",
+  "KeyError.Failed": "look at the log of certlet on this node",
+  "RequestError.Unavailable": "certlet goes on trying; look at the API server if this lasts",
+  "RequestError.Throttled": "the API server is busy; certlet keeps away as long as it was asked to",
+  "RequestError.Unauthorized": "certlet's credentials are not accepted; look at its ServiceAccount",
+  "RequestError.Forbidden": "grant certlet the rights of its ClusterRole",
+  "RequestError.Missing": "install cert-manager's CRDs, or look for the pod's namespace",
+  "RequestError.Conflict": "the next try takes another name",
+  "RequestError.Invalid": "correct the volumeAttributes of the pod's csi volume",
+  "RequestError.Gone": "certlet makes a new one",
+  "IssuanceError.Denied": "it was denied; change the pod's request or the approver's policy",
+  "IssuanceError.Failed": "the issuer could not sign; look at the issuer's status",
+  "IssuanceError.InvalidRequest": "cert-manager finds it invalid; correct the volumeAttributes",
+  "IssuanceError.Pending": "certlet goes on waiting and makes no second request; look at the approver and the issuer",
+  "IssuanceError.Mismatch": "the issuer signed something else; look at the issuer",
+  "IssuanceError.NotReady": "certlet goes on as soon as it is there",
+  "VolumeError.Full": "free memory on the node, or raise certlet's --volume-size-limit",
+  "VolumeError.Busy": "a process still uses the volume; the kubelet tries again",
+  "VolumeError.Io": "look at the node's kernel log",
+  "VolumeError.Hostile": "look at who made this path on the node",
+  "VolumeError.Foreign": "something else stands there; look at the node's mounts",
+  "VolumeError.NotPermitted": "run certlet privileged, with mountPropagation: Bidirectional",
+  "RecordError.Full": "free space under certlet's --data-root",
+  "RecordError.Io": "look at certlet's --data-root on the node",
+  Defect: "the kubelet tries again",
+  Unpublished: "the kubelet decides whether it is needed again"
+}
+
+/** An error's name; the compiler knows that every one has a row in every table. */
+export const reasonName = (reason: Reason): ReasonName => {
+  switch (reason._tag) {
+    case "SpecError":
+    case "Defect":
+    case "Unpublished":
+      return reason._tag
+    case "KeyError":
+      return `${reason._tag}.${reason.reason}`
+    case "RequestError":
+      return `${reason._tag}.${reason.reason}`
+    case "IssuanceError":
+      return `${reason._tag}.${reason.reason}`
+    case "VolumeError":
+      return `${reason._tag}.${reason.reason}`
+    case "RecordError":
+      return `${reason._tag}.${reason.reason}`
+  }
+}
+
+/** What to do about a failure: a clause without a capital letter and without a full stop. */
+export const adviceFor = (reason: Reason): string => advice[reasonName(reason)]

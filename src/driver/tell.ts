@@ -1,0 +1,128 @@
+/**
+ * What a pod's owner is told of a volume, as Events on the pod: that a request waits for somebody, that it was denied or
+ * failed, that a renewal came late, that damage was healed, that a mount was lost. Each sentence names what happened, for how
+ * long, and what to do. The programs call these at the moment it happens; what repeats is folded behind the contract.
+ */
+import { DateTime, Duration, Effect, Option, Ref } from "effect"
+import type { EventReason, PodEvent } from "../cluster/PodEvents.ts"
+import { PodEvents } from "../cluster/PodEvents.ts"
+import { CertificateRequests } from "../issuance/CertificateRequests.ts"
+import { IssuanceError } from "../issuance/IssuanceError.ts"
+import { nameOf } from "../issuance/issue.ts"
+import type { IssuedRecord } from "../volume/VolumeRecord.ts"
+import { adviceFor } from "./Advice.ts"
+import type { RenewError } from "./DriverError.ts"
+import type { Volume } from "./Volume.ts"
+
+/** When an open request is spoken of: so long after it was begun, and then every quarter of an hour. */
+const firstReminders = [Duration.seconds(15), Duration.seconds(45), Duration.minutes(4)]
+const laterReminders = Duration.minutes(15)
+/** From how many failures in a row on a failure is news that does not name an ended request. */
+const persistent = 3
+
+const tell = (volume: Volume, type: PodEvent["type"], reason: EventReason, note: string) =>
+  Effect.flatMap(PodEvents, (events) => events.tell({ pod: volume.spec.pod, type, reason, note }))
+
+/** A span of time as people say it: its two largest units. */
+export const spoken = (span: Duration.Duration): string => {
+  const whole = Duration.seconds(Math.max(0, Math.round(Duration.toSeconds(span))))
+  return Duration.format(whole).split(" ").slice(0, 2).join(" ")
+}
+
+/** Says now and then whom a request still waits for. Never ends: it runs beside the issue. */
+export const remindOfRequest = (volume: Volume): Effect.Effect<never, never, CertificateRequests | PodEvents> =>
+  Effect.gen(function* () {
+    for (const pause of firstReminders) {
+      yield* Effect.sleep(pause)
+      yield* tellOpen(volume)
+    }
+    while (true) {
+      yield* Effect.sleep(laterReminders)
+      yield* tellOpen(volume)
+    }
+  })
+
+const tellOpen = Effect.fnUntraced(function* (volume: Volume) {
+  const requests = yield* CertificateRequests
+  const { pending } = yield* Ref.get(volume.record)
+  if (pending === undefined) return
+  const { issuer, pod } = volume.spec
+  const request = { namespace: pod.namespace, name: pending.requestName }
+  const state = yield* requests.state(request)
+  const waited = spoken(DateTime.distance(pending.since, yield* DateTime.now))
+  if (state._tag === "AwaitingApproval") {
+    const note =
+      `CertificateRequest ${nameOf(request)} has waited ${waited} for its approval; ` +
+      `approve it (cmctl approve -n ${request.namespace} ${request.name}), or look at the approver's policy`
+    yield* tell(volume, "Warning", "CertificateNotApproved", note)
+  }
+  if (state._tag === "AwaitingSignature") {
+    const words = state.message === "" ? "" : ` (${state.message})`
+    const note =
+      `CertificateRequest ${nameOf(request)} is approved and has not been signed for ${waited}${words}; ` +
+      `look at the status of ${issuer.kind} ${issuer.name}`
+    yield* tell(volume, "Warning", "CertificateNotSigned", note)
+  }
+})
+
+const reasonOf = ({ reason }: RenewError): EventReason => {
+  if (!(reason instanceof IssuanceError)) return "CertificateNotRenewed"
+  return reason.reason === "Denied" ? "CertificateDenied" : "CertificateFailed"
+}
+
+/** An attempt has failed: at once where the cluster has decided, otherwise when it keeps failing. */
+export const tellFailure = Effect.fnUntraced(function* (
+  volume: Volume,
+  failure: RenewError,
+  failures: number,
+  pause: Duration.Duration
+) {
+  if (failure.temper === "waiting") return
+  const decided = failure.reason instanceof IssuanceError
+  if (!decided && failures < persistent) return
+  const { issued } = yield* Ref.get(volume.record)
+  const present =
+    issued === undefined
+      ? "the volume holds no certificate yet"
+      : `the present certificate ends at ${DateTime.formatIso(issued.notAfter)}`
+  const note = `${failure.message}; ${adviceFor(failure.reason)}; ${present}; next try in ${spoken(pause)}`
+  yield* tell(volume, "Warning", reasonOf(failure), note)
+})
+
+/** A renewal is late when less than half of the time is left that there was from its due time to the certificate's end. */
+export const isLate = (held: IssuedRecord, now: DateTime.Utc): boolean =>
+  DateTime.distance(now, held.notAfter).pipe(
+    Duration.isLessThan(Duration.times(DateTime.distance(held.renewAt, held.notAfter), 0.5))
+  )
+
+/** A volume has got its next certificate: worth a word where that was late. */
+export const tellRenewed = Effect.fnUntraced(function* (volume: Volume, before: Option.Option<IssuedRecord>) {
+  const now = yield* DateTime.now
+  if (Option.isNone(before) || !isLate(before.value, now)) return
+  const { notAfter, renewAt } = before.value
+  const late = `the certificate was renewed ${spoken(DateTime.distance(renewAt, now))} after it was due`
+  const left = DateTime.distance(now, notAfter)
+  const [type, note] = Duration.isPositive(left)
+    ? (["Normal", `${late}, ${spoken(left)} before its end`] as const)
+    : (["Warning", `${late}; the pod had no valid one for ${spoken(Duration.abs(left))}`] as const)
+  yield* tell(volume, type, "CertificateRenewedLate", `${note}; look at how long the approver and the issuer take`)
+})
+
+/** The volume's files were missing, and are there again. */
+export const tellHealed = (volume: Volume) =>
+  tell(
+    volume,
+    "Normal",
+    "VolumeHealed",
+    "the volume's files were missing, and a new certificate is in place; look at what cleans up below the kubelet's folder"
+  )
+
+/** The mount was made anew, and the pod's containers cannot see it. */
+export const tellMountLost = (volume: Volume) =>
+  tell(
+    volume,
+    "Warning",
+    "VolumeMountLost",
+    "somebody unmounted the volume on the node, and it was mounted anew; running containers keep the old files and see no " +
+      "renewal: restart the pod"
+  )

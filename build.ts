@@ -1,38 +1,51 @@
 /**
- * Makes `dist/certlet.mjs`, the whole program as one file for Node, and `dist/library`, the modules behind the package's front
- * doors as JavaScript with their types. The same sources give the same bytes, whatever the folder, the clock and the locale.
+ * Makes `dist/certlet.mjs`, the program as one file for Node, `dist/certlet-simulate.mjs`, the simulations that it loads when it
+ * is asked for them, and `dist/library`, the modules behind the package's front doors as JavaScript with their types. The same sources give the same bytes, whatever the folder, the clock and the locale.
  */
 import { execFileSync } from "node:child_process"
 import { chmodSync, rmSync, statSync } from "node:fs"
-import { build } from "esbuild"
+import { build, type Plugin } from "esbuild"
 
-const outfile = "dist/certlet.mjs"
+const require = `import { createRequire as __createRequire } from "node:module"
+const require = __createRequire(import.meta.url)`
 
-const banner = `#!/usr/bin/env node
+const program = `#!/usr/bin/env node
 if (Number(process.versions.node.split(".")[0]) < 24) {
   process.stderr.write("certlet needs Node 24 or newer, this is " + process.version + "\\n")
   process.exit(1)
 }
-import { createRequire as __createRequire } from "node:module"
-const require = __createRequire(import.meta.url)`
+${require}`
+
+/** What a node's process never needs stays out of its file, and so out of its memory. */
+const simulationsApart: Plugin = {
+  name: "simulations apart",
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /\/simulate\/NodeSimulate\.ts$/ }, () => ({ path: "./certlet-simulate.mjs", external: true }))
+}
+
+const bundle = async (entry: string, outfile: string, banner: string, plugins: Array<Plugin>): Promise<void> => {
+  await build({
+    entryPoints: [entry],
+    outfile,
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    target: "node24",
+    minify: true,
+    keepNames: true,
+    legalComments: "none",
+    charset: "utf8",
+    banner: { js: banner },
+    plugins,
+    logLevel: "warning"
+  })
+  process.stdout.write(`${outfile}  ${(statSync(outfile).size / 1e6).toFixed(2)} MB\n`)
+}
 
 process.chdir(import.meta.dirname)
-await build({
-  entryPoints: ["src/main.ts"],
-  outfile,
-  bundle: true,
-  platform: "node",
-  format: "esm",
-  target: "node24",
-  minify: true,
-  keepNames: true,
-  legalComments: "none",
-  charset: "utf8",
-  banner: { js: banner },
-  logLevel: "warning"
-})
-chmodSync(outfile, 0o755)
-process.stdout.write(`${outfile}  ${(statSync(outfile).size / 1e6).toFixed(2)} MB\n`)
+await bundle("src/main.ts", "dist/certlet.mjs", program, [simulationsApart])
+chmodSync("dist/certlet.mjs", 0o755)
+await bundle("src/simulate/NodeSimulate.ts", "dist/certlet-simulate.mjs", require, [])
 
 // Modules stay apart here, because Effect must be the importing project's own: two copies would not know each other's services.
 rmSync("dist/library", { recursive: true, force: true })

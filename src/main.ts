@@ -21,6 +21,8 @@ import * as NodeHealth from "./NodeHealth.ts"
 import { loggingLayer } from "./NodeLogging.ts"
 import * as NodeMetrics from "./NodeMetrics.ts"
 import { Settings } from "./Settings.ts"
+import { orderOf, simulateFlags } from "./simulate/NodeSimulateFlags.ts"
+import type { FleetOrder } from "./simulate/Order.ts"
 import { version } from "./Version.ts"
 import * as NodeEntropy from "./volume/NodeEntropy.ts"
 import * as NodeVolumeFS from "./volume/NodeVolumeFS.ts"
@@ -49,22 +51,21 @@ const server = Health.endsFirst.pipe(
   Layer.provide(Health.layer)
 )
 
+const endWith = (code: number) =>
+  Effect.sync(() => {
+    process.exitCode = code
+  })
+
 /** An operator reads what was wrong as one line of the log, not as a trace. */
 const failed = (cause: Cause.Cause<{ readonly message: string }>) =>
   Effect.gen(function* () {
     const error = Cause.squash(cause)
     yield* Effect.logFatal(error instanceof Error ? error.message : String(error))
-    return yield* Effect.sync(() => {
-      process.exitCode = 1
-    })
+    yield* endWith(1)
   })
 
-const endsWell = Effect.sync(() => {
-  process.exitCode = 0
-})
-
 const run = ({ log, ...flags }: Command.Command.Config.Infer<typeof runFlags>) =>
-  Effect.andThen(Effect.andThen(endsWell, consistent(flags)), Layer.launch(server)).pipe(
+  Effect.andThen(Effect.andThen(endWith(0), consistent(flags)), Layer.launch(server)).pipe(
     Effect.catchCauseIf((cause) => !Cause.hasInterruptsOnly(cause), failed),
     Effect.provide(Layer.mergeAll(Layer.succeed(Settings, flags), loggingLayer(log)))
   )
@@ -74,9 +75,20 @@ const runCommand = Command.make("run", runFlags, run).pipe(Command.withDescripti
 const demoCommand = Command.make("demo", {}, () =>
   demo.pipe(Effect.catchCauseIf((cause) => !Cause.hasInterruptsOnly(cause), failed))
 ).pipe(Command.withDescription("Shows a certificate from birth to death on this machine: no cluster, no root"))
+/** A node's process does not load the simulations: they are a file of their own. */
+const simulation = (order: FleetOrder) =>
+  Effect.tryPromise({
+    try: (signal) => import("./simulate/NodeSimulate.ts").then(({ simulate }) => simulate(order, signal)),
+    catch: (cause) => new Error(`cannot simulate (certlet-simulate.mjs must lie beside certlet.mjs): ${cause}`)
+  }).pipe(Effect.flatMap(endWith))
+const simulateCommand = Command.make("simulate", simulateFlags, (given) =>
+  Effect.flatMap(orderOf(given), simulation).pipe(
+    Effect.catchCauseIf((cause) => !Cause.hasInterruptsOnly(cause), failed)
+  )
+).pipe(Command.withDescription("Simulates clusters: a fleet's load and lifetimes over months"))
 const certlet = Command.make("certlet", runFlags, run).pipe(
   Command.withDescription(describe),
-  Command.withSubcommands([runCommand, demoCommand])
+  Command.withSubcommands([runCommand, demoCommand, simulateCommand])
 )
 
 /** `-v` and `--log-level` are verbosity here, as with the driver that certlet replaces, so the built-in flags make room. */

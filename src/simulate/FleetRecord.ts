@@ -1,0 +1,168 @@
+/**
+ * What a fleet's model writes down while it runs: calls by the second, how much of a certificate's life was left when its
+ * successor came, and the same over all pods at regular looks. It only counts; it decides nothing. What is read off it
+ * afterwards (rates, peaks, quantiles) are plain arrays, ready to be drawn.
+ */
+import { beginning, type FleetLog, type FleetPlan } from "./Fleet.ts"
+
+/** A series over time: the mean and the highest of each stretch. */
+export interface Series {
+  /** When each stretch begins, in days from the fleet's beginning. */
+  readonly days: ReadonlyArray<number>
+  readonly mean: ReadonlyArray<number>
+  readonly peak: ReadonlyArray<number>
+}
+
+/** One look at all pods: how much life their certificates have left, in hours. */
+export interface Look {
+  readonly day: number
+  readonly lowest: number
+  readonly tenth: number
+  readonly median: number
+}
+
+const dayMillis = 86_400_000
+const hourMillis = 3_600_000
+/** Into how many stretches a fleet's whole time is cut. */
+export const stretches = 360
+
+/** Calls by the second. Sixteen bits hold what an API server can take in a second many times over. */
+class Tally {
+  readonly #seconds: Uint16Array
+  total = 0
+
+  constructor(seconds: number) {
+    this.#seconds = new Uint16Array(seconds)
+  }
+
+  count(now: number): void {
+    const second = Math.floor((now - beginning) / 1000)
+    this.#seconds[second] = (this.#seconds[second] ?? 0) + 1
+    this.total += 1
+  }
+
+  at(second: number): number {
+    return this.#seconds[second] ?? 0
+  }
+}
+
+/** The record of one fleet. */
+export class FleetRecord implements FleetLog {
+  readonly #plan: FleetPlan
+  readonly #seconds: number
+  readonly #creates: Tally
+  readonly #deletes: Tally
+  readonly #signatures: Tally
+  readonly #refusals: Tally
+  readonly #nodeMinute: Int32Array
+  readonly #nodeCount: Uint16Array
+  readonly looks: Array<Look> = []
+  /** The least life that a certificate had left when its successor was in place, in milliseconds; below 0 it had run out. */
+  lowestMillis = Number.POSITIVE_INFINITY
+  /** How many certificates ran out before their successors came. */
+  expired = 0
+  /** The most requests that one node made within a minute. */
+  busiestNodeMinute = 0
+
+  constructor(plan: FleetPlan) {
+    this.#plan = plan
+    this.#seconds = Math.ceil(plan.days * 86_400) + 1
+    this.#creates = new Tally(this.#seconds)
+    this.#deletes = new Tally(this.#seconds)
+    this.#signatures = new Tally(this.#seconds)
+    this.#refusals = new Tally(this.#seconds)
+    this.#nodeMinute = new Int32Array(plan.nodes).fill(-1)
+    this.#nodeCount = new Uint16Array(plan.nodes)
+  }
+
+  created(pod: number, now: number): void {
+    this.#creates.count(now)
+    const node = pod % this.#plan.nodes
+    const minute = Math.floor((now - beginning) / 60_000)
+    const count = this.#nodeMinute[node] === minute ? (this.#nodeCount[node] ?? 0) + 1 : 1
+    this.#nodeMinute[node] = minute
+    this.#nodeCount[node] = count
+    if (count > this.busiestNodeMinute) this.busiestNodeMinute = count
+  }
+
+  deleted(now: number): void {
+    this.#deletes.count(now)
+  }
+
+  signed(now: number): void {
+    this.#signatures.count(now)
+  }
+
+  refused(now: number): void {
+    this.#refusals.count(now)
+  }
+
+  swapped(remainingMillis: number): void {
+    if (remainingMillis < this.lowestMillis) this.lowestMillis = remainingMillis
+    if (remainingMillis < 0) this.expired += 1
+  }
+
+  /** Looks at every pod that has a certificate. */
+  sample(now: number, notAfter: Float64Array): void {
+    const left = notAfter
+      .filter((end) => end > 0)
+      .map((end) => (end - now) / hourMillis)
+      .sort()
+    if (left.length === 0) return
+    const quantile = (share: number) => left[Math.floor(share * (left.length - 1))] ?? 0
+    const day = (now - beginning) / dayMillis
+    this.looks.push({ day, lowest: quantile(0), tenth: quantile(0.1), median: quantile(0.5) })
+  }
+
+  /** What the record keeps, in bytes: it grows with the time, not with the pods. */
+  get bytes(): number {
+    return 4 * this.#seconds * Uint16Array.BYTES_PER_ELEMENT
+  }
+
+  get totals(): Readonly<Record<"creates" | "deletes" | "signatures" | "refusals", number>> {
+    return {
+      creates: this.#creates.total,
+      deletes: this.#deletes.total,
+      signatures: this.#signatures.total,
+      refusals: this.#refusals.total
+    }
+  }
+
+  /** Requests at the API server in a second: certlet's creates and deletes, and two status updates of cert-manager's for each answer. */
+  #atApiServer(second: number): number {
+    const answers = this.#signatures.at(second) + this.#refusals.at(second)
+    return this.#creates.at(second) + this.#deletes.at(second) + 2 * answers
+  }
+
+  /** Requests per second at the API server. */
+  apiServer(fromDay = 0, toDay = this.#plan.days, count = stretches): Series {
+    return this.#series((second) => this.#atApiServer(second), fromDay, toDay, count)
+  }
+
+  /** Requests per second that reach the issuer. */
+  issuer(fromDay = 0, toDay = this.#plan.days, count = stretches): Series {
+    return this.#series((second) => this.#creates.at(second), fromDay, toDay, count)
+  }
+
+  #series(at: (second: number) => number, fromDay: number, toDay: number, count: number): Series {
+    const days: Array<number> = []
+    const mean: Array<number> = []
+    const peak: Array<number> = []
+    const first = Math.floor(fromDay * 86_400)
+    const span = (Math.min(this.#seconds, toDay * 86_400) - first) / count
+    for (let stretch = 0; stretch < count; stretch++) {
+      const from = first + Math.floor(stretch * span)
+      const to = Math.max(from + 1, first + Math.floor((stretch + 1) * span))
+      let [sum, highest] = [0, 0]
+      for (let second = from; second < to; second++) {
+        const value = at(second)
+        sum += value
+        if (value > highest) highest = value
+      }
+      days.push(from / 86_400)
+      mean.push(sum / (to - from))
+      peak.push(highest)
+    }
+    return { days, mean, peak }
+  }
+}

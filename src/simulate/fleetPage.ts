@@ -1,0 +1,155 @@
+/**
+ * The fleet's page: one HTML text with its plots inside, that loads nothing from anywhere. It shows the same fleet twice, with
+ * and without jitter, and says on its face what of it is certlet's own code and what is a model. Pure: the same fleets give
+ * the same page.
+ */
+import { Duration, Option } from "effect"
+import type { Fleet, FleetPlan } from "./Fleet.ts"
+import type { FleetRecord, Series } from "./FleetRecord.ts"
+import { type Plot, plot } from "./plot.ts"
+
+/** A fleet with what was written down about it. */
+export interface RecordedFleet {
+  readonly plan: FleetPlan
+  readonly fleet: Fleet
+  readonly record: FleetRecord
+}
+
+/** The two fleets of one plan. */
+export interface Fleets {
+  readonly seed: number
+  readonly jittered: RecordedFleet
+  readonly plain: RecordedFleet
+}
+
+const style = `body{font:16px/1.5 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem;color:#222}
+h1{font-size:1.6rem}h2{font-size:1.15rem;margin-top:2.2rem}svg{width:100%;height:auto}
+table{border-collapse:collapse;margin:1rem 0}td,th{padding:.25rem 1rem .25rem 0;text-align:left;vertical-align:top}
+td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}thead th{border-bottom:1px solid #888}
+figure{margin:1rem 0}figcaption{color:#444}`
+
+const pointsOf = (days: ReadonlyArray<number>, values: ReadonlyArray<number>, scale = 1, shift = 0) =>
+  days.map((day, index) => [(day - shift) * scale, values[index] ?? 0] as const)
+
+const hours = (millis: number): string => (Number.isFinite(millis) ? `${(millis / 3_600_000).toFixed(2)} h` : "none")
+const whole = (value: number): string => Math.round(value).toLocaleString("en-US")
+const highest = ({ peak }: Series): number => peak.reduce((most, value) => Math.max(most, value), 0)
+
+const outageDays = ({ outage }: FleetPlan) => {
+  const from = Duration.toDays(outage.at)
+  return { from, to: from + Duration.toDays(outage.lasts) }
+}
+
+/** From half a lifetime before the outage to four lifetimes after it: the herd and its echoes. */
+const herdWindow = (plan: FleetPlan) => {
+  const { from, to } = outageDays(plan)
+  const lifetime = Duration.toDays(plan.duration)
+  return { from: Math.max(0, from - lifetime / 2), to: Math.min(plan.days, to + 4 * lifetime) }
+}
+
+const figure = (id: string, caption: string, drawn: Plot): string =>
+  `<figure id="${id}" role="img" aria-label="${caption}">${plot(id, drawn)}<figcaption>${caption}</figcaption></figure>`
+
+const overTime = (series: Series): Plot => ({
+  x: "days",
+  y: "requests per second",
+  lines: [
+    { name: "highest second", points: pointsOf(series.days, series.peak), pale: true },
+    { name: "mean", points: pointsOf(series.days, series.mean) }
+  ]
+})
+
+const lifetimes = ({ plan, record: { looks } }: RecordedFleet): Plot => ({
+  x: "days",
+  y: "hours left",
+  shade: { ...outageDays(plan), word: "issuer away" },
+  lines: [
+    { name: "lowest", points: looks.map(({ day, lowest }) => [day, lowest]) },
+    { name: "lowest tenth", points: looks.map(({ day, tenth }) => [day, tenth]) },
+    { name: "median", points: looks.map(({ day, median }) => [day, median]) }
+  ]
+})
+
+const herd = ({ jittered, plain }: Fleets): Plot => {
+  const { from, to } = herdWindow(plain.plan)
+  const outage = outageDays(plain.plan)
+  const of = (fleet: RecordedFleet) => {
+    const { days, mean } = fleet.record.issuer(from, to, 720)
+    return pointsOf(days, mean, 24, outage.from)
+  }
+  return {
+    x: "hours from the beginning of the outage",
+    y: "requests per second",
+    shade: { from: 0, to: (outage.to - outage.from) * 24, word: "issuer away" },
+    lines: [
+      { name: "without jitter", points: of(plain) },
+      { name: "with jitter", points: of(jittered) }
+    ]
+  }
+}
+
+const row = (name: string, ...cells: ReadonlyArray<string>) =>
+  `<tr><td>${name}</td>${cells.map((cell) => `<td class="n">${cell}</td>`).join("")}</tr>`
+
+const results = (fleets: Fleets): string => {
+  const pair = (name: string, cell: (fleet: RecordedFleet) => string) =>
+    row(name, cell(fleets.jittered), cell(fleets.plain))
+  // The first lifetime is the rollout's own herd; what comes after shows what becomes of it.
+  const settled = Duration.toDays(fleets.plain.plan.duration) * 2
+  const beforeOutage = outageDays(fleets.plain.plan).from
+  return `<table><thead><tr><th></th><th class="n">with jitter</th><th class="n">without</th></tr></thead><tbody>
+${pair("certificates signed", ({ record }) => whole(record.totals.signatures))}
+${pair("refused by the issuer", ({ record }) => whole(record.totals.refusals))}
+${pair("least life ever left at a renewal", ({ record }) => hours(record.lowestMillis))}
+${pair("certificates that ran out first", ({ record }) => whole(record.expired))}
+${pair("highest second at the API server, whole time", ({ record }) => whole(highest(record.apiServer())))}
+${pair("highest second at the API server, settled, before the outage", ({ record }) =>
+  settled < beforeOutage ? whole(highest(record.apiServer(settled, beforeOutage))) : "none"
+)}
+${pair("highest second at the issuer, whole time", ({ record }) => whole(highest(record.issuer())))}
+${pair("most requests of one node within a minute", ({ record }) => whole(record.busiestNodeMinute))}
+</tbody></table>`
+}
+
+const planTable = ({ jittered: { plan }, seed }: Fleets): string => `<table><tbody>
+${row("seed", String(seed))}
+${row("nodes, pods, days", `${whole(plan.nodes)}, ${whole(plan.pods)}, ${plan.days}`)}
+${row("lifetime of a certificate", Duration.format(plan.duration))}
+${row("renewed before its end", Option.match(plan.renewBefore, { onNone: () => "a third of the lifetime", onSome: Duration.format }))}
+${row("nodes started within", Duration.format(plan.rollout))}
+${row("the issuer signs", `${plan.issuerRate} a second`)}
+${row("issuer away", `day ${outageDays(plan).from}, for ${Duration.format(plan.outage.lasts)}; it ${plan.outage.kind}`)}
+</tbody></table>`
+
+const model = `<p>Certlet's own code decides when each certificate is renewed (<code>renewalTime</code>) and how long a failure
+rests (<code>pauseAfter</code>). Modelled are the order of a volume's life, an API server that always answers, and an issuer that
+signs in order at the rate above. No key is made, nothing is signed and no file is written: this page proves nothing about
+keys, certificates, mounts or crashes. Calls counted at the API server are one create and, from the second certificate on, one delete for each
+request, and two status updates by cert-manager for each answer. The nodes' watches are not counted: each node opens its one watch
+anew every few minutes.</p>`
+
+/** The page. */
+export const fleetPage = (fleets: Fleets): string => {
+  const { plan } = fleets.jittered
+  const title = `${whole(plan.pods)} pods on ${whole(plan.nodes)} nodes for ${plan.days} days`
+  const { jittered, plain } = fleets
+  return `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>certlet: ${title}</title>
+<link rel="icon" href="data:,"><style>${style}</style></head><body>
+<h1>${title}</h1>
+${planTable(fleets)}
+${results(fleets)}
+<h2>Requests at the API server</h2>
+${figure("api-server", "With jitter: requests per second at the API server", overTime(jittered.record.apiServer()))}
+${figure("api-server-plain", "The same fleet without jitter", overTime(plain.record.apiServer()))}
+<h2>Requests at the issuer</h2>
+${figure("issuer", "With jitter: requests per second that reach the issuer", overTime(jittered.record.issuer()))}
+<h2>Life left in the pods' certificates</h2>
+${figure("lifetimes", "Hours left over all pods, with jitter", lifetimes(jittered))}
+<h2>The herd after the outage</h2>
+${figure("herd", "Requests per second, before, in and after the outage", herd(fleets))}
+<h2>What is real here</h2>
+${model}
+</body></html>
+`
+}

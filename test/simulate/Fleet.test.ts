@@ -9,6 +9,7 @@ import { CertificateRequests, type EndedState, type RequestDraft } from "../../s
 import { Settings } from "../../src/Settings.ts"
 import { beginning, Fleet, type FleetLog, type FleetPlan } from "../../src/simulate/Fleet.ts"
 import { FleetRecord } from "../../src/simulate/FleetRecord.ts"
+import * as SimEntropy from "../../src/testing/SimEntropy.ts"
 import { makeSimIssuer } from "../../src/testing/SimIssuer.ts"
 import * as SimKeyGenerator from "../../src/testing/SimKeyGenerator.ts"
 import * as SimVolumeFS from "../../src/testing/SimVolumeFS.ts"
@@ -88,6 +89,7 @@ const liveOnce = (plan: FleetPlan, seed: string) =>
     const edges = Layer.mergeAll(
       Layer.succeed(Settings, { ...settings, continueOnNotReady: true }),
       modelledCluster(plan, (now) => instants.push(now)),
+      SimEntropy.layer,
       SimKeyGenerator.layer,
       SimVolumeFS.layer,
       SimVolumeRecords.layer,

@@ -6,16 +6,10 @@ import { describe, expect, it } from "@effect/vitest"
 import { Clock, Duration, Effect, Layer, Logger, Option, Random } from "effect"
 import { TestClock } from "effect/testing"
 import { CertificateRequests, type EndedState, type RequestDraft } from "../../src/issuance/CertificateRequests.ts"
-import { Settings } from "../../src/Settings.ts"
 import { beginning, Fleet, type FleetLog, type FleetPlan } from "../../src/simulate/Fleet.ts"
 import { FleetRecord } from "../../src/simulate/FleetRecord.ts"
-import * as SimEntropy from "../../src/testing/SimEntropy.ts"
 import { makeSimIssuer } from "../../src/testing/SimIssuer.ts"
-import * as SimKeyGenerator from "../../src/testing/SimKeyGenerator.ts"
-import * as SimVolumeFS from "../../src/testing/SimVolumeFS.ts"
-import * as SimVolumeRecords from "../../src/testing/SimVolumeRecords.ts"
-import { publishRequest, startDriver } from "../driver/World.ts"
-import { settings } from "../settings.ts"
+import { edges, publishRequest, startDriver } from "../driver/World.ts"
 
 const calm: FleetPlan = {
   nodes: 1,
@@ -86,15 +80,7 @@ const liveOnce = (plan: FleetPlan, seed: string) =>
       draws.push({ now: clock.currentTimeMillisUnsafe(), value })
       return value
     }
-    const edges = Layer.mergeAll(
-      Layer.succeed(Settings, { ...settings, continueOnNotReady: true }),
-      modelledCluster(plan, (now) => instants.push(now)),
-      SimEntropy.layer,
-      SimKeyGenerator.layer,
-      SimVolumeFS.layer,
-      SimVolumeRecords.layer,
-      Logger.layer([])
-    )
+    const cluster = modelledCluster(plan, (now) => instants.push(now))
     yield* TestClock.setTime(beginning)
     yield* Effect.gen(function* () {
       const driver = yield* startDriver
@@ -109,7 +95,12 @@ const liveOnce = (plan: FleetPlan, seed: string) =>
       )
       yield* TestClock.adjust(Duration.days(plan.days))
       yield* driver.stop
-    }).pipe(Effect.provide(edges), Effect.provideService(Random.Random, { ...random, nextDoubleUnsafe }))
+    }).pipe(
+      Effect.provide(cluster),
+      Effect.provide(edges({ continueOnNotReady: true })),
+      Effect.provide(Logger.layer([])),
+      Effect.provideService(Random.Random, { ...random, nextDoubleUnsafe })
+    )
     return { instants, jitter: jitterOf(draws) }
   })
 

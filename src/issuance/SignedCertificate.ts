@@ -5,7 +5,7 @@
  */
 import "reflect-metadata"
 import * as x509 from "@peculiar/x509"
-import { DateTime, Effect, Result } from "effect"
+import { DateTime, Effect, Option, Result } from "effect"
 import { attributeTypes } from "../DistinguishedName.ts"
 import type { VolumeSpec } from "../VolumeSpec.ts"
 import type { SignedCertificate } from "./CertificateRequest.ts"
@@ -98,6 +98,8 @@ const read = (answer: Answer): Result.Result<Leaf, string> => {
   const chain = Result.mapError(parseAll(answer.signed.certificate), (found) => `status.certificate ${found}`)
   const ca = Result.mapError(readCa(answer.signed.ca), (found) => `status.ca ${found}`)
   return Result.flatMap(Result.all([chain, ca]), ([[leaf]]) => {
+    const need = answer.signed.ca.trim() === "" ? needsCa(answer.spec) : undefined
+    if (need !== undefined) return Result.fail(`status.ca is empty, and ${need} asks for the CA`)
     if (leaf === undefined) return Result.fail("status.certificate holds no certificate")
     // Key, names and times are parsed only when they are asked for, so each of them can still turn out to be damaged.
     return Result.flatMap(
@@ -108,6 +110,12 @@ const read = (answer: Answer): Result.Result<Leaf, string> => {
       ([wrong, facts]) => (wrong === undefined ? Result.succeed(facts) : Result.fail(wrong))
     )
   })
+}
+
+/** What cannot be made without the CA: an empty truststore would let nobody in and say so nowhere. */
+const needsCa = ({ files, keystores }: VolumeSpec): string | undefined => {
+  if (keystores.some(({ truststore }) => Option.isSome(truststore))) return "truststore-enable"
+  return files.caDer === undefined ? undefined : "ca-der-file"
 }
 
 const factsOf = (leaf: x509.X509Certificate): Leaf => ({

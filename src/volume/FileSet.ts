@@ -32,13 +32,19 @@ export interface Material {
 const rsa = "1.2.840.113549.1.1.1"
 const labels = { PKCS1: "RSA PRIVATE KEY", PKCS8: "PRIVATE KEY" } as const
 
-const keyDer = (pkcs8: Uint8Array, encoding: KeyEncoding): Uint8Array<ArrayBuffer> =>
-  new Uint8Array(
-    encoding === "PKCS8" ? pkcs8 : new Uint8Array(AsnConvert.parse(pkcs8, PrivateKeyInfo).privateKey.buffer)
-  )
+/** The key in the form that the spec asks for; PKCS#1 is for RSA alone, and a simulated key may be of another kind. */
+const encodeKey = (pkcs8: Uint8Array, encoding: KeyEncoding) => {
+  if (encoding === "PKCS8") return { der: new Uint8Array(pkcs8), label: labels.PKCS8 }
+  const { privateKey, privateKeyAlgorithm } = AsnConvert.parse(pkcs8, PrivateKeyInfo)
+  return privateKeyAlgorithm.algorithm === rsa
+    ? { der: new Uint8Array(privateKey.buffer), label: labels.PKCS1 }
+    : { der: new Uint8Array(pkcs8), label: labels.PKCS8 }
+}
 
-const keyPem = (pkcs8: Uint8Array, encoding: KeyEncoding): string =>
-  `${PemConverter.encode(keyDer(pkcs8, encoding), labels[encoding])}\n`
+const keyPem = (pkcs8: Uint8Array, encoding: KeyEncoding): string => {
+  const { der, label } = encodeKey(pkcs8, encoding)
+  return `${PemConverter.encode(der, label)}\n`
+}
 
 /** The certificates of a PEM text as DER, in their order. What an issuer sent has been checked before it comes here. */
 export const certificatesIn = (pem: string): ReadonlyArray<Uint8Array> =>
@@ -77,7 +83,7 @@ const extraFiles = (spec: VolumeSpec, { privateKey, signed }: Material): FileSet
     [files.fullChain, () => certificatesPem([...chain(), ...without(certificatesIn(signed.ca), chain())])],
     [files.caDer, () => joined(certificatesIn(signed.ca))],
     [files.certificateDer, () => joined(chain().slice(0, 1))],
-    [files.privateKeyDer, () => keyDer(pkcs8, keyEncoding)]
+    [files.privateKeyDer, () => encodeKey(pkcs8, keyEncoding).der]
   ]
   return wanted.flatMap(([name, content]) => (name === undefined ? [] : [fileOf(spec, name, content())]))
 }

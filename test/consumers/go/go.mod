@@ -1,0 +1,3 @@
+module tlspair
+
+go 1.24

@@ -5,6 +5,8 @@
  * any.
  */
 
+export * as CertificateRequestsContract from "./contract/certificateRequests.ts"
+export * as KeyGeneratorContract from "./contract/keyGenerator.ts"
 export { holds, type Law, LawBroken, same } from "./contract/Law.ts"
 export * as PodEventsContract from "./contract/podEvents.ts"
 export * as PodsContract from "./contract/pods.ts"

@@ -1,0 +1,66 @@
+/**
+ * The laws of `KeyGenerator`, as programs. They run on the simulated keys and on Node's own. What is asked of a key is asked
+ * through the crypto that came with it, so no law knows who made it. The kinds of keys are the generator's to name: the
+ * simulation makes one kind only.
+ */
+import { bytesToHex } from "@noble/hashes/utils.js"
+import { Effect, Redacted } from "effect"
+import { type KeyError, KeyGenerator, type PrivateKey } from "../../issuance/KeyGenerator.ts"
+import type { KeyParameters } from "../../VolumeSpec.ts"
+import { holds, type Law, LawBroken, same } from "./Law.ts"
+
+type KeyLaw = Law<KeyError, KeyGenerator>
+
+const law = (
+  sentence: string,
+  trial: (keys: KeyGenerator["Service"]) => Effect.fn.Return<void, KeyError | LawBroken, KeyGenerator>
+): KeyLaw => ({ law: sentence, program: Effect.flatMap(KeyGenerator, Effect.fnUntraced(trial)) })
+
+/** True where `signer` signs what `verifier` verifies. */
+const fits = (signer: PrivateKey, verifier: PrivateKey): Effect.Effect<boolean> => {
+  const algorithm = { name: signer.keys.privateKey.algorithm.name, hash: "SHA-256" }
+  const data = new TextEncoder().encode("what is signed")
+  return Effect.promise(() =>
+    signer.crypto.subtle
+      .sign(algorithm, signer.keys.privateKey, data)
+      .then((signature) => verifier.crypto.subtle.verify(algorithm, verifier.keys.publicKey, signature, data))
+  )
+}
+
+/** Every law of `KeyGenerator`, for keys of these parameters. */
+export const laws = (parameters: KeyParameters): ReadonlyArray<KeyLaw> => [
+  law("every generate gives another key", function* (keys) {
+    const several = yield* Effect.forEach([1, 2, 3, 4], () => keys.generate(parameters), { concurrency: 4 })
+    yield* same(`${new Set(several.map(({ spki }) => bytesToHex(spki))).size}`, "4", "different public halves")
+    yield* same(
+      `${new Set(several.map((_) => bytesToHex(Redacted.value(_.pkcs8)))).size}`,
+      "4",
+      "different secret halves"
+    )
+  }),
+  law("restore of a key's PKCS#8 gives a key with the same public half", function* (keys) {
+    const key = yield* keys.generate(parameters)
+    const again = yield* keys.restore(key.pkcs8, parameters)
+    yield* same(bytesToHex(again.spki), bytesToHex(key.spki), "the public half")
+    yield* same(bytesToHex(Redacted.value(again.pkcs8)), bytesToHex(Redacted.value(key.pkcs8)), "the secret half")
+    yield* holds(yield* fits(again, key), "the restored key does not sign for the first one")
+  }),
+  law("a key signs what its public half verifies", function* (keys) {
+    const [one, other] = [yield* keys.generate(parameters), yield* keys.generate(parameters)]
+    yield* holds(yield* fits(one, one), "a key's signature does not verify")
+    yield* holds(!(yield* fits(one, other)), "another key verifies the signature too")
+  }),
+  law("bytes that are no key of these parameters are Corrupt", function* (keys) {
+    const der = Redacted.value((yield* keys.generate(parameters)).pkcs8)
+    for (const bytes of [new Uint8Array(), der.slice(0, -1), der.slice(1), new Uint8Array(der.length)]) {
+      const error = yield* Effect.flip(keys.restore(Redacted.make(bytes), parameters)).pipe(
+        Effect.mapError(() => new LawBroken({ detail: `${bytes.length} damaged bytes became a key` }))
+      )
+      yield* same(error.reason, "Corrupt", "the reason")
+    }
+  }),
+  law("a key does not print its secret half", function* (keys) {
+    const { pkcs8 } = yield* keys.generate(parameters)
+    yield* same(`${pkcs8} ${JSON.stringify({ pkcs8 })}`, '<redacted> {"pkcs8":"<redacted>"}', "the key as text")
+  })
+]

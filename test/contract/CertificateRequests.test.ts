@@ -1,0 +1,55 @@
+import { describe, it } from "@effect/vitest"
+import { Context, Effect, Fiber, Layer, Logger } from "effect"
+import { TestClock } from "effect/testing"
+import { CertificateRequests } from "../../src/issuance/CertificateRequests.ts"
+import { laws, RequestScene } from "../../src/testing/contract/certificateRequests.ts"
+import * as SimCertificateRequests from "../../src/testing/SimCertificateRequests.ts"
+import { world } from "../issuance/LiveWorld.ts"
+
+/** The simulated cluster's levers as a scene. Its one connection cannot break: what breaks is the live client's watch. */
+const simScene = Layer.effect(
+  RequestScene,
+  Effect.gen(function* () {
+    const cluster = yield* SimCertificateRequests.SimCluster
+    return RequestScene.of({
+      approval: (approval) => cluster.behave({ approval }),
+      signing: (issuer) => cluster.behave({ issuer }),
+      remove: ({ name }) => cluster.remove(name),
+      exists: ({ name }) => Effect.map(cluster.present, (present) => present.some((_) => _.name === name)),
+      disturb: Effect.void,
+      passing: (program) =>
+        Effect.gen(function* () {
+          const fiber = yield* Effect.forkChild(program, { startImmediately: true })
+          yield* TestClock.adjust("1 minute")
+          return yield* Fiber.join(fiber)
+        })
+    })
+  })
+)
+
+describe("the simulated CertificateRequests", () => {
+  const cluster = Layer.provideMerge(simScene, SimCertificateRequests.layer)
+  for (const { law, program } of laws) it.effect(law, () => Effect.provide(program, cluster))
+})
+
+/** The live client against an API server on a real socket, with an approver and an issuer that sign for real. */
+const live = Layer.effectContext(
+  Effect.gen(function* () {
+    const { cluster, requests } = yield* world()
+    const scene = RequestScene.of({
+      approval: (policy) =>
+        cluster.setApproval(policy === "approve" ? "automatic" : policy === "hold" ? "manual" : { deny: "by policy" }),
+      signing: (policy) =>
+        cluster.setSigning(policy === "sign" ? "sign" : policy === "hold" ? "stall" : { fail: "out of ink" }),
+      remove: ({ name, namespace }) => Effect.sync(() => void cluster.store.delete(namespace, name)),
+      exists: ({ name, namespace }) => Effect.sync(() => cluster.store.get(namespace, name) !== undefined),
+      disturb: cluster.dropWatches,
+      passing: (program) => program
+    })
+    return Context.make(CertificateRequests, requests).pipe(Context.add(RequestScene, scene))
+  })
+).pipe(Layer.provideMerge(Logger.layer([])))
+
+describe("the live CertificateRequests, against the embedded API server", () => {
+  for (const { law, program } of laws) it.live(law, () => Effect.provide(program, live))
+})

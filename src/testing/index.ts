@@ -7,6 +7,7 @@
 
 export * as CertificateRequestsContract from "./contract/certificateRequests.ts"
 export * as KeyGeneratorContract from "./contract/keyGenerator.ts"
+export * as KubeletContract from "./contract/kubelet.ts"
 export { holds, type Law, LawBroken, same } from "./contract/Law.ts"
 export * as PodEventsContract from "./contract/podEvents.ts"
 export * as PodsContract from "./contract/pods.ts"

@@ -1,0 +1,52 @@
+import { join } from "node:path"
+import { describe, it } from "@effect/vitest"
+import { Context, Duration, Effect, Layer, Logger, Option } from "effect"
+import * as GrpcKubelet from "../../src/csi/GrpcKubelet.ts"
+import { Kubelet } from "../../src/csi/Kubelet.ts"
+import { connectKubelet } from "../../src/demo/GrpcKubeletClient.ts"
+import { Settings } from "../../src/Settings.ts"
+import { KubeletScene, laws } from "../../src/testing/contract/kubelet.ts"
+import { settings } from "../settings.ts"
+import { temporaryFolder } from "../wire/World.ts"
+
+const target = "/pods/uid/volumes/kubernetes.io~csi/tls/mount"
+const attributes = { "csi.storage.k8s.io/ephemeral": "true" }
+
+/** A gRPC server on a unix socket, and a kubelet's client that connects anew for each call. */
+const live = Layer.effectContext(
+  Effect.gen(function* () {
+    const endpoint = join(yield* temporaryFolder, "csi.sock")
+    const kubelet = yield* Layer.build(
+      GrpcKubelet.layer.pipe(
+        Layer.provide(Layer.succeed(Settings, { ...settings, endpoint, shutdownTimeout: Duration.seconds(5) }))
+      )
+    )
+    const failure = ({ code, detail }: { readonly code: string; readonly detail: string }) => ({
+      code,
+      sentence: detail
+    })
+    const scene = KubeletScene.of({
+      publish: ({ deadline, volumeId }) =>
+        Effect.scoped(
+          Effect.flatMap(connectKubelet(endpoint), ({ publish }) =>
+            publish({
+              volumeId,
+              target,
+              attributes,
+              ...Option.match(deadline, { onNone: () => ({}), onSome: (deadline) => ({ deadline }) })
+            })
+          )
+        ).pipe(Effect.mapError(failure)),
+      unpublish: (volumeId) =>
+        Effect.scoped(
+          Effect.flatMap(connectKubelet(endpoint), ({ unpublish }) => unpublish({ volumeId, target }))
+        ).pipe(Effect.mapError(failure)),
+      passing: (program) => program
+    })
+    return Context.make(Kubelet, Context.get(kubelet, Kubelet)).pipe(Context.add(KubeletScene, scene))
+  })
+).pipe(Layer.provideMerge(Logger.layer([])))
+
+describe("the live Kubelet, on a unix socket", () => {
+  for (const { law, program } of laws) it.live(law, () => Effect.provide(program, live))
+})

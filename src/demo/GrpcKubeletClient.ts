@@ -26,6 +26,8 @@ export interface PublishCall {
   readonly volumeId: string
   readonly target: string
   readonly attributes: Readonly<Record<string, string>>
+  /** The entries of the Secret that `nodePublishSecretRef` names. */
+  readonly secrets?: Readonly<Record<string, string>>
   readonly readonly?: boolean
   readonly mountFlags?: ReadonlyArray<string>
   readonly volumeMountGroup?: string
@@ -58,6 +60,7 @@ const publishFields = (request: PublishCall): MessageInitShape<typeof Node.metho
   targetPath: request.target,
   readonly: request.readonly ?? true,
   volumeContext: request.attributes,
+  secrets: request.secrets ?? {},
   volumeCapability: {
     accessMode: { mode: VolumeCapability_AccessMode_Mode.SINGLE_NODE_WRITER },
     accessType: {

@@ -1,5 +1,5 @@
 import { describe, expect, it, layer } from "@effect/vitest"
-import { DateTime, Duration, Effect, Result } from "effect"
+import { DateTime, Duration, Effect, Option, Result } from "effect"
 import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
 import { ipAddresses } from "../../src/AttributeRules.ts"
@@ -8,6 +8,7 @@ import { IssuanceError } from "../../src/issuance/IssuanceError.ts"
 import { KeyGenerator } from "../../src/issuance/KeyGenerator.ts"
 import { checkSigned } from "../../src/issuance/SignedCertificate.ts"
 import { signingRequest } from "../../src/issuance/SigningRequest.ts"
+import type { Keystore } from "../../src/Keystore.ts"
 import { makeSimIssuer } from "../../src/testing/SimIssuer.ts"
 import * as SimKeyGenerator from "../../src/testing/SimKeyGenerator.ts"
 import type { VolumeSpec } from "../../src/VolumeSpec.ts"
@@ -69,6 +70,33 @@ layer(SimKeyGenerator.layer)("an answer", (it) => {
     Effect.gen(function* () {
       const { check } = yield* issued({})
       for (const ca of ["", "\n"]) yield* check({ ca })
+    })
+  )
+
+  it.effect("must name the CA where a file or a truststore is to be made of it", () =>
+    Effect.gen(function* () {
+      const { check } = yield* issued({})
+      const truststore: Keystore = {
+        kind: "jks",
+        file: "keystore.jks",
+        truststore: Option.some("truststore.jks"),
+        alias: Option.none(),
+        profile: "LegacyRC2",
+        password: { _tag: "Attribute" }
+      }
+      const files = { ...spec().files, caDer: "ca.der" }
+      for (const [wanted, attribute] of [
+        [{ keystores: [truststore] }, "truststore-enable"],
+        [{ files }, "ca-der-file"]
+      ] as const) {
+        yield* check({ wanted })
+        const error = yield* Effect.flip(check({ wanted, ca: "\n" }))
+        expect(error).toMatchObject({
+          reason: "Mismatch",
+          detail: `status.ca is empty, and ${attribute} asks for the CA`
+        })
+      }
+      yield* check({ wanted: { keystores: [{ ...truststore, truststore: Option.none() }] }, ca: "" })
     })
   )
 

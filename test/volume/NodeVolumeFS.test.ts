@@ -1,5 +1,7 @@
 import { spawnSync } from "node:child_process"
 import * as fs from "node:fs"
+import * as os from "node:os"
+import * as path from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Logger, Option, Redacted } from "effect"
 import fc from "fast-check"
@@ -195,6 +197,41 @@ describe.each<VolumeMedium>(canMount ? ["tmpfs", "directory"] : ["directory"])(
     )
   }
 )
+
+describe.skipIf(!canMount)("a volume that is somebody's", () => {
+  const whoseAt = (path: string) => {
+    const { gid, mode, uid } = fs.statSync(path)
+    return `${uid}:${gid} ${(mode & 0o777).toString(8)}`
+  }
+
+  it.live.each<[VolumeMedium, string]>([
+    ["tmpfs", "555"],
+    ["directory", "755"]
+  ])("has folders and files of that user, open to all where the files are: %s", ([medium, root]) =>
+    Effect.gen(function* () {
+      const volumes = yield* VolumeFS
+      const target = yield* Effect.flatMap(VolumeScene, (scene) => scene.target)
+      const place = placeOf(target, { group: Option.some(1234), owner: Option.some(4321), openToAll: true })
+      yield* volumes.mount(place)
+      yield* volumes.write(place, files({ "tls.key": "key" }, 0o444))
+      expect(whoseAt(target)).toBe(`4321:1234 ${root}`)
+      expect(whoseAt(`${target}/..data`)).toBe("4321:1234 555")
+      expect(whoseAt(`${target}/tls.key`)).toBe("4321:1234 444")
+      const read = (uid: number) =>
+        spawnSync("setpriv", [`--reuid=${uid}`, "--regid=5", "--clear-groups", "cat", `${target}/tls.key`], {
+          encoding: "utf8"
+        }).stdout
+      // The path to the target is the kubelet's; here it is a temporary folder of root's.
+      for (let up = path.dirname(target); up !== os.tmpdir() && up !== "/"; up = path.dirname(up))
+        fs.chmodSync(up, 0o755)
+      expect([read(4321), read(7)]).toEqual(["key", "key"])
+      yield* volumes.write(placeOf(target, { owner: Option.some(4321) }), files({ "tls.key": "new" }, 0o400))
+      expect(whoseAt(`${target}/..data`)).toBe("4321:0 550")
+      expect([read(4321), read(7)]).toEqual(["new", ""])
+      yield* volumes.unmount(target)
+    }).pipe(on(medium))
+  )
+})
 
 describe.skipIf(!canMount)("a volume's mount", () => {
   it.live("is a tmpfs of certlet's with a limit, on which nothing runs", () =>

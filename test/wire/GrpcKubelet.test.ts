@@ -1,10 +1,11 @@
 import { existsSync, statSync, writeFileSync } from "node:fs"
 import { connect } from "node:net"
 import { join } from "node:path"
+import { inspect } from "node:util"
 import { create, type DescMessage, type DescMethodUnary, toBinary } from "@bufbuild/protobuf"
 import { describe, expect, it } from "@effect/vitest"
 import * as grpc from "@grpc/grpc-js"
-import { DateTime, Duration, Effect, Exit, Fiber, Option, Scope } from "effect"
+import { DateTime, Duration, Effect, Exit, Fiber, Logger, Option, Redacted, References, Scope } from "effect"
 import { methodDefinition } from "../../src/csi/GrpcDefinitions.ts"
 import { Identity, Node, NodeServiceCapability_RPC_Type } from "../../src/csi/generated/csi_pb.js"
 import { connectKubelet } from "../../src/demo/GrpcKubeletClient.ts"
@@ -47,6 +48,37 @@ describe("the socket", () => {
       const rpc = { case: "rpc", value: { type: NodeServiceCapability_RPC_Type.VOLUME_MOUNT_GROUP } }
       expect(yield* ask(nodeGetCapabilities)).toMatchObject({ capabilities: [{ type: rpc }] })
       expect(statSync(socket).mode & 0o777).toBe(0o600)
+    })
+  )
+
+  it.live("carries a Secret's entries, which nothing prints", () =>
+    Effect.gen(function* () {
+      const lines: Array<string> = []
+      const logger = Logger.make(({ cause, message }) => lines.push(JSON.stringify([message, cause])))
+      const socket = join(yield* temporaryFolder, "csi.sock")
+      const { driver, next } = yield* makeRecorder(() => Effect.die(new Error("a defect")))
+      yield* Effect.gen(function* () {
+        yield* serveOn(socket, driver)
+        const kubelet = yield* connectKubelet(socket)
+        const failure = yield* Effect.flip(
+          kubelet.publish({ ...volume, secrets: { password: "hush", other: "hush 2" } })
+        )
+        const event = yield* next
+        if (event._tag !== "publish") return expect.unreachable()
+        const { secrets = {} } = event.request
+        expect(Object.values(secrets).map((secret) => Redacted.value(secret))).toEqual(["hush", "hush 2"])
+        expect(Object.keys(secrets)).toEqual(["password", "other"])
+        for (const shown of [
+          JSON.stringify(event),
+          String(event.request),
+          inspect(event, { depth: 9 }),
+          failure.message
+        ]) {
+          expect(shown).not.toContain("hush")
+        }
+      }).pipe(Effect.provide(Logger.layer([logger])), Effect.provideService(References.MinimumLogLevel, "All"))
+      expect(lines.length).toBeGreaterThan(0)
+      expect(lines.join("\n")).not.toContain("hush")
     })
   )
 

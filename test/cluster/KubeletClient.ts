@@ -79,6 +79,7 @@ export class KubeletClient {
       targetPath: volume.target,
       readonly: true,
       volumeContext: { ...volume.context },
+      secrets: { ...volume.secrets },
       volumeCapability: {
         accessType: { case: "mount" as const, value: mount },
         accessMode: { mode: VolumeCapability_AccessMode_Mode.SINGLE_NODE_WRITER }

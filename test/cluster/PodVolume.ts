@@ -16,12 +16,15 @@ export interface PodVolume {
   readonly context: Readonly<Record<string, string>>
   /** The pod's fsGroup, as the kubelet hands it over; none by default. */
   readonly mountGroup?: string
+  /** The entries of the Secret that the pod's csi volume names. */
+  readonly secrets?: Readonly<Record<string, string>>
 }
 
 export interface PodVolumeOptions {
   readonly namespace: string
   readonly pod: string
-  readonly issuer: IssuerRef
+  /** cert-manager's own, or anybody's. */
+  readonly issuer: Readonly<Record<keyof IssuerRef, string>>
   /** Keys without the prefix `csi.cert-manager.io/`. */
   readonly attributes?: Readonly<Record<string, string>>
   readonly mountGroup?: string

@@ -40,6 +40,8 @@ export class SimDisk extends Context.Service<
     readonly heal: Effect.Effect<void>
     /** A stranger unmounts the volume at this target: what stays is an empty folder. */
     readonly clean: (target: string) => Effect.Effect<void>
+    /** A stranger deletes the files in the volume at this target: the mount stays. */
+    readonly empty: (target: string) => Effect.Effect<void>
     /** A stranger puts something at this path; none takes it away again. */
     readonly plant: (path: string, obstacle: Option.Option<Obstacle>) => Effect.Effect<void>
     /** The volumes that stand, in the order in which they were made. */
@@ -147,6 +149,11 @@ const levers = (disk: Disk) =>
     fail: turn(disk, { broken: true }),
     heal: turn(disk, { broken: false }),
     clean: (target) => Effect.sync(() => void disk.volumes.delete(target)),
+    empty: (target) =>
+      Effect.sync(() => {
+        const volume = disk.volumes.get(target)
+        if (volume !== undefined) disk.volumes.set(target, { ...volume, files: Option.none() })
+      }),
     plant: (path, obstacle) =>
       Effect.sync(() =>
         Option.match(obstacle, {

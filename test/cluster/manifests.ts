@@ -19,7 +19,7 @@ export const applyShipped = async (api: KubeApi): Promise<void> =>
   applyManifest(api, await readFile(shippedManifest, "utf8"))
 
 /** Applies every document of a text, in order. A field that the API server does not know is an error. */
-const applyManifest = async (api: KubeApi, text: string): Promise<void> => {
+export const applyManifest = async (api: KubeApi, text: string): Promise<void> => {
   for (const document of text.split(/^---$/m).filter((document) => /^\w/m.test(document))) {
     const apiVersion = field(document, /^apiVersion: (.+)$/m)
     const kind = field(document, /^kind: (.+)$/m)

@@ -4,7 +4,7 @@
 import { readFile } from "node:fs/promises"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import type { Certlet } from "./Certlet.ts"
-import { at, listAt } from "./objects.ts"
+import { at, conditionOf, listAt } from "./objects.ts"
 import { type PodVolume, quick } from "./PodVolume.ts"
 import { until } from "./until.ts"
 import { judge, readIssue, serialOf } from "./volumeFiles.ts"
@@ -112,8 +112,11 @@ describe("without the right to", { timeout: 90_000 }, () => {
 /** One publish whose request is denied, so that there is something to tell. */
 const denyOnce = async (certlet: Certlet, volume: PodVolume): Promise<void> => {
   const refusal = certlet.refusal(volume)
-  const request = await world.requestName(certlet, volume)
-  await world.plane.deny(manual.namespace, request, "Policy", "not for you")
+  // The one that was denied before may still be there.
+  const request = await certlet.until("an open request", 20_000, async () =>
+    (await world.requests(volume.namespace, volume)).find((one) => conditionOf(one, "Denied") === undefined)
+  )
+  await world.plane.deny(manual.namespace, request.metadata.name, "Policy", "not for you")
   expect((await refusal).code).toBe("PERMISSION_DENIED")
 }
 

@@ -1,8 +1,12 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Metric } from "effect"
+import { DateTime, Effect, Metric, Option } from "effect"
 import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
+import { exposition } from "../../src/driver/Metrics.ts"
+import { makeVolume } from "../../src/driver/Volume.ts"
 import { SimCluster } from "../../src/testing/SimCertificateRequests.ts"
+import { decodeVolumeSpec } from "../../src/VolumeSpec.ts"
+import { settings } from "../settings.ts"
 import { during, onNode, publishRequest, startDriver } from "./World.ts"
 
 const fresh = <A, E, R>(story: Effect.Effect<A, E, R>) =>
@@ -15,6 +19,11 @@ const readSeries = (text: string, series: string): number | undefined => {
 }
 
 const count = (text: string, name: string) => text.split("\n").filter((line) => line.startsWith(`${name}{`)).length
+
+const issuedFor = (requestName: string) => {
+  const at = (millis: number) => DateTime.makeUnsafe(millis)
+  return { requestName, serialNumber: "01", notBefore: at(0), renewAt: at(57_600_000), notAfter: at(86_400_000) }
+}
 
 describe("metrics", () => {
   it.effect("start with zeros, count requests and errors, and follow the volumes", () =>
@@ -66,6 +75,106 @@ describe("metrics", () => {
         ),
         { numRuns: 15 }
       )
+    )
+  )
+
+  it.effect("time each step, and count renewals by outcome and temper", () =>
+    fresh(
+      Effect.gen(function* () {
+        const driver = yield* startDriver
+        const cluster = yield* SimCluster
+        yield* cluster.behave({ approval: "hold", issuer: "hold" })
+        yield* Effect.forkChild(driver.publish(publishRequest("web")))
+        yield* TestClock.adjust("20 seconds")
+        yield* cluster.behave({ approval: "approve" })
+        yield* TestClock.adjust("7 seconds")
+        yield* cluster.behave({ issuer: "sign" })
+        yield* TestClock.adjust("1 second")
+        const text = yield* driver.metrics
+        const sum = (step: string) => readSeries(text, `certlet_publish_step_duration_seconds_sum{step="${step}"}`)
+        expect(sum("approval")).toBe(20)
+        expect(sum("signature")).toBe(7)
+        for (const step of ["mount", "key", "submit", "write"]) expect(sum(step)).toBe(0)
+        expect(readSeries(text, 'certlet_call_duration_seconds_sum{call="publish",outcome="success"}')).toBe(27)
+        const renewals = (kind: string, outcome: string, temper: string) =>
+          readSeries(text, `certlet_renewals_total{kind="${kind}",outcome="${outcome}",temper="${temper}"}`)
+        expect(renewals("issue", "success", "none")).toBe(1)
+        yield* cluster.behave({ approval: "deny" })
+        yield* TestClock.adjust("17 hours")
+        const denied = yield* driver.metrics
+        expect(
+          readSeries(denied, 'certlet_renewals_total{kind="renew",outcome="failure",temper="refused"}')
+        ).toBeGreaterThan(1)
+        expect(readSeries(denied, 'certlet_volumes{state="Failing"}')).toBe(1)
+        expect(readSeries(denied, 'certlet_volumes{state="Ready"}')).toBe(0)
+      })
+    )
+  )
+
+  it.effect("say how long the first certificate to run out still has, and for whom requests wait", () =>
+    fresh(
+      Effect.gen(function* () {
+        const driver = yield* startDriver
+        const cluster = yield* SimCluster
+        expect(yield* driver.metrics).not.toContain("certlet_nearest_expiry_seconds{")
+        yield* during("1 second", driver.publish(publishRequest("long")))
+        yield* during("1 second", driver.publish(publishRequest("short", { "csi.cert-manager.io/duration": "2h" })))
+        expect(readSeries(yield* driver.metrics, "certlet_nearest_expiry_seconds")).toBeCloseTo(7200, -1)
+        yield* cluster.behave({ approval: "hold" })
+        yield* TestClock.adjust("3 hours")
+        const text = yield* driver.metrics
+        expect(readSeries(text, "certlet_nearest_expiry_seconds")).toBeCloseTo(-3600, -1)
+        expect(readSeries(text, 'certlet_requests_open{waits_for="approval"}')).toBe(1)
+        expect(readSeries(text, 'certlet_volumes{state="Expired"}')).toBe(1)
+      })
+    )
+  )
+
+  it.effect("have five series for a volume and as many others as ever, with many volumes and after them", () =>
+    fresh(
+      Effect.gen(function* () {
+        const driver = yield* startDriver
+        const series = Effect.map(driver.metrics, (text) => text.match(/^[a-z]/gm)?.length ?? 0)
+        const publish = (pod: string) =>
+          driver.publish(publishRequest(pod, { "csi.cert-manager.io/key-algorithm": "Ed25519" }))
+        // A certificate adds no series to a volume's five, and signing takes time.
+        yield* Effect.flatMap(SimCluster, (cluster) => cluster.behave({ approval: "hold" }))
+        const publishAll = (pods: ReadonlyArray<string>) =>
+          Effect.andThen(
+            Effect.forkChild(Effect.forEach(pods, publish, { discard: true, concurrency: "unbounded" })),
+            TestClock.adjust("1 second")
+          )
+        yield* publishAll(["first"])
+        yield* driver.unpublish(publishRequest("first"))
+        const none = yield* series
+        const pods = Array.from({ length: 40 }, (_, i) => `pod-${i}`)
+        yield* publishAll(pods)
+        expect(yield* series).toBe(none + 5 * 40)
+        yield* Effect.forEach(pods, (pod) => driver.unpublish(publishRequest(pod)), { discard: true })
+        expect(yield* series).toBe(none)
+      })
+    )
+  )
+
+  it.effect("of a thousand volumes are five thousand series, and a few dozen", () =>
+    fresh(
+      Effect.gen(function* () {
+        const volumes = yield* Effect.forEach(
+          Array.from({ length: 1000 }, (_, i) => publishRequest(`pod-${i}`)),
+          (request) =>
+            Effect.flatMap(decodeVolumeSpec(request.attributes, settings), (spec) =>
+              makeVolume(
+                spec,
+                { ...request, version: 1, issued: issuedFor(request.volumeId) },
+                Option.none(),
+                Option.none()
+              )
+            )
+        )
+        const text = yield* exposition(volumes, "node-1")
+        expect(count(text, "certmanager_csi_certificate_request_ready_status")).toBe(3000)
+        expect(text.match(/^[a-z]/gm)?.length).toBeLessThan(5100)
+      })
     )
   )
 })

@@ -1,0 +1,156 @@
+// The Helm chart and the manifest beside it: the one is what the other renders to, the API server takes what they say to the
+// last field, with every setting in turn, and a value that is misspelt or cannot be is refused by Helm before anything is
+// applied. What the security of a node rests on is read back from the object that the API server has stored.
+import { readFile } from "node:fs/promises"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { render, renderShipped } from "./chart.ts"
+import { applyManifest, shippedManifest } from "./manifests.ts"
+import { at, type KubeObject, listAt } from "./objects.ts"
+import { account, World, worldLimitMilliseconds } from "./World.ts"
+
+let world: World
+
+beforeAll(async () => {
+  world = await World.start()
+}, worldLimitMilliseconds)
+
+afterAll(() => world?.stop())
+
+const daemonSet = async (name = "certlet"): Promise<KubeObject> => {
+  const found = await world.plane.api.get({
+    apiVersion: "apps/v1",
+    kind: "DaemonSet",
+    namespace: account.namespace,
+    name
+  })
+  if (found === undefined) throw new Error(`there is no DaemonSet ${name}`)
+  return found
+}
+
+const podSpec = (set: KubeObject) => at(set, "spec", "template", "spec")
+
+const argumentsOf = (set: KubeObject) => listAt(podSpec(set), "containers", 0, "args")
+
+describe("the shipped manifest", { timeout: 60_000 }, () => {
+  it("is what the chart renders to", async () => {
+    expect(await readFile(shippedManifest, "utf8")).toBe(await renderShipped())
+  })
+
+  it("runs one container, privileged for its mounts and for nothing else", async () => {
+    const set = await daemonSet()
+    const containers = listAt(podSpec(set), "containers")
+    expect(containers).toHaveLength(1)
+    expect(at(podSpec(set), "initContainers")).toBeUndefined()
+    expect(at(containers[0], "securityContext")).toEqual({
+      privileged: true,
+      readOnlyRootFilesystem: true,
+      runAsUser: 0,
+      runAsGroup: 0
+    })
+    expect(at(podSpec(set), "securityContext")).toEqual({ seccompProfile: { type: "RuntimeDefault" } })
+    for (const shared of ["hostNetwork", "hostPID", "hostIPC"]) expect(at(podSpec(set), shared)).toBeUndefined()
+    const mounts = listAt(containers[0], "volumeMounts")
+    expect(mounts.filter((mount) => at(mount, "mountPropagation") !== undefined)).toEqual([
+      { name: "pods", mountPath: "/var/lib/kubelet/pods", mountPropagation: "Bidirectional" }
+    ])
+  })
+
+  it("runs everywhere, with a priority, a limit of memory and probes", async () => {
+    const set = await daemonSet()
+    expect(at(podSpec(set), "tolerations")).toEqual([{ operator: "Exists" }])
+    expect(at(podSpec(set), "priorityClassName")).toBe("system-node-critical")
+    const container = at(podSpec(set), "containers", 0)
+    expect(at(container, "resources", "limits")).toEqual({ memory: "512Mi" })
+    expect(at(container, "livenessProbe", "httpGet", "path")).toBe("/livez")
+    expect(at(container, "readinessProbe", "httpGet", "path")).toBe("/readyz")
+  })
+
+  it("gives flags that this certlet understands", async () => {
+    const known = await readFile(new URL("../../src/NodeFlags.ts", import.meta.url), "utf8")
+    const flags = argumentsOf(await daemonSet()).flatMap((one) => String(one).match(/^--([a-z-]+)/)?.[1] ?? [])
+    expect(flags.length).toBeGreaterThan(8)
+    expect(flags.filter((flag) => !known.includes(`"${flag}"`))).toEqual([])
+  })
+})
+
+const everything = {
+  nameOverride: "other",
+  image: { registry: "registry.example.com", repository: "infra/certlet", digest: `sha256:${"a".repeat(64)}` },
+  imagePullSecrets: [{ name: "pull" }],
+  app: {
+    logLevel: 5,
+    kubeletRootDir: "/var/lib/k0s/kubelet",
+    driver: {
+      name: "other.example.com",
+      useTokenRequest: true,
+      continueOnNotReady: true,
+      kubernetesAPIQPS: 12.5,
+      kubernetesAPIBurst: 20,
+      podReadinessGates: ["pod-ip:any", "pod-condition:example.com/ready=True"],
+      gateBackoff: { duration: "2s", factor: 3 }
+    }
+  },
+  commonLabels: { team: "infra" },
+  daemonSetAnnotations: { one: "1" },
+  podAnnotations: { two: "2" },
+  podLabels: { three: "3" },
+  extraEnv: [{ name: "OTEL_SERVICE_NAME", value: "certlet" }],
+  affinity: { nodeAffinity: {} },
+  hostNetwork: true,
+  updateStrategy: { type: "OnDelete" },
+  networkPolicy: { enabled: true, extraEgress: [{ ports: [{ protocol: "TCP", port: 4318 }] }] },
+  openshift: { securityContextConstraint: { enabled: true, name: "certlet-scc" } }
+}
+
+describe("the chart", { timeout: 60_000 }, () => {
+  it("with every setting is taken by the API server to the last field", async () => {
+    await applyManifest(world.plane.api, await render(everything))
+    const set = await daemonSet("other")
+    const container = at(podSpec(set), "containers", 0)
+    expect(at(container, "image")).toBe(`registry.example.com/infra/certlet@sha256:${"a".repeat(64)}`)
+    expect(argumentsOf(set)).toEqual(
+      expect.arrayContaining([
+        "--endpoint=unix:///var/lib/k0s/kubelet/plugins/other.example.com/csi.sock",
+        "--kubelet-root-dir=/var/lib/k0s/kubelet",
+        "--use-token-request",
+        "--continue-on-not-ready",
+        "--kube-api-qps=12.5",
+        "--pod-readiness-gate=pod-ip:any",
+        "--pod-readiness-gate=pod-condition:example.com/ready=True",
+        "--gate-backoff-duration=2s",
+        "--gate-backoff-factor=3"
+      ])
+    )
+    const driver = await world.plane.api.get({
+      apiVersion: "storage.k8s.io/v1",
+      kind: "CSIDriver",
+      name: "other.example.com"
+    })
+    expect(at(driver, "spec", "tokenRequests")).toEqual([{ audience: "" }])
+    const role = await world.plane.api.get({
+      apiVersion: "rbac.authorization.k8s.io/v1",
+      kind: "ClusterRole",
+      name: "other"
+    })
+    // It is the pod's own ServiceAccount that creates then.
+    expect(at(role, "rules", 0, "verbs")).toEqual(["delete", "list", "watch"])
+  })
+
+  it("asks for a PodMonitor and a SecurityContextConstraint where they are wanted, or where OpenShift is", async () => {
+    const monitored = await render({ metrics: { podmonitor: { enabled: true, labels: { release: "prometheus" } } } })
+    expect(monitored).toMatch(/kind: PodMonitor[\s\S]*release: prometheus[\s\S]*port: metrics/)
+    expect(await render()).not.toContain("securitycontextconstraints")
+    const openshift = await render({}, "--api-versions", "security.openshift.io/v1/SecurityContextConstraints")
+    expect(openshift).toMatch(/resources: \[securitycontextconstraints\]\n +resourceNames: \[privileged\]/)
+  })
+
+  it.each([
+    ["a key that nobody knows", { app: { drivr: {} } }, "drivr"],
+    ["the images of helpers that there are not", { livenessProbeImage: { tag: "v2" } }, "livenessProbeImage"],
+    ["a relative folder", { app: { kubeletRootDir: "var/lib" } }, "kubeletRootDir"],
+    ["a gate that is none", { app: { driver: { podReadinessGates: ["pod-ip:ipv5"] } } }, "podReadinessGates"],
+    ["a number that is a text", { metrics: { port: "9402" } }, "port"]
+  ])("refuses %s by its name", async (_, values, field) => {
+    await expect(render(values)).rejects.toThrow(field)
+  })
+})

@@ -1,0 +1,159 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { TestClock } from "effect/testing"
+import { SimCluster } from "../../src/testing/SimCertificateRequests.ts"
+import { SimEvents } from "../../src/testing/SimPodEvents.ts"
+import { SimDisk } from "../../src/testing/SimVolumeFS.ts"
+import { during, onNode, publishRequest, startDriver } from "./World.ts"
+
+const web = publishRequest("web")
+
+/** What a pod's owner reads: reason, count and note of each Event. */
+const told = Effect.map(
+  Effect.flatMap(SimEvents, ({ present }) => present),
+  (tallies) => tallies.map(({ count, event }) => ({ reason: event.reason, type: event.type, note: event.note, count }))
+)
+
+const published = Effect.gen(function* () {
+  const driver = yield* startDriver
+  yield* during("1 second", driver.publish(web))
+  return driver
+})
+
+describe("a pod's owner", () => {
+  it.effect("is told nothing of what goes well, however long it goes well", () =>
+    Effect.gen(function* () {
+      const driver = yield* published
+      yield* TestClock.adjust("10 days")
+      yield* driver.publish(web)
+      yield* driver.unpublish(web)
+      expect(yield* told).toEqual([])
+    }).pipe(onNode("calm"))
+  )
+
+  it.effect("is told of a request that waits for approval: its name, for how long, what to do; in one Event", () =>
+    Effect.gen(function* () {
+      const cluster = yield* SimCluster
+      yield* cluster.behave({ approval: "hold" })
+      const driver = yield* startDriver
+      yield* Effect.forkChild(Effect.ignore(driver.publish(web)))
+      yield* TestClock.adjust("14 seconds")
+      expect(yield* told).toEqual([])
+      yield* TestClock.adjust("2 seconds")
+      const [request] = yield* cluster.present
+      const [first] = yield* told
+      expect(first).toMatchObject({ reason: "CertificateNotApproved", type: "Warning", count: 1 })
+      expect(first?.note).toBe(
+        `CertificateRequest apps/${request?.name} has waited 15s for its approval; ` +
+          `approve it (cmctl approve -n apps ${request?.name}), or look at the approver's policy`
+      )
+      yield* TestClock.adjust("6 hours")
+      const [later, ...others] = yield* told
+      expect(others).toEqual([])
+      expect(later?.count).toBeGreaterThan(10)
+      expect(later?.count).toBeLessThan(30)
+      expect(later?.note).toMatch(/has waited 5h \d+m for its approval/)
+      yield* cluster.behave({ approval: "approve" })
+      yield* TestClock.adjust("1 day")
+      expect((yield* told).length).toBe(1)
+    }).pipe(onNode("approval"))
+  )
+
+  it.effect("is told who has not signed", () =>
+    Effect.gen(function* () {
+      const cluster = yield* SimCluster
+      yield* cluster.behave({ issuer: "hold" })
+      const driver = yield* startDriver
+      yield* Effect.forkChild(Effect.ignore(driver.publish(web)))
+      yield* TestClock.adjust("2 minutes")
+      expect(yield* told).toMatchObject([
+        { reason: "CertificateNotSigned", note: expect.stringMatching(/not been signed for 1m.*status of Issuer ca$/) }
+      ])
+    }).pipe(onNode("signature"))
+  )
+
+  it.effect("is told at once of a denial and of a failure, with the cluster's words and when the next try is", () =>
+    Effect.gen(function* () {
+      const cluster = yield* SimCluster
+      const driver = yield* published
+      yield* cluster.behave({ approval: "deny" })
+      yield* TestClock.adjust("17 hours")
+      const [denied] = yield* told
+      expect(denied).toMatchObject({ reason: "CertificateDenied", type: "Warning" })
+      expect(denied?.note).toMatch(
+        /by policy; it was denied; .*; the present certificate ends at 1970-01-02T00.*; next try in/
+      )
+      yield* cluster.behave({ approval: "approve", issuer: "fail" })
+      yield* TestClock.adjust("3 hours")
+      expect((yield* told).map(({ reason }) => reason)).toContain("CertificateFailed")
+      yield* driver.unpublish(web)
+    }).pipe(onNode("denied"))
+  )
+
+  it.effect("is not told of one failed call, and is told when calls keep failing", () =>
+    Effect.gen(function* () {
+      const cluster = yield* SimCluster
+      yield* published
+      yield* cluster.behave({ api: "Unavailable" })
+      yield* TestClock.adjust("16 hours")
+      const early = yield* told
+      yield* TestClock.adjust("4 hours")
+      expect(early.filter(({ reason }) => reason !== "CertificateNotRenewed")).toEqual([])
+      expect(yield* told).toMatchObject([{ reason: "CertificateNotRenewed", type: "Warning" }])
+      yield* cluster.behave({ api: "up" })
+    }).pipe(onNode("outage"))
+  )
+
+  it.effect("is told that a renewal came late, and when the pod was without a certificate", () =>
+    Effect.gen(function* () {
+      const cluster = yield* SimCluster
+      yield* published
+      yield* cluster.behave({ approval: "hold" })
+      yield* TestClock.adjust("26 hours")
+      yield* cluster.behave({ approval: "approve" })
+      yield* TestClock.adjust("1 minute")
+      const late = (yield* told).find(({ reason }) => reason === "CertificateRenewedLate")
+      expect(late?.type).toBe("Warning")
+      expect(late?.note).toMatch(
+        /^the certificate was renewed \d+h \d+m after it was due; the pod had no valid one for 2h/
+      )
+    }).pipe(onNode("late"))
+  )
+
+  it.effect("is told to restart the pod when its mount was lost, and nothing of healing", () =>
+    Effect.gen(function* () {
+      const disk = yield* SimDisk
+      const driver = yield* published
+      yield* disk.clean(web.target)
+      yield* during("1 second", driver.publish(web))
+      yield* TestClock.adjust("1 minute")
+      expect(yield* told).toMatchObject([
+        { reason: "VolumeMountLost", type: "Warning", note: expect.stringMatching(/restart the pod$/) }
+      ])
+    }).pipe(onNode("mount"))
+  )
+
+  it.effect("is told once that missing files are there again", () =>
+    Effect.gen(function* () {
+      const disk = yield* SimDisk
+      const driver = yield* published
+      yield* disk.empty(web.target)
+      yield* during("1 second", driver.publish(web))
+      yield* driver.publish(web)
+      expect(yield* told).toMatchObject([{ reason: "VolumeHealed", type: "Normal", count: 1 }])
+    }).pipe(onNode("damage"))
+  )
+
+  it.effect("of another pod is told nothing", () =>
+    Effect.gen(function* () {
+      const cluster = yield* SimCluster
+      yield* published
+      yield* cluster.behave({ approval: "hold" })
+      const driver = yield* startDriver
+      yield* Effect.forkChild(Effect.ignore(driver.publish(publishRequest("other"))))
+      yield* TestClock.adjust("1 minute")
+      const events = yield* Effect.flatMap(SimEvents, ({ present }) => present)
+      expect(events.map(({ event }) => event.pod.name)).toEqual(["other"])
+    }).pipe(onNode("others"))
+  )
+})

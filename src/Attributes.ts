@@ -10,6 +10,7 @@ import { brokenFileNames } from "./FileNames.ts"
 import { Gate, parseGate } from "./Gate.ts"
 import { brokenKeystores } from "./KeystoreRules.ts"
 import { KeyUsage } from "./KeyUsage.ts"
+import { TrustBundleName, trustBundleName } from "./TrustBundle.ts"
 
 /** An attribute that a rule reads: text in, a value out, a sentence where the rule is broken. */
 const by = <A>(rule: Rules.Rule<A>, to: Schema.Codec<A, A>) =>
@@ -85,6 +86,7 @@ const Struct = Schema.Struct({
   "ca-file": by(Rules.fileName, Schema.String),
   "certificate-file": by(Rules.fileName, Schema.String),
   "privatekey-file": by(Rules.fileName, Schema.String),
+  "trust-bundle": by(trustBundleName, TrustBundleName),
   "continue-on-not-ready": by(Rules.flag, Schema.Boolean),
   "pod-readiness-gate": by(gates, Schema.Array(Gate)),
   "combined-file": by(Rules.fileName, Schema.String),

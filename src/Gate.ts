@@ -67,9 +67,6 @@ export const brokenWait = (
   },
   own: boolean
 ): readonly [attribute: string, rule: string] | undefined => {
-  if (spec.follows.length > 0 || spec.gates.length > 0) {
-    return ["issuer-name", "must not stand beside gates or variables of the pod, which this version cannot keep"]
-  }
   if (spec.continueOnNotReady) return undefined
   const name = "continue-on-not-ready"
   if (own) return [name, `must be "true" beside pod-readiness-gate, as gates open after the publish; ${hint}`]

@@ -3,8 +3,8 @@
  * here from what the kubelet hands over, wrapped at once, and taken out of what may be written down. No sentence of this module
  * quotes what it has found.
  */
-import { Effect, Option, Record, Redacted, Result, Schema } from "effect"
-import { password } from "./AttributeRules.ts"
+import { DateTime, Effect, Option, Record, Redacted, Result, Schema } from "effect"
+import { password, quoted } from "./AttributeRules.ts"
 import type { KeystoreKind } from "./FileNames.ts"
 import type { Keystore } from "./Keystore.ts"
 import { kubeletPrefix, prefix, SpecError, type VolumeContext, type VolumeSpec } from "./VolumeSpec.ts"
@@ -27,20 +27,43 @@ export const withoutSecrets = (context: VolumeContext): VolumeContext =>
     (value, key) => (passwordKeys.includes(key) && value !== "" ? withheld : value)
   )
 
-const Tokens = Schema.fromJsonString(Schema.Record(Schema.String, Schema.Struct({ token: Schema.String })))
+const Tokens = Schema.fromJsonString(
+  Schema.Record(
+    Schema.String,
+    Schema.Struct({ token: Schema.String, expirationTimestamp: Schema.optionalKey(Schema.String) })
+  )
+)
 
-/** The pod's ServiceAccount token for the API server (the audience is empty), where the kubelet sends one. */
-export const serviceAccountToken = (
+/** A token of the pod's ServiceAccount for the API server. */
+export interface PodToken {
+  readonly token: Redacted.Redacted<string>
+  /** When the API server no longer takes it; none where the kubelet does not say. */
+  readonly expiresAt: Option.Option<DateTime.Utc>
+}
+
+/**
+ * The pod's token for the API server, where the kubelet sends one: the one whose audience is empty, which is the API server's
+ * own. Tokens for others are not for us to use: shown to the API server, they would be given away for nothing.
+ */
+export const serviceAccountToken = Effect.fnUntraced(function* (
   context: VolumeContext
-): Effect.Effect<Option.Option<Redacted.Redacted<string>>, SpecError> => {
+): Effect.fn.Return<Option.Option<PodToken>, SpecError> {
   const text = context[tokensKey] ?? ""
-  if (text === "") return Effect.succeed(Option.none())
-  return Schema.decodeUnknownEffect(Tokens)(text).pipe(
-    Effect.map((tokens) => Option.map(Option.fromUndefinedOr(tokens[""]), ({ token }) => Redacted.make(token))),
+  if (text === "") return Option.none()
+  const tokens = yield* Schema.decodeUnknownEffect(Tokens)(text).pipe(
     // The cause holds the token's text, so it goes no further.
     Effect.catch(() => fail(tokensKey, "must be a JSON map from audience to { token }, as the kubelet sends it"))
   )
-}
+  const ours = tokens[""]
+  if (Object.keys(tokens).length === 0) return Option.none()
+  if (ours === undefined) {
+    const audiences = Object.keys(tokens).map(quoted).join(", ")
+    const rule = `holds tokens for ${audiences} and none for the API server; list the audience "" in the CSIDriver's tokenRequests`
+    return yield* fail(tokensKey, rule)
+  }
+  const expiresAt = Option.flatMap(Option.fromUndefinedOr(ours.expirationTimestamp), DateTime.make)
+  return Option.some({ token: Redacted.make(ours.token), expiresAt })
+})
 
 /** The entries of the Secret that `nodePublishSecretRef` names; the kubelet reads it and sends it along. */
 export type PublishSecrets = Readonly<Record<string, Redacted.Redacted<string>>>

@@ -17,6 +17,7 @@ import { nearestOf } from "./nearestOf.ts"
 import type { Settings } from "./Settings.ts"
 import { brokenSvid, svidUsages } from "./Spiffe.ts"
 import type { Temper } from "./Temper.ts"
+import type { TrustBundleName } from "./TrustBundle.ts"
 import { variablesOf } from "./Variables.ts"
 
 /** The pod a volume belongs to, as the kubelet names it (`podInfoOnMount`). */
@@ -60,6 +61,8 @@ export interface VolumeSpec {
   readonly continueOnNotReady: boolean
   /** What the pod must have come to before its first certificate is asked for: the node's gates, then the volume's own. */
   readonly gates: ReadonlyArray<Gate>
+  /** The CA certificates that stand in the place of the issuer's. */
+  readonly trustBundle: Option.Option<TrustBundleName>
   readonly duration: Duration.Duration
   readonly isCA: boolean
   /** cert-manager's usage names, in the order given, without repeats. */
@@ -144,6 +147,7 @@ const specOf = (_: Attributes, { annotations, follows, pod, site }: Parts): Volu
   spiffe: _.spiffe ?? false,
   follows,
   continueOnNotReady: _["continue-on-not-ready"] ?? site.continueOnNotReady,
+  trustBundle: Option.fromUndefinedOr(_["trust-bundle"]),
   gates: [...site.podReadinessGates, ...(_["pod-readiness-gate"] ?? [])],
   duration: _.duration ?? Duration.hours(2160),
   isCA: _["is-ca"] ?? false,

@@ -19,7 +19,7 @@ export interface Expanded {
 }
 
 /** Attributes whose values hold no variables, as with cert-manager's csi-driver: a password may hold any character. */
-const literals: ReadonlyArray<string> = ["serialnumber", "pkcs12-password", "jks-password"]
+export const literals: ReadonlyArray<string> = ["serialnumber", "pkcs12-password", "jks-password"]
 
 /** The attributes with the `known` variables and, once there are any, the `followed` ones; or which attribute breaks what rule. */
 export const expandAttributes = (

@@ -8,6 +8,8 @@ import { Cause, Effect, Exit, Layer, type Runtime } from "effect"
 import { CliConfig, Command, Flag, GlobalFlag } from "effect/cli"
 import * as KubeClient from "./cluster/KubeClient.ts"
 import * as KubePodEvents from "./cluster/KubePodEvents.ts"
+import * as KubePods from "./cluster/KubePods.ts"
+import * as KubeTrustBundles from "./cluster/KubeTrustBundles.ts"
 import * as GrpcKubelet from "./csi/GrpcKubelet.ts"
 import * as GrpcRegistration from "./csi/GrpcRegistration.ts"
 import { serve } from "./csi/serve.ts"
@@ -33,6 +35,8 @@ const liveDriver = Driver.layer.pipe(
     NodeKeyGenerator.layer,
     KubeCertificateRequests.layer,
     KubePodEvents.layer,
+    KubePods.layer,
+    KubeTrustBundles.layer,
     NodeVolumeFS.layer,
     NodeVolumeRecords.layer,
     NodeEntropy.layer

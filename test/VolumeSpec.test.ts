@@ -1,8 +1,9 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: this is how pods write variables
 import { describe, expect, it } from "@effect/vitest"
-import { Duration, Effect, Exit, Option, Redacted, Result } from "effect"
+import { DateTime, Duration, Effect, Exit, Option, Redacted, Result } from "effect"
 import * as fc from "fast-check"
-import { attributeNames } from "../src/Attributes.ts"
+import { attributeNames, followingNames } from "../src/Attributes.ts"
+import { literals } from "../src/expandAttributes.ts"
 import { passwordsOf, serviceAccountToken, withoutSecrets } from "../src/VolumeSecrets.ts"
 import { decodeVolumeSpec, podNamed, SpecError, strayKeys, type VolumeContext } from "../src/VolumeSpec.ts"
 import { settings } from "./settings.ts"
@@ -48,6 +49,7 @@ describe("a volume that names an issuer and nothing else", () => {
         follows: [],
         continueOnNotReady: false,
         gates: [],
+        trustBundle: Option.none(),
         duration: Duration.hours(2160),
         isCA: false,
         usages: ["digital signature", "key encipherment"],
@@ -389,6 +391,109 @@ describe("variables", () => {
   )
 })
 
+describe("names that follow the pod", () => {
+  const late = { "continue-on-not-ready": "true" }
+
+  it.effect("are left out as long as nothing is known, and everything else is checked", () =>
+    Effect.gen(function* () {
+      const given = { ...late, "dns-names": "a.example", "ip-sans": "${POD_IPS}", "common-name": "${POD_LABEL:app}" }
+      const spec = yield* decode(given)
+      expect(spec.follows).toEqual(["POD_LABEL:app", "POD_IPS"])
+      expect([spec.dnsNames, spec.ipAddresses, spec.subject]).toEqual([["a.example"], [], []])
+      expect((yield* refused({ ...given, duration: "soon" })).field).toBe(`${ours}duration`)
+      expect((yield* refused({ ...given, "uri-sans": "${POD_IP} $NOBODY" })).rule).toContain('"NOBODY"')
+    })
+  )
+
+  it.effect("are put in when they are known", () =>
+    Effect.gen(function* () {
+      const given = context({
+        ...late,
+        "ip-sans": "${POD_IPS}",
+        "uri-sans": "spiffe://a/${POD_LABEL:app}",
+        spiffe: "true"
+      })
+      const known = { POD_IPS: "10.0.0.7,FD00::7", "POD_LABEL:app": "web" }
+      const spec = yield* decodeVolumeSpec(given, settings, Option.some(known))
+      expect([spec.ipAddresses, spec.uris]).toEqual([["10.0.0.7", "fd00::7"], ["spiffe://a/web"]])
+      const wrong = decodeVolumeSpec(given, settings, Option.some({ ...known, "POD_LABEL:app": "a b" }))
+      expect((yield* Effect.flip(wrong)).field).toBe(`${ours}uri-sans`)
+    })
+  )
+
+  it.effect.each(attributeNames.filter((name) => !followingNames.includes(name) && !literals.includes(name)))(
+    "are names alone: %s may not follow",
+    (name) =>
+      Effect.gen(function* () {
+        const error = yield* refused({ ...late, [name]: "x-${POD_IP}" })
+        expect([error.field, error.rule]).toEqual([ours + name, expect.stringContaining("may not hold ${POD_IP}")])
+      })
+  )
+
+  it.effect.each([
+    ["continue-on-not-ready", { "ip-sans": "$POD_IP" }, "known only after the publish"],
+    ["continue-on-not-ready", { "pod-readiness-gate": "pod-ip:any" }, "beside pod-readiness-gate"],
+    ["continue-on-not-ready", { "ip-sans": "$POD_IP", "continue-on-not-ready": "false" }, "certlet wait"]
+  ] as const)("need %s where they come after the publish: %j", ([attribute, given, sentence]) =>
+    Effect.gen(function* () {
+      const error = yield* refused(given)
+      expect([error.field, error.rule]).toEqual([ours + attribute, expect.stringContaining(sentence)])
+    })
+  )
+
+  it.effect("may wait within a publish for labels and annotations, which a pod has before it", () =>
+    Effect.gen(function* () {
+      const spec = yield* decode({ "dns-names": "${POD_LABEL:app}.example,${POD_ANNOTATION:a/b}" })
+      expect([spec.continueOnNotReady, spec.follows]).toEqual([false, ["POD_LABEL:app", "POD_ANNOTATION:a/b"]])
+    })
+  )
+
+  it.effect("take the node's gates and its flag, and gates of their own beside them", () =>
+    Effect.gen(function* () {
+      const gate = { kind: "pod-ip", family: "any" } as const
+      const site = { ...settings, continueOnNotReady: true, podReadinessGates: [gate] }
+      const own = { "pod-readiness-gate": "pod-condition:Ready=False, pod-annotation:a/b" }
+      const spec = yield* decodeVolumeSpec(context(own), site)
+      expect(spec.continueOnNotReady).toBe(true)
+      expect(spec.gates).toEqual([
+        gate,
+        { kind: "pod-condition", type: "Ready", status: "False" },
+        { kind: "pod-annotation", key: "a/b" }
+      ])
+      const impatient = decodeVolumeSpec(context({ "continue-on-not-ready": "false" }), site)
+      expect((yield* Effect.flip(impatient)).rule).toContain("must not be false on this node")
+    })
+  )
+})
+
+describe("a trust bundle", () => {
+  it.effect.each([
+    ["ConfigMap/corp-ca", { kind: "ConfigMap", name: "corp-ca", key: "ca.crt" }],
+    ["configmap/corp.ca/trust_bundle.pem", { kind: "ConfigMap", name: "corp.ca", key: "trust_bundle.pem" }],
+    ["ClusterTrustBundle/corp", { kind: "ClusterTrustBundle", name: "corp" }],
+    ["ClusterTrustBundle/example.com:signer:corp", { kind: "ClusterTrustBundle", name: "example.com:signer:corp" }]
+  ] as const)("is named %s", ([text, name]) =>
+    Effect.gen(function* () {
+      expect((yield* decode({ "trust-bundle": text })).trustBundle).toEqual(Option.some(name))
+    })
+  )
+
+  it.effect.each([
+    "corp-ca",
+    "Secret/a",
+    "ConfigMap/",
+    "ConfigMap/A",
+    "ConfigMap/a/b/c",
+    "ConfigMap/a/..%2f",
+    "ClusterTrustBundle/a/b"
+  ])("is not named %s", (text) =>
+    Effect.gen(function* () {
+      const error = yield* refused({ "trust-bundle": text })
+      expect([error.field, error.rule]).toEqual([`${ours}trust-bundle`, expect.stringContaining("ConfigMap/NAME")])
+    })
+  )
+})
+
 describe("what the kubelet says of the pod", () => {
   it.effect.each<[string, string]>([
     ["ephemeral", "must be true"],
@@ -492,10 +597,12 @@ describe("ServiceAccount tokens", () => {
     Effect.gen(function* () {
       const read = (text: string) => serviceAccountToken({ [tokensKey]: text })
       const token = { token: secret, expirationTimestamp: "2026-01-01T00:00:00Z" }
-      expect(Option.map(yield* read(JSON.stringify({ "": token, vault: { token: "x" } })), Redacted.value)).toEqual(
-        Option.some(secret)
-      )
-      expect(yield* read(JSON.stringify({ vault: token }))).toEqual(Option.none())
+      const given = Option.getOrThrow(yield* read(JSON.stringify({ "": token, vault: { token: "x" } })))
+      expect(Redacted.value(given.token)).toBe(secret)
+      expect(given.expiresAt).toEqual(DateTime.make("2026-01-01T00:00:00Z"))
+      const others = yield* Effect.flip(read(JSON.stringify({ vault: token, "https://b": token })))
+      expect(others.rule).toContain('holds tokens for "vault", "https://b" and none for the API server')
+      expect(`${others.message} ${JSON.stringify(others)}`).not.toContain(secret)
       expect(yield* read("{}")).toEqual(Option.none())
       expect(yield* read("")).toEqual(Option.none())
       expect(yield* serviceAccountToken({})).toEqual(Option.none())

@@ -21,7 +21,8 @@ const advice: Readonly<Record<ReasonName, string>> = {
   "RequestError.Unavailable": "certlet goes on trying; look at the API server if this lasts",
   "RequestError.Throttled": "the API server is busy; certlet keeps away as long as it was asked to",
   "RequestError.Unauthorized": "certlet's credentials are not accepted; look at its ServiceAccount",
-  "RequestError.Forbidden": "grant certlet the rights of its ClusterRole",
+  "RequestError.Forbidden":
+    "grant this right to the user that is named: to certlet by its ClusterRole, to a pod's own in its namespace",
   "RequestError.Missing": "install cert-manager's CRDs, or look for the pod's namespace",
   "RequestError.Conflict": "the next try takes another name",
   "RequestError.Invalid": "correct the volumeAttributes of the pod's csi volume",
@@ -31,7 +32,7 @@ const advice: Readonly<Record<ReasonName, string>> = {
   "IssuanceError.InvalidRequest": "cert-manager finds it invalid; correct the volumeAttributes",
   "IssuanceError.Pending": "certlet goes on waiting and makes no second request; look at the approver and the issuer",
   "IssuanceError.Mismatch": "the issuer signed something else; look at the issuer",
-  "IssuanceError.NotReady": "certlet goes on as soon as it is there",
+  "IssuanceError.NotReady": "certlet asks for the certificate as soon as it is there",
   "VolumeError.Full": "free memory on the node, or raise certlet's --volume-size-limit",
   "VolumeError.Busy": "a process still uses the volume; the kubelet tries again",
   "VolumeError.Io": "look at the node's kernel log",

@@ -6,6 +6,8 @@
  */
 import { Context, type DateTime, Effect, Layer, type Option } from "effect"
 import type { PodEvents } from "../cluster/PodEvents.ts"
+import type { Pods } from "../cluster/Pods.ts"
+import type { TrustBundles } from "../cluster/TrustBundles.ts"
 import type { CertificateRequests } from "../issuance/CertificateRequests.ts"
 import type { KeyGenerator } from "../issuance/KeyGenerator.ts"
 import { Settings } from "../Settings.ts"
@@ -69,7 +71,9 @@ export class Driver extends Context.Service<
         | Entropy
         | KeyGenerator
         | PodEvents
+        | Pods
         | Settings
+        | TrustBundles
         | VolumeFS
         | VolumeRecords
         | Renewals

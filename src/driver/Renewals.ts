@@ -6,6 +6,8 @@
  */
 import { Context, DateTime, Deferred, Duration, Effect, FiberMap, Layer, Option, Random, Ref } from "effect"
 import type { PodEvents } from "../cluster/PodEvents.ts"
+import type { Pods } from "../cluster/Pods.ts"
+import type { TrustBundles } from "../cluster/TrustBundles.ts"
 import type { CertificateRequests } from "../issuance/CertificateRequests.ts"
 import { RequestError } from "../issuance/CertificateRequests.ts"
 import type { KeyGenerator } from "../issuance/KeyGenerator.ts"
@@ -15,7 +17,9 @@ import type { VolumeFS } from "../volume/VolumeFS.ts"
 import type { VolumeRecords } from "../volume/VolumeRecord.ts"
 import { pauseAfter } from "./Backoff.ts"
 import { type RenewError, Unpublished } from "./DriverError.ts"
+import { awaitRenamed } from "./prerequisites.ts"
 import { renew } from "./renew.ts"
+import { followTrust } from "./rotate.ts"
 import { tellFailure } from "./tell.ts"
 import { type Attempt, podOf, type Volume } from "./Volume.ts"
 
@@ -45,10 +49,8 @@ export class Renewals extends Context.Service<
     Renewals,
     Effect.gen(function* () {
       const fibers = yield* FiberMap.make<string>()
-      const context = yield* Effect.context<
-        CertificateRequests | Entropy | KeyGenerator | PodEvents | Settings | VolumeFS | VolumeRecords
-      >()
-      const live = (volume: Volume, attempt: Attempt, due: Effect.Effect<void>) =>
+      const context = yield* Effect.context<Needs>()
+      const live = (volume: Volume, attempt: Attempt, due: Effect.Effect<void, never, Pods>) =>
         FiberMap.run(fibers, volume.id, Effect.provideContext(life(volume, attempt, due), context))
       return Renewals.of({
         keep: (volume) =>
@@ -76,6 +78,18 @@ export class Renewals extends Context.Service<
   )
 }
 
+/** What the life of a volume needs. */
+type Needs =
+  | CertificateRequests
+  | Entropy
+  | KeyGenerator
+  | PodEvents
+  | Pods
+  | Settings
+  | TrustBundles
+  | VolumeFS
+  | VolumeRecords
+
 const begin = (volume: Volume): Effect.Effect<Attempt> =>
   Effect.tap(Deferred.make<void, RenewError | Unpublished>(), (attempt) =>
     Ref.set(volume.attempt, Option.some(attempt))
@@ -88,8 +102,20 @@ const runningAttempt = (volume: Volume) =>
     return attempt
   })
 
-/** What a volume does until it is unpublished. */
-const life = (volume: Volume, attempt: Attempt, due: Effect.Effect<void>) =>
+/** What a volume does until it is unpublished: its renewals, and beside them whatever its trust bundle does. */
+const life = (volume: Volume, attempt: Attempt, due: Effect.Effect<void, never, Pods>) =>
+  beside(renewals(volume, attempt, due), Option.as(volume.spec.trustBundle, followTrust(volume))).pipe(
+    Effect.annotateLogs({ volumeId: volume.id, pod: podOf(volume.spec) })
+  )
+
+/** Runs a program, and another beside it where there is one: most volumes live in a single fiber. */
+const beside = <R, S>(program: Effect.Effect<void, never, R>, other: Option.Option<Effect.Effect<void, never, S>>) =>
+  Option.match(other, {
+    onNone: (): Effect.Effect<void, never, R | S> => program,
+    onSome: (other) => Effect.raceFirst(program, other)
+  })
+
+const renewals = (volume: Volume, attempt: Attempt, due: Effect.Effect<void, never, Pods>) =>
   Effect.gen(function* () {
     yield* due
     yield* renewUntilDone(volume, attempt)
@@ -97,10 +123,17 @@ const life = (volume: Volume, attempt: Attempt, due: Effect.Effect<void>) =>
       yield* untilDue(volume)
       yield* renewUntilDone(volume, attempt)
     }
-  }).pipe(Effect.annotateLogs({ volumeId: volume.id, pod: podOf(volume.spec) }))
+  })
+
+/** The certificate is due when its time has come, or when its names are no longer the pod's. */
+const untilDue = (volume: Volume) =>
+  beside(
+    untilTime(volume),
+    Option.liftPredicate(awaitRenamed(volume), () => volume.spec.follows.length > 0)
+  )
 
 /** Sleeps until the record's `renewAt`; one that has passed is drawn into the next half minute at most. */
-const untilDue = (volume: Volume): Effect.Effect<void> =>
+const untilTime = (volume: Volume): Effect.Effect<void> =>
   Effect.gen(function* () {
     const left = (yield* remainingUntil(volume, "renewAt")).pipe(Option.getOrElse(() => Duration.zero))
     if (Duration.isLessThanOrEqualTo(left, Duration.zero)) return yield* spread(volume)

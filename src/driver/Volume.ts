@@ -14,12 +14,12 @@ import {
   MutableHashMap,
   Option,
   RcMap,
-  type Redacted,
   Ref,
   Scope,
-  Semaphore
+  Semaphore,
+  SubscriptionRef
 } from "effect"
-import type { Passwords } from "../VolumeSecrets.ts"
+import type { Passwords, PodToken } from "../VolumeSecrets.ts"
 import type { VolumeSpec } from "../VolumeSpec.ts"
 import type { VolumePlace } from "../volume/VolumeFS.ts"
 import { type VolumeRecord, VolumeRecords } from "../volume/VolumeRecord.ts"
@@ -45,8 +45,8 @@ export interface Volume {
   readonly place: VolumePlace
   /** What the disk knows, and the disk's only writer is `changeRecord`. */
   readonly record: Ref.Ref<VolumeRecord>
-  /** The pod's ServiceAccount token, as the last publish brought it. */
-  readonly token: Ref.Ref<Option.Option<Redacted.Redacted<string>>>
+  /** The pod's ServiceAccount token, as the last publish brought it; who waits for one sees it come. */
+  readonly token: SubscriptionRef.SubscriptionRef<Option.Option<PodToken>>
   /** The passwords of its keystores, as the last publish brought them; none after a restart, until they are needed. */
   readonly passwords: Ref.Ref<Option.Option<Passwords>>
   /** Held by whoever changes the volume's files, so that each change is made of what stands there. */
@@ -75,7 +75,7 @@ export const sameWish = (one: VolumeRecord, other: VolumeRecord): boolean =>
 export const makeVolume = (
   spec: VolumeSpec,
   record: VolumeRecord,
-  token: Option.Option<Redacted.Redacted<string>>,
+  token: Option.Option<PodToken>,
   passwords: Option.Option<Passwords>
 ): Effect.Effect<Volume> =>
   Effect.gen(function* () {
@@ -84,7 +84,7 @@ export const makeVolume = (
       spec,
       place: placeOf(spec, record),
       record: yield* Ref.make(record),
-      token: yield* Ref.make(token),
+      token: yield* SubscriptionRef.make(token),
       passwords: yield* Ref.make(passwords),
       swapping: yield* Semaphore.make(1),
       mounted: yield* Deferred.make<void>(),

@@ -4,7 +4,7 @@
  * wait any longer says what it waited for and leaves the issuance running; the next one joins it. A refusal takes a volume
  * that never held a certificate away again, whole.
  */
-import { DateTime, Deferred, Duration, Effect, Option, Ref } from "effect"
+import { DateTime, Deferred, Duration, Effect, Option, Ref, SubscriptionRef } from "effect"
 import type { RequestState } from "../issuance/CertificateRequest.ts"
 import { CertificateRequests } from "../issuance/CertificateRequests.ts"
 import { IssuanceError } from "../issuance/IssuanceError.ts"
@@ -18,6 +18,7 @@ import type { PublishRequest } from "./Driver.ts"
 import { PublishError } from "./DriverError.ts"
 import { takePasswords } from "./knowPasswords.ts"
 import { observeStep, timeCall } from "./Metrics.ts"
+import { missingPrerequisite } from "./prerequisites.ts"
 import { Renewals } from "./Renewals.ts"
 import { swapAgain } from "./swap.ts"
 import { tellMountLost } from "./tell.ts"
@@ -64,7 +65,8 @@ const readSpec = Effect.fnUntraced(function* (request: PublishRequest) {
 /** The volume, mounted and recorded, and the attempt that fills it: of the one that is known, or of a new one. */
 const claim = Effect.fnUntraced(function* (request: PublishRequest, spec: VolumeSpec) {
   const volumes = yield* Volumes
-  const token = yield* serviceAccountToken(request.attributes)
+  const { useTokenRequest } = yield* Settings
+  const token = useTokenRequest ? yield* serviceAccountToken(request.attributes) : Option.none()
   const passwords = yield* passwordsOf(spec, request.attributes, request.secrets ?? {})
   const record: VolumeRecord = {
     version: 1,
@@ -77,7 +79,7 @@ const claim = Effect.fnUntraced(function* (request: PublishRequest, spec: Volume
   const known = yield* Effect.flatMap(volumes.get(request.volumeId), keepIfSameWish(record))
   if (Option.isNone(known))
     return yield* claimNew(yield* makeVolume(spec, record, token, Option.some(passwords)), record)
-  yield* Ref.update(known.value.token, (before) => Option.orElse(token, () => before))
+  if (Option.isSome(token)) yield* SubscriptionRef.set(known.value.token, token)
   const mountLost = yield* remount(known.value)
   yield* renewKeystores(known.value, passwords)
   return yield* ensureFilled(known.value, mountLost)
@@ -184,6 +186,11 @@ const stillWaiting = Effect.fnUntraced(function* (volume: Volume, waited: Durati
   const failure = yield* Ref.get(volume.lastFailure)
   if (Option.isSome(failure)) return yield* Effect.fail(failure.value.error.reason)
   const { pending } = yield* Ref.get(volume.record)
+  const prerequisite = pending === undefined ? yield* missingPrerequisite(volume) : Option.none()
+  if (Option.isSome(prerequisite)) {
+    const detail = `waited ${Duration.format(waited)} for ${prerequisite.value}`
+    return yield* new IssuanceError({ reason: "NotReady", request: "", detail })
+  }
   const { namespace } = volume.spec.pod
   const request = pending === undefined ? undefined : { namespace, name: pending.requestName }
   const state: RequestState = request === undefined ? { _tag: "Unseen" } : yield* requests.state(request)

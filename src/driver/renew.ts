@@ -12,32 +12,39 @@ import { KeyError } from "../issuance/KeyGenerator.ts"
 import { renewalTime } from "../issuance/RenewalTime.ts"
 import { Settings } from "../Settings.ts"
 import type { Temper } from "../Temper.ts"
+import { decodeVolumeSpec } from "../VolumeSpec.ts"
 import { privateKeyOf } from "../volume/FileSet.ts"
 import { VolumeFS } from "../volume/VolumeFS.ts"
-import type { VolumeRecord } from "../volume/VolumeRecord.ts"
+import type { PendingRecord, VolumeRecord } from "../volume/VolumeRecord.ts"
 import { Defect, RenewError } from "./DriverError.ts"
 import { needPasswords } from "./knowPasswords.ts"
 import { countRenewal, issueErrors, issueRequests, observeStep } from "./Metrics.ts"
+import { awaitFollowed, awaitGates, awaitToken } from "./prerequisites.ts"
 import { swap } from "./swap.ts"
 import { remindOfRequest, tellHealed, tellRenewed } from "./tell.ts"
+import { awaitTrust } from "./trust.ts"
 import { changeRecord, podOf, type Volume } from "./Volume.ts"
 
 /** Gives the volume a fresh certificate; waits as long as the request is neither signed nor refused. */
 export const renew = Effect.fn("driver.renew")(
   function* (volume: Volume) {
     yield* needPasswords(volume)
+    yield* awaitGates(volume)
+    yield* awaitTrust(volume)
+    const pending = yield* pendingOf(volume)
+    const followed = yield* namesOf(volume, pending)
     const order = {
       volumeId: volume.id,
-      spec: volume.spec,
-      token: yield* identity(volume),
-      pending: yield* pendingOf(volume),
+      spec: yield* specWith(volume, followed),
+      token: yield* awaitToken(volume),
+      pending,
       reuse: yield* keyToReuse(volume),
-      remember: remember(volume)
+      remember: remember(volume, followed)
     }
     if (Option.isNone(order.pending)) yield* discardOthers(volume)
     const issued = yield* Effect.raceFirst(issue(order), remindOfRequest(volume))
     const [write] = yield* Effect.timed(swap(volume, issued))
-    yield* conclude(volume, issued, write)
+    yield* conclude(volume, issued, followed, write)
     yield* discardOthers(volume)
   },
   (program, volume) =>
@@ -53,21 +60,21 @@ export const renew = Effect.fn("driver.renew")(
     )
 )
 
-/** The token to ask in the pod's name, where the settings say so; without one there is nothing to ask with yet. */
-const identity = Effect.fnUntraced(function* (volume: Volume) {
-  const settings = yield* Settings
-  const token = yield* Ref.get(volume.token)
-  if (!settings.useTokenRequest) return Option.none()
-  if (Option.isSome(token)) return token
-  return yield* new IssuanceError({
-    reason: "NotReady",
-    request: "",
-    detail:
-      "no ServiceAccount token has come from the kubelet; set tokenRequests and requiresRepublish in the CSIDriver object"
-  })
+/** What the names follow: as it is now, or as it was when a request that is still open was made. */
+const namesOf = (volume: Volume, pending: Option.Option<PendingRecord>) =>
+  Option.match(
+    Option.flatMap(pending, (_) => Option.fromUndefinedOr(_.followed)),
+    { onNone: () => awaitFollowed(volume), onSome: Effect.succeed }
+  )
+
+/** The spec with all its names. */
+const specWith = Effect.fnUntraced(function* (volume: Volume, followed: Readonly<Record<string, string>>) {
+  if (volume.spec.follows.length === 0) return volume.spec
+  const { attributes } = yield* Ref.get(volume.record)
+  return yield* decodeVolumeSpec(attributes, yield* Settings, Option.some(followed))
 })
 
-const pendingOf = (volume: Volume): Effect.Effect<Option.Option<PendingRequest>> =>
+const pendingOf = (volume: Volume): Effect.Effect<Option.Option<PendingRecord>> =>
   Effect.map(Ref.get(volume.record), (record) => Option.fromUndefinedOr(record.pending))
 
 const keyToReuse = Effect.fnUntraced(function* (volume: Volume) {
@@ -76,9 +83,9 @@ const keyToReuse = Effect.fnUntraced(function* (volume: Volume) {
   return Option.flatMap(yield* fs.read(volume.place.target), (files) => privateKeyOf(volume.spec, files))
 })
 
-const remember = (volume: Volume) => (pending: PendingRequest) =>
+const remember = (volume: Volume, followed: Readonly<Record<string, string>>) => (pending: PendingRequest) =>
   Effect.andThen(
-    changeRecord(volume, (record) => ({ ...record, pending })),
+    changeRecord(volume, (record) => ({ ...record, pending: { ...pending, followed } })),
     Metric.update(issueRequests, 1)
   )
 
@@ -99,11 +106,16 @@ const forget = (volume: Volume) =>
   )
 
 /** Writes down what the volume now holds and when the next certificate is due. */
-const conclude = (volume: Volume, { leaf, requestName, took }: Issued, write: Duration.Duration) =>
+const conclude = (
+  volume: Volume,
+  { leaf, requestName, took }: Issued,
+  followed: Readonly<Record<string, string>>,
+  write: Duration.Duration
+) =>
   Effect.gen(function* () {
     const renewAt = renewalTime(leaf, volume.spec.renewBefore, yield* Random.next, yield* DateTime.now)
     const { notAfter, notBefore, serialNumber } = leaf
-    const issued = { requestName, serialNumber, notBefore, notAfter, renewAt }
+    const issued = { requestName, serialNumber, notBefore, notAfter, renewAt, followed }
     const before = (yield* Ref.get(volume.record)).issued
     yield* count(volume)
     yield* changeRecord(volume, (record) => ({ ...withoutPending(record), issued }))

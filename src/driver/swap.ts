@@ -8,6 +8,7 @@ import { type FileSet, fileSet, type Material, materialOf } from "../volume/File
 import { keystoreFiles } from "../volume/keystoreFiles.ts"
 import { VolumeFS } from "../volume/VolumeFS.ts"
 import { sealPasswords } from "./knowPasswords.ts"
+import { withTrust } from "./trust.ts"
 import type { Volume } from "./Volume.ts"
 
 /** Gives the volume the files of this material. */
@@ -15,7 +16,7 @@ export const swap = (volume: Volume, material: Material) =>
   volume.swapping.withPermit(
     Effect.gen(function* () {
       yield* Deferred.await(volume.mounted)
-      yield* write(volume, material)
+      yield* write(volume, { ...material, signed: yield* withTrust(volume, material.signed) })
     })
   )
 

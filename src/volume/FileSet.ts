@@ -99,19 +99,6 @@ export const fileSet = (spec: VolumeSpec, material: Material): FileSet => [
   ...extraFiles(spec, material)
 ]
 
-/** What a volume's files were made of; none where they cannot be read. It is what `fileSet` makes the same files of. */
-export const materialOf = (
-  spec: VolumeSpec,
-  files: ReadonlyMap<string, Redacted.Redacted<Uint8Array>>
-): Option.Option<Material> => {
-  const text = (name: string) =>
-    Option.map(Option.fromUndefinedOr(files.get(name)), (content) => new TextDecoder().decode(Redacted.value(content)))
-  return Option.all({
-    privateKey: privateKeyOf(spec, files),
-    signed: Option.all({ certificate: text(spec.files.certificate), ca: text(spec.files.ca) })
-  })
-}
-
 /** The key that a volume holds, as PKCS#8 DER; none where there is none that can be read. */
 export const privateKeyOf = (
   spec: VolumeSpec,
@@ -122,6 +109,24 @@ export const privateKeyOf = (
     Option.flatMap((text) => Result.getSuccess(Result.try(() => readKey(text)))),
     Option.flatMap(Option.fromUndefinedOr)
   )
+
+/** The CA that a volume holds, PEM. */
+export const caOf = (
+  spec: VolumeSpec,
+  files: ReadonlyMap<string, Redacted.Redacted<Uint8Array>>
+): Option.Option<string> => textOf(files, spec.files.ca)
+
+const textOf = (files: ReadonlyMap<string, Redacted.Redacted<Uint8Array>>, name: string): Option.Option<string> =>
+  Option.map(Option.fromUndefinedOr(files.get(name)), (content) => new TextDecoder().decode(Redacted.value(content)))
+
+/** What a volume's files were made of; none where they cannot be read. It is what `fileSet` makes the same files of. */
+export const materialOf = (
+  spec: VolumeSpec,
+  files: ReadonlyMap<string, Redacted.Redacted<Uint8Array>>
+): Option.Option<Material> => {
+  const signed = Option.all({ certificate: textOf(files, spec.files.certificate), ca: caOf(spec, files) })
+  return Option.all({ privateKey: privateKeyOf(spec, files), signed })
+}
 
 /** The first block as PKCS#8, nothing where it is no key; throws where it is damaged. */
 const readKey = (text: string): Redacted.Redacted<Uint8Array> | undefined => {

@@ -7,6 +7,9 @@
 import { Context, type Effect, Schema } from "effect"
 import type { Temper } from "../Temper.ts"
 
+/** What the pod's followed variables stood for when names were made of them: `POD_IP` is "10.0.0.7". */
+const Followed = Schema.optionalKey(Schema.Record(Schema.String, Schema.String))
+
 /** The certificate that the volume holds. Times are ISO 8601 in records, `DateTime.Utc` in memory. */
 export const IssuedRecord = Schema.Struct({
   requestName: Schema.String,
@@ -14,7 +17,8 @@ export const IssuedRecord = Schema.Struct({
   notBefore: Schema.DateTimeUtcFromString,
   notAfter: Schema.DateTimeUtcFromString,
   /** When the next certificate is due, jitter included: decided once, so that a restart moves no herd. */
-  renewAt: Schema.DateTimeUtcFromString
+  renewAt: Schema.DateTimeUtcFromString,
+  followed: Followed
 })
 export type IssuedRecord = typeof IssuedRecord.Type
 
@@ -25,7 +29,8 @@ export const PendingRecord = Schema.Struct({
   signingRequest: Schema.String,
   /** PKCS#8 DER of the key that this request is for. */
   privateKey: Schema.RedactedFromValue(Schema.Uint8ArrayFromBase64),
-  since: Schema.DateTimeUtcFromString
+  since: Schema.DateTimeUtcFromString,
+  followed: Followed
 })
 export type PendingRecord = typeof PendingRecord.Type
 

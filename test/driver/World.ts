@@ -8,6 +8,8 @@ import { X509Certificate } from "@peculiar/x509"
 import { Context, DateTime, Duration, Effect, Exit, Layer, Option, Random, Redacted, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import type { PodEvents } from "../../src/cluster/PodEvents.ts"
+import type { Pods } from "../../src/cluster/Pods.ts"
+import type { TrustBundles } from "../../src/cluster/TrustBundles.ts"
 import { Driver, type PublishRequest } from "../../src/driver/Driver.ts"
 import type { CertificateRequests } from "../../src/issuance/CertificateRequests.ts"
 import type { KeyGenerator } from "../../src/issuance/KeyGenerator.ts"
@@ -16,6 +18,8 @@ import * as SimCertificateRequests from "../../src/testing/SimCertificateRequest
 import * as SimEntropy from "../../src/testing/SimEntropy.ts"
 import * as SimKeyGenerator from "../../src/testing/SimKeyGenerator.ts"
 import * as SimPodEvents from "../../src/testing/SimPodEvents.ts"
+import * as SimPods from "../../src/testing/SimPods.ts"
+import * as SimTrustBundles from "../../src/testing/SimTrustBundles.ts"
 import * as SimVolumeFS from "../../src/testing/SimVolumeFS.ts"
 import * as SimVolumeRecords from "../../src/testing/SimVolumeRecords.ts"
 import type { Entropy } from "../../src/volume/Entropy.ts"
@@ -23,7 +27,16 @@ import { VolumeFS } from "../../src/volume/VolumeFS.ts"
 import type { VolumeRecords } from "../../src/volume/VolumeRecord.ts"
 import { settings } from "../settings.ts"
 
-export type Edges = CertificateRequests | Entropy | KeyGenerator | PodEvents | Settings | VolumeFS | VolumeRecords
+export type Edges =
+  | CertificateRequests
+  | Entropy
+  | KeyGenerator
+  | PodEvents
+  | Pods
+  | Settings
+  | TrustBundles
+  | VolumeFS
+  | VolumeRecords
 
 /** The simulated edges of one node: they outlive any driver. */
 export const edges = (change: Partial<Settings["Service"]> = {}) =>
@@ -33,6 +46,8 @@ export const edges = (change: Partial<Settings["Service"]> = {}) =>
     SimEntropy.layer,
     SimKeyGenerator.layer,
     SimPodEvents.layer,
+    SimPods.layer,
+    SimTrustBundles.layer,
     SimVolumeFS.layer,
     SimVolumeRecords.layer
   )

@@ -93,6 +93,7 @@ export const spec = (change: Partial<VolumeSpec> = {}): VolumeSpec => ({
   follows: [],
   continueOnNotReady: false,
   gates: [],
+  trustBundle: Option.none(),
   duration: Duration.hours(1),
   isCA: false,
   usages: ["digital signature", "key encipherment"],

@@ -1,0 +1,110 @@
+/**
+ * What has to be there before a certificate is asked for: open readiness gates, what the names follow, the trust bundle, the
+ * pod's token. Each step waits until its own is there, for ever if need be, and is woken by a watch or by the kubelet's next
+ * call; none of them polls. What is missing can be said at any moment, for whoever cannot wait.
+ */
+import { DateTime, Effect, Equal, Option, Ref, Stream, SubscriptionRef } from "effect"
+import { type PodReference, Pods } from "../cluster/Pods.ts"
+import { bundleText, TrustBundles } from "../cluster/TrustBundles.ts"
+import { gateSentence, isOpen } from "../Gate.ts"
+import type { PodState } from "../PodState.ts"
+import { Settings } from "../Settings.ts"
+import { followedSentence, followedValue } from "../Variables.ts"
+import type { PodToken } from "../VolumeSecrets.ts"
+import { bundleOf } from "./trust.ts"
+import type { Volume } from "./Volume.ts"
+
+type Followed = Readonly<Record<string, string>>
+
+const referenceOf = ({ spec }: Volume): PodReference => spec.pod
+
+/** Gates hold back a volume's first certificate alone: a pod that is in trouble must not lose the one it has for that. */
+const gatesOf = (volume: Volume) =>
+  Effect.map(Ref.get(volume.record), ({ issued }) => (issued === undefined ? volume.spec.gates : []))
+
+/** Waits until every gate of the volume is open. */
+export const awaitGates = Effect.fnUntraced(function* (volume: Volume) {
+  const gates = yield* gatesOf(volume)
+  if (gates.length === 0) return
+  const pods = yield* Pods
+  yield* pods.await(referenceOf(volume), (pod) => Option.liftPredicate(pod, (_) => gates.every((_) => isOpen(_, pod))))
+})
+
+const valuesOf = (volume: Volume, pod: PodState): Option.Option<Followed> =>
+  Option.all(Object.fromEntries(volume.spec.follows.map((name) => [name, followedValue(name, pod)])))
+
+/** What the followed variables stand for, as soon as all of them do. */
+export const awaitFollowed = Effect.fnUntraced(function* (volume: Volume) {
+  if (volume.spec.follows.length === 0) return {}
+  const pods = yield* Pods
+  return yield* pods.await(referenceOf(volume), (pod) => valuesOf(volume, pod))
+})
+
+/** Waits until the followed variables stand for something else than what the volume's certificate was made of. */
+export const awaitRenamed = Effect.fnUntraced(function* (volume: Volume) {
+  const pods = yield* Pods
+  const { issued } = yield* Ref.get(volume.record)
+  yield* pods.await(referenceOf(volume), (pod) =>
+    Option.filter(valuesOf(volume, pod), (values) => !Equal.equals(values, issued?.followed ?? {}))
+  )
+  yield* Effect.logInfo("what the certificate's names follow has changed, so that it is due")
+})
+
+const isUsable = (now: DateTime.Utc) => (token: PodToken) =>
+  Option.match(token.expiresAt, { onNone: () => true, onSome: (end) => DateTime.isLessThan(now, end) })
+
+/** The token to ask in the pod's name, where the settings say so: the next one that the kubelet brings and that is still good. */
+export const awaitToken = Effect.fnUntraced(function* (volume: Volume) {
+  const { useTokenRequest } = yield* Settings
+  if (!useTokenRequest) return Option.none()
+  const token = yield* SubscriptionRef.changes(volume.token).pipe(
+    Stream.filterEffect((token) => Effect.map(DateTime.now, (now) => Option.exists(token, isUsable(now)))),
+    Stream.runHead
+  )
+  return Option.map(Option.flatten(token), ({ token }) => token)
+})
+
+/** The first of all that is missing, as what one waits for; none where nothing is. */
+export const missingPrerequisite = Effect.fnUntraced(function* (volume: Volume) {
+  const closed = yield* missingOfPod(volume)
+  if (Option.isSome(closed)) return closed
+  const bundle = yield* missingBundle(volume)
+  return Option.isSome(bundle) ? bundle : yield* missingToken(volume)
+})
+
+const missingOfPod = Effect.fnUntraced(function* (volume: Volume) {
+  const pods = yield* Pods
+  const gates = yield* gatesOf(volume)
+  const { follows } = volume.spec
+  if (gates.length === 0 && follows.length === 0) return Option.none()
+  const state = yield* pods.state(referenceOf(volume))
+  if (Option.isNone(state)) return Option.some("the pod to be seen at the API server")
+  const missing = [
+    ...gates.filter((gate) => !isOpen(gate, state.value)).map(gateSentence),
+    ...follows.filter((name) => Option.isNone(followedValue(name, state.value))).map(followedSentence)
+  ]
+  return missing.length === 0 ? Option.none() : Option.some(`${[...new Set(missing)].join(", ")} of the pod`)
+})
+
+const missingBundle = Effect.fnUntraced(function* (volume: Volume) {
+  const bundle = bundleOf(volume.spec)
+  if (Option.isNone(bundle)) return Option.none()
+  const bundles = yield* TrustBundles
+  const state = yield* bundles.state(bundle.value)
+  return Option.match(state, {
+    onNone: () => Option.some(`${bundleText(bundle.value)}, which has not been seen at the API server yet`),
+    onSome: (state) =>
+      state._tag === "Present" ? Option.none() : Option.some(`${bundleText(bundle.value)}, which ${state.detail}`)
+  })
+})
+
+const missingToken = Effect.fnUntraced(function* (volume: Volume) {
+  const { useTokenRequest } = yield* Settings
+  const token = yield* SubscriptionRef.get(volume.token)
+  const now = yield* DateTime.now
+  return useTokenRequest && !Option.exists(token, isUsable(now))
+    ? Option.some(
+        "a token of the pod's ServiceAccount; set tokenRequests and requiresRepublish in the CSIDriver object"
+      )
+    : Option.none()
+})

@@ -1,0 +1,48 @@
+/**
+ * A volume's trust bundle is rotated: the certificates of its CAs are others than before. The volume gets them by a swap of the
+ * same set, beside the key and the certificate that it holds: nothing is asked of anybody, and what is made of the CA
+ * (truststores, full chains) is made anew. It is tried until it is done, as a full or failing file system passes.
+ */
+import { Duration, Effect, Option, Random } from "effect"
+import { TrustBundles } from "../cluster/TrustBundles.ts"
+import { pauseAfter } from "./Backoff.ts"
+import { needPasswords } from "./knowPasswords.ts"
+import { swapAgain } from "./swap.ts"
+import { bundleOf, caHeld } from "./trust.ts"
+import type { Volume } from "./Volume.ts"
+
+/** Lays the bundle into a volume that holds files; one that holds none takes it with its first certificate. */
+const rotate = Effect.fn("driver.rotate")(function* (volume: Volume, ca: string) {
+  const before = yield* caHeld(volume)
+  if (Option.isNone(before) || before.value === ca) return
+  yield* needPasswords(volume)
+  yield* swapAgain(volume, (material) => ({ ...material, signed: { ...material.signed, ca } }))
+  yield* Effect.logInfo("the trust bundle was rotated and is in place")
+})
+
+const rotateUntilDone = Effect.fnUntraced(function* (volume: Volume, ca: string) {
+  for (let failures = 1; ; failures++) {
+    const failure = yield* Effect.flip(rotate(volume, ca)).pipe(Effect.option)
+    if (Option.isNone(failure)) return
+    const { temper } = failure.value
+    const setback = { temper, failures, remaining: Option.none(), retryAfter: Option.none() }
+    const pause = pauseAfter(setback, yield* Random.next)
+    yield* Effect.logWarning(
+      `the rotated trust bundle is not in place, next try in ${Math.ceil(Duration.toSeconds(pause))} s: ${failure.value.message}`
+    )
+    yield* Effect.sleep(pause)
+  }
+})
+
+/** Follows the volume's bundle as long as the volume lives. */
+export const followTrust = Effect.fnUntraced(function* (volume: Volume) {
+  const bundle = bundleOf(volume.spec)
+  if (Option.isNone(bundle)) return
+  const bundles = yield* TrustBundles
+  let seen = yield* Effect.orElseSucceed(caHeld(volume), Option.none<string>)
+  while (true) {
+    const next = yield* bundles.await(bundle.value, seen)
+    yield* rotateUntilDone(volume, next)
+    seen = Option.some(next)
+  }
+})

@@ -1,0 +1,43 @@
+/**
+ * The trust bundle of a volume: CA certificates that somebody keeps in the cluster, in the place of the issuer's own. The
+ * volume's first certificate waits for them, and whatever is swapped into it later stands beside what the bundle holds then. A
+ * bundle that vanishes or is damaged takes nothing from a pod that has it already.
+ */
+import { Effect, Option, Ref } from "effect"
+import { type TrustBundleReference, TrustBundles } from "../cluster/TrustBundles.ts"
+import type { SignedCertificate } from "../issuance/CertificateRequest.ts"
+import type { VolumeSpec } from "../VolumeSpec.ts"
+import { caOf } from "../volume/FileSet.ts"
+import { VolumeFS } from "../volume/VolumeFS.ts"
+import type { Volume } from "./Volume.ts"
+
+/** The bundle that a spec names, in its pod's namespace. */
+export const bundleOf = ({ pod, trustBundle }: VolumeSpec): Option.Option<TrustBundleReference> =>
+  Option.map(trustBundle, (name) => ({ ...name, namespace: pod.namespace }))
+
+/** Waits until the bundle holds certificates, where the volume holds none yet. */
+export const awaitTrust = Effect.fnUntraced(function* (volume: Volume) {
+  const bundle = bundleOf(volume.spec)
+  const { issued } = yield* Ref.get(volume.record)
+  if (Option.isNone(bundle) || issued !== undefined) return
+  const bundles = yield* TrustBundles
+  yield* bundles.await(bundle.value, Option.none())
+})
+
+/** The CA that the volume holds now. */
+export const caHeld = Effect.fnUntraced(function* (volume: Volume) {
+  const fs = yield* VolumeFS
+  return Option.flatMap(yield* fs.read(volume.place.target), (files) => caOf(volume.spec, files))
+})
+
+/** A signed certificate beside the CA that its volume is to trust: the bundle's, else the one that the volume has. */
+export const withTrust = Effect.fnUntraced(function* (volume: Volume, signed: SignedCertificate) {
+  const bundle = bundleOf(volume.spec)
+  if (Option.isNone(bundle)) return signed
+  const bundles = yield* TrustBundles
+  const state = yield* bundles.state(bundle.value)
+  if (Option.isSome(state) && state.value._tag === "Present") return { ...signed, ca: state.value.certificates }
+  const before = yield* caHeld(volume)
+  if (Option.isSome(before)) return { ...signed, ca: before.value }
+  return { ...signed, ca: yield* bundles.await(bundle.value, Option.none()) }
+})

@@ -1,0 +1,141 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Option } from "effect"
+import { TestClock } from "effect/testing"
+import { SimCluster } from "../../src/testing/SimCertificateRequests.ts"
+import { SimBundleShelf } from "../../src/testing/SimTrustBundles.ts"
+import { SimDisk } from "../../src/testing/SimVolumeFS.ts"
+import { VolumeFS } from "../../src/volume/VolumeFS.ts"
+import { during, onNode, publishRequest, seen, startDriver } from "./World.ts"
+
+const bundle = { kind: "ConfigMap", namespace: "apps", name: "corp-ca", key: "ca.crt" } as const
+const certificate = (body: string) => `-----BEGIN CERTIFICATE-----\n${btoa(body)}\n-----END CERTIFICATE-----\n`
+const [old, both, next] = [certificate("old"), `${certificate("old")}${certificate("new")}`, certificate("new")]
+
+const request = publishRequest("web", {
+  "csi.cert-manager.io/trust-bundle": "ConfigMap/corp-ca",
+  "csi.cert-manager.io/key-algorithm": "ECDSA"
+})
+const files = Effect.map(seen(request.target), Option.getOrThrow)
+const asked = Effect.flatMap(SimCluster, (cluster) => Effect.map(cluster.submitted, (drafts) => drafts.length))
+
+describe("a volume with a trust bundle", () => {
+  it.effect("holds the bundle in the place of the issuer's CA", () =>
+    Effect.gen(function* () {
+      const driver = yield* startDriver
+      const shelf = yield* SimBundleShelf
+      yield* shelf.write(bundle, old)
+      yield* during("1 second", driver.publish(request))
+      expect((yield* files)["ca.crt"]).toBe(old)
+    }).pipe(onNode("bundle"))
+  )
+
+  it.effect("follows a rotation by a swap of the same key and certificate", () =>
+    Effect.gen(function* () {
+      const driver = yield* startDriver
+      const shelf = yield* SimBundleShelf
+      yield* shelf.write(bundle, old)
+      yield* during("1 second", driver.publish(request))
+      const before = yield* files
+      for (const ca of [both, next]) {
+        yield* shelf.write(bundle, ca)
+        yield* TestClock.adjust(0)
+        expect(yield* files).toEqual({ ...before, "ca.crt": ca })
+      }
+      expect(yield* asked).toBe(1)
+    }).pipe(onNode("rotation"))
+  )
+
+  it.effect("waits for a bundle that is not there, asks nobody meanwhile, and says what is wrong with it", () =>
+    Effect.gen(function* () {
+      const driver = yield* startDriver
+      const shelf = yield* SimBundleShelf
+      const absent = yield* Effect.flip(during("2 minutes", driver.publish(request)))
+      expect(absent.message).toBe("waited 1m for ConfigMap apps/corp-ca, key ca.crt, which is not there")
+      yield* shelf.write(bundle, undefined)
+      const keyless = yield* Effect.flip(during("2 minutes", driver.publish(request)))
+      expect(keyless.message).toContain("which has no key ca.crt")
+      yield* shelf.write(bundle, "-----BEGIN CERTIFICATE-----")
+      const damaged = yield* Effect.flip(during("2 minutes", driver.publish(request)))
+      expect(damaged.message).toContain("which holds a certificate that is damaged")
+      expect(yield* asked).toBe(0)
+      yield* shelf.write(bundle, old)
+      yield* during("1 second", driver.publish(request))
+      expect((yield* files)["ca.crt"]).toBe(old)
+    }).pipe(onNode("absent"))
+  )
+
+  it.effect("keeps what it has when the bundle is damaged or deleted, also across a renewal and a restart", () =>
+    Effect.gen(function* () {
+      const first = yield* startDriver
+      const shelf = yield* SimBundleShelf
+      yield* shelf.write(bundle, old)
+      yield* during("1 second", first.publish(request))
+      const before = yield* files
+      yield* shelf.write(bundle, "nothing")
+      yield* shelf.remove(bundle)
+      yield* TestClock.adjust("20 hours")
+      const renewed = yield* files
+      expect([renewed["ca.crt"], renewed["tls.crt"] === before["tls.crt"]]).toEqual([old, false])
+      yield* first.stop
+      yield* startDriver
+      yield* TestClock.adjust("20 hours")
+      expect((yield* files)["ca.crt"]).toBe(old)
+    }).pipe(onNode("deleted"))
+  )
+
+  it.effect("takes a rotation that came while certlet was not running", () =>
+    Effect.gen(function* () {
+      const first = yield* startDriver
+      const shelf = yield* SimBundleShelf
+      yield* shelf.write(bundle, old)
+      yield* during("1 second", first.publish(request))
+      const before = yield* files
+      yield* first.stop
+      yield* shelf.write(bundle, next)
+      yield* startDriver
+      yield* TestClock.adjust(0)
+      expect(yield* files).toEqual({ ...before, "ca.crt": next })
+    }).pipe(onNode("while away"))
+  )
+
+  it.effect("takes a rotation that comes while a renewal is under way, and one that the disk refuses at first", () =>
+    Effect.gen(function* () {
+      const driver = yield* startDriver
+      const shelf = yield* SimBundleShelf
+      const cluster = yield* SimCluster
+      const disk = yield* SimDisk
+      yield* shelf.write(bundle, old)
+      yield* during("1 second", driver.publish(request))
+      const before = yield* files
+      yield* cluster.behave({ approval: "hold" })
+      yield* TestClock.adjust("17 hours")
+      yield* disk.fill
+      yield* shelf.write(bundle, both)
+      yield* TestClock.adjust("1 minute")
+      expect(yield* files).toEqual(before)
+      yield* disk.free
+      yield* TestClock.adjust("1 minute")
+      expect(yield* files).toEqual({ ...before, "ca.crt": both })
+      yield* cluster.behave({ approval: "approve" })
+      yield* TestClock.adjust("1 minute")
+      const renewed = yield* files
+      expect([renewed["ca.crt"], renewed["tls.crt"] === before["tls.crt"]]).toEqual([both, false])
+    }).pipe(onNode("disk"))
+  )
+
+  it.effect("leaves nobody waiting for its bundle when it goes", () =>
+    Effect.gen(function* () {
+      const driver = yield* startDriver
+      const shelf = yield* SimBundleShelf
+      const fs = yield* VolumeFS
+      yield* shelf.write(bundle, old)
+      yield* during("1 second", driver.publish(request))
+      expect(yield* shelf.waiting).toBe(1)
+      yield* driver.unpublish(request)
+      expect(yield* shelf.waiting).toBe(0)
+      yield* shelf.write(bundle, next)
+      yield* TestClock.adjust("1 minute")
+      expect(yield* fs.inspect(request.target)).toBe("absent")
+    }).pipe(onNode("unpublish"))
+  )
+})

@@ -5,7 +5,7 @@
  * is refused and never ignored.
  */
 import { Config, Duration, Effect, Option, Redacted, Result } from "effect"
-import { CliError, Flag } from "effect/cli"
+import { Argument, CliError, Flag } from "effect/cli"
 import * as Rules from "./FlagRules.ts"
 import { type Gate, gateForms } from "./Gate.ts"
 
@@ -196,6 +196,32 @@ export const runFlags = {
       Flag.optional
     )
   }
+}
+
+/** What `certlet wait` takes. */
+export const waitFlags = {
+  folder: Argument.String("dir").pipe(
+    Argument.withDescription("where the volume is mounted"),
+    Argument.mapEffect((value) =>
+      Effect.fromResult(
+        Result.mapError(
+          Rules.absolutePath(value),
+          (expected) => new CliError.InvalidValue({ option: "dir", value, expected, kind: "argument" })
+        )
+      )
+    )
+  ),
+  files: Flag.String("file").pipe(
+    Flag.withDescription("a file that the volume must hold; repeatable; without it whatever it holds"),
+    Flag.between(0, 100)
+  ),
+  timeout: Flag.String("timeout").pipe(
+    Flag.withDescription("how long to wait (default 5m)"),
+    Flag.mapEffect((value) =>
+      accept("timeout", value, Rules.durationWithin(Duration.millis(1), Duration.days(1))(value))
+    ),
+    Flag.withDefault(Duration.minutes(5))
+  )
 }
 
 /** The rules between flags: readiness gates hold certificates back until after the publish, so publishes must not wait. */

@@ -4,7 +4,7 @@
  * written down is which live layer stands behind which contract, and in which order they end.
  */
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
-import { Cause, Effect, Exit, Layer, type Runtime } from "effect"
+import { Cause, Effect, Exit, Layer, Option, type Runtime } from "effect"
 import { CliConfig, Command, Flag, GlobalFlag } from "effect/cli"
 import * as KubeClient from "./cluster/KubeClient.ts"
 import * as KubePodEvents from "./cluster/KubePodEvents.ts"
@@ -18,7 +18,7 @@ import { Driver } from "./driver/Driver.ts"
 import * as Health from "./Health.ts"
 import * as KubeCertificateRequests from "./issuance/KubeCertificateRequests.ts"
 import * as NodeKeyGenerator from "./issuance/NodeKeyGenerator.ts"
-import { consistent, runFlags } from "./NodeFlags.ts"
+import { consistent, runFlags, waitFlags } from "./NodeFlags.ts"
 import * as NodeHealth from "./NodeHealth.ts"
 import { loggingLayer } from "./NodeLogging.ts"
 import * as NodeMetrics from "./NodeMetrics.ts"
@@ -27,6 +27,7 @@ import { orderOf, simulateFlags } from "./simulate/NodeSimulateFlags.ts"
 import type { FleetOrder } from "./simulate/Order.ts"
 import { version } from "./Version.ts"
 import * as NodeEntropy from "./volume/NodeEntropy.ts"
+import { waitForFiles } from "./volume/NodeFilesWait.ts"
 import * as NodeVolumeFS from "./volume/NodeVolumeFS.ts"
 import * as NodeVolumeRecords from "./volume/NodeVolumeRecords.ts"
 
@@ -90,9 +91,15 @@ const simulateCommand = Command.make("simulate", simulateFlags, (given) =>
     Effect.catchCauseIf((cause) => !Cause.hasInterruptsOnly(cause), failed)
   )
 ).pipe(Command.withDescription("Simulates clusters: a fleet's load and lifetimes over months"))
+const waitCommand = Command.make("wait", waitFlags, (order) =>
+  waitForFiles(order).pipe(
+    Effect.catchCauseIf((cause) => !Cause.hasInterruptsOnly(cause), failed),
+    Effect.provide(loggingLayer({ level: 1, format: Option.none() }))
+  )
+).pipe(Command.withDescription("Waits until a volume holds its files: for init containers"))
 const certlet = Command.make("certlet", runFlags, run).pipe(
   Command.withDescription(describe),
-  Command.withSubcommands([runCommand, demoCommand, simulateCommand])
+  Command.withSubcommands([runCommand, waitCommand, demoCommand, simulateCommand])
 )
 
 /** `-v` and `--log-level` are verbosity here, as with the driver that certlet replaces, so the built-in flags make room. */

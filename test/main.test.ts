@@ -1,5 +1,8 @@
 /** The command line as a process: what it prints where, and with which code it ends. */
 import { spawnSync } from "node:child_process"
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import { version } from "../src/Version.ts"
 
@@ -63,6 +66,20 @@ describe("certlet", () => {
     const { status, stderr } = certlet(required, { CERTLET_POD_READINESS_GATE: "pod-ip:any" })
     expect(status).toBe(1)
     expect(stderr).toMatch(/--continue-on-not-ready.*--pod-readiness-gate/)
+  })
+
+  it("waits for a volume's files as long as it is told, and says what is missing", () => {
+    expect(certlet(["wait", "relative"])).toMatchObject({ status: 2, stderr: expect.stringContaining("absolute path") })
+    const folder = mkdtempSync(join(tmpdir(), "certlet-wait-"))
+    try {
+      const late = certlet(["wait", folder, "--timeout", "10ms"])
+      expect(late).toMatchObject({ status: 1, stderr: expect.stringContaining("holds no files after 10ms") })
+      mkdirSync(join(folder, "..data"))
+      writeFileSync(join(folder, "..data", "tls.key"), "key")
+      expect(certlet(["wait", folder, "--file", "tls.key"]).status).toBe(0)
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
   })
 
   it("refuses a wrong value of the environment too", () => {

@@ -180,11 +180,9 @@ const awaitFiles = Effect.fnUntraced(function* (
   )
 })
 
-/** The failure that keeps the attempt from ending, or the state that its request is in. */
+/** The state that the attempt's request is in, or the failure that keeps it from getting there. */
 const stillWaiting = Effect.fnUntraced(function* (volume: Volume, waited: Duration.Duration) {
   const requests = yield* CertificateRequests
-  const failure = yield* Ref.get(volume.lastFailure)
-  if (Option.isSome(failure)) return yield* Effect.fail(failure.value.error.reason)
   const { pending } = yield* Ref.get(volume.record)
   const prerequisite = pending === undefined ? yield* missingPrerequisite(volume) : Option.none()
   if (Option.isSome(prerequisite)) {
@@ -194,6 +192,10 @@ const stillWaiting = Effect.fnUntraced(function* (volume: Volume, waited: Durati
   const { namespace } = volume.spec.pod
   const request = pending === undefined ? undefined : { namespace, name: pending.requestName }
   const state: RequestState = request === undefined ? { _tag: "Unseen" } : yield* requests.state(request)
+  const failure = yield* Ref.get(volume.lastFailure)
+  // A request that waits for others is what is waited for, whatever went wrong on the way there.
+  const isOpen = state._tag === "AwaitingApproval" || state._tag === "AwaitingSignature"
+  if (Option.isSome(failure) && !isOpen) return yield* Effect.fail(failure.value.error.reason)
   return yield* new IssuanceError({
     reason: "Pending",
     request: request === undefined ? "" : nameOf(request),

@@ -1,53 +1,197 @@
 /**
- * The API server, the approver and the issuer as one simulated side of `CertificateRequests`. A request that is submitted is
- * kept, approved and signed after the latencies that `SimCluster`'s behaviour names, in virtual time; behaviour can be changed
- * at any moment, and requests that were held back go on when it allows. Everything that was ever submitted stays on record,
- * so that a judge can look for keys that served twice.
+ * The simulated side of `CertificateRequests`: a node's client of the simulated API server. It stands where the live client
+ * stands and keeps what it learns in the same store: it lists, watches from there, takes a broken watch up again and lists
+ * anew where the server has forgotten the place (410). `SimControlPlane` is the lever and the window of the side behind it, for
+ * tests of one node; `SimCluster` has many nodes on one such server.
  */
-import { Context, Deferred, Duration, Effect, FiberSet, Layer, Option, Ref } from "effect"
-import type { RequestReference, RequestState } from "../issuance/CertificateRequest.ts"
+import { Cause, Context, Duration, Effect, Layer, Option, Random, Result, Schema, type Scope } from "effect"
+import type { StoredObject } from "../embedded/ObjectStore.ts"
+import { newRequest } from "../embedded/RequestRules.ts"
 import {
-  CertificateRequests,
-  type EndedState,
-  type RequestDraft,
-  RequestError
-} from "../issuance/CertificateRequests.ts"
-import { simKeyPair } from "./SimCrypto.ts"
-import { makeSimIssuer, type SimIssuer } from "./SimIssuer.ts"
-import { randomBytes } from "./SimKeyGenerator.ts"
+  CertificateRequest,
+  type RequestReference,
+  type RequestState,
+  requestState
+} from "../issuance/CertificateRequest.ts"
+import { CertificateRequests, type RequestDraft, type RequestError } from "../issuance/CertificateRequests.ts"
+import { hashIdentifier, nodeLabel, volumeAnnotation } from "../issuance/RequestLabels.ts"
+import { requestManifest } from "../issuance/RequestManifest.ts"
+import { keyOf, RequestStore } from "../issuance/RequestStore.ts"
+import { type ApiBehaviour, type Link, makeSimApiServer, type SimApiServer, type WatchEvent } from "./SimApiServer.ts"
+import { type IssuanceBehaviour, SimControllers } from "./SimControllers.ts"
+import { makeSimIssuer } from "./SimIssuer.ts"
 
-/** How the cluster behaves from now on. */
-export interface Behaviour {
-  /** What a call to the API server meets: it answers, or fails with this reason. */
-  readonly api: "up" | RequestError["reason"]
-  readonly approval: "approve" | "hold" | "deny"
-  readonly issuer: "sign" | "hold" | "fail" | "signWrongKey"
-  /** From a request's creation to its end, when nothing holds it back. */
-  readonly latency: Duration.Duration
-  /** The lifetime that the issuer gives, whatever is asked for; none gives what is asked for. */
-  readonly lifetime: Option.Option<Duration.Duration>
+const decodeRequest = Schema.decodeUnknownResult(CertificateRequest)
+
+/** An object as the client reads it. */
+const asRequest = (object: StoredObject): CertificateRequest => Result.getOrThrow(decodeRequest(object))
+
+/** The parts of one client. */
+interface Client {
+  readonly server: SimApiServer
+  readonly link: Link
+  readonly store: RequestStore
+  readonly submitted: (draft: RequestDraft) => void
 }
 
-const calm: Behaviour = {
-  api: "up",
-  approval: "approve",
-  issuer: "sign",
-  latency: Duration.millis(20),
-  lifetime: Option.none()
+const create = (client: Client, draft: RequestDraft) => {
+  const { link, server } = client
+  const { namespace } = draft.spec.pod
+  return server.call(link, `create CertificateRequest ${namespace}/${draft.name}`, () =>
+    Result.map(
+      Result.flatMap(newRequest(requestManifest(link.node, draft), namespace, "certlet"), (_) =>
+        server.store.create(_)
+      ),
+      (object) => {
+        client.submitted(draft)
+        return asRequest(object)
+      }
+    )
+  )
 }
 
-interface Entry {
-  readonly draft: RequestDraft
-  state: RequestState
-  readonly approved: Deferred.Deferred<void>
-  readonly ended: Deferred.Deferred<EndedState, RequestError>
+/** The object that already has this draft's name, where it is this draft's own; otherwise the name is taken. */
+const ownAlready = Effect.fnUntraced(function* (client: Client, draft: RequestDraft, conflict: RequestError) {
+  const { link, server, store } = client
+  const { namespace } = draft.spec.pod
+  const isOurs = (volumeId: string | undefined, ownerUid: string | undefined) =>
+    volumeId === draft.volumeId && ownerUid === draft.spec.pod.uid
+  const known = store.get({ namespace, name: draft.name })
+  if (known !== undefined) return isOurs(known.volumeId, known.ownerUid) ? Option.none() : yield* conflict
+  const found = yield* server.call(link, `list CertificateRequests in ${namespace}`, () =>
+    Result.succeed(server.store.get(namespace, draft.name))
+  )
+  if (!isOurs(found?.metadata.annotations?.[volumeAnnotation], found?.metadata.ownerReferences?.[0]?.uid)) {
+    return yield* conflict
+  }
+  return Option.map(Option.fromUndefinedOr(found), asRequest)
+})
+
+const submit = Effect.fnUntraced(function* (client: Client, draft: RequestDraft) {
+  const request: RequestReference = { namespace: draft.spec.pod.namespace, name: draft.name }
+  const submission = client.store.submitting(request, draft.volumeId)
+  return yield* Effect.asSome(create(client, draft)).pipe(
+    Effect.catchIf(
+      (error) => error.reason === "Conflict",
+      (conflict) => ownAlready(client, draft, conflict)
+    ),
+    Effect.onExit((exit) =>
+      Effect.sync(() => {
+        if (exit._tag === "Success") {
+          return Option.match(exit.value, { onNone: submission.refused, onSome: submission.succeeded })
+        }
+        const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
+        return error === undefined || error.reason === "Unavailable" ? submission.uncertain() : submission.refused()
+      })
+    ),
+    Effect.as(request)
+  )
+})
+
+const remove = ({ link, server, store }: Client, request: RequestReference, uid: string | undefined) =>
+  server
+    .call(link, `delete CertificateRequest ${keyOf(request)}`, () =>
+      server.store.delete(request.namespace, request.name, uid)
+    )
+    .pipe(
+      Effect.catchIf(
+        (error) => error.reason === "Missing" || (error.reason === "Conflict" && uid !== undefined),
+        () => Effect.void
+      ),
+      Effect.andThen(Effect.sync(() => store.gone(request, uid)))
+    )
+
+/** The volume's requests: those that are known, those of which nobody knows, and right after a start those that are listed. */
+const ofVolume = Effect.fnUntraced(function* ({ link, server, store }: Client, namespace: string, volumeId: string) {
+  const found = new Map<string, string | undefined>()
+  for (const { name } of store.uncertainOf(namespace, volumeId)) found.set(name, undefined)
+  for (const { name, uid } of store.ofVolume(namespace, volumeId)) found.set(name, uid)
+  if (store.synced) return found
+  const listed = yield* server.call(link, `list CertificateRequests in ${namespace}`, () =>
+    Result.succeed(server.store.all().filter(({ metadata }) => metadata.namespace === namespace))
+  )
+  for (const { metadata } of listed) {
+    if (metadata.annotations?.[volumeAnnotation] === volumeId) found.set(metadata.name, metadata.uid)
+  }
+  return found
+})
+
+const discard = Effect.fnUntraced(function* (
+  client: Client,
+  volume: { readonly volumeId: string; readonly namespace: string; readonly keep: Option.Option<string> }
+) {
+  const { namespace } = volume
+  const requests = yield* ofVolume(client, namespace, volume.volumeId)
+  const doomed = [...requests].filter(([name]) => name !== Option.getOrUndefined(volume.keep))
+  yield* Effect.forEach(doomed, ([name, uid]) => remove(client, { namespace, name }, uid), {
+    concurrency: 4,
+    discard: true
+  })
+})
+
+/** Lists and watches for ever; a place in history that is no longer known is listed anew. */
+const follow = ({ link, server, store }: Client): Effect.Effect<never> => {
+  const label = hashIdentifier(link.node)
+  const selects = (object: StoredObject) => object.metadata.labels?.[nodeLabel] === label
+  let version = ""
+  let failures = 0
+  const take = (event: WatchEvent): void => {
+    failures = 0
+    version = event._tag === "Bookmark" ? event.version : event.object.metadata.resourceVersion
+    if (event._tag === "Changed") store.seen(asRequest(event.object))
+    if (event._tag === "Deleted") store.gone(event.object.metadata, event.object.metadata.uid)
+  }
+  const list = Effect.gen(function* () {
+    const listing = store.listing()
+    const found = yield* server.call(link, "list CertificateRequests", () =>
+      Result.succeed({ objects: server.store.all().filter(selects), version: String(server.store.version) })
+    )
+    for (const object of found.objects) listing.add(asRequest(object))
+    listing.finish(found.version)
+    version = found.version
+  })
+  const round = Effect.gen(function* () {
+    if (version === "") yield* list
+    yield* server.watch(link, version, selects, take)
+  })
+  const pause = Effect.suspend(() => {
+    const most = failures === 0 ? 100 : Math.min(15_000, 125 * 2 ** Math.min(failures, 10))
+    return Effect.flatMap(Random.nextBetween(most / 2, most), (millis) => Effect.sleep(Duration.millis(millis)))
+  })
+  return round.pipe(
+    Effect.catch((error) =>
+      Effect.sync(() => {
+        if (error.reason === "Gone") version = ""
+        failures += 1
+      })
+    ),
+    Effect.andThen(pause),
+    Effect.forever
+  )
 }
 
-/** The levers and the window of the simulated cluster. */
-export class SimCluster extends Context.Service<
-  SimCluster,
+/** A node's client; it follows the server as long as the scope lives. */
+export const makeSimCertificateRequests = Effect.fnUntraced(function* (
+  server: SimApiServer,
+  link: Link,
+  submitted: (draft: RequestDraft) => void = () => undefined
+): Effect.fn.Return<CertificateRequests["Service"], never, Scope.Scope> {
+  const client: Client = { server, link, store: new RequestStore(), submitted }
+  yield* Effect.forkScoped(follow(client))
+  return CertificateRequests.of({
+    submit: (draft) => submit(client, draft),
+    await: (request) => client.store.await(request),
+    awaitApproval: (request) => client.store.awaitApproval(request),
+    state: (request) => Effect.sync(() => client.store.get(request)?.state ?? { _tag: "Unseen" }),
+    discard: (volume) => discard(client, volume)
+  })
+})
+
+/** The levers and the window of the cluster behind one node: its API server, approver and issuer. */
+export class SimControlPlane extends Context.Service<
+  SimControlPlane,
   {
-    readonly behave: (change: Partial<Behaviour>) => Effect.Effect<void>
+    readonly behave: (change: Partial<ApiBehaviour & IssuanceBehaviour>) => Effect.Effect<void>
     /** Every draft that was ever accepted, in order. */
     readonly submitted: Effect.Effect<ReadonlyArray<RequestDraft>>
     /** The requests that exist now. */
@@ -55,138 +199,43 @@ export class SimCluster extends Context.Service<
     /** Somebody deletes a request. */
     readonly remove: (name: string) => Effect.Effect<void>
   }
->()("certlet/testing/SimCluster") {}
+>()("certlet/testing/SimControlPlane") {}
 
-const keyOf = ({ name, namespace }: RequestReference): string => `${namespace}/${name}`
-
-const referenceOf = ({ name, spec }: RequestDraft): RequestReference => ({ name, namespace: spec.pod.namespace })
-
-/** Everything that the simulated cluster remembers. */
-interface World {
-  readonly issuer: SimIssuer
-  readonly fibers: FiberSet.FiberSet
-  readonly behaviour: Ref.Ref<Behaviour>
-  readonly entries: Map<string, Entry>
-  readonly submitted: Array<RequestDraft>
-}
-
-const call = (world: World, action: string) =>
-  Effect.flatMap(Ref.get(world.behaviour), ({ api }) =>
-    api === "up" ? Effect.void : Effect.fail(new RequestError({ reason: api, action, detail: "simulated" }))
-  )
-
-const end = (entry: Entry, state: EndedState) =>
-  Effect.suspend(() => {
-    entry.state = state
-    return Effect.asVoid(
-      Effect.andThen(Deferred.succeed(entry.approved, undefined), Deferred.succeed(entry.ended, state))
-    )
-  })
-
-const sign = Effect.fnUntraced(function* (world: World, entry: Entry, mood: Behaviour) {
-  const { signingRequest, spec } = entry.draft
-  const duration = Option.getOrElse(mood.lifetime, () => spec.duration)
-  const stranger = mood.issuer === "signWrongKey" ? simKeyPair(yield* randomBytes).publicKey : undefined
-  const signed = yield* world.issuer.sign(signingRequest, duration, stranger)
-  yield* end(entry, { _tag: "Ready", signed })
-})
-
-/** Carries a request on as far as the behaviour of this moment allows. */
-const advance = Effect.fnUntraced(function* (world: World, entry: Entry) {
-  const mood = yield* Ref.get(world.behaviour)
-  if (world.entries.get(keyOf(referenceOf(entry.draft))) !== entry) return
-  if (yield* Deferred.isDone(entry.ended)) return
-  if (entry.state._tag === "AwaitingApproval") {
-    if (mood.approval === "hold") return
-    if (mood.approval === "deny") return yield* end(entry, { _tag: "Denied", message: "by policy" })
-    entry.state = { _tag: "AwaitingSignature", message: "" }
-    yield* Deferred.succeed(entry.approved, undefined)
-  }
-  if (mood.issuer === "hold") return
-  if (mood.issuer === "fail") return yield* end(entry, { _tag: "Failed", message: "out of ink" })
-  yield* sign(world, entry, mood)
-})
-
-const create = Effect.fnUntraced(function* (world: World, draft: RequestDraft) {
-  const ended = yield* Deferred.make<EndedState, RequestError>()
-  const approved = yield* Deferred.make<void>()
-  const entry: Entry = { draft, state: { _tag: "AwaitingApproval" }, approved, ended }
-  world.entries.set(keyOf(referenceOf(draft)), entry)
-  world.submitted.push(draft)
-  const { latency } = yield* Ref.get(world.behaviour)
-  yield* FiberSet.run(world.fibers, Effect.delay(advance(world, entry), latency))
-})
-
-const gone = (key: string) =>
-  new RequestError({ reason: "Gone", action: `await CertificateRequest ${key}`, detail: "was deleted" })
-
-const drop = (world: World, key: string) =>
-  Effect.gen(function* () {
-    const entry = world.entries.get(key)
-    world.entries.delete(key)
-    if (entry === undefined) return
-    yield* Deferred.fail(entry.ended, gone(key))
-    yield* Deferred.succeed(entry.approved, undefined)
-  })
-
-const requests = (world: World) =>
-  CertificateRequests.of({
-    submit: Effect.fnUntraced(function* (draft) {
-      const reference = referenceOf(draft)
-      const action = `create CertificateRequest ${keyOf(reference)}`
-      yield* call(world, action)
-      const present = world.entries.get(keyOf(reference))
-      if (present === undefined) yield* create(world, draft)
-      else if (present.draft.volumeId !== draft.volumeId) {
-        return yield* new RequestError({ reason: "Conflict", action, detail: "the name is taken" })
-      }
-      return reference
-    }),
-    await: (reference) =>
-      Effect.suspend(() => {
-        const entry = world.entries.get(keyOf(reference))
-        return entry === undefined ? Effect.fail(gone(keyOf(reference))) : Deferred.await(entry.ended)
-      }),
-    awaitApproval: (reference) =>
-      Effect.suspend(() => {
-        const entry = world.entries.get(keyOf(reference))
-        return entry === undefined ? Effect.void : Deferred.await(entry.approved)
-      }),
-    state: (reference) => Effect.sync(() => world.entries.get(keyOf(reference))?.state ?? { _tag: "Unseen" }),
-    discard: Effect.fnUntraced(function* ({ keep, namespace, volumeId }) {
-      yield* call(world, "delete CertificateRequests")
-      for (const [key, { draft }] of [...world.entries]) {
-        const ours = draft.volumeId === volumeId && draft.spec.pod.namespace === namespace
-        if (ours && Option.getOrUndefined(keep) !== draft.name) yield* drop(world, key)
-      }
-    })
-  })
-
-const levers = (world: World) =>
-  SimCluster.of({
-    behave: Effect.fnUntraced(function* (change) {
-      yield* Ref.update(world.behaviour, (before) => ({ ...before, ...change }))
-      for (const entry of world.entries.values()) yield* FiberSet.run(world.fibers, advance(world, entry))
-    }),
-    submitted: Effect.sync(() => [...world.submitted]),
-    present: Effect.sync(() => [...world.entries.values()].map(({ draft, state }) => ({ name: draft.name, state }))),
-    remove: (name) =>
-      Effect.suspend(() => {
-        const found = [...world.entries].find(([, entry]) => entry.draft.name === name)
-        return found === undefined ? Effect.void : drop(world, found[0])
-      })
-  })
-
-/** The simulated cluster: `CertificateRequests` for the programs, `SimCluster` for the test. */
+/** One node's side of a cluster of its own: `CertificateRequests` for the programs, `SimControlPlane` for the test. */
 export const layer = Layer.effectContext(
   Effect.gen(function* () {
-    const world: World = {
-      issuer: yield* makeSimIssuer,
-      fibers: yield* FiberSet.make(),
-      behaviour: yield* Ref.make(calm),
-      entries: new Map(),
-      submitted: []
-    }
-    return Context.make(CertificateRequests, requests(world)).pipe(Context.add(SimCluster, levers(world)))
+    const server = yield* makeSimApiServer("control plane")
+    const controllers = new SimControllers(server, yield* makeSimIssuer)
+    const submitted: Array<RequestDraft> = []
+    const link = { node: "node-1", cut: false }
+    const requests = yield* makeSimCertificateRequests(server, link, (draft) => submitted.push(draft))
+    const plane = SimControlPlane.of({
+      behave: (change) => behave(server, controllers, change),
+      submitted: Effect.sync(() => [...submitted]),
+      present: Effect.sync(() =>
+        server.store.all().map((object) => ({ name: object.metadata.name, state: requestState(asRequest(object)) }))
+      ),
+      remove: (name) =>
+        Effect.sync(() => {
+          for (const { metadata } of server.store.all()) {
+            if (metadata.name === name) server.store.delete(metadata.namespace, name)
+          }
+        })
+    })
+    return Context.make(CertificateRequests, requests).pipe(Context.add(SimControlPlane, plane))
   })
 )
+
+/** Changes the behaviour of a cluster from now on; what was held back goes on where it may. */
+export const behave = (
+  server: SimApiServer,
+  controllers: SimControllers,
+  change: Partial<ApiBehaviour & IssuanceBehaviour>
+): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const { api, callLatency, duplicated, lost, throttled, watchLatency } = { ...server.behaviour, ...change }
+    server.behaviour = { api, callLatency, duplicated, lost, throttled, watchLatency }
+    controllers.behaviour = { ...controllers.behaviour, ...change }
+    const down = api === "Unavailable" ? server.dropWatches(() => true, "the server is gone (simulated)") : Effect.void
+    return Effect.andThen(down, controllers.goOn)
+  })

@@ -1,13 +1,14 @@
 /**
  * A certificate authority that obeys a seed and signs for real: what it hands out is X.509 that any other program accepts. It
  * takes the signing request's subject, names and public key as an issuer of cert-manager would, and dates certificates by
- * Effect's Clock. Its own key comes from Effect's Random, its serial numbers count.
+ * Effect's Clock. Its keys come from Effect's Random, its serial numbers count. A rotated authority signs with another key
+ * under the same name; what it signed before stays valid.
  */
 import "reflect-metadata"
 import * as x509 from "@peculiar/x509"
-import { DateTime, Duration, Effect } from "effect"
+import { Context, DateTime, Duration, Effect, Layer } from "effect"
 import type { SignedCertificate } from "../issuance/CertificateRequest.ts"
-import { simCrypto, simKeyPair } from "./SimCrypto.ts"
+import { type SimKeyKind, simCrypto, simKeyPair } from "./SimCrypto.ts"
 import { randomBytes } from "./SimKeyGenerator.ts"
 
 /** A simulated CA. */
@@ -18,21 +19,26 @@ export interface SimIssuer {
     duration: Duration.Duration,
     forKey?: CryptoKey
   ) => Effect.Effect<SignedCertificate>
+  /** From now on it signs with a new key. */
+  readonly rotate: Effect.Effect<void>
 }
+
+/** The issuer of a simulated cluster: a layer of it takes the place of the built-in one. */
+export class Issuer extends Context.Service<Issuer, SimIssuer>()("certlet/testing/Issuer") {}
 
 const signingAlgorithm = { name: "ECDSA", hash: "SHA-256" } as const
 
 /** X.509's own rounding: whole seconds. */
 const seconds = (time: DateTime.Utc): Date => DateTime.toDateUtc(DateTime.mapEpochMillis(time, (_) => _ - (_ % 1000)))
 
-/** A new CA, valid for ten years from now. */
-export const makeSimIssuer: Effect.Effect<SimIssuer> = Effect.gen(function* () {
-  const keys = simKeyPair(yield* randomBytes)
+/** A new authority's key and its own certificate, valid for ten years from now. */
+const makeAuthority = Effect.fnUntraced(function* (serialNumber: string, kind: SimKeyKind) {
+  const keys = simKeyPair(yield* randomBytes, kind)
   const now = yield* DateTime.now
-  const ca = yield* Effect.promise(() =>
+  const certificate = yield* Effect.promise(() =>
     x509.X509CertificateGenerator.createSelfSigned(
       {
-        serialNumber: "01",
+        serialNumber,
         name: "CN=Simulated CA",
         notBefore: seconds(now),
         notAfter: seconds(DateTime.addDuration(now, Duration.days(3650))),
@@ -43,18 +49,28 @@ export const makeSimIssuer: Effect.Effect<SimIssuer> = Effect.gen(function* () {
       simCrypto
     )
   )
+  return { keys, certificate, pem: certificate.toString("pem") }
+})
+
+/** A new CA whose keys are of this kind. */
+export const makeSimIssuerOf = Effect.fnUntraced(function* (kind: SimKeyKind): Effect.fn.Return<SimIssuer> {
+  let authority = yield* makeAuthority("01", kind)
   let serial = 1
+  const nextSerial = (): string => {
+    serial += 1
+    return serial.toString(16).padStart(4, "0")
+  }
   const sign: SimIssuer["sign"] = Effect.fnUntraced(function* (signingRequest, duration, forKey) {
     const request = new x509.Pkcs10CertificateRequest(signingRequest)
     const now = yield* DateTime.now
-    serial += 1
     const names = request.getExtension("2.5.29.17")
+    const { certificate, keys, pem } = authority
     const leaf = yield* Effect.promise(() =>
       x509.X509CertificateGenerator.create(
         {
-          serialNumber: serial.toString(16).padStart(4, "0"),
+          serialNumber: nextSerial(),
           subject: request.subjectName,
-          issuer: ca.subjectName,
+          issuer: certificate.subjectName,
           notBefore: seconds(now),
           notAfter: seconds(DateTime.addDuration(now, duration)),
           publicKey: forKey ?? request.publicKey,
@@ -65,7 +81,16 @@ export const makeSimIssuer: Effect.Effect<SimIssuer> = Effect.gen(function* () {
         simCrypto
       )
     )
-    return { certificate: leaf.toString("pem"), ca: ca.toString("pem") }
+    return { certificate: leaf.toString("pem"), ca: pem }
   })
-  return { sign }
+  const rotate = Effect.gen(function* () {
+    authority = yield* makeAuthority(nextSerial(), kind)
+  })
+  return { sign, rotate }
 })
+
+/** A new CA with keys on P-256. */
+export const makeSimIssuer: Effect.Effect<SimIssuer> = makeSimIssuerOf("P-256")
+
+/** The built-in issuer, with keys of this kind. */
+export const layer = (kind: SimKeyKind): Layer.Layer<Issuer> => Layer.effect(Issuer, makeSimIssuerOf(kind))

@@ -1,12 +1,12 @@
 /**
- * Keys that obey a seed: the simulation's side of `KeyGenerator`. Every key is a real P-256 key drawn from Effect's Random,
- * whatever algorithm the spec asks for, because nothing in the programs depends on the algorithm and the virtual clock cannot
- * wait for RSA. The same seed gives the same keys, byte for byte.
+ * Keys that obey a seed: the simulation's side of `KeyGenerator`. Every key is a real key drawn from Effect's Random, of the one
+ * kind that the simulation was given, whatever algorithm the spec asks for: nothing in the programs depends on the
+ * algorithm, and the virtual clock cannot wait for RSA. The same seed gives the same keys, byte for byte.
  */
 import { Effect, Layer, Redacted } from "effect"
 import { KeyError, KeyGenerator, type PrivateKey } from "../issuance/KeyGenerator.ts"
 import type { KeyParameters } from "../VolumeSpec.ts"
-import { simCrypto, simKeyPair, simPairFromPkcs8, simPkcs8, simSpki } from "./SimCrypto.ts"
+import { type SimKeyKind, simCrypto, simKeyPair, simPairFromPkcs8, simPkcs8, simSpki } from "./SimCrypto.ts"
 import { drawBytes } from "./SimEntropy.ts"
 
 const asPrivateKey = (keys: CryptoKeyPair, parameters: KeyParameters): PrivateKey => ({
@@ -20,13 +20,17 @@ const asPrivateKey = (keys: CryptoKeyPair, parameters: KeyParameters): PrivateKe
 /** 32 bytes from Effect's Random. */
 export const randomBytes: Effect.Effect<Uint8Array> = drawBytes(32)
 
-/** The simulated key generator. */
-export const layer = Layer.succeed(KeyGenerator, {
-  generate: (parameters) => Effect.map(randomBytes, (bytes) => asPrivateKey(simKeyPair(bytes), parameters)),
-  restore: (pkcs8, parameters) => {
-    const keys = simPairFromPkcs8(Redacted.value(pkcs8))
-    return keys === undefined
-      ? Effect.fail(new KeyError({ reason: "Corrupt", cause: "not a simulated key" }))
-      : Effect.succeed(asPrivateKey(keys, parameters))
-  }
-})
+/** A key generator whose keys are of this kind. */
+export const makeSimKeyGenerator = (kind: SimKeyKind) =>
+  KeyGenerator.of({
+    generate: (parameters) => Effect.map(randomBytes, (bytes) => asPrivateKey(simKeyPair(bytes, kind), parameters)),
+    restore: (pkcs8, parameters) => {
+      const keys = simPairFromPkcs8(Redacted.value(pkcs8))
+      return keys === undefined
+        ? Effect.fail(new KeyError({ reason: "Corrupt", cause: "not a simulated key" }))
+        : Effect.succeed(asPrivateKey(keys, parameters))
+    }
+  })
+
+/** The simulated key generator, with keys on P-256. */
+export const layer = Layer.succeed(KeyGenerator, makeSimKeyGenerator("P-256"))

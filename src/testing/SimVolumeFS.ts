@@ -18,12 +18,17 @@ export interface SimFile {
   readonly mode: number
 }
 
-/** A volume that stands on the disk; `files` is none before the first write. */
+/** A volume: one mount. `files` is none before the first write; who holds a volume sees each set as it is swapped in. */
 export interface SimVolume {
   readonly target: string
   readonly group: Option.Option<number>
-  readonly files: Option.Option<ReadonlyMap<string, SimFile>>
+  files: Option.Option<ReadonlyMap<string, SimFile>>
 }
+
+/** What has changed on a disk. */
+export type DiskChange =
+  | { readonly _tag: "Mounted" | "Unmounted"; readonly target: string }
+  | { readonly _tag: "Written"; readonly target: string; readonly volume: SimVolume }
 
 /** How many bytes a volume holds: the old set and the new one have to fit while they are swapped. */
 export const capacity = 1_048_576
@@ -49,9 +54,12 @@ export class SimDisk extends Context.Service<
   }
 >()("certlet/testing/SimDisk") {}
 
+/** A disk as it stands; only its own operations and levers change it. */
 interface Disk {
   readonly volumes: Map<string, SimVolume>
   readonly obstacles: Map<string, Obstacle>
+  /** Told of every change, at the moment it is made. */
+  readonly observe: (change: DiskChange) => void
   full: boolean
   broken: boolean
 }
@@ -95,7 +103,10 @@ const mount = (disk: Disk, place: VolumePlace): Effect.Effect<boolean, VolumeErr
   return operate(disk, "mount", target, () => {
     if (isForeign(disk, target)) return failure("Foreign", "mount", target, "what stands there is not certlet's")
     const isNew = !disk.volumes.has(target)
-    if (isNew) disk.volumes.set(target, { target, group, files: Option.none() })
+    if (isNew) {
+      disk.volumes.set(target, { target, group, files: Option.none() })
+      disk.observe({ _tag: "Mounted", target })
+    }
     return Effect.succeed(isNew)
   })
 }
@@ -117,7 +128,8 @@ const write = (disk: Disk, { target }: VolumePlace, files: FileSet): Effect.Effe
     }
     // Copied: what the caller does with its bytes afterwards is no business of the disk's.
     const written = files.map(({ content, mode, name }) => [name, { content: copied(content), mode }] as const)
-    disk.volumes.set(target, { ...volume, files: Option.some(new Map(written)) })
+    volume.files = Option.some(new Map(written))
+    disk.observe({ _tag: "Written", target, volume })
     return Effect.void
   })
 
@@ -135,7 +147,7 @@ const read = (disk: Disk, target: string) =>
 const unmount = (disk: Disk, target: string): Effect.Effect<void, VolumeError> =>
   operate(disk, "unmount", target, () => {
     if (isForeign(disk, target)) return failure("Foreign", "unmount", target, "what stands there is not certlet's")
-    disk.volumes.delete(target)
+    if (disk.volumes.delete(target)) disk.observe({ _tag: "Unmounted", target })
     return Effect.void
   })
 
@@ -164,17 +176,24 @@ const levers = (disk: Disk) =>
     volumes: Effect.sync(() => [...disk.volumes.values()])
   })
 
+/** A new, empty disk, as the programs and as a test or a judge sees it. */
+export const makeSimDisk = (observe: (change: DiskChange) => void = () => undefined) => {
+  const disk: Disk = { volumes: new Map(), obstacles: new Map(), observe, full: false, broken: false }
+  const volumeFS = VolumeFS.of({
+    mount: (place) => mount(disk, place),
+    inspect: (target) => operate(disk, "inspect", target, () => Effect.succeed(conditionOf(disk, target))),
+    write: (place, files) => write(disk, place, files),
+    read: (target) => read(disk, target),
+    unmount: (target) => unmount(disk, target)
+  })
+  const volumes: ReadonlyMap<string, SimVolume> = disk.volumes
+  return { volumeFS, levers: levers(disk), volumes }
+}
+
 /** The simulated disk: `VolumeFS` for the programs, `SimDisk` for the test. */
 export const layer: Layer.Layer<VolumeFS | SimDisk> = Layer.effectContext(
   Effect.sync(() => {
-    const disk: Disk = { volumes: new Map(), obstacles: new Map(), full: false, broken: false }
-    const volumeFS = VolumeFS.of({
-      mount: (place) => mount(disk, place),
-      inspect: (target) => operate(disk, "inspect", target, () => Effect.succeed(conditionOf(disk, target))),
-      write: (place, files) => write(disk, place, files),
-      read: (target) => read(disk, target),
-      unmount: (target) => unmount(disk, target)
-    })
-    return Context.make(VolumeFS, volumeFS).pipe(Context.add(SimDisk, levers(disk)))
+    const { levers, volumeFS } = makeSimDisk()
+    return Context.make(VolumeFS, volumeFS).pipe(Context.add(SimDisk, levers))
   })
 )

@@ -27,9 +27,16 @@ export class SimRecordDisk extends Context.Service<
   }
 >()("certlet/testing/SimRecordDisk") {}
 
+/** What has changed among the records. */
+export type RecordChange =
+  | { readonly _tag: "RecordSaved"; readonly volumeId: string; readonly text: string }
+  | { readonly _tag: "RecordRemoved"; readonly volumeId: string }
+
 interface Disk {
   readonly texts: Map<string, string>
   readonly setAside: Set<string>
+  /** Told of every change, at the moment it is made. */
+  readonly observe: (change: RecordChange) => void
   full: boolean
   broken: boolean
 }
@@ -52,7 +59,9 @@ const save = Effect.fnUntraced(function* (disk: Disk, record: VolumeRecord) {
     const detail = "no space left on device (simulated)"
     return yield* new RecordError({ reason: "Full", action: "save", volumeId, detail })
   }
-  disk.texts.set(volumeId, yield* Effect.orDie(encode(record)))
+  const text = yield* Effect.orDie(encode(record))
+  disk.texts.set(volumeId, text)
+  disk.observe({ _tag: "RecordSaved", volumeId, text })
 })
 
 const all = Effect.fnUntraced(function* (disk: Disk) {
@@ -87,22 +96,29 @@ const levers = (disk: Disk) =>
     setAside: Effect.sync(() => [...disk.setAside])
   })
 
+/** A new, empty data root, as the programs and as a test or a judge sees it. */
+export const makeSimRecords = (observe: (change: RecordChange) => void = () => undefined) => {
+  const disk: Disk = { texts: new Map(), setAside: new Set(), observe, full: false, broken: false }
+  const records = VolumeRecords.of({
+    save: (record) => save(disk, record),
+    remove: (volumeId) =>
+      Effect.andThen(
+        ready(disk, "remove", volumeId),
+        Effect.sync(() => {
+          if (disk.texts.delete(volumeId)) observe({ _tag: "RecordRemoved", volumeId })
+          disk.setAside.delete(volumeId)
+        })
+      ),
+    all: all(disk)
+  })
+  const texts: ReadonlyMap<string, string> = disk.texts
+  return { records, levers: levers(disk), texts }
+}
+
 /** The simulated records: `VolumeRecords` for the programs, `SimRecordDisk` for the test. */
 export const layer: Layer.Layer<VolumeRecords | SimRecordDisk> = Layer.effectContext(
   Effect.sync(() => {
-    const disk: Disk = { texts: new Map(), setAside: new Set(), full: false, broken: false }
-    const records = VolumeRecords.of({
-      save: (record) => save(disk, record),
-      remove: (volumeId) =>
-        Effect.andThen(
-          ready(disk, "remove", volumeId),
-          Effect.sync(() => {
-            disk.texts.delete(volumeId)
-            disk.setAside.delete(volumeId)
-          })
-        ),
-      all: all(disk)
-    })
-    return Context.make(VolumeRecords, records).pipe(Context.add(SimRecordDisk, levers(disk)))
+    const { levers, records } = makeSimRecords()
+    return Context.make(VolumeRecords, records).pipe(Context.add(SimRecordDisk, levers))
   })
 )

@@ -10,7 +10,7 @@ import { world } from "../issuance/LiveWorld.ts"
 const simScene = Layer.effect(
   RequestScene,
   Effect.gen(function* () {
-    const cluster = yield* SimCertificateRequests.SimCluster
+    const cluster = yield* SimCertificateRequests.SimControlPlane
     return RequestScene.of({
       approval: (approval) => cluster.behave({ approval }),
       signing: (issuer) => cluster.behave({ issuer }),

@@ -4,7 +4,7 @@ import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
 import { exposition } from "../../src/driver/Metrics.ts"
 import { makeVolume } from "../../src/driver/Volume.ts"
-import { SimCluster } from "../../src/testing/SimCertificateRequests.ts"
+import { SimControlPlane } from "../../src/testing/SimCertificateRequests.ts"
 import { decodeVolumeSpec } from "../../src/VolumeSpec.ts"
 import { settings } from "../settings.ts"
 import { during, onNode, publishRequest, startDriver } from "./World.ts"
@@ -30,7 +30,7 @@ describe("metrics", () => {
     fresh(
       Effect.gen(function* () {
         const driver = yield* startDriver
-        const cluster = yield* SimCluster
+        const cluster = yield* SimControlPlane
         const empty = yield* driver.metrics
         expect(readSeries(empty, "certmanager_csi_issue_requests_total")).toBe(0)
         expect(readSeries(empty, "certmanager_csi_issue_errors_total")).toBe(0)
@@ -82,7 +82,7 @@ describe("metrics", () => {
     fresh(
       Effect.gen(function* () {
         const driver = yield* startDriver
-        const cluster = yield* SimCluster
+        const cluster = yield* SimControlPlane
         yield* cluster.behave({ approval: "hold", issuer: "hold" })
         yield* Effect.forkChild(driver.publish(publishRequest("web")))
         yield* TestClock.adjust("20 seconds")
@@ -115,7 +115,7 @@ describe("metrics", () => {
     fresh(
       Effect.gen(function* () {
         const driver = yield* startDriver
-        const cluster = yield* SimCluster
+        const cluster = yield* SimControlPlane
         expect(yield* driver.metrics).not.toContain("certlet_nearest_expiry_seconds{")
         yield* during("1 second", driver.publish(publishRequest("long")))
         yield* during("1 second", driver.publish(publishRequest("short", { "csi.cert-manager.io/duration": "2h" })))
@@ -138,7 +138,7 @@ describe("metrics", () => {
         const publish = (pod: string) =>
           driver.publish(publishRequest(pod, { "csi.cert-manager.io/key-algorithm": "Ed25519" }))
         // A certificate adds no series to a volume's five, and signing takes time.
-        yield* Effect.flatMap(SimCluster, (cluster) => cluster.behave({ approval: "hold" }))
+        yield* Effect.flatMap(SimControlPlane, (cluster) => cluster.behave({ approval: "hold" }))
         const publishAll = (pods: ReadonlyArray<string>) =>
           Effect.andThen(
             Effect.forkChild(Effect.forEach(pods, publish, { discard: true, concurrency: "unbounded" })),

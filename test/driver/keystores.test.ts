@@ -4,7 +4,7 @@ import { X509Certificate } from "@peculiar/x509"
 import { DateTime, Effect, Logger, Option, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import type { PublishRequest } from "../../src/driver/Driver.ts"
-import { SimCluster } from "../../src/testing/SimCertificateRequests.ts"
+import { SimControlPlane } from "../../src/testing/SimCertificateRequests.ts"
 import { SimDisk } from "../../src/testing/SimVolumeFS.ts"
 import { SimRecordDisk } from "../../src/testing/SimVolumeRecords.ts"
 import { VolumeFS } from "../../src/volume/VolumeFS.ts"
@@ -51,7 +51,7 @@ const leafInBoth = Effect.fnUntraced(function* (password?: string) {
   return pem
 })
 
-const submissions = Effect.flatMap(SimCluster, (cluster) => Effect.map(cluster.submitted, (all) => all.length))
+const submissions = Effect.flatMap(SimControlPlane, (cluster) => Effect.map(cluster.submitted, (all) => all.length))
 
 describe("a volume with keystores", () => {
   it.effect("renews them in the same swap as the PEM files, under the password that it had", () =>
@@ -120,7 +120,7 @@ describe("a volume with keystores", () => {
       const lines: Array<string> = []
       const logger = Logger.make(({ cause, message }) => lines.push(JSON.stringify([message, cause])))
       const disk = yield* SimRecordDisk
-      const cluster = yield* SimCluster
+      const cluster = yield* SimControlPlane
       yield* Effect.gen(function* () {
         for (const request of [written, fromSecret("hush hush")]) {
           const driver = yield* startDriver

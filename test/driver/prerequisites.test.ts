@@ -4,7 +4,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { SubjectAlternativeNameExtension } from "@peculiar/x509"
 import { Effect, Fiber, Logger, Option, Redacted } from "effect"
 import { TestClock } from "effect/testing"
-import { SimCluster } from "../../src/testing/SimCertificateRequests.ts"
+import { SimControlPlane } from "../../src/testing/SimCertificateRequests.ts"
 import { SimPodRegistry } from "../../src/testing/SimPods.ts"
 import { VolumeRecords } from "../../src/volume/VolumeRecord.ts"
 import { during, leafSeen, onNode, publishRequest, seen, startDriver } from "./World.ts"
@@ -21,7 +21,7 @@ const names = (target: string) =>
     (leaf.getExtension(SubjectAlternativeNameExtension)?.names.items ?? []).map(({ value }) => value)
   )
 
-const asked = Effect.flatMap(SimCluster, (cluster) => Effect.map(cluster.submitted, (drafts) => drafts.length))
+const asked = Effect.flatMap(SimControlPlane, (cluster) => Effect.map(cluster.submitted, (drafts) => drafts.length))
 
 describe("names that need the pod's address", () => {
   const request = ours({ "continue-on-not-ready": "true", "ip-sans": "${POD_IPS}", "dns-names": "web.apps.svc" })
@@ -64,7 +64,7 @@ describe("names that need the pod's address", () => {
     Effect.gen(function* () {
       const first = yield* startDriver
       const registry = yield* SimPodRegistry
-      const cluster = yield* SimCluster
+      const cluster = yield* SimControlPlane
       yield* cluster.behave({ issuer: "hold" })
       yield* registry.set(pod, { ips: ["10.0.0.7"] })
       yield* during("1 second", first.publish(request))
@@ -193,7 +193,7 @@ describe("the pod's own token", () => {
       "csi.storage.k8s.io/serviceAccount.tokens": JSON.stringify({ "": { token, expirationTimestamp } })
     })
   const tokens = Effect.map(
-    Effect.flatMap(SimCluster, (cluster) => cluster.submitted),
+    Effect.flatMap(SimControlPlane, (cluster) => cluster.submitted),
     (drafts) => drafts.map(({ token }) => Option.getOrUndefined(Option.map(token, Redacted.value)))
   )
 
@@ -228,7 +228,7 @@ describe("the pod's own token", () => {
     })
     return Effect.gen(function* () {
       const driver = yield* startDriver
-      const cluster = yield* SimCluster
+      const cluster = yield* SimControlPlane
       yield* cluster.behave({ api: "Unauthorized" })
       yield* Effect.flip(during("2 minutes", driver.publish(withToken("s3cr3t"))))
       yield* cluster.behave({ api: "up" })

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { DateTime, Duration, Effect, Fiber, Option, Redacted } from "effect"
 import { TestClock } from "effect/testing"
-import { SimCluster } from "../../src/testing/SimCertificateRequests.ts"
+import { SimControlPlane } from "../../src/testing/SimCertificateRequests.ts"
 import { SimDisk } from "../../src/testing/SimVolumeFS.ts"
 import { VolumeFS } from "../../src/volume/VolumeFS.ts"
 import { VolumeRecords } from "../../src/volume/VolumeRecord.ts"
@@ -16,7 +16,7 @@ const nothingLeft = (target: string) =>
     expect(yield* Effect.flatMap(VolumeRecords, (records) => records.all)).toEqual([])
   })
 
-const submissions = Effect.flatMap(SimCluster, (cluster) => Effect.map(cluster.submitted, (all) => all.length))
+const submissions = Effect.flatMap(SimControlPlane, (cluster) => Effect.map(cluster.submitted, (all) => all.length))
 
 describe("publish", () => {
   it.effect("puts key, certificate and CA into the volume", () =>
@@ -63,7 +63,7 @@ describe("publish", () => {
   it.effect("that is denied says so at once and leaves nothing", () =>
     Effect.gen(function* () {
       const driver = yield* startDriver
-      const cluster = yield* SimCluster
+      const cluster = yield* SimControlPlane
       yield* cluster.behave({ approval: "deny" })
       const error = yield* during("1 second", Effect.flip(driver.publish(web)))
       expect(error.reason).toMatchObject({ _tag: "IssuanceError", reason: "Denied", detail: "by policy" })
@@ -78,7 +78,7 @@ describe("publish", () => {
   it.effect("that is denied again and again keeps one request, not a heap", () =>
     Effect.gen(function* () {
       const driver = yield* startDriver
-      const cluster = yield* SimCluster
+      const cluster = yield* SimControlPlane
       yield* cluster.behave({ approval: "deny" })
       for (let i = 0; i < 5; i++) yield* during("1 second", Effect.flip(driver.publish(web)))
       expect((yield* cluster.present).length).toBe(1)
@@ -89,7 +89,7 @@ describe("publish", () => {
   it.effect.each(["fail", "signWrongKey"] as const)("that the issuer spoils (%s) fails and leaves nothing", (issuer) =>
     Effect.gen(function* () {
       const driver = yield* startDriver
-      yield* Effect.flatMap(SimCluster, (cluster) => cluster.behave({ issuer }))
+      yield* Effect.flatMap(SimControlPlane, (cluster) => cluster.behave({ issuer }))
       const error = yield* during("1 second", Effect.flip(driver.publish(web)))
       expect(error.reason).toMatchObject({ reason: issuer === "fail" ? "Failed" : "Mismatch" })
       yield* nothingLeft(web.target)
@@ -99,7 +99,7 @@ describe("publish", () => {
   it.effect("that waits too long names what it waits for, and the next one joins the same request", () =>
     Effect.gen(function* () {
       const driver = yield* startDriver
-      const cluster = yield* SimCluster
+      const cluster = yield* SimControlPlane
       yield* cluster.behave({ approval: "hold" })
       const error = yield* during("61 seconds", Effect.flip(driver.publish(web)))
       const [request] = yield* cluster.present
@@ -117,7 +117,7 @@ describe("publish", () => {
   it.effect("answers before the kubelet's own deadline", () =>
     Effect.gen(function* () {
       const driver = yield* startDriver
-      yield* Effect.flatMap(SimCluster, (cluster) => cluster.behave({ issuer: "hold" }))
+      yield* Effect.flatMap(SimControlPlane, (cluster) => cluster.behave({ issuer: "hold" }))
       const deadline = Option.some(DateTime.addDuration(yield* DateTime.now, Duration.seconds(10)))
       const error = yield* during("9 seconds", Effect.flip(driver.publish({ ...web, deadline })))
       expect(error.message).toContain("approved, not signed yet after 8s")
@@ -127,7 +127,7 @@ describe("publish", () => {
   it.effect("that is cancelled leaves its issuance running, and the next one finds the files", () =>
     Effect.gen(function* () {
       const driver = yield* startDriver
-      const cluster = yield* SimCluster
+      const cluster = yield* SimControlPlane
       yield* cluster.behave({ latency: Duration.minutes(2) })
       const first = yield* Effect.forkChild(driver.publish(web))
       yield* TestClock.adjust("5 seconds")
@@ -141,7 +141,7 @@ describe("publish", () => {
   it.effect("sits out the API server's absence", () =>
     Effect.gen(function* () {
       const driver = yield* startDriver
-      const cluster = yield* SimCluster
+      const cluster = yield* SimControlPlane
       yield* cluster.behave({ api: "Unavailable" })
       const publishing = yield* Effect.forkChild(driver.publish(web))
       yield* TestClock.adjust("20 seconds")
@@ -155,7 +155,7 @@ describe("publish", () => {
   it.effect("says that the API server does not answer, when it stays away", () =>
     Effect.gen(function* () {
       const driver = yield* startDriver
-      yield* Effect.flatMap(SimCluster, (cluster) => cluster.behave({ api: "Unavailable" }))
+      yield* Effect.flatMap(SimControlPlane, (cluster) => cluster.behave({ api: "Unavailable" }))
       const error = yield* during("61 seconds", Effect.flip(driver.publish(web)))
       expect(error.reason).toMatchObject({ _tag: "RequestError", reason: "Unavailable" })
     }).pipe(onNode("api gone"))
@@ -164,7 +164,7 @@ describe("publish", () => {
   it.effect("says at once that it has no rights", () =>
     Effect.gen(function* () {
       const driver = yield* startDriver
-      yield* Effect.flatMap(SimCluster, (cluster) => cluster.behave({ api: "Forbidden" }))
+      yield* Effect.flatMap(SimControlPlane, (cluster) => cluster.behave({ api: "Forbidden" }))
       const error = yield* during("1 second", Effect.flip(driver.publish(web)))
       expect(error.reason).toMatchObject({ _tag: "RequestError", reason: "Forbidden" })
       yield* nothingLeft(web.target)
@@ -174,7 +174,7 @@ describe("publish", () => {
   it.effect("makes a new request with a new key when its request is deleted", () =>
     Effect.gen(function* () {
       const driver = yield* startDriver
-      const cluster = yield* SimCluster
+      const cluster = yield* SimControlPlane
       yield* cluster.behave({ approval: "hold" })
       const publishing = yield* Effect.forkChild(driver.publish(web))
       yield* TestClock.adjust("1 second")
@@ -213,7 +213,7 @@ describe("publish", () => {
   it.effect("whose mount fails leaves nothing, and withdraws what it asked for", () =>
     Effect.gen(function* () {
       const driver = yield* startDriver
-      const cluster = yield* SimCluster
+      const cluster = yield* SimControlPlane
       const flags = ["no-such-flag"]
       const error = yield* during("1 second", Effect.flip(driver.publish({ ...web, mountFlags: flags })))
       expect(error.reason).toMatchObject({ _tag: "VolumeError" })
@@ -247,7 +247,7 @@ describe("publish", () => {
   it.effect("with continue-on-not-ready answers first and issues in the background", () =>
     Effect.gen(function* () {
       const driver = yield* startDriver
-      const cluster = yield* SimCluster
+      const cluster = yield* SimControlPlane
       yield* cluster.behave({ approval: "hold" })
       yield* during(0, driver.publish(web))
       expect(yield* Effect.flatMap(VolumeFS, (fs) => fs.inspect(web.target))).toBe("empty")
@@ -271,7 +271,7 @@ describe("publish", () => {
       expect(error.reason).toMatchObject({ reason: "NotReady" })
       yield* during("16 seconds", driver.publish(tokens("first")))
       yield* during("1 second", driver.publish(tokens("second")))
-      const [draft, ...more] = yield* Effect.flatMap(SimCluster, (cluster) => cluster.submitted)
+      const [draft, ...more] = yield* Effect.flatMap(SimControlPlane, (cluster) => cluster.submitted)
       expect(more).toEqual([])
       expect(Option.map(draft?.token ?? Option.none(), Redacted.value)).toEqual(Option.some("first"))
       const records = yield* Effect.flatMap(VolumeRecords, (records) => records.all)

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Logger, Option } from "effect"
 import { TestClock } from "effect/testing"
-import { SimCluster } from "../../src/testing/SimCertificateRequests.ts"
+import { SimControlPlane } from "../../src/testing/SimCertificateRequests.ts"
 import { SimDisk } from "../../src/testing/SimVolumeFS.ts"
 import { VolumeRecords } from "../../src/volume/VolumeRecord.ts"
 import { during, isServed, leafSeen, onNode, publishRequest, seen, startDriver } from "./World.ts"
@@ -11,7 +11,7 @@ const web = publishRequest("web")
 const publicKey = (target: string) =>
   Effect.map(leafSeen(target), (leaf) => Buffer.from(leaf.publicKey.rawData).toString("hex"))
 
-const submissions = Effect.flatMap(SimCluster, (cluster) => Effect.map(cluster.submitted, (all) => all.length))
+const submissions = Effect.flatMap(SimControlPlane, (cluster) => Effect.map(cluster.submitted, (all) => all.length))
 
 describe("renew", () => {
   it.effect(
@@ -48,7 +48,7 @@ describe("renew", () => {
   it.effect("takes a new key each time, keeps one request, and every key serves one request", () =>
     Effect.gen(function* () {
       const driver = yield* startDriver
-      const cluster = yield* SimCluster
+      const cluster = yield* SimControlPlane
       yield* during("1 second", driver.publish(web))
       const keys = new Set([yield* publicKey(web.target)])
       for (let day = 0; day < 10; day++) {
@@ -81,7 +81,7 @@ describe("renew", () => {
   it.effect("keeps the old files while the API server is away, calmly, and recovers before they run out", () =>
     Effect.gen(function* () {
       const driver = yield* startDriver
-      const cluster = yield* SimCluster
+      const cluster = yield* SimControlPlane
       yield* during("1 second", driver.publish(web))
       const before = yield* seen(web.target)
       yield* cluster.behave({ api: "Unavailable" })
@@ -97,7 +97,7 @@ describe("renew", () => {
   it.effect("that is refused is asked again seldom, and succeeds once the policy is mended", () =>
     Effect.gen(function* () {
       const driver = yield* startDriver
-      const cluster = yield* SimCluster
+      const cluster = yield* SimControlPlane
       yield* during("1 second", driver.publish(web))
       yield* cluster.behave({ approval: "deny" })
       yield* TestClock.adjust("20 hours")
@@ -114,7 +114,7 @@ describe("renew", () => {
   it.effect("waits for a late approval without a second request", () =>
     Effect.gen(function* () {
       const driver = yield* startDriver
-      const cluster = yield* SimCluster
+      const cluster = yield* SimControlPlane
       yield* during("1 second", driver.publish(web))
       yield* cluster.behave({ approval: "hold" })
       yield* TestClock.adjust("23 hours")
@@ -130,7 +130,9 @@ describe("renew", () => {
   it.effect("never runs hot, whatever lifetimes an issuer gives", () =>
     Effect.gen(function* () {
       const driver = yield* startDriver
-      yield* Effect.flatMap(SimCluster, (cluster) => cluster.behave({ lifetime: Option.some(Duration.seconds(2)) }))
+      yield* Effect.flatMap(SimControlPlane, (cluster) =>
+        cluster.behave({ lifetime: Option.some(Duration.seconds(2)) })
+      )
       yield* during("1 second", driver.publish(web))
       yield* TestClock.adjust("10 minutes")
       expect(yield* submissions).toBeLessThanOrEqual(1 + 600)

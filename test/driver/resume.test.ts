@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Option } from "effect"
 import { TestClock } from "effect/testing"
-import { SimCluster } from "../../src/testing/SimCertificateRequests.ts"
+import { SimControlPlane } from "../../src/testing/SimCertificateRequests.ts"
 import { SimDisk } from "../../src/testing/SimVolumeFS.ts"
 import { VolumeFS } from "../../src/volume/VolumeFS.ts"
 import { VolumeRecords } from "../../src/volume/VolumeRecord.ts"
@@ -9,7 +9,7 @@ import { during, isServed, onNode, publishRequest, seen, startDriver } from "./W
 
 const web = publishRequest("web")
 
-const submissions = Effect.flatMap(SimCluster, (cluster) => Effect.map(cluster.submitted, (all) => all.length))
+const submissions = Effect.flatMap(SimControlPlane, (cluster) => Effect.map(cluster.submitted, (all) => all.length))
 
 describe("resume", () => {
   it.effect("keeps the files and the schedule", () =>
@@ -32,7 +32,7 @@ describe("resume", () => {
 
   it.effect("picks a pending request up again: one request, one key", () =>
     Effect.gen(function* () {
-      const cluster = yield* SimCluster
+      const cluster = yield* SimControlPlane
       const first = yield* startDriver
       yield* cluster.behave({ approval: "hold" })
       const publishing = yield* Effect.forkChild(Effect.exit(first.publish(web)))
@@ -49,7 +49,7 @@ describe("resume", () => {
 
   it.effect("fills the volume of a pending request even if nobody publishes again", () =>
     Effect.gen(function* () {
-      const cluster = yield* SimCluster
+      const cluster = yield* SimControlPlane
       const first = yield* startDriver
       yield* cluster.behave({ issuer: "hold" })
       const publishing = yield* Effect.forkChild(Effect.exit(first.publish(web)))

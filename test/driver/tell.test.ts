@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
-import { SimCluster } from "../../src/testing/SimCertificateRequests.ts"
+import { SimControlPlane } from "../../src/testing/SimCertificateRequests.ts"
 import { SimEvents } from "../../src/testing/SimPodEvents.ts"
 import { SimDisk } from "../../src/testing/SimVolumeFS.ts"
 import { during, onNode, publishRequest, startDriver } from "./World.ts"
@@ -33,7 +33,7 @@ describe("a pod's owner", () => {
 
   it.effect("is told of a request that waits for approval: its name, for how long, what to do; in one Event", () =>
     Effect.gen(function* () {
-      const cluster = yield* SimCluster
+      const cluster = yield* SimControlPlane
       yield* cluster.behave({ approval: "hold" })
       const driver = yield* startDriver
       yield* Effect.forkChild(Effect.ignore(driver.publish(web)))
@@ -61,7 +61,7 @@ describe("a pod's owner", () => {
 
   it.effect("is told who has not signed", () =>
     Effect.gen(function* () {
-      const cluster = yield* SimCluster
+      const cluster = yield* SimControlPlane
       yield* cluster.behave({ issuer: "hold" })
       const driver = yield* startDriver
       yield* Effect.forkChild(Effect.ignore(driver.publish(web)))
@@ -74,7 +74,7 @@ describe("a pod's owner", () => {
 
   it.effect("is told at once of a denial and of a failure, with the cluster's words and when the next try is", () =>
     Effect.gen(function* () {
-      const cluster = yield* SimCluster
+      const cluster = yield* SimControlPlane
       const driver = yield* published
       yield* cluster.behave({ approval: "deny" })
       yield* TestClock.adjust("17 hours")
@@ -92,7 +92,7 @@ describe("a pod's owner", () => {
 
   it.effect("is not told of one failed call, and is told when calls keep failing", () =>
     Effect.gen(function* () {
-      const cluster = yield* SimCluster
+      const cluster = yield* SimControlPlane
       yield* published
       yield* cluster.behave({ api: "Unavailable" })
       yield* TestClock.adjust("16 hours")
@@ -106,7 +106,7 @@ describe("a pod's owner", () => {
 
   it.effect("is told that a renewal came late, and when the pod was without a certificate", () =>
     Effect.gen(function* () {
-      const cluster = yield* SimCluster
+      const cluster = yield* SimControlPlane
       yield* published
       yield* cluster.behave({ approval: "hold" })
       yield* TestClock.adjust("26 hours")
@@ -146,7 +146,7 @@ describe("a pod's owner", () => {
 
   it.effect("of another pod is told nothing", () =>
     Effect.gen(function* () {
-      const cluster = yield* SimCluster
+      const cluster = yield* SimControlPlane
       yield* published
       yield* cluster.behave({ approval: "hold" })
       const driver = yield* startDriver

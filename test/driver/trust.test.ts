@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Option } from "effect"
 import { TestClock } from "effect/testing"
-import { SimCluster } from "../../src/testing/SimCertificateRequests.ts"
+import { SimControlPlane } from "../../src/testing/SimCertificateRequests.ts"
 import { SimBundleShelf } from "../../src/testing/SimTrustBundles.ts"
 import { SimDisk } from "../../src/testing/SimVolumeFS.ts"
 import { VolumeFS } from "../../src/volume/VolumeFS.ts"
@@ -16,7 +16,7 @@ const request = publishRequest("web", {
   "csi.cert-manager.io/key-algorithm": "ECDSA"
 })
 const files = Effect.map(seen(request.target), Option.getOrThrow)
-const asked = Effect.flatMap(SimCluster, (cluster) => Effect.map(cluster.submitted, (drafts) => drafts.length))
+const asked = Effect.flatMap(SimControlPlane, (cluster) => Effect.map(cluster.submitted, (drafts) => drafts.length))
 
 describe("a volume with a trust bundle", () => {
   it.effect("holds the bundle in the place of the issuer's CA", () =>
@@ -102,7 +102,7 @@ describe("a volume with a trust bundle", () => {
     Effect.gen(function* () {
       const driver = yield* startDriver
       const shelf = yield* SimBundleShelf
-      const cluster = yield* SimCluster
+      const cluster = yield* SimControlPlane
       const disk = yield* SimDisk
       yield* shelf.write(bundle, old)
       yield* during("1 second", driver.publish(request))

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
-import { SimCluster } from "../../src/testing/SimCertificateRequests.ts"
+import { SimControlPlane } from "../../src/testing/SimCertificateRequests.ts"
 import { SimDisk } from "../../src/testing/SimVolumeFS.ts"
 import { VolumeFS } from "../../src/volume/VolumeFS.ts"
 import { VolumeRecords } from "../../src/volume/VolumeRecord.ts"
@@ -20,7 +20,7 @@ describe("unpublish", () => {
   it.effect("leaves neither files nor mount nor record nor fiber", () =>
     Effect.gen(function* () {
       const driver = yield* startDriver
-      const cluster = yield* SimCluster
+      const cluster = yield* SimControlPlane
       yield* during("1 second", driver.publish(web))
       yield* driver.unpublish(web)
       expect(yield* left(web.target)).toEqual({ condition: "absent", records: 0 })
@@ -43,7 +43,7 @@ describe("unpublish", () => {
   it.effect("while a publish runs ends it, leaves nothing and withdraws its request", () =>
     Effect.gen(function* () {
       const driver = yield* startDriver
-      const cluster = yield* SimCluster
+      const cluster = yield* SimControlPlane
       yield* cluster.behave({ approval: "hold" })
       const publishing = yield* Effect.forkChild(Effect.flip(driver.publish(web)))
       yield* TestClock.adjust("5 seconds")
@@ -62,7 +62,7 @@ describe("unpublish", () => {
   it.effect("does not wait for the API server", () =>
     Effect.gen(function* () {
       const driver = yield* startDriver
-      const cluster = yield* SimCluster
+      const cluster = yield* SimControlPlane
       yield* cluster.behave({ approval: "hold" })
       const publishing = yield* Effect.forkChild(Effect.exit(driver.publish(web)))
       yield* TestClock.adjust("1 second")

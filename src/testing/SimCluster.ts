@@ -1,0 +1,185 @@
+/**
+ * A cluster that fits in a test and obeys a seed: nodes with kubelets and certlet's real programs, an API server, an approver and
+ * an issuer, in virtual time that passes only when told to. It brings its own clock and its own chance, so that it runs under
+ * any test runner or none. Judges look at every step; what they find makes the next verb fail, with the trace that led
+ * there.
+ */
+import { Clock, Context, Duration, Effect, FiberSet, Layer, Random, type Scope } from "effect"
+import { TestClock } from "effect/testing"
+import { Driver } from "../driver/Driver.ts"
+import type { Settings } from "../Settings.ts"
+import { beginning, Cluster } from "./Cluster.ts"
+import { Dice } from "./Dice.ts"
+import { type Faults, type Incident, incidentsOf, noFaults } from "./Faults.ts"
+import { Court, type Invariant, type World } from "./Invariants.ts"
+import { invariants as ownInvariants } from "./judges.ts"
+import { TimedLevers } from "./levers.ts"
+import { makeSimApiServer } from "./SimApiServer.ts"
+import { behave } from "./SimCertificateRequests.ts"
+import { SimControllers } from "./SimControllers.ts"
+import type { SimKeyKind } from "./SimCrypto.ts"
+import { Issuer, layer as issuerLayer } from "./SimIssuer.ts"
+import type { KubeletSettings } from "./SimKubelet.ts"
+import { type NodeParts, SimNode } from "./SimNode.ts"
+import type { SimPod } from "./SimPod.ts"
+import * as SimPods from "./SimPods.ts"
+import type { Edges } from "./SimProcess.ts"
+import * as SimTrustBundles from "./SimTrustBundles.ts"
+import { simSettings } from "./simSettings.ts"
+import { Trace } from "./Trace.ts"
+import { weatherOf } from "./weather.ts"
+
+/** What a cluster is made of; everything has a default. */
+export interface ClusterOptions {
+  /** By default drawn, and shown by whatever fails. */
+  readonly seed?: number | string
+  /** How many nodes, named `node-1` and so on; 1 by default. */
+  readonly nodes?: number
+  /** What goes wrong by itself; by default nothing. Incidents are drawn for each simulated day. */
+  readonly faults?: Faults
+  /** Incidents to strike in the place of those that `faults` would draw. */
+  readonly incidents?: ReadonlyArray<Incident>
+  readonly settings?: Partial<Settings["Service"]>
+  readonly kubelet?: {
+    /** `requiresRepublish` of the CSIDriver object; true by default. */
+    readonly requiresRepublish?: boolean
+    /** How often the kubelet looks at a pod; a minute by default, and up to half as much again. */
+    readonly syncFrequency?: Duration.Input
+  }
+  /** The kind of every key: `Ed25519` by default, which is far faster than `P-256`. */
+  readonly keys?: SimKeyKind
+  /** Judged besides certlet's own. */
+  readonly invariants?: ReadonlyArray<Invariant>
+  /** How many of the last events can be shown; 2000 by default. */
+  readonly traceEvents?: number
+  readonly layers?: {
+    /** Takes the place of any of a node's edges; it may build on the simulated ones. */
+    readonly edges?: Layer.Layer<never, never, Edges>
+    /** Takes the place of the programs. */
+    readonly driver?: Layer.Layer<Driver, unknown, Edges>
+    /** Takes the place of the issuer. */
+    readonly issuer?: Layer.Layer<Issuer>
+  }
+}
+
+const kubeletSettings = ({ kubelet = {} }: ClusterOptions): KubeletSettings => ({
+  requiresRepublish: kubelet.requiresRepublish ?? true,
+  syncFrequency: Duration.fromInputUnsafe(kubelet.syncFrequency ?? "1 minute")
+})
+
+interface Time {
+  readonly context: Context.Context<never>
+  readonly run: NodeParts["run"]
+  readonly now: () => number
+}
+
+/** The clock and the scheduler of the cluster, and how it runs its fibers. */
+const makeTime = Effect.fnUntraced(function* (seed: string): Effect.fn.Return<Time, never, Scope.Scope> {
+  const time = yield* Layer.build(TestClock.layer())
+  const context = Context.add(yield* Effect.context<never>(), Random.Random, new Dice(seed).random)
+  const within = Context.merge(context, time)
+  yield* Effect.provideContext(
+    TestClock.testClockWith((clock) => clock.setTime(beginning)),
+    within
+  )
+  const run = yield* Effect.provideContext(FiberSet.makeRuntime(), within)
+  const clock = Context.get(within, Clock.Clock)
+  return { context: within, run, now: () => clock.currentTimeMillisUnsafe() }
+})
+
+/** A cluster's nodes, none of them started. */
+const makeNodes = (
+  options: ClusterOptions,
+  parts: Omit<NodeParts, "name" | "settings" | "kubelet" | "keys" | "edges" | "driver">
+): ReadonlyMap<string, SimNode> =>
+  new Map(
+    Array.from({ length: options.nodes ?? 1 }, (_, i) => {
+      const node = new SimNode({
+        ...parts,
+        name: `node-${i + 1}`,
+        settings: { ...simSettings, ...options.settings },
+        kubelet: kubeletSettings(options),
+        keys: options.keys ?? "Ed25519",
+        edges: options.layers?.edges ?? Layer.empty,
+        driver: options.layers?.driver ?? Driver.layer
+      })
+      node.diskLatency = Duration.millis((options.faults ?? noFaults).diskLatencyMillis)
+      return [node.name, node] as const
+    })
+  )
+
+const makeIssuer = ({ keys = "Ed25519", layers }: ClusterOptions) =>
+  Effect.map(Layer.build(layers?.issuer ?? issuerLayer(keys)), (built) => Context.get(built, Issuer))
+
+/** What the parts of a cluster are, before anything moves. */
+const makeParts = Effect.fnUntraced(function* (options: ClusterOptions, seed: string, time: Time) {
+  const { context, now, run } = time
+  const trace = new Trace(now, options.traceEvents ?? 2000)
+  const server = yield* makeSimApiServer(`${seed}/api`, trace.record)
+  const issuer = yield* makeIssuer(options)
+  const controllers = new SimControllers(server, issuer)
+  const pods = new Map<string, SimPod>()
+  const facts = yield* Layer.build(Layer.merge(SimPods.layer, SimTrustBundles.layer))
+  const registry = Context.get(facts, SimPods.SimPodRegistry)
+  const bundles = Context.get(facts, SimTrustBundles.SimBundleShelf)
+  const onGone = (pod: SimPod) =>
+    Effect.all([Effect.sync(() => pods.delete(pod.uid)), registry.remove(pod), controllers.bury(pod.uid)], {
+      discard: true
+    })
+  const nodes = makeNodes(options, { seed, facts, server, now, observe: trace.record, run, onGone })
+  const world: World = {
+    get now() {
+      return now()
+    },
+    get pods() {
+      return [...pods.values()]
+    },
+    nodes,
+    server
+  }
+  const court = new Court([...ownInvariants, ...(options.invariants ?? [])], seed, () => trace.lines(40))
+  trace.listen((event) => court.hear(event, world))
+  const workings = {
+    trace,
+    server,
+    controllers,
+    issuer,
+    nodes,
+    now,
+    run,
+    usual: () => weatherOf(options.faults ?? noFaults)
+  }
+  const dice = new Dice(`${seed}/cluster`)
+  return { ...workings, seed, context, dice, court, world, timed: new TimedLevers(workings), pods, registry, bundles }
+})
+
+const make = Effect.fnUntraced(function* (options: ClusterOptions = {}): Effect.fn.Return<Cluster, never, Scope.Scope> {
+  const seed = String(options.seed ?? (yield* Random.nextIntBetween(0, 1_000_000_000)))
+  const time = yield* makeTime(seed)
+  return yield* Effect.gen(function* () {
+    const parts = yield* makeParts(options, seed, time)
+    const cluster = new Cluster(parts)
+    yield* behave(parts.server, parts.controllers, parts.usual())
+    for (const node of parts.nodes.values()) time.run(node.start)
+    const { incidents } = options
+    time.run(incidents === undefined ? strikeDaily(cluster, options, seed) : cluster.strikeAll(incidents))
+    return cluster
+  }).pipe(Effect.provideContext(time.context))
+})
+
+/** The incidents that the faults draw, day by day, for ever. */
+const strikeDaily = (cluster: Cluster, options: ClusterOptions, seed: string): Effect.Effect<void> => {
+  const { faults } = options
+  if (faults === undefined) return Effect.void
+  const names = [...cluster.world.nodes.keys()]
+  const day = (n: number): Effect.Effect<void> =>
+    Effect.gen(function* () {
+      yield* cluster.strikeAll(incidentsOf(faults, seed, names, n))
+      yield* Effect.sleep(Duration.millis(beginning + (n + 1) * 86_400_000 - cluster.world.now))
+      yield* day(n + 1)
+    })
+  return day(0)
+}
+
+/** Simulated clusters. */
+export const SimCluster = { make } as const

@@ -1,0 +1,206 @@
+/**
+ * One life of certlet on a simulated node: the real programs over the node's edges, from its start to its stop or its death.
+ * `stop` is the orderly end: no new call is taken, those in flight may finish, scopes close. `die` is a crash: the gate shuts
+ * first, so that nothing the dead process still does changes anything, and only then its fibers are cleared away.
+ */
+import {
+  Clock,
+  Context,
+  Deferred,
+  Duration,
+  Effect,
+  Exit,
+  Fiber,
+  Layer,
+  Logger,
+  Option,
+  Random,
+  References,
+  Scope
+} from "effect"
+import { PodEvents } from "../cluster/PodEvents.ts"
+import { Pods } from "../cluster/Pods.ts"
+import { TrustBundles } from "../cluster/TrustBundles.ts"
+import { type Calls, Kubelet } from "../csi/Kubelet.ts"
+import { Status } from "../csi/Status.ts"
+import { serve } from "../csi/serve.ts"
+import type { Driver } from "../driver/Driver.ts"
+import { CertificateRequests } from "../issuance/CertificateRequests.ts"
+import { KeyGenerator } from "../issuance/KeyGenerator.ts"
+import { Settings } from "../Settings.ts"
+import { Entropy } from "../volume/Entropy.ts"
+import { VolumeFS } from "../volume/VolumeFS.ts"
+import { VolumeRecords } from "../volume/VolumeRecord.ts"
+import { Dice } from "./Dice.ts"
+import { fenced, Gate } from "./fence.ts"
+import type { Happening } from "./Happening.ts"
+import { makeSimClock, type Skew } from "./SimClock.ts"
+
+/** The services of a node that certlet's programs use. A layer of some of them takes the place of the simulated ones. */
+export type Edges =
+  | CertificateRequests
+  | Entropy
+  | KeyGenerator
+  | PodEvents
+  | Pods
+  | Settings
+  | TrustBundles
+  | VolumeFS
+  | VolumeRecords
+
+/** What a process is made of. */
+export interface ProcessParts {
+  readonly seed: string
+  readonly incarnation: number
+  readonly settings: Settings["Service"]
+  /** Builds the node's edges for this process; what they leave running ends with the scope. */
+  readonly edges: Effect.Effect<Context.Context<Edges>, never, Scope.Scope>
+  readonly driver: Layer.Layer<Driver, unknown, Edges>
+  readonly skew: Skew
+  readonly observe: (what: Happening) => void
+  /** Runs something by the true clock, beyond this process. */
+  readonly run: (effect: Effect.Effect<unknown>) => void
+  /** The process has come to its end by itself. */
+  readonly onDeath: () => void
+}
+
+const goneAway = new Status({ code: "UNAVAILABLE", sentence: "error reading from server: EOF" })
+
+/** A process of certlet. */
+export class SimProcess {
+  readonly gate: Gate
+  /** Done when the process has died or stopped: its connections end. */
+  readonly ended = Deferred.makeUnsafe<void>()
+  #calls: Calls | undefined
+  readonly #parts: ProcessParts
+  readonly #scope = Scope.makeUnsafe()
+  readonly #inFlight = new Set<Fiber.Fiber<void, Status>>()
+  #context: Context.Context<never> = Context.empty()
+
+  constructor(parts: ProcessParts) {
+    this.#parts = parts
+    this.gate = new Gate(Effect.sync(() => this.die()))
+  }
+
+  /** Starts; comes back when the process serves. */
+  readonly start: Effect.Effect<void> = Effect.suspend(() => {
+    const { driver, edges, observe, seed, settings, skew } = this.#parts
+    observe({ _tag: "ProcessStarted", incarnation: this.#parts.incarnation })
+    const services = Effect.map(edges, (context) => this.#fence(context, settings))
+    const kubelet = Layer.succeed(Kubelet, { listen: (calls) => this.#listen(calls) })
+    const process = Layer.effectDiscard(serve).pipe(
+      Layer.provide(Layer.provide(driver, Layer.effectContext(services))),
+      Layer.provide(kubelet)
+    )
+    return Effect.gen({ self: this }, function* (this: SimProcess) {
+      this.#context = yield* Effect.context<never>()
+      const exit = yield* Effect.exit(Layer.buildWithMemoMap(process, Layer.makeMemoMapUnsafe(), this.#scope))
+      // A certlet that cannot start ends, and its DaemonSet starts the next one.
+      if (Exit.isFailure(exit)) this.die()
+    }).pipe(
+      Effect.updateService(Clock.Clock, (time) => makeSimClock(time, skew, this.gate.thawed)),
+      Effect.provideService(Random.Random, new Dice(`${seed}/life`).random),
+      Effect.provideService(References.MinimumLogLevel, "Info"),
+      Effect.provide(Logger.layer([this.#logger]))
+    )
+  })
+
+  /** A call of the kubelet, with the patience that it has. An interrupted call is one that the kubelet cancels. */
+  readonly call = (method: (calls: Calls) => Effect.Effect<void, Status>): Effect.Effect<void, Status> =>
+    Effect.suspend(() => {
+      const calls = this.#calls
+      if (calls === undefined) return Effect.fail(refused)
+      const fiber = Effect.runForkWith(this.#context)(method(calls))
+      this.#inFlight.add(fiber)
+      fiber.addObserver(() => this.#inFlight.delete(fiber))
+      const cut = Effect.andThen(Deferred.await(this.ended), Effect.fail(goneAway))
+      return Effect.raceFirst(Effect.flatMap(Fiber.await(fiber), answerOf), cut).pipe(
+        // Nobody waits for a handler to end whose caller has gone.
+        Effect.onInterrupt(() => Effect.sync(() => fiber.interruptUnsafe()))
+      )
+    })
+
+  /** When a call with this patience has to be answered, by the node's own clock. */
+  readonly deadline = (now: number, patience: Duration.Duration): number =>
+    now + this.#parts.skew.millis + Duration.toMillis(patience)
+
+  /** The orderly end; comes back when the process is gone. */
+  readonly stop: Effect.Effect<void> = Effect.suspend(() => {
+    if (!this.gate.alive) return Effect.void
+    return Effect.andThen(
+      Scope.close(this.#scope, Exit.void),
+      Effect.sync(() => {
+        if (!this.gate.alive) return
+        this.#shut()
+        this.#parts.observe({ _tag: "ProcessStopped", incarnation: this.#parts.incarnation })
+      })
+    )
+  })
+
+  /** A crash, now. */
+  readonly die = (): void => {
+    if (!this.gate.alive) return
+    this.#shut()
+    this.#parts.observe({ _tag: "ProcessKilled", incarnation: this.#parts.incarnation })
+    this.#parts.run(Scope.close(this.#scope, Exit.void))
+    for (const fiber of [...this.#inFlight]) fiber.interruptUnsafe()
+    this.#parts.onDeath()
+  }
+
+  #shut(): void {
+    this.gate.alive = false
+    this.#calls = undefined
+    this.gate.thawed.openUnsafe()
+    Deferred.doneUnsafe(this.ended, Effect.void)
+  }
+
+  #listen(calls: Calls): Effect.Effect<void, never, Scope.Scope> {
+    const begin = Effect.sync(() => {
+      this.#calls = calls
+    })
+    // As the live door does: calls in flight may finish within the settings' bound, then they are cut off.
+    const patience = this.#parts.settings.shutdownTimeout
+    const end = Effect.suspend(() => {
+      this.#calls = undefined
+      return Effect.forEach([...this.#inFlight], Fiber.await, { concurrency: "unbounded", discard: true }).pipe(
+        Effect.timeoutOption(patience),
+        Effect.andThen(Effect.suspend(() => Fiber.interruptAll([...this.#inFlight])))
+      )
+    })
+    return Effect.acquireRelease(begin, () => (this.gate.alive ? end : Effect.void))
+  }
+
+  readonly #logger = Logger.make<unknown, void>(({ fiber, logLevel, message }) => {
+    if (!this.gate.alive) return
+    const annotations = JSON.stringify(fiber.getRef(References.CurrentLogAnnotations))
+    const text = Array.isArray(message) ? message.map(String).join(" ") : String(message)
+    this.#parts.observe({ _tag: "Logged", level: logLevel, message: text, annotations })
+  })
+
+  #fence(context: Context.Context<Edges>, settings: Settings["Service"]): Context.Context<Edges> {
+    const { pass, passSlowly } = this.gate
+    return Context.make(CertificateRequests, fenced(Context.get(context, CertificateRequests), pass)).pipe(
+      Context.add(PodEvents, fenced(Context.get(context, PodEvents), pass)),
+      Context.add(Entropy, Context.get(context, Entropy)),
+      Context.add(Pods, fenced(Context.get(context, Pods), pass)),
+      Context.add(TrustBundles, fenced(Context.get(context, TrustBundles), pass)),
+      Context.add(KeyGenerator, fenced(Context.get(context, KeyGenerator), pass)),
+      Context.add(Settings, settings),
+      Context.add(VolumeFS, fenced(Context.get(context, VolumeFS), passSlowly)),
+      Context.add(VolumeRecords, fenced(Context.get(context, VolumeRecords), passSlowly))
+    )
+  }
+}
+
+/** Nobody listens at the socket. */
+const refused = new Status({
+  code: "UNAVAILABLE",
+  sentence: "connection error: dial unix /csi/csi.sock: connect: connection refused"
+})
+
+/** An interrupted handler answers nothing that anybody reads. */
+const answerOf = (exit: Exit.Exit<void, Status>): Effect.Effect<void, Status> =>
+  Option.match(Exit.findErrorOption(exit), {
+    onNone: () => (Exit.isSuccess(exit) ? Effect.void : Effect.fail(goneAway)),
+    onSome: Effect.fail
+  })

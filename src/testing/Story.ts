@@ -1,0 +1,95 @@
+/**
+ * A story: everything that is done to a simulated cluster, as a value. When pods come and go, which incidents strike, what the
+ * weather is like, all of it drawn from a seed before anything runs. That is what makes a story repeatable, and what lets one
+ * that fails be cut down to the acts and faults that matter. Pure.
+ */
+import type { Duration } from "effect"
+import { Dice } from "./Dice.ts"
+import { type Faults, type Incident, incidentsOf, swarm } from "./Faults.ts"
+import type { SimKeyKind } from "./SimCrypto.ts"
+import type { PodWish } from "./SimPod.ts"
+
+/** Something that a cluster's user does at a time, in milliseconds since the beginning. */
+export type Act =
+  | { readonly _tag: "Schedule"; readonly at: number; readonly wish: PodWish & { readonly name: string } }
+  | { readonly _tag: "Delete"; readonly at: number; readonly name: string }
+
+/** A story, whole. */
+export interface Story {
+  readonly seed: string
+  readonly nodes: number
+  readonly keys: SimKeyKind
+  readonly requiresRepublish: boolean
+  readonly syncSeconds: number
+  /** How long it lasts before faults end, in milliseconds. */
+  readonly millis: number
+  readonly faults: Faults
+  readonly acts: ReadonlyArray<Act>
+  readonly incidents: ReadonlyArray<Incident>
+}
+
+/** What may be fixed about a story; the rest is drawn. */
+export interface Knobs {
+  readonly nodes?: number
+  readonly pods?: number
+  readonly days?: number
+  readonly faults?: Faults
+}
+
+const day = 86_400_000
+
+/** How fast life is: how long the story lasts, how long certificates live, how often the kubelet looks. */
+const drawPace = (dice: Dice, days: number | undefined) => {
+  const isQuick = days === undefined && dice.chance(0.5)
+  const millis =
+    days === undefined ? day * (isQuick ? dice.between(1 / 48, 1 / 12) : dice.between(0.25, 2)) : days * day
+  // A kubelet looks about once a minute; over long times that would be all there is to simulate.
+  const syncSeconds = isQuick ? 60 : Math.round(Math.max(60, (millis / 1000) * dice.between(1 / 60, 1 / 12)))
+  const hours = dice.pick(isQuick ? [1 / 12, 1 / 6, 1 / 4, 1 / 2] : [1, 2, 6, 12, 24])
+  return { millis: Math.round(millis), syncSeconds, hours }
+}
+
+const drawActs = (dice: Dice, pods: number, nodes: number, hours: number, millis: number): ReadonlyArray<Act> =>
+  Array.from({ length: pods }, (_, i) => {
+    const name = `pod-${i + 1}`
+    const at = Math.floor(dice.chance(0.5) ? dice.between(0, 2000) : dice.between(0, millis * 0.8))
+    const seconds = Math.round(hours * 3600 * dice.between(0.5, 1.5))
+    const wish: PodWish & { readonly name: string } = {
+      name,
+      node: `node-${dice.whole(1, nodes + 1)}`,
+      duration: `${seconds}s`,
+      ...(dice.chance(0.2) ? { reusePrivateKey: true } : {}),
+      ...(dice.chance(0.2) ? { renewBefore: `${Math.round(seconds * dice.between(0.1, 0.9))}s` } : {})
+    }
+    const scheduled: Act = { _tag: "Schedule", at, wish }
+    if (dice.chance(0.5)) return [scheduled]
+    const stays = dice.chance(0.3) ? dice.between(0, 60_000) : dice.between(0, millis - at)
+    const deleted: Act = { _tag: "Delete", at: Math.floor(at + stays), name }
+    return [scheduled, deleted]
+  })
+    .flat()
+    .sort((one, other) => one.at - other.at)
+
+/** The story of a seed. */
+export const drawStory = (seed: number | string, knobs: Knobs = {}): Story => {
+  const dice = new Dice(`${seed}/story`)
+  const { hours, millis, syncSeconds } = drawPace(dice, knobs.days)
+  const [drawnNodes, drawnPods] = [dice.pick([1, 1, 2, 3]), dice.whole(1, 7)]
+  const nodes = knobs.nodes ?? drawnNodes
+  const faults = knobs.faults ?? swarm(seed)
+  const names = Array.from({ length: nodes }, (_, i) => `node-${i + 1}`)
+  return {
+    seed: String(seed),
+    nodes,
+    keys: "Ed25519",
+    requiresRepublish: true,
+    syncSeconds,
+    millis,
+    faults,
+    acts: drawActs(dice, knobs.pods ?? drawnPods, nodes, hours, millis),
+    incidents: incidentsOf(faults, String(seed), names, 0, millis)
+  }
+}
+
+/** A time of a story, as a duration. */
+export const after = (millis: number): Duration.Input => `${millis} millis`

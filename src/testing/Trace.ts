@@ -1,0 +1,89 @@
+/**
+ * What happened in a simulated cluster, in order: one event, one sentence. The trace keeps the last events to show, a digest
+ * over all of them to compare runs by, and hands each one to whoever listens, at the moment it happens; the judges do. Two
+ * runs of one seed have the same digest, on any machine.
+ */
+import { sha256 } from "@noble/hashes/sha2.js"
+import { bytesToHex } from "@noble/hashes/utils.js"
+import { DateTime } from "effect"
+import { type Happening, sentenceOf } from "./Happening.ts"
+
+/** Something that happened, when, and where: a node, `api`, `issuer` or `story`. */
+export interface Event {
+  /** Counts from 1. */
+  readonly step: number
+  /** Simulated time, in milliseconds since 1970. */
+  readonly at: number
+  readonly where: string
+  readonly what: Happening
+}
+
+const utf8 = new TextEncoder()
+
+/** A trace in the making. */
+export class Trace {
+  /** How many events there were. */
+  steps = 0
+  readonly #began: number
+  readonly #clock: () => number
+  readonly #kept: number
+  readonly #events: Array<Event> = []
+  readonly #listeners: Array<(event: Event) => void> = []
+  readonly #hash = sha256.create()
+
+  /** `clock` gives milliseconds; `kept` is how many of the last events can be shown. */
+  constructor(clock: () => number, kept: number) {
+    this.#clock = clock
+    this.#began = clock()
+    this.#kept = kept
+  }
+
+  /** Takes an event in and tells the listeners. */
+  readonly record = (where: string, what: Happening): void => {
+    const event = { step: ++this.steps, at: this.#clock(), where, what }
+    this.#events.push(event)
+    if (this.#events.length > this.#kept * 2) this.#events.splice(0, this.#events.length - this.#kept)
+    this.#hash.update(utf8.encode(`${event.at} ${where} ${sentenceOf(what)}\n`))
+    for (const listen of this.#listeners) listen(event)
+  }
+
+  /** Adds bytes to the digest that are no event: the files in a volume, a certificate. */
+  readonly weigh = (bytes: Uint8Array): void => void this.#hash.update(bytes)
+
+  /** Calls the listener within every event from now on. */
+  readonly listen = (listener: (event: Event) => void): void => void this.#listeners.push(listener)
+
+  /** The last events. */
+  get events(): ReadonlyArray<Event> {
+    return this.#events.slice(-this.#kept)
+  }
+
+  /** SHA-256 over everything so far, hexadecimal. */
+  get digest(): string {
+    return bytesToHex(this.#hash.clone().digest())
+  }
+
+  /** The last events as aligned lines: step, time since the beginning, place, sentence. */
+  readonly lines = (last = this.#kept): ReadonlyArray<string> => {
+    const events = this.#events.slice(-Math.min(last, this.#kept))
+    const widths = {
+      step: Math.max(0, ...events.map(({ step }) => String(step).length)),
+      where: Math.max(0, ...events.map(({ where }) => where.length))
+    }
+    return events.map(({ at, step, what, where }) =>
+      [String(step).padStart(widths.step), since(at - this.#began), where.padEnd(widths.where), sentenceOf(what)].join(
+        "  "
+      )
+    )
+  }
+}
+
+/** Elapsed time as days and a clock: `12d 03:04:05.678`. */
+export const since = (millis: number): string => {
+  const days = Math.floor(millis / 86_400_000)
+  const clock = DateTime.formatIso(DateTime.makeUnsafe(millis % 86_400_000)).slice(11, 23)
+  return `${String(days).padStart(3)}d ${clock}`
+}
+
+/** A time of the simulation as an instant. */
+export const instant = (millis: number): DateTime.Utc => DateTime.makeUnsafe(millis)

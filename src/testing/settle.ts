@@ -1,0 +1,41 @@
+/**
+ * Faults end, and the cluster has to come to rest: levers go back, clocks are set right, the weather is fine, and time passes
+ * until every live pod is served and every deleted one is gone, or until the bound has passed. Then the liveness judges have
+ * their say.
+ */
+import { Duration, Effect } from "effect"
+import { TestClock } from "effect/testing"
+import { noFaults } from "./Faults.ts"
+import type { World } from "./Invariants.ts"
+import { isServed } from "./judges.ts"
+import type { TimedLevers, Workings } from "./levers.ts"
+import { behave } from "./SimCertificateRequests.ts"
+import type { SimPod } from "./SimPod.ts"
+import { weatherOf } from "./weather.ts"
+
+/**
+ * Within this time everything has to converge. A refused request is asked about again after at most an hour and a half, and a
+ * kubelet's last pause is two minutes.
+ */
+export const settlingBound = Duration.hours(2)
+const look = Duration.minutes(1)
+
+/** What settling needs of a cluster. */
+export interface Settling extends Workings {
+  readonly timed: TimedLevers
+  readonly world: World
+  readonly pods: ReadonlyMap<string, SimPod>
+}
+
+/** Ends every fault and lets the cluster come to rest. */
+export const settle = Effect.fnUntraced(function* (parts: Settling) {
+  const { controllers, nodes, server, timed, trace, world } = parts
+  trace.record("story", { _tag: "Struck", sentence: "faults end; everything has to converge" })
+  yield* timed.release
+  yield* behave(server, controllers, weatherOf(noFaults))
+  for (const node of nodes.values()) yield* node.calm
+  const began = world.now
+  const isSettled = () => world.pods.every((pod) => pod.phase === "running" && isServed(pod, world) === undefined)
+  while (!isSettled() && world.now - began < Duration.toMillis(settlingBound)) yield* TestClock.adjust(look)
+  trace.record("story", { _tag: "Settled" })
+})

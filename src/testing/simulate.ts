@@ -1,0 +1,91 @@
+/**
+ * A story, run from end to end: the cluster is made, acts and incidents take their course, then faults end and everything has to
+ * converge. The outcome is a value, whatever happens: passed, or what was found. One seed gives one outcome and one digest,
+ * wherever it runs.
+ */
+import { Cause, Effect, Exit, Option, Redacted } from "effect"
+import type { Cluster } from "./Cluster.ts"
+import type { InvariantBroken } from "./Invariants.ts"
+import { type ClusterOptions, SimCluster } from "./SimCluster.ts"
+import type { SimPod } from "./SimPod.ts"
+import { type Act, after, drawStory, type Knobs, type Story } from "./Story.ts"
+
+/** How a run ended. `crash` is a defect of the simulation itself or of what it runs. */
+export type Verdict =
+  | { readonly _tag: "passed" }
+  | { readonly _tag: "safety" | "liveness"; readonly broken: InvariantBroken }
+  | { readonly _tag: "crash"; readonly defect: string }
+
+/** What came of one seed. */
+export interface Outcome {
+  readonly seed: string
+  /** SHA-256 over every event, and over every file and object that was left at the end. */
+  readonly digest: string
+  /** How many events there were. */
+  readonly steps: number
+  readonly outcome: Verdict
+}
+
+/** What a run may be given beside its story: layers, invariants. */
+export type RunOptions = Pick<ClusterOptions, "invariants" | "layers" | "settings" | "traceEvents">
+
+const perform = (cluster: Cluster, pods: Map<string, SimPod>, act: Act): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    if (act._tag === "Schedule") pods.set(act.wish.name, yield* cluster.schedule(act.wish))
+    const pod = act._tag === "Delete" ? pods.get(act.name) : undefined
+    if (pod !== undefined) yield* cluster.delete(pod)
+  })
+
+/** Everything that is left is part of the digest. */
+const weigh = (cluster: Cluster): void => {
+  for (const node of cluster.world.nodes.values()) {
+    for (const { files } of node.disk.volumes.values()) {
+      for (const [, { content }] of Option.getOrElse(files, () => [])) cluster.trace.weigh(Redacted.value(content))
+    }
+  }
+  cluster.trace.weigh(new TextEncoder().encode(JSON.stringify(cluster.world.server.store.all())))
+}
+
+const play = Effect.fnUntraced(function* (cluster: Cluster, story: Story) {
+  const pods = new Map<string, SimPod>()
+  let now = 0
+  for (const act of story.acts) {
+    if (act.at > now) yield* cluster.advance(after(act.at - now))
+    now = Math.max(now, act.at)
+    yield* perform(cluster, pods, act)
+  }
+  if (story.millis > now) yield* cluster.advance(after(story.millis - now))
+  yield* cluster.settle
+})
+
+const verdictOf = (exit: Exit.Exit<void, InvariantBroken>): Verdict => {
+  if (Exit.isSuccess(exit)) return { _tag: "passed" }
+  return Option.match(Cause.findErrorOption(exit.cause), {
+    onNone: (): Verdict => ({ _tag: "crash", defect: Cause.pretty(exit.cause) }),
+    onSome: (broken): Verdict => ({ _tag: broken.kind, broken })
+  })
+}
+
+/** Runs a story. */
+export const runStory = (story: Story, options: RunOptions = {}): Effect.Effect<Outcome> =>
+  Effect.gen(function* () {
+    const { faults, incidents, keys, nodes, requiresRepublish, seed, syncSeconds } = story
+    const kubelet = { requiresRepublish, syncFrequency: after(syncSeconds * 1000) }
+    const cluster = yield* SimCluster.make({
+      traceEvents: 400,
+      ...options,
+      seed,
+      nodes,
+      keys,
+      faults,
+      incidents,
+      kubelet
+    })
+    const exit = yield* Effect.exit(play(cluster, story))
+    weigh(cluster)
+    return { seed, digest: cluster.trace.digest, steps: cluster.trace.steps, outcome: verdictOf(exit) }
+  }).pipe(Effect.scoped)
+
+/** Runs the story of a seed. */
+export const simulate = (seed: number | string, knobs: Knobs = {}, options: RunOptions = {}): Effect.Effect<Outcome> =>
+  Effect.suspend(() => runStory(drawStory(seed, knobs), options))

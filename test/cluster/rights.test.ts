@@ -40,7 +40,11 @@ const shippedRules = async (): Promise<ReadonlyArray<Rule>> => {
 }
 
 /** A certlet whose account has every shipped right but one. */
-const certletWithout = async (verb: string, resource = "certificaterequests"): Promise<Certlet> => {
+const certletWithout = async (
+  verb: string,
+  resource = "certificaterequests",
+  flags: ReadonlyArray<string> = []
+): Promise<Certlet> => {
   const { api } = world.plane
   const { namespace } = account
   const name = `certlet-without-${verb}-${resource}`
@@ -64,7 +68,7 @@ const certletWithout = async (verb: string, resource = "certificaterequests"): P
   })
   await world.waitForRight(name, verb === "list" ? "watch" : "list", true)
   const { clientNodeKubeconfig } = await world.plane.tokenKubeconfig({ namespace, serviceAccount: name })
-  return world.certlet({ kubeconfig: clientNodeKubeconfig, nodeId: name })
+  return world.certlet({ kubeconfig: clientNodeKubeconfig, nodeId: name, flags })
 }
 
 const forbidden = (verb: string, resource = "certificaterequests") =>
@@ -105,6 +109,21 @@ describe("without the right to", { timeout: 90_000 }, () => {
     )
     await certlet.until("a word about delete", 20_000, async () => forbidden("delete").test(certlet.log()) || undefined)
     expect((await world.requests(stage.namespace, volume)).length).toBeGreaterThan(1)
+    await certlet.unpublish(volume)
+  })
+})
+
+describe("names that follow the pod, without the right to", { timeout: 90_000 }, () => {
+  it.each(["list", "watch"])("%s pods, are waited for in vain, and the log says why", async (verb) => {
+    const certlet = await certletWithout(verb, "pods", ["--continue-on-not-ready"])
+    const volume = await stage.volume(certlet, `pods-${verb}`, {
+      attributes: { "key-algorithm": "ECDSA", "ip-sans": "${POD_IP}" }
+    })
+    await certlet.publish(volume)
+    await certlet.until(`a word about ${verb}`, 60_000, async () =>
+      forbidden(verb, "pods").test(certlet.log()) ? true : undefined
+    )
+    expect(await world.requests(stage.namespace, volume)).toEqual([])
     await certlet.unpublish(volume)
   })
 })
@@ -181,8 +200,10 @@ describe("the shipped rights", { timeout: 60_000 }, () => {
       "create events",
       "delete certificaterequests",
       "list certificaterequests",
+      "list pods",
       "patch events",
-      "watch certificaterequests"
+      "watch certificaterequests",
+      "watch pods"
     ])
   })
 

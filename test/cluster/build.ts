@@ -29,7 +29,6 @@ interface Program {
   /** The folder under tools/ with the go.mod. */
   readonly module: string
   readonly package: string
-  readonly tags?: string
   /** The module whose version the program reports about itself, in variables that the linker sets. */
   readonly reportsVersionOf?: string
 }
@@ -50,14 +49,7 @@ const programs = {
   etcd: { name: "etcd", module: "etcd", package: "go.etcd.io/etcd/server/v3" },
   certManager: { name: "certmanager", module: "certmanager", package: "." },
   floor: { name: "floor", module: "certmanager", package: "./floor" },
-  helm: { name: "helm", module: "helm", package: "helm.sh/helm/v4/cmd/helm" },
-  promtool: {
-    name: "promtool",
-    module: "promtool",
-    package: "github.com/prometheus/prometheus/cmd/promtool",
-    // What finds targets in two dozen clouds is most of the program, and rules need none of it.
-    tags: "remove_all_sd"
-  }
+  helm: { name: "helm", module: "helm", package: "helm.sh/helm/v4/cmd/helm" }
 } as const satisfies Record<string, Program>
 
 const buildLimitMilliseconds = 60 * 60_000
@@ -130,8 +122,7 @@ const removePartials = async (folder: string): Promise<void> => {
 }
 
 const programFile = async (folder: string, program: Program, goVersion: string) => {
-  const tags = program.tags === undefined ? [] : ["-tags", program.tags]
-  const flags = ["-trimpath", "-buildvcs=false", ...tags, "-ldflags", await linkerFlags(program)]
+  const flags = ["-trimpath", "-buildvcs=false", "-ldflags", await linkerFlags(program)]
   const hash = await hashOf(program.module, program.package, goVersion, ...flags)
   const file = join(folder, `${program.name}-${hash}`)
   const make = async (partial: string) => {
@@ -194,7 +185,7 @@ const ready = async () => {
 }
 
 /** Builds a tool that only some tests need, where it is missing in the cache; resolves with its path. */
-export const buildTool = async (name: "helm" | "promtool"): Promise<string> => {
+export const buildTool = async (name: "helm"): Promise<string> => {
   const { folder, goVersion } = await ready()
   const { file, make } = await programFile(folder, programs[name], goVersion.stdout)
   if (!existsSync(file)) await exclusively(folder, () => produce(file, make))

@@ -247,7 +247,10 @@ describe("KubeCertificateRequests: discard", () => {
         const old = cluster.store.get("shop", request.name)
         yield* cluster.pause
         cluster.store.delete("shop", request.name)
-        if (old !== undefined) cluster.store.create({ ...old, status: undefined })
+        if (old !== undefined) {
+          const { uid: _, ...metadata } = old.metadata
+          cluster.store.create({ ...old, metadata, status: undefined })
+        }
         yield* cluster.trouble({ count: 1000, status: 503, verbs: ["watch", "list"] })
         yield* cluster.reopen
         yield* requests.discard({ volumeId: "csi-volume-1", namespace: "shop", keep: Option.none() })

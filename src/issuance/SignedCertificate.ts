@@ -112,8 +112,9 @@ const read = (answer: Answer): Result.Result<Leaf, string> => {
   })
 }
 
-/** What cannot be made without the CA: an empty truststore would let nobody in and say so nowhere. */
-const needsCa = ({ files, keystores }: VolumeSpec): string | undefined => {
+/** What cannot be made without the issuer's CA: an empty truststore would let nobody in and say so nowhere. */
+const needsCa = ({ files, keystores, trustBundle }: VolumeSpec): string | undefined => {
+  if (Option.isSome(trustBundle)) return undefined
   if (keystores.some(({ truststore }) => Option.isSome(truststore))) return "truststore-enable"
   return files.caDer === undefined ? undefined : "ca-der-file"
 }

@@ -5,6 +5,7 @@ import { DateTime, Effect, Logger, Option, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import type { PublishRequest } from "../../src/driver/Driver.ts"
 import { SimControlPlane } from "../../src/testing/SimCertificateRequests.ts"
+import { SimBundleShelf } from "../../src/testing/SimTrustBundles.ts"
 import { SimDisk } from "../../src/testing/SimVolumeFS.ts"
 import { SimRecordDisk } from "../../src/testing/SimVolumeRecords.ts"
 import { VolumeFS } from "../../src/volume/VolumeFS.ts"
@@ -169,6 +170,44 @@ describe("a volume with keystores", () => {
       yield* TestClock.adjust("1 day")
       expect(yield* leafInBoth("three")).not.toBe(leaf)
     }).pipe(onNode("rotation"))
+  )
+
+  it.effect("follows a trust bundle, under the password that it has, also after a restart", () =>
+    Effect.gen(function* () {
+      const bundle = { kind: "ConfigMap", namespace: "apps", name: "corp", key: "ca.crt" } as const
+      const certificate = (body: string) => `-----BEGIN CERTIFICATE-----\n${btoa(body)}\n-----END CERTIFICATE-----\n`
+      const request: PublishRequest = {
+        ...fromSecret("one"),
+        attributes: {
+          ...fromSecret("one").attributes,
+          ...attributes({
+            "trust-bundle": "ConfigMap/corp",
+            "truststore-enable": "true",
+            "jks-enable": "true",
+            "jks-password-from": "secret:password"
+          })
+        }
+      }
+      const trusted = Effect.map(filesSeen, (file) =>
+        ["old CA", "new CA"].filter((ca) => Buffer.from(file("truststore.jks")).includes(ca))
+      )
+      const shelf = yield* SimBundleShelf
+      yield* shelf.write(bundle, certificate("old CA"))
+      const first = yield* startDriver
+      yield* during("1 second", first.publish(request))
+      const leaf = yield* leafInBoth("one")
+      expect(yield* trusted).toEqual(["old CA"])
+      yield* shelf.write(bundle, certificate("old CA") + certificate("new CA"))
+      yield* TestClock.adjust(0)
+      expect(yield* trusted).toEqual(["old CA", "new CA"])
+      yield* first.stop
+      yield* shelf.write(bundle, certificate("new CA"))
+      yield* startDriver
+      yield* TestClock.adjust(0)
+      expect(yield* trusted).toEqual(["new CA"])
+      expect(yield* leafInBoth("one")).toBe(leaf)
+      expect(yield* submissions).toBe(1)
+    }).pipe(onNode("bundle"))
   )
 
   it.effect("leaves keystores alone that are well: publishing again changes no byte", () =>

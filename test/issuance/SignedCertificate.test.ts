@@ -97,6 +97,8 @@ layer(SimKeyGenerator.layer)("an answer", (it) => {
         })
       }
       yield* check({ wanted: { keystores: [{ ...truststore, truststore: Option.none() }] }, ca: "" })
+      const trustBundle = Option.some({ kind: "ClusterTrustBundle", name: "corp" } as const)
+      yield* check({ wanted: { keystores: [truststore], files, trustBundle }, ca: "" })
     })
   )
 

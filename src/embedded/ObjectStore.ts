@@ -39,7 +39,7 @@ export interface Change {
 export interface NewObject {
   readonly apiVersion: string
   readonly kind: string
-  readonly metadata: Omit<ObjectMeta, "uid" | "resourceVersion" | "creationTimestamp"> & { readonly uid?: string }
+  readonly metadata: Omit<ObjectMeta, "uid" | "resourceVersion" | "creationTimestamp">
   readonly [field: string]: unknown
 }
 
@@ -88,10 +88,11 @@ export class ObjectStore {
     return [...this.#objects.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, object]) => object)
   }
 
-  create(object: NewObject): Result.Result<StoredObject, Refusal> {
+  /** Takes an object in, under a new uid, or the one that a test wants it to have. */
+  create(object: NewObject, wanted?: string): Result.Result<StoredObject, Refusal> {
     const { name, namespace } = object.metadata
     if (this.get(namespace, name)) return Result.fail(refusal.alreadyExists(this.#source.resource, name))
-    const uid = object.metadata.uid ?? this.#source.uid()
+    const uid = wanted ?? this.#source.uid()
     const creationTimestamp = this.#source.now()
     return Result.succeed(
       this.#commit("ADDED", {

@@ -10,6 +10,7 @@ import { attributeTypes } from "../DistinguishedName.ts"
 import type { VolumeSpec } from "../VolumeSpec.ts"
 import type { SignedCertificate } from "./CertificateRequest.ts"
 import { IssuanceError } from "./IssuanceError.ts"
+import { notAnSvid } from "./Svid.ts"
 
 /** The facts about a leaf that certlet goes by. */
 export interface Leaf {
@@ -81,7 +82,8 @@ const wrongWith = (leaf: x509.X509Certificate, { now, spec, spki }: Answer): str
   if (leaf.notAfter.getTime() <= DateTime.toEpochMillis(now)) {
     return `the certificate ran out at ${leaf.notAfter.toISOString()}`
   }
-  return undefined
+  const broken = spec.spiffe ? notAnSvid(leaf) : undefined
+  return broken === undefined ? undefined : `the certificate is no X.509-SVID: ${broken}`
 }
 
 /** The CA text that was read last without fault: a node's requests carry the same one again and again. */

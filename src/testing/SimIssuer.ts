@@ -28,6 +28,9 @@ export class Issuer extends Context.Service<Issuer, SimIssuer>()("certlet/testin
 
 const signingAlgorithm = { name: "ECDSA", hash: "SHA-256" } as const
 
+/** What is taken over from a request (RFC 5280, 4.2.1): key usage, names, constraints, purposes. */
+const grantable: ReadonlyArray<string> = ["2.5.29.15", "2.5.29.17", "2.5.29.19", "2.5.29.37"]
+
 /** X.509's own rounding: whole seconds. */
 const seconds = (time: DateTime.Utc): Date => DateTime.toDateUtc(DateTime.mapEpochMillis(time, (_) => _ - (_ % 1000)))
 
@@ -63,7 +66,7 @@ export const makeSimIssuerOf = Effect.fnUntraced(function* (kind: SimKeyKind): E
   const sign: SimIssuer["sign"] = Effect.fnUntraced(function* (signingRequest, duration, forKey) {
     const request = new x509.Pkcs10CertificateRequest(signingRequest)
     const now = yield* DateTime.now
-    const names = request.getExtension("2.5.29.17")
+    const granted = request.extensions.filter(({ type }) => grantable.includes(type))
     const { certificate, keys, pem } = authority
     const leaf = yield* Effect.promise(() =>
       x509.X509CertificateGenerator.create(
@@ -76,7 +79,7 @@ export const makeSimIssuerOf = Effect.fnUntraced(function* (kind: SimKeyKind): E
           publicKey: forKey ?? request.publicKey,
           signingKey: keys.privateKey,
           signingAlgorithm,
-          extensions: names === null ? [] : [names]
+          extensions: granted
         },
         simCrypto
       )

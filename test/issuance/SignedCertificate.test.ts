@@ -43,7 +43,8 @@ layer(SimKeyGenerator.layer)("an answer", (it) => {
   it.effect("that fits gives the facts of the leaf", () =>
     Effect.gen(function* () {
       yield* TestClock.setTime(DateTime.toEpochMillis(begin))
-      const { check } = yield* issued({ subject: commonName("web"), ipAddresses: ["10.0.0.1"], uris: ["urn:a"] })
+      const names = { ipAddresses: ["10.0.0.1"], uris: ["urn:a"], emails: ["web@shop.example"] }
+      const { check } = yield* issued({ subject: commonName("web"), ...names })
       expect(yield* check()).toEqual({
         serialNumber: "02",
         notBefore: begin,
@@ -148,6 +149,7 @@ layer(SimKeyGenerator.layer)("an answer", (it) => {
   it.effect.each<[string, Partial<VolumeSpec>, string]>([
     ["DNS names", { dnsNames: ["web.shop.example", "x.example", "y.example"] }, "x.example, y.example"],
     ["an address", { ipAddresses: ["10.0.0.9"] }, "10.0.0.9"],
+    ["a mailbox", { emails: ["web@shop.example"] }, "web@shop.example"],
     ["a URI", { uris: ["urn:missing"] }, "urn:missing"],
     ["the common name", { subject: commonName("Web") }, "Web"],
     ["one of two common names", { subject: commonName("web", "other") }, "other"],

@@ -57,10 +57,18 @@ layer(SimKeyGenerator.layer)("a signing request", (it) => {
       const names = {
         dnsNames: ["a.example", "*.b.example"],
         ipAddresses: ["10.0.0.1", "2001:db8::1"],
-        uris: ["urn:a"]
+        uris: ["urn:a"],
+        emails: ["web@shop.example"]
       }
       const bare = yield* requestFor(names)
-      expect(bare.names).toEqual(["dns:a.example", "dns:*.b.example", "ip:10.0.0.1", "ip:2001:db8::1", "url:urn:a"])
+      expect(bare.names).toEqual([
+        "dns:a.example",
+        "dns:*.b.example",
+        "ip:10.0.0.1",
+        "ip:2001:db8::1",
+        "url:urn:a",
+        "email:web@shop.example"
+      ])
       expect(bare.namesAreCritical).toBe(true)
       expect(bare.request.subject).toBe("")
       const named = yield* requestFor({ ...names, subject: [[{ type: CN, value: "a" }]] })

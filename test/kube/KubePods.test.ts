@@ -26,12 +26,10 @@ describe("KubePods", () => {
           )
         )
         yield* watching(cluster, "pods")
-        cluster.stores.pods.create(podObject({ ...pod, name: "other", uid: "uid-2" }, { ips: ["10.0.0.9"] }, "node-2"))
-        cluster.stores.pods.create({
-          ...podObject({ ...pod, name: "plain", uid: "uid-3" }, {}),
-          spec: { nodeName: "node-1" }
-        })
-        cluster.stores.pods.create(podObject(pod, { ips: ["10.0.0.1"] }))
+        cluster.stores.pods.create(podObject({ ...pod, name: "other" }, { ips: ["10.0.0.9"] }, "node-2"), "uid-2")
+        const plain = { ...podObject({ ...pod, name: "plain" }, {}), spec: { nodeName: "node-1" } }
+        cluster.stores.pods.create(plain, "uid-3")
+        cluster.stores.pods.create(podObject(pod, { ips: ["10.0.0.1"] }), pod.uid)
         expect(yield* Effect.forEach(waiting, Fiber.join)).toEqual(["10.0.0.1", "10.0.0.1", "10.0.0.1"])
         const calls = events.filter((_) => _._tag === "Request").map((_) => new URL(_.path, "https://a").searchParams)
         expect(calls.map((_) => _.get("fieldSelector"))).toEqual(["spec.nodeName=node-1", "spec.nodeName=node-1"])
@@ -47,7 +45,7 @@ describe("KubePods", () => {
       Effect.gen(function* () {
         const cluster = yield* Server
         const pods = yield* Pods
-        cluster.stores.pods.create(podObject(pod, { annotations: { long: "x".repeat(100_000), short: "y" } }))
+        cluster.stores.pods.create(podObject(pod, { annotations: { long: "x".repeat(100_000), short: "y" } }), pod.uid)
         const { annotations } = yield* pods.await(pod, Option.some)
         expect([annotations.long?.length, annotations.short]).toEqual([2048, "y"])
       }).pipe(Effect.provide(quiet(podsLayer))),

@@ -41,9 +41,9 @@ const client = Layer.unwrap(
 )
 
 /** Writes an object: makes it, or replaces everything of it but its metadata. */
-const put = (store: ObjectStore, object: Parameters<ObjectStore["create"]>[0]) => {
+const put = (store: ObjectStore, object: Parameters<ObjectStore["create"]>[0], uid?: string) => {
   const { name, namespace } = object.metadata
-  if (store.get(namespace, name) === undefined) store.create(object)
+  if (store.get(namespace, name) === undefined) store.create(object, uid)
   else {
     store.update(namespace, name, (current): StoredObject => {
       const metadata = { ...object.metadata, ...current.metadata, annotations: object.metadata.annotations ?? {} }
@@ -53,10 +53,10 @@ const put = (store: ObjectStore, object: Parameters<ObjectStore["create"]>[0]) =
 }
 
 /** A pod's object, with a volume of certlet's, on the node of the tests. */
-export const podObject = ({ name, namespace, uid }: PodReference, state: Partial<PodState>, node = nodeId) => ({
+export const podObject = ({ name, namespace }: PodReference, state: Partial<PodState>, node = nodeId) => ({
   apiVersion: "v1",
   kind: "Pod",
-  metadata: { name, namespace, uid, labels: state.labels ?? {}, annotations: state.annotations ?? {} },
+  metadata: { name, namespace, labels: state.labels ?? {}, annotations: state.annotations ?? {} },
   spec: { nodeName: node, volumes: [{ name: "tls", csi: { driver: "csi.cert-manager.io" } }] },
   status: {
     ...(state.ips?.[0] === undefined ? {} : { podIP: state.ips[0], podIPs: state.ips.map((ip) => ({ ip })) }),
@@ -74,7 +74,7 @@ const podScene = Layer.effect(
         Effect.sync(() => {
           const state = { ...states.get(pod.uid), ...change }
           states.set(pod.uid, state)
-          put(cluster.stores.pods, podObject(pod, state))
+          put(cluster.stores.pods, podObject(pod, state), pod.uid)
         }),
       remove: (pod) => Effect.sync(() => void cluster.stores.pods.delete(pod.namespace, pod.name)),
       cut: cluster.dropWatches,

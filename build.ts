@@ -1,6 +1,7 @@
 /**
  * Makes `dist/certlet.mjs`, the program as one file for Node, `dist/certlet-simulate.mjs`, the simulations that it loads when it
- * is asked for them, and `dist/library`, the modules behind the package's front doors as JavaScript with their types. The same sources give the same bytes, whatever the folder, the clock and the locale.
+ * is asked for them, and `dist/library`, the modules behind the package's front doors as JavaScript with their types. The same
+ * sources give the same bytes, whatever the folder, the clock, the locale and the umask (test/reproducible.test.ts).
  */
 import { execFileSync } from "node:child_process"
 import { chmodSync, rmSync, statSync } from "node:fs"
@@ -43,6 +44,8 @@ const bundle = async (entry: string, outfile: string, banner: string, plugins: A
 }
 
 process.chdir(import.meta.dirname)
+// npm packs files with the modes that they have.
+process.umask(0o022)
 await bundle("src/main.ts", "dist/certlet.mjs", program, [simulationsApart])
 chmodSync("dist/certlet.mjs", 0o755)
 await bundle("src/simulate/NodeSimulate.ts", "dist/certlet-simulate.mjs", require, [])

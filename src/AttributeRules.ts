@@ -130,6 +130,17 @@ const canonicalIp = (text: string): string => {
   return [high, low].flatMap((part) => [Number.parseInt(part, 16) >> 8, Number.parseInt(part, 16) & 255]).join(".")
 }
 
+/** The bytes of an IPv4 or IPv6 address, 4 or 16; nothing where the text is none. */
+export const ipBytes = (text: string): ReadonlyArray<number> | undefined => {
+  if (isIpv4(text)) return text.split(".").map(Number)
+  if (!isIpAddress(text)) return undefined
+  const [head = "", tail] = new URL(`http://[${text}]/`).hostname.slice(1, -1).split("::")
+  const groups = (part: string) => (part === "" ? [] : part.split(":").map((group) => Number.parseInt(group, 16)))
+  const [left, right] = [groups(head), groups(tail ?? "")]
+  const zeros = Array.from({ length: 8 - left.length - right.length }, () => 0)
+  return [...left, ...zeros, ...right].flatMap((group) => [group >> 8, group & 0xff])
+}
+
 /** A file's name inside the volume. */
 export const fileName: Rule<string> = (text) => {
   const wrong =

@@ -10,6 +10,7 @@ import { brokenFileNames } from "./FileNames.ts"
 import { Gate, parseGate } from "./Gate.ts"
 import { brokenKeystores } from "./KeystoreRules.ts"
 import { KeyUsage } from "./KeyUsage.ts"
+import { brokenConstraints, constraintRules } from "./NameConstraints.ts"
 import { TrustBundleName, trustBundleName } from "./TrustBundle.ts"
 
 /** An attribute that a rule reads: text in, a value out, a sentence where the rule is broken. */
@@ -78,6 +79,14 @@ const Struct = Schema.Struct({
   duration: by(Rules.lifetime, Schema.Duration),
   "renew-before": by(Rules.timeBefore, Schema.Duration),
   "is-ca": by(Rules.flag, Schema.Boolean),
+  "permitted-dns-domains": by(constraintRules["permitted-dns-domains"], Texts),
+  "permitted-ip-ranges": by(constraintRules["permitted-ip-ranges"], Texts),
+  "permitted-email-addresses": by(constraintRules["permitted-email-addresses"], Texts),
+  "permitted-uri-domains": by(constraintRules["permitted-uri-domains"], Texts),
+  "excluded-dns-domains": by(constraintRules["excluded-dns-domains"], Texts),
+  "excluded-ip-ranges": by(constraintRules["excluded-ip-ranges"], Texts),
+  "excluded-email-addresses": by(constraintRules["excluded-email-addresses"], Texts),
+  "excluded-uri-domains": by(constraintRules["excluded-uri-domains"], Texts),
   "key-usages": by(usages, Schema.Array(KeyUsage)),
   "key-algorithm": by(Rules.oneOf(["RSA", "ECDSA", "Ed25519"]), Schema.Literals(["RSA", "ECDSA", "Ed25519"])),
   "key-size": by(Rules.integer(1, 9_999_999_999), Schema.Number),
@@ -132,7 +141,7 @@ const broken = (_: Attributes): readonly [AttributeName, string] | undefined => 
   if (_["key-encoding"] === "PKCS1" && (_["key-algorithm"] ?? "RSA") !== "RSA") {
     return ["key-encoding", `must be PKCS8 for ${_["key-algorithm"]} keys; PKCS1 is for RSA alone`]
   }
-  return brokenKeystores(_) ?? brokenFileNames(_)
+  return brokenConstraints(_) ?? brokenKeystores(_) ?? brokenFileNames(_)
 }
 
 const brokenKeySize = (_: Attributes): string | undefined => {

@@ -13,6 +13,7 @@ import { type FileNames, filesOf } from "./FileNames.ts"
 import { brokenWait, type Gate } from "./Gate.ts"
 import { type Keystore, keystoresOf } from "./Keystore.ts"
 import type { KeyUsage } from "./KeyUsage.ts"
+import { type NameConstraint, nameConstraintsOf } from "./NameConstraints.ts"
 import { nearestOf } from "./nearestOf.ts"
 import type { Settings } from "./Settings.ts"
 import { brokenSvid, svidUsages } from "./Spiffe.ts"
@@ -65,6 +66,8 @@ export interface VolumeSpec {
   readonly trustBundle: Option.Option<TrustBundleName>
   readonly duration: Duration.Duration
   readonly isCA: boolean
+  /** For which names a CA may sign; none means for all. */
+  readonly nameConstraints: ReadonlyArray<NameConstraint>
   /** cert-manager's usage names, in the order given, without repeats. */
   readonly usages: ReadonlyArray<KeyUsage>
   readonly key: KeyParameters
@@ -151,6 +154,7 @@ const specOf = (_: Attributes, { annotations, follows, pod, site }: Parts): Volu
   gates: [...site.podReadinessGates, ...(_["pod-readiness-gate"] ?? [])],
   duration: _.duration ?? Duration.hours(2160),
   isCA: _["is-ca"] ?? false,
+  nameConstraints: nameConstraintsOf(_),
   usages: usagesOf(_),
   key: keyOf(_),
   keyEncoding: _["key-encoding"] ?? (keyOf(_).algorithm === "RSA" ? "PKCS1" : "PKCS8"),

@@ -52,6 +52,7 @@ describe("a volume that names an issuer and nothing else", () => {
         trustBundle: Option.none(),
         duration: Duration.hours(2160),
         isCA: false,
+        nameConstraints: [],
         usages: ["digital signature", "key encipherment"],
         key: { algorithm: "RSA", size: 2048 },
         keyEncoding: "PKCS1",
@@ -133,6 +134,28 @@ describe("an attribute", () => {
     ["renew-before", { "renew-before": "1s" }, { renewBefore: Option.some(Duration.nanos(1_000_000_000n)) }],
     ["renew-before 0", { "renew-before": "0" }, { renewBefore: Option.some(Duration.zero) }],
     ["is-ca", { "is-ca": "true" }, { isCA: true }],
+    [
+      "name constraints, with the pod's own names in them",
+      {
+        "is-ca": "true",
+        "excluded-ip-ranges": "0.0.0.0/0,::/0",
+        "permitted-dns-domains": "${POD_NAMESPACE}.svc, .Shop.example",
+        "permitted-email-addresses": "a@b.example,b.example,.b.example",
+        "permitted-uri-domains": "cluster.local"
+      },
+      {
+        nameConstraints: [
+          { side: "permitted", type: "dns", value: "shop.svc" },
+          { side: "permitted", type: "dns", value: ".Shop.example" },
+          { side: "permitted", type: "email", value: "a@b.example" },
+          { side: "permitted", type: "email", value: "b.example" },
+          { side: "permitted", type: "email", value: ".b.example" },
+          { side: "permitted", type: "url", value: "cluster.local" },
+          { side: "excluded", type: "ip", value: "0.0.0.0/0" },
+          { side: "excluded", type: "ip", value: "::/0" }
+        ]
+      }
+    ],
     ["is-ca false", { "is-ca": "false" }, { isCA: false }],
     [
       "key-usages",
@@ -286,6 +309,29 @@ describe("an attribute", () => {
     ["duration", { duration: "30d" }, 'but is "30d"'],
     ["renew-before", { "renew-before": "-1s" }, "must be a duration, not negative"],
     ["is-ca", { "is-ca": "True" }, flag],
+    ["excluded-uri-domains", { "excluded-uri-domains": "a.example" }, 'has no meaning unless is-ca is "true"'],
+    ["permitted-dns-domains", { "is-ca": "false", "permitted-dns-domains": "a" }, "has no meaning unless is-ca"],
+    ...["10.0.0.1/8", "10.0.0.0/33", "10.0.0.0", "fd00::1/8", "fd00::/129", "10.0.0.0/08", "a/8", "/8"].map(
+      (range): [string, Texts, string] => [
+        "permitted-ip-ranges",
+        { "is-ca": "true", "permitted-ip-ranges": `10.0.0.0/8,${range}` },
+        `must hold networks such as 10.0.0.0/8 or fd00::/8, with no bit set beyond the prefix, but is "${range}"`
+      ]
+    ),
+    ...["*.a.example", "a..b", "..a", "10.0.0.1", "a/b", "a.", "bücher.example"].map(
+      (domain): [string, Texts, string] => [
+        "excluded-dns-domains",
+        { "is-ca": "true", "excluded-dns-domains": domain },
+        `must hold domains such as example.com or .example.com, but is "${domain}"`
+      ]
+    ),
+    ["permitted-uri-domains", { "is-ca": "true", "permitted-uri-domains": "https://a" }, "must hold domains such as"],
+    ["permitted-dns-domains", { "is-ca": "true", "permitted-dns-domains": " , " }, "name one or leave it out"],
+    ...["@a.example", "a@", "a@.b", "a@b@c", "a b@c"].map((mailbox): [string, Texts, string] => [
+      "permitted-email-addresses",
+      { "is-ca": "true", "permitted-email-addresses": mailbox },
+      `such as web@example.com, example.com or .example.com, but is "${mailbox}"`
+    ]),
     ["key-usages", { "key-usages": "server auth,tea" }, 'ocsp signing, microsoft sgc, netscape sgc, but is "tea"'],
     ["key-algorithm", { "key-algorithm": "DSA" }, 'must be one of RSA, ECDSA, Ed25519, but is "DSA"'],
     ["key-size", { "key-size": "2048.0" }, "must be a whole number"],

@@ -12,7 +12,12 @@ import { extendedKeyUsages, type KeyUsage, keyUsageBits } from "../KeyUsage.ts"
 const keyAlgorithm = { name: "ECDSA", namedCurve: "P-256" } as const
 const signingAlgorithm = { name: "ECDSA", hash: "SHA-256" } as const
 
-const oid = { subjectAlternativeName: "2.5.29.17", serverAuth: "1.3.6.1.5.5.7.3.1", clientAuth: "1.3.6.1.5.5.7.3.2" }
+const oid = {
+  subjectAlternativeName: "2.5.29.17",
+  nameConstraints: "2.5.29.30",
+  serverAuth: "1.3.6.1.5.5.7.3.1",
+  clientAuth: "1.3.6.1.5.5.7.3.2"
+}
 
 /** A certificate with its private key, both PEM (the key as PKCS#8). */
 export interface Credential {
@@ -137,14 +142,14 @@ export const makeAuthority = (commonName: string, now: number): Effect.Effect<No
     const sign = async (signature: Signature): Promise<string | undefined> => {
       const request = await readSigningRequest(signature.signingRequest)
       if (request === undefined) return undefined
-      const names = request.getExtension(oid.subjectAlternativeName)
+      const copied = [oid.subjectAlternativeName, oid.nameConstraints].map((type) => request.getExtension(type))
       const certificate = await certify(
         { subject: request.subjectName, notBefore: cut(signature.notBefore), notAfter: cut(signature.notAfter) },
         signature.wrongKey ? (await generate()).publicKey : request.publicKey,
         [
           new x509.BasicConstraintsExtension(signature.isCA, undefined, true),
           ...usageExtensions(signature.usages),
-          ...(names === null ? [] : [names])
+          ...copied.filter((extension) => extension !== null)
         ]
       )
       return certificate.toString("pem")

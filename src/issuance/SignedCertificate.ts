@@ -1,7 +1,8 @@
 /**
  * What an issuer handed out, looked at before a pod sees it. Pure: the chain has to parse, leaf first; the leaf must hold our
- * public key and the names that were asked for, and must not have run out. What does not fit becomes a `Mismatch` that says
- * what was found. More names than were asked for are the issuer's business; whose signature it trusts is the pod's.
+ * public key and the names that were asked for, and must not have run out; a CA must be held to the name constraints that
+ * were asked for. What does not fit becomes a `Mismatch` that says what was found. More names than were asked for are the
+ * issuer's business; whose signature it trusts is the pod's.
  */
 import "reflect-metadata"
 import * as x509 from "@peculiar/x509"
@@ -9,6 +10,7 @@ import { DateTime, Effect, Option, Result } from "effect"
 import { attributeTypes } from "../DistinguishedName.ts"
 import type { VolumeSpec } from "../VolumeSpec.ts"
 import type { SignedCertificate } from "./CertificateRequest.ts"
+import { weakerThanAsked } from "./constraintsExtension.ts"
 import { IssuanceError } from "./IssuanceError.ts"
 import { notAnSvid } from "./Svid.ts"
 
@@ -82,6 +84,8 @@ const wrongWith = (leaf: x509.X509Certificate, { now, spec, spki }: Answer): str
   if (leaf.notAfter.getTime() <= DateTime.toEpochMillis(now)) {
     return `the certificate ran out at ${leaf.notAfter.toISOString()}`
   }
+  const weaker = weakerThanAsked(leaf, spec.nameConstraints)
+  if (weaker !== undefined) return `the certificate would sign for names that it must not: ${weaker}`
   const broken = spec.spiffe ? notAnSvid(leaf) : undefined
   return broken === undefined ? undefined : `the certificate is no X.509-SVID: ${broken}`
 }

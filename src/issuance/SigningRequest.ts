@@ -12,6 +12,7 @@ import { Effect } from "effect"
 import { attributeTypes, type DistinguishedName, type NameAttribute } from "../DistinguishedName.ts"
 import { extendedKeyUsages, keyUsageBits } from "../KeyUsage.ts"
 import type { KeyParameters, VolumeSpec } from "../VolumeSpec.ts"
+import { constraintsExtension } from "./constraintsExtension.ts"
 import { KeyError, type PrivateKey } from "./KeyGenerator.ts"
 
 const email = "1.2.840.113549.1.9.1"
@@ -68,7 +69,8 @@ const extensionsOf = (spec: VolumeSpec): Array<x509.Extension> => {
     ...(names.length > 0 ? [new x509.SubjectAlternativeNameExtension([...names], spec.subject.length === 0)] : []),
     ...(bits !== 0 ? [new x509.KeyUsagesExtension(bits, true)] : []),
     ...(purposes.length > 0 ? [new x509.ExtendedKeyUsageExtension(purposes, false)] : []),
-    ...(spec.isCA ? [new x509.BasicConstraintsExtension(true, undefined, true)] : [])
+    ...(spec.isCA ? [new x509.BasicConstraintsExtension(true, undefined, true)] : []),
+    ...(spec.nameConstraints.length > 0 ? [constraintsExtension(spec.nameConstraints)] : [])
   ]
 }
 

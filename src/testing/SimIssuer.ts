@@ -28,8 +28,8 @@ export class Issuer extends Context.Service<Issuer, SimIssuer>()("certlet/testin
 
 const signingAlgorithm = { name: "ECDSA", hash: "SHA-256" } as const
 
-/** What is taken over from a request (RFC 5280, 4.2.1): key usage, names, constraints, purposes. */
-const grantable: ReadonlyArray<string> = ["2.5.29.15", "2.5.29.17", "2.5.29.19", "2.5.29.37"]
+/** What is taken over from a request (RFC 5280, 4.2.1): key usage, names, constraints, the names it may sign for, purposes. */
+const grantable: ReadonlyArray<string> = ["2.5.29.15", "2.5.29.17", "2.5.29.19", "2.5.29.30", "2.5.29.37"]
 
 /** X.509's own rounding: whole seconds. */
 const seconds = (time: DateTime.Utc): Date => DateTime.toDateUtc(DateTime.mapEpochMillis(time, (_) => _ - (_ % 1000)))

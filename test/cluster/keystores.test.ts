@@ -122,6 +122,36 @@ describe("cert-manager", limit, () => {
     expect(text).toMatch(/Key Usage: critical\s+Digital Signature, Key Agreement/)
   })
 
+  it("signs a CA that may sign for some names only, and openssl holds what it signs to them", async () => {
+    const volume = await stage.volume(certlet, "bound", {
+      attributes: {
+        "key-algorithm": "ECDSA",
+        "common-name": "bound",
+        "is-ca": "true",
+        "key-usages": "digital signature,cert sign",
+        "permitted-dns-domains": "${POD_NAMESPACE}.svc",
+        "excluded-ip-ranges": "0.0.0.0/0,::/0"
+      }
+    })
+    await certlet.publish(volume)
+    await judge(volume.target, stage.issuer.caFile)
+    const text = await describeCertificate(volume.target)
+    expect(text).toMatch(/Name Constraints: critical\s+Permitted:\s+DNS:keystores.svc\s+Excluded:/)
+    const file = (name: string) => join(certlet.folder, name)
+    const verdict = async (names: string) => {
+      const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc", "-keyout", file("leaf.key")]
+      const authority = ["-CA", join(volume.target, "tls.crt"), "-CAkey", join(volume.target, "tls.key")]
+      const subject = ["-subj", "/O=leaf", "-addext", `subjectAltName=${names}`]
+      await openssl("req", "-x509", ...key, ...authority, ...subject, "-days", "1", "-out", file("leaf.pem"))
+      const chain = ["-CAfile", stage.issuer.caFile, "-untrusted", join(volume.target, "tls.crt"), file("leaf.pem")]
+      return openssl("verify", ...chain).catch(String)
+    }
+    expect(await verdict("DNS:web.keystores.svc")).toContain("OK")
+    expect(await verdict("DNS:web.other.svc")).toContain("permitted subtree violation")
+    expect(await verdict("DNS:web.keystores.svc,IP:10.0.0.1")).toContain("excluded subtree violation")
+    await certlet.unpublish(volume)
+  })
+
   it("leaves a request of another group to that group's own controller, whose answer certlet takes", async () => {
     const outside = await makeAuthority(certlet.folder, "outside", { commonName: "outside" })
     const volume = await stage.volume(certlet, "outside", {

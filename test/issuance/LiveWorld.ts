@@ -96,6 +96,7 @@ export const spec = (change: Partial<VolumeSpec> = {}): VolumeSpec => ({
   trustBundle: Option.none(),
   duration: Duration.hours(1),
   isCA: false,
+  nameConstraints: [],
   usages: ["digital signature", "key encipherment"],
   key: { algorithm: "ECDSA", size: 256 },
   keyEncoding: "PKCS8",

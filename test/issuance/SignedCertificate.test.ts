@@ -9,6 +9,7 @@ import { KeyGenerator } from "../../src/issuance/KeyGenerator.ts"
 import { checkSigned } from "../../src/issuance/SignedCertificate.ts"
 import { signingRequest } from "../../src/issuance/SigningRequest.ts"
 import type { Keystore } from "../../src/Keystore.ts"
+import type { NameConstraint } from "../../src/NameConstraints.ts"
 import { makeSimIssuer } from "../../src/testing/SimIssuer.ts"
 import * as SimKeyGenerator from "../../src/testing/SimKeyGenerator.ts"
 import type { VolumeSpec } from "../../src/VolumeSpec.ts"
@@ -36,6 +37,14 @@ const issued = Effect.fnUntraced(function* (asked: Partial<VolumeSpec>, duration
   })
   return { issuer, key, signed, check }
 })
+
+/** Name constraints in a shorthand: "dns a.example, not ip 10.0.0.0/8". */
+const constraints = (text: string): ReadonlyArray<NameConstraint> =>
+  [...text.matchAll(/(not )?(dns|ip|email|url) ([^,]+)/g)].map(([, not, type, value = ""]) => ({
+    side: not === undefined ? "permitted" : "excluded",
+    type: type === "dns" || type === "ip" || type === "email" ? type : "url",
+    value
+  }))
 
 const begin = DateTime.makeUnsafe("2026-01-01T00:00:00Z")
 
@@ -168,6 +177,28 @@ layer(SimKeyGenerator.layer)("an answer", (it) => {
       const { check } = yield* issued({ dnsNames: [] })
       const { detail } = yield* Effect.flip(check({ wanted: { subject: commonName("a") } }))
       expect(detail).toBe("the certificate lacks what was asked for: web.shop.example, a")
+    })
+  )
+
+  it.effect.each<[string, string, string | undefined]>([
+    // Asked for, granted, what is wrong with it.
+    ["dns a.example", "dns A.example", undefined],
+    ["dns a.example", "dns a.example, not ip 10.0.0.0/8, ip fd00::/8", undefined],
+    ["ip 2001:db8::/32", "ip 2001:DB8:0::/32", undefined],
+    ["dns a.example", "", 'it lacks the constraint "permitted a.example"'],
+    ["dns a.example", "not dns a.example", 'it lacks the constraint "permitted a.example"'],
+    ["dns a.example, not url b.example", "dns a.example", 'it lacks the constraint "excluded b.example"'],
+    ["ip 10.65.0.0/16", "ip 10.97.0.0/16", 'it lacks the constraint "permitted 10.65.0.0/16"'],
+    ["ip 10.65.0.0/16", "ip 10.64.0.0/15", 'it lacks the constraint "permitted 10.65.0.0/16"'],
+    ["email a@b.example", "email A@b.example", 'it lacks the constraint "permitted a@b.example"'],
+    ["dns a.example", "dns a.example, dns b.example", "it permits more names than were asked for"]
+  ])("for a CA that was asked for with %s and is held to %j: %s", ([wanted, granted, wrong]) =>
+    Effect.gen(function* () {
+      const { check } = yield* issued({ isCA: true, nameConstraints: constraints(granted) })
+      const outcome = yield* Effect.result(check({ wanted: { isCA: true, nameConstraints: constraints(wanted) } }))
+      expect(Result.isFailure(outcome) ? outcome.failure.detail : undefined).toBe(
+        wrong === undefined ? undefined : `the certificate would sign for names that it must not: ${wrong}`
+      )
     })
   )
 

@@ -10,7 +10,7 @@ import type { Incident } from "./Faults.ts"
 import type { CrashPoint } from "./fence.ts"
 import type { Court, InvariantBroken, World } from "./Invariants.ts"
 import { apiLevers, clockLever, diskLevers, issuerLevers, type TimedLevers, tell, type Workings } from "./levers.ts"
-import { CannotSee, filesOf, type Sight, see } from "./Sight.ts"
+import { CannotSee, type Sight, seeVolume } from "./Sight.ts"
 import type { SimNode } from "./SimNode.ts"
 import { makePod, nameOf, type PodWish, type SimPod } from "./SimPod.ts"
 import type { SimPodRegistry } from "./SimPods.ts"
@@ -39,6 +39,7 @@ export interface ClusterParts extends Workings {
   readonly pods: Map<string, SimPod>
   readonly registry: SimPodRegistry["Service"]
   readonly bundles: SimBundleShelf["Service"]
+  readonly syncFrequency: Duration.Duration
 }
 
 /** A running cluster. Verbs do their work at once; only `advance` and `settle` let time pass. */
@@ -91,7 +92,7 @@ export class Cluster {
       const fail = (detail: string) => Effect.fail(new CannotSee({ pod: nameOf(pod), detail }))
       if (pod.phase !== "running") return fail(`no container runs, the pod is ${pod.phase}`)
       if (Option.isNone(pod.held)) return fail("the container has no volume")
-      return Effect.catch(Effect.fromResult(see(filesOf(pod.held.value))), fail)
+      return Effect.catch(Effect.fromResult(seeVolume(pod.held.value)), fail)
     })
 
   /** Lets time pass. Fails where an invariant was broken meanwhile. */

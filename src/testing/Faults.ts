@@ -54,11 +54,8 @@ const incidents = {
   clockSkewsPerDay: off
 }
 
-/** Every fault by its name; what is not named is off. */
-export const Faults = Schema.Struct({ ...weather, ...incidents })
-export type Faults = typeof Faults.Type
 /** A fault's name. */
-export type FaultName = keyof Faults
+export type FaultName = keyof typeof weather | keyof typeof incidents
 /** The name of a kind of incident. */
 export type IncidentName = keyof typeof incidents
 
@@ -77,23 +74,10 @@ export interface Incident {
 const isKeyOf = <O extends object>(object: O, key: PropertyKey): key is keyof O => key in object
 
 /** The names of all kinds of incidents. */
-export const incidentNames: ReadonlyArray<IncidentName> = Object.keys(incidents).filter((name) =>
-  isKeyOf(incidents, name)
-)
-/** The names of all faults. */
-export const faultNames: ReadonlyArray<FaultName> = [
-  ...Object.keys(weather).filter((name) => isKeyOf(weather, name)),
-  ...incidentNames
-]
-
-/** No faults at all. */
-export const noFaults: Faults = Schema.decodeSync(Faults)({})
-
-/** These faults, and no others. */
-export const faults = (some: Partial<Faults>): Faults => ({ ...noFaults, ...some })
+const incidentNames: ReadonlyArray<IncidentName> = Object.keys(incidents).filter((name) => isKeyOf(incidents, name))
 
 /** How much of each fault is a lot, in the fault's own unit. */
-const strong: Faults = {
+const strong: Readonly<Record<FaultName, number>> = {
   apiLatencyMillis: 2000,
   watchLatencyMillis: 5000,
   apiThrottledShare: 0.2,
@@ -130,27 +114,47 @@ const strong: Faults = {
   clockSkewsPerDay: 2
 }
 
-/** A set of faults for a seed: a few of them, from slight to strong; about one seed in ten has none. */
-export const swarm = (seed: number | string): Faults => {
-  const dice = new Dice(`${seed}/swarm`)
-  const share = dice.pick([0, 0.1, 0.2, 0.2, 0.3, 0.3, 0.5, 0.5, 0.8, 1])
-  const drawn = faultNames.map((name) => {
-    const [chosen, intensity] = [dice.chance(share), dice.next()]
-    return [name, chosen ? Math.round(strong[name] * intensity * 1000) / 1000 : 0] as const
-  })
-  return { ...noFaults, ...Object.fromEntries(drawn) }
-}
+/**
+ * Every fault by its name; what is not named is off. `Schema.decodeSync(Faults)` reads a set from JSON, `Faults.of` makes one in
+ * code, `Faults.swarm` draws one.
+ */
+export class Faults extends Schema.Opaque<Faults>()(Schema.Struct({ ...weather, ...incidents })) {
+  /** The names of all faults. */
+  static readonly names: ReadonlyArray<FaultName> = [...Object.keys(weather), ...Object.keys(incidents)].filter(
+    (name) => isKeyOf(weather, name) || isKeyOf(incidents, name)
+  )
+  /** No faults at all. */
+  static readonly none: Faults = Schema.decodeSync(Faults)({})
 
-/** These faults at half of what is a lot: what a name alone means on a command line. */
-export const faultsNamed = (names: ReadonlyArray<FaultName>): Faults =>
-  faults(Object.fromEntries(names.map((name) => [name, strong[name] / 2])))
+  /** These faults, and no others. */
+  static of(some: Partial<Faults>): Faults {
+    return { ...Faults.none, ...some }
+  }
+
+  /** These faults at half of what is a lot: what a name alone means on a command line. */
+  static named(names: ReadonlyArray<FaultName>): Faults {
+    return Faults.of(Object.fromEntries(names.map((name) => [name, strong[name] / 2])))
+  }
+
+  /** A set of faults for a seed: a few of them, from slight to strong; about one seed in ten has none. */
+  static swarm(seed: number | string): Faults {
+    const dice = new Dice(`${seed}/swarm`)
+    const share = dice.pick([0, 0.1, 0.2, 0.2, 0.3, 0.3, 0.5, 0.5, 0.8, 1])
+    const drawn = Faults.names.map((name) => {
+      const [chosen, intensity] = [dice.chance(share), dice.next()]
+      return [name, chosen ? Math.round(strong[name] * intensity * 1000) / 1000 : 0] as const
+    })
+    return Faults.of(Object.fromEntries(drawn))
+  }
+}
 
 const longest: Partial<Record<IncidentName, number>> = {
   freezesPerDay: 600_000,
   killsPerDay: 600_000,
   stopsPerDay: 600_000,
   kubeletRestartsPerDay: 300_000,
-  rebootsPerDay: 300_000
+  rebootsPerDay: 300_000,
+  shortLifetimesPerDay: 1_200_000
 }
 const hour = 3_600_000
 

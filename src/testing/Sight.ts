@@ -51,11 +51,34 @@ export const filesOf = (volume: SimVolume): Sight["files"] =>
     })
   )
 
+const sights = new WeakMap<object, Result.Result<Sight, string>>()
+
+/** What a process that looks into this volume now sees; a sentence where it is no key and certificate. */
+export const seeVolume = (volume: SimVolume): Result.Result<Sight, string> => {
+  if (Option.isNone(volume.files)) return Result.fail("the volume is empty")
+  // A set of files is replaced and never changed, and judges look at the same one again and again.
+  const sight = sights.get(volume.files.value) ?? see(filesOf(volume))
+  sights.set(volume.files.value, sight)
+  return sight
+}
+
 const block = /-----BEGIN ([A-Z ]*)-----[^-]*-----END \1-----/g
 
 /** The PEM blocks of a text whose label ends so. */
 const blocks = (text: string, label: string): ReadonlyArray<string> =>
   [...text.matchAll(block)].flatMap(([pem, found = ""]) => (found.endsWith(label) ? [pem] : []))
+
+const lately = new Map<string, crypto.X509Certificate>()
+
+/** A certificate as OpenSSL has it; those of CAs, which come again and again, are read once. */
+const parsed = (pem: string): crypto.X509Certificate => {
+  const known = lately.get(pem)
+  if (known !== undefined) return known
+  const certificate = new crypto.X509Certificate(pem)
+  if (lately.size >= 32) lately.clear()
+  if (certificate.ca) lately.set(pem, certificate)
+  return certificate
+}
 
 /** Reads a volume's files; a sentence where they are no key and certificate. */
 export const see = (files: Sight["files"]): Result.Result<Sight, string> => {
@@ -66,9 +89,8 @@ export const see = (files: Sight["files"]): Result.Result<Sight, string> => {
   return Result.flatMap(
     Result.try({
       try: () => {
-        const parsed = certificates.map((found) => found.map((pem) => new crypto.X509Certificate(pem)))
         const privateKey = crypto.createPrivateKey(key)
-        const all = parsed.flat()
+        const all = certificates.flat().map(parsed)
         const leaf = all.find((one) => !one.ca) ?? all[0]
         if (leaf === undefined) return undefined
         const matchesKey = leaf.checkPrivateKey(privateKey)

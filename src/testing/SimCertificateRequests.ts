@@ -23,8 +23,14 @@ import { makeSimIssuer } from "./SimIssuer.ts"
 
 const decodeRequest = Schema.decodeUnknownResult(CertificateRequest)
 
-/** An object as the client reads it. */
-const asRequest = (object: StoredObject): CertificateRequest => Result.getOrThrow(decodeRequest(object))
+const read = new WeakMap<StoredObject, CertificateRequest>()
+
+/** An object as the client reads it; stored objects never change, so each is decoded once, however often it is told of. */
+const asRequest = (object: StoredObject): CertificateRequest => {
+  const request = read.get(object) ?? Result.getOrThrow(decodeRequest(object))
+  read.set(object, request)
+  return request
+}
 
 /** The parts of one client. */
 interface Client {

@@ -10,7 +10,7 @@ import { Driver } from "../driver/Driver.ts"
 import type { Settings } from "../Settings.ts"
 import { beginning, Cluster } from "./Cluster.ts"
 import { Dice } from "./Dice.ts"
-import { type Faults, type Incident, incidentsOf, noFaults } from "./Faults.ts"
+import { Faults, type Incident, incidentsOf } from "./Faults.ts"
 import { Court, type Invariant, type World } from "./Invariants.ts"
 import { invariants as ownInvariants } from "./judges.ts"
 import { TimedLevers } from "./levers.ts"
@@ -103,7 +103,7 @@ const makeNodes = (
         edges: options.layers?.edges ?? Layer.empty,
         driver: options.layers?.driver ?? Driver.layer
       })
-      node.diskLatency = Duration.millis((options.faults ?? noFaults).diskLatencyMillis)
+      node.diskLatency = Duration.millis((options.faults ?? Faults.none).diskLatencyMillis)
       return [node.name, node] as const
     })
   )
@@ -147,7 +147,8 @@ const makeParts = Effect.fnUntraced(function* (options: ClusterOptions, seed: st
     nodes,
     now,
     run,
-    usual: () => weatherOf(options.faults ?? noFaults)
+    usual: () => weatherOf(options.faults ?? Faults.none),
+    syncFrequency: kubeletSettings(options).syncFrequency
   }
   const dice = new Dice(`${seed}/cluster`)
   return { ...workings, seed, context, dice, court, world, timed: new TimedLevers(workings), pods, registry, bundles }

@@ -5,7 +5,7 @@
  */
 import type { Duration } from "effect"
 import { Dice } from "./Dice.ts"
-import { type Faults, type Incident, incidentsOf, swarm } from "./Faults.ts"
+import { Faults, type Incident, incidentsOf } from "./Faults.ts"
 import type { SimKeyKind } from "./SimCrypto.ts"
 import type { PodWish } from "./SimPod.ts"
 
@@ -41,11 +41,13 @@ const day = 86_400_000
 /** How fast life is: how long the story lasts, how long certificates live, how often the kubelet looks. */
 const drawPace = (dice: Dice, days: number | undefined) => {
   const isQuick = days === undefined && dice.chance(0.5)
-  const millis =
-    days === undefined ? day * (isQuick ? dice.between(1 / 48, 1 / 12) : dice.between(0.25, 2)) : days * day
-  // A kubelet looks about once a minute; over long times that would be all there is to simulate.
-  const syncSeconds = isQuick ? 60 : Math.round(Math.max(60, (millis / 1000) * dice.between(1 / 60, 1 / 12)))
   const hours = dice.pick(isQuick ? [1 / 12, 1 / 6, 1 / 4, 1 / 2] : [1, 2, 6, 12, 24])
+  // Short stories, and many of them, find more than long ones: a few lifetimes show all that there is to see.
+  const lasts = Math.max(0.5, hours * dice.between(1, 6)) * 3_600_000
+  const millis = days === undefined ? lasts : days * day
+  // A kubelet looks about once a minute; over long times that would be all there is to simulate.
+  const seldom = Math.round((millis / 1000) * dice.between(1 / 60, 1 / 12))
+  const syncSeconds = isQuick ? 60 : Math.min(1800, Math.max(60, seldom))
   return { millis: Math.round(millis), syncSeconds, hours }
 }
 
@@ -76,7 +78,7 @@ export const drawStory = (seed: number | string, knobs: Knobs = {}): Story => {
   const { hours, millis, syncSeconds } = drawPace(dice, knobs.days)
   const [drawnNodes, drawnPods] = [dice.pick([1, 1, 2, 3]), dice.whole(1, 7)]
   const nodes = knobs.nodes ?? drawnNodes
-  const faults = knobs.faults ?? swarm(seed)
+  const faults = knobs.faults ?? Faults.swarm(seed)
   const names = Array.from({ length: nodes }, (_, i) => `node-${i + 1}`)
   return {
     seed: String(seed),

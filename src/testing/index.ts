@@ -15,16 +15,7 @@ export * as PodsContract from "./contract/pods.ts"
 export * as TrustBundlesContract from "./contract/trustBundles.ts"
 export * as VolumeFSContract from "./contract/volumeFS.ts"
 export * as VolumeRecordsContract from "./contract/volumeRecords.ts"
-export {
-  type FaultName,
-  Faults,
-  faultNames,
-  faults,
-  faultsNamed,
-  type Incident,
-  noFaults,
-  swarm
-} from "./Faults.ts"
+export { type FaultName, Faults, type Incident } from "./Faults.ts"
 export type { Happening } from "./Happening.ts"
 export { type Invariant, InvariantBroken, invariant, type World } from "./Invariants.ts"
 export { invariants } from "./judges.ts"

@@ -9,19 +9,22 @@ import { DateTime, Option, Result } from "effect"
 import type { StoredObject } from "../embedded/ObjectStore.ts"
 import { signingRequestOf, specOf } from "../embedded/RequestRules.ts"
 import { volumeAnnotation } from "../issuance/RequestLabels.ts"
-import type { Invariant, World } from "./Invariants.ts"
-import { filesOf, see } from "./Sight.ts"
+import type { Invariant, Judge, World } from "./Invariants.ts"
+import { seeVolume } from "./Sight.ts"
 import { nameOf, type SimPod } from "./SimPod.ts"
 
-/** Why a pod is not served; nothing where it is. What counts is the volume on the host, which every container sees that starts. */
+/**
+ * Why a pod is not served; nothing where it is. What counts is the volume on the host, which every container sees that starts,
+ * and the time that the node's own clock shows: nobody on it can know better.
+ */
 export const isServed = (pod: SimPod, world: World): string | undefined => {
-  const volume = world.nodes.get(pod.node)?.disk.volumes.get(pod.target)
+  const node = world.nodes.get(pod.node)
+  const volume = node?.disk.volumes.get(pod.target)
   if (volume === undefined) return "there is no volume"
-  if (Option.isNone(volume.files)) return "the volume is empty"
-  const sight = see(filesOf(volume))
+  const sight = seeVolume(volume)
   if (Result.isFailure(sight)) return sight.failure
   const { notAfter } = sight.success.certificate
-  return DateTime.toEpochMillis(notAfter) > world.now
+  return DateTime.toEpochMillis(notAfter) > world.now + (node?.skew.millis ?? 0)
     ? undefined
     : `its certificate ran out at ${DateTime.formatIso(notAfter)}`
 }
@@ -46,7 +49,7 @@ const wholePairs = safety(
   () =>
     ({ what }) => {
       if (what._tag !== "Written") return undefined
-      const sight = see(filesOf(what.volume))
+      const sight = seeVolume(what.volume)
       if (Result.isFailure(sight)) return sight.failure
       return sight.success.matchesKey ? undefined : "the key is not the certificate's"
     }
@@ -60,7 +63,7 @@ const ownVolume = safety(
       if (what._tag !== "Written") return undefined
       const pod = world.pods.find((pod) => pod.target === what.target)
       if (pod === undefined) return `files were written for no pod at ${what.target}`
-      const sight = see(filesOf(what.volume))
+      const sight = seeVolume(what.volume)
       if (Result.isFailure(sight)) return undefined
       const { names } = sight.success.certificate
       const wanted = `DNS:${pod.attributes["csi.cert-manager.io/dns-names"]?.split(",")[0]}`
@@ -111,7 +114,10 @@ const oneKeyOneRequest = safety(
       const key = keyIn(what.object)
       const before = seen.get(key)
       seen.set(key, metadata)
-      if (before === undefined) return undefined
+      // A draft that is submitted again, because its request was deleted meanwhile, is the same request.
+      if (before === undefined || (before.name === metadata.name && before.namespace === metadata.namespace)) {
+        return undefined
+      }
       const volumeOf = ({ annotations }: StoredObject["metadata"]) => annotations?.[volumeAnnotation]
       const pod = world.pods.find(({ volumeId }) => volumeId === volumeOf(metadata))
       const keeps = pod?.attributes["csi.cert-manager.io/reuse-private-key"] === "true"
@@ -121,35 +127,42 @@ const oneKeyOneRequest = safety(
   }
 )
 
+/** Why a live pod is not served, or a deleted one is not gone. */
+const unserved = (world: World): string | undefined => {
+  for (const pod of world.pods) {
+    if (pod.phase !== "running") return `${nameOf(pod)} is ${pod.phase}`
+    const wrong = isServed(pod, world)
+    if (wrong !== undefined) return `${nameOf(pod)}: ${wrong}`
+  }
+  return undefined
+}
+
+const tooManyRequests = ({ server }: World): string | undefined => {
+  const counts = new Map<string, number>()
+  for (const { metadata } of server.store.all()) {
+    const volume = metadata.annotations?.[volumeAnnotation] ?? ""
+    counts.set(volume, (counts.get(volume) ?? 0) + 1)
+  }
+  const most = [...counts].find(([, count]) => count > 2)
+  return most === undefined ? undefined : `volume ${most[0]} has ${most[1]} requests`
+}
+
+/** What is not at rest yet; nothing where everything is. */
+export const unrest = (world: World): string | undefined => unserved(world) ?? tooManyRequests(world)
+
+const atRest = (wrong: (world: World) => string | undefined) => (): Judge => (event, world) =>
+  event.what._tag === "Settled" ? wrong(world) : undefined
+
 const served = liveness(
   "served",
   "Once faults end, every live pod is served and every deleted one is gone.",
-  () =>
-    ({ what }, world) => {
-      if (what._tag !== "Settled") return undefined
-      for (const pod of world.pods) {
-        if (pod.phase !== "running") return `${nameOf(pod)} is ${pod.phase}`
-        const wrong = isServed(pod, world)
-        if (wrong !== undefined) return `${nameOf(pod)}: ${wrong}`
-      }
-      return undefined
-    }
+  atRest(unserved)
 )
 
 const fewRequests = liveness(
   "few requests",
   "A volume has at most two requests at the API server at rest.",
-  () =>
-    ({ what }, world) => {
-      if (what._tag !== "Settled") return undefined
-      const counts = new Map<string, number>()
-      for (const { metadata } of world.server.store.all()) {
-        const volume = metadata.annotations?.[volumeAnnotation] ?? ""
-        counts.set(volume, (counts.get(volume) ?? 0) + 1)
-      }
-      const most = [...counts].find(([, count]) => count > 2)
-      return most === undefined ? undefined : `volume ${most[0]} has ${most[1]} requests`
-    }
+  atRest(tooManyRequests)
 )
 
 /** certlet's own invariants. */

@@ -5,19 +5,19 @@
  */
 import { Duration, Effect } from "effect"
 import { TestClock } from "effect/testing"
-import { noFaults } from "./Faults.ts"
+import { Faults } from "./Faults.ts"
 import type { World } from "./Invariants.ts"
-import { isServed } from "./judges.ts"
+import { unrest } from "./judges.ts"
 import type { TimedLevers, Workings } from "./levers.ts"
 import { behave } from "./SimCertificateRequests.ts"
 import type { SimPod } from "./SimPod.ts"
 import { weatherOf } from "./weather.ts"
 
 /**
- * Within this time everything has to converge. A refused request is asked about again after at most an hour and a half, and a
- * kubelet's last pause is two minutes.
+ * Within this time everything has to converge, where a kubelet looks at its pods about once a minute: a refused request is asked
+ * about again after at most an hour and a half, and a kubelet's last pause is two minutes.
  */
-export const settlingBound = Duration.hours(2)
+const settlingBound = Duration.hours(2)
 const look = Duration.minutes(1)
 
 /** What settling needs of a cluster. */
@@ -25,6 +25,8 @@ export interface Settling extends Workings {
   readonly timed: TimedLevers
   readonly world: World
   readonly pods: ReadonlyMap<string, SimPod>
+  /** How often the kubelets look at a pod, at the least: what only they notice waits for it. */
+  readonly syncFrequency: Duration.Duration
 }
 
 /** Ends every fault and lets the cluster come to rest. */
@@ -32,10 +34,10 @@ export const settle = Effect.fnUntraced(function* (parts: Settling) {
   const { controllers, nodes, server, timed, trace, world } = parts
   trace.record("story", { _tag: "Struck", sentence: "faults end; everything has to converge" })
   yield* timed.release
-  yield* behave(server, controllers, weatherOf(noFaults))
+  yield* behave(server, controllers, weatherOf(Faults.none))
   for (const node of nodes.values()) yield* node.calm
   const began = world.now
-  const isSettled = () => world.pods.every((pod) => pod.phase === "running" && isServed(pod, world) === undefined)
-  while (!isSettled() && world.now - began < Duration.toMillis(settlingBound)) yield* TestClock.adjust(look)
+  const bound = Duration.toMillis(Duration.sum(settlingBound, Duration.times(parts.syncFrequency, 1.5)))
+  while (unrest(world) !== undefined && world.now - began < bound) yield* TestClock.adjust(look)
   trace.record("story", { _tag: "Settled" })
 })

@@ -26,7 +26,7 @@ const strikes: Readonly<Record<IncidentName, Strike>> = {
   denialsPerDay: (cluster, _, time) => cluster.issuer.deny(time),
   failuresPerDay: (cluster, _, time) => cluster.issuer.fail(time),
   shortLifetimesPerDay: (cluster, { draw }, time) =>
-    cluster.issuer.shorten(Duration.seconds(Math.ceil(10 + draw * 600)), time),
+    cluster.issuer.shorten(Duration.seconds(Math.ceil(30 + draw * 600)), time),
   caRotationsPerDay: (cluster) => cluster.issuer.rotateCa,
   requestsDeletedPerDay: (cluster, { draw }) => cluster.api.deleteRequest(draw),
   killsPerDay: (cluster, { node }, time) => cluster.kill(node, { downtime: time }),

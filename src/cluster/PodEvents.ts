@@ -16,6 +16,7 @@ export type EventReason =
   | "CertificateNotRenewed"
   | "CertificateRenewedLate"
   | "VolumeHealed"
+  | "VolumeInherited"
   | "VolumeMountLost"
 
 /** One thing that a pod's owner should know. */

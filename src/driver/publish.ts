@@ -21,7 +21,7 @@ import { observeStep, timeCall } from "./Metrics.ts"
 import { missingPrerequisite } from "./prerequisites.ts"
 import { Renewals } from "./Renewals.ts"
 import { swapAgain } from "./swap.ts"
-import { tellMountLost } from "./tell.ts"
+import { tellInherited, tellMountLost } from "./tell.ts"
 import { takeAway } from "./unpublish.ts"
 import { type Attempt, makeVolume, podOf, sameWish, type Volume, Volumes } from "./Volume.ts"
 
@@ -33,7 +33,9 @@ export const publish = Effect.fn("driver.publish")(
   function* (request: PublishRequest) {
     const volumes = yield* Volumes
     const spec = yield* readSpec(request)
-    const [volume, attempt] = yield* volumes.locked(request.volumeId)(Effect.uninterruptible(claim(request, spec)))
+    const claimed = yield* volumes.locked(request.volumeId)(Effect.uninterruptible(claim(request, spec)))
+    if (Option.isNone(claimed)) return
+    const [volume, attempt] = claimed.value
     yield* awaitFiles(volume, attempt, request.deadline).pipe(
       Effect.tapErrorTag("RenewError", () => volumes.locked(volume.id)(Effect.uninterruptible(undo(volume, attempt))))
     )
@@ -62,9 +64,18 @@ const readSpec = Effect.fnUntraced(function* (request: PublishRequest) {
   return yield* decodeVolumeSpec(request.attributes, yield* Settings)
 })
 
-/** The volume, mounted and recorded, and the attempt that fills it: of the one that is known, or of a new one. */
+/**
+ * The volume, mounted and recorded, and the attempt that fills it: of the one that is known, or of a new one. None where another
+ * driver's volume stands there with its files: the pod's containers hold that one and would never see another.
+ */
 const claim = Effect.fnUntraced(function* (request: PublishRequest, spec: VolumeSpec) {
   const volumes = yield* Volumes
+  const fs = yield* VolumeFS
+  if ((yield* fs.inspect(request.target)) === "inherited") {
+    yield* Effect.logInfo("the volume was mounted by another driver, so it is left as it is until the pod goes")
+    yield* tellInherited(spec)
+    return Option.none()
+  }
   const { useTokenRequest } = yield* Settings
   const token = useTokenRequest ? yield* serviceAccountToken(request.attributes) : Option.none()
   const passwords = yield* passwordsOf(spec, request.attributes, request.secrets ?? {})
@@ -78,11 +89,11 @@ const claim = Effect.fnUntraced(function* (request: PublishRequest, spec: Volume
   }
   const known = yield* Effect.flatMap(volumes.get(request.volumeId), keepIfSameWish(record))
   if (Option.isNone(known))
-    return yield* claimNew(yield* makeVolume(spec, record, token, Option.some(passwords)), record)
+    return Option.some(yield* claimNew(yield* makeVolume(spec, record, token, Option.some(passwords)), record))
   if (Option.isSome(token)) yield* SubscriptionRef.set(known.value.token, token)
   const mountLost = yield* remount(known.value)
   yield* renewKeystores(known.value, passwords)
-  return yield* ensureFilled(known.value, mountLost)
+  return Option.some(yield* ensureFilled(known.value, mountLost))
 })
 
 /** A volume that is asked for otherwise than before is another volume: the old one goes first. */

@@ -20,8 +20,8 @@ const laterReminders = Duration.minutes(15)
 /** From how many failures in a row on a failure is news that does not name an ended request. */
 const persistent = 3
 
-const tell = (volume: Volume, type: PodEvent["type"], reason: EventReason, note: string) =>
-  Effect.flatMap(PodEvents, (events) => events.tell({ pod: volume.spec.pod, type, reason, note }))
+const tell = ({ spec }: Pick<Volume, "spec">, type: PodEvent["type"], reason: EventReason, note: string) =>
+  Effect.flatMap(PodEvents, (events) => events.tell({ pod: spec.pod, type, reason, note }))
 
 /** A span of time as people say it: its two largest units. */
 export const spoken = (span: Duration.Duration): string => {
@@ -125,4 +125,14 @@ export const tellMountLost = (volume: Volume) =>
     "VolumeMountLost",
     "somebody unmounted the volume on the node, and it was mounted anew; running containers keep the old files and see no " +
       "renewal: restart the pod"
+  )
+
+/** Another driver's volume stands in the pod: certlet can neither renew it nor put its own in its place. */
+export const tellInherited = (spec: Volume["spec"]) =>
+  tell(
+    { spec },
+    "Warning",
+    "VolumeInherited",
+    "the volume was mounted by the driver that ran here before certlet; its files stay as they are and nobody renews them: " +
+      "restart the pod before its certificate ends"
   )

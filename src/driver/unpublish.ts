@@ -17,7 +17,10 @@ import { type Volume, Volumes } from "./Volume.ts"
 export const unpublish = Effect.fn("driver.unpublish")(
   function* (request: UnpublishRequest) {
     const volumes = yield* Volumes
-    yield* volumes.locked(request.volumeId)(Effect.uninterruptible(takeAway(request.volumeId, request.target)))
+    const fs = yield* VolumeFS
+    // Only now, when the kubelet says that nobody needs it any more, does a mount go that another driver has left.
+    const program = Effect.andThen(fs.release(request.target), takeAway(request.volumeId, request.target))
+    yield* volumes.locked(request.volumeId)(Effect.uninterruptible(program))
   },
   (program, request) =>
     program.pipe(

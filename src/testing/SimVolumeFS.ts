@@ -9,8 +9,11 @@ import type { FileSet } from "../volume/FileSet.ts"
 import { namesFault, pathFault, sortMountFlags } from "../volume/PlaceRules.ts"
 import { type VolumeCondition, VolumeError, VolumeFS, type VolumePlace } from "../volume/VolumeFS.ts"
 
-/** What a stranger may put at a path: a file, a link to somewhere else, a folder with something in it, or a mount. */
-export type Obstacle = "file" | "link" | "folder" | "mount"
+/**
+ * What a stranger may put at a path: a file, a link to somewhere else, a folder with something in it, a mount, or a mount with
+ * files in it as another driver leaves it.
+ */
+export type Obstacle = "file" | "link" | "folder" | "mount" | "volume"
 
 /** One file of the current set, as a judge sees it. */
 export interface SimFile {
@@ -88,7 +91,7 @@ const operate = <A>(disk: Disk, action: string, target: string, operation: () =>
 const isForeign = (disk: Disk, target: string): boolean => disk.obstacles.has(target)
 
 const conditionOf = (disk: Disk, target: string): VolumeCondition => {
-  if (isForeign(disk, target)) return "foreign"
+  if (isForeign(disk, target)) return disk.obstacles.get(target) === "volume" ? "inherited" : "foreign"
   const volume = disk.volumes.get(target)
   if (volume === undefined) return "absent"
   return Option.isSome(volume.files) ? "filled" : "empty"
@@ -151,6 +154,13 @@ const unmount = (disk: Disk, target: string): Effect.Effect<void, VolumeError> =
     return Effect.void
   })
 
+const release = (disk: Disk, target: string): Effect.Effect<void, VolumeError> =>
+  operate(disk, "unmount", target, () => {
+    const obstacle = disk.obstacles.get(target)
+    if (obstacle === "mount" || obstacle === "volume") disk.obstacles.delete(target)
+    return Effect.void
+  })
+
 const turn = (disk: Disk, change: Partial<Pick<Disk, "full" | "broken">>): Effect.Effect<void> =>
   Effect.sync(() => void Object.assign(disk, change))
 
@@ -184,7 +194,8 @@ export const makeSimDisk = (observe: (change: DiskChange) => void = () => undefi
     inspect: (target) => operate(disk, "inspect", target, () => Effect.succeed(conditionOf(disk, target))),
     write: (place, files) => write(disk, place, files),
     read: (target) => read(disk, target),
-    unmount: (target) => unmount(disk, target)
+    unmount: (target) => unmount(disk, target),
+    release: (target) => release(disk, target)
   })
   const volumes: ReadonlyMap<string, SimVolume> = disk.volumes
   return { volumeFS, levers: levers(disk), volumes }

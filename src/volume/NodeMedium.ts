@@ -8,7 +8,7 @@ import * as fs from "node:fs"
 import { Effect, Option } from "effect"
 import { giveTo, marker, ownerOf, removeFiles } from "./NodeFileSwap.ts"
 import { attempt, deviceOf, type Folder, identityOf, type Spot, withFolder } from "./NodeFolder.ts"
-import { isOnTmpfs, makeMounter, readMounts } from "./NodeMounts.ts"
+import { isOnTmpfs, type Mounter, readMounts } from "./NodeMounts.ts"
 import { sortMountFlags } from "./PlaceRules.ts"
 import { folderMode, VolumeError, type VolumePlace } from "./VolumeFS.ts"
 
@@ -58,9 +58,9 @@ export const directoryMedium: Medium = {
 }
 
 /** The source of certlet's mounts: what tells them from others in the mount table. */
-const source = "certlet"
-/** More mounts of certlet's than this on top of each other are somebody's loop, not a history of crashes. */
-const deepest = 32
+export const source = "certlet"
+/** More mounts than this on top of each other are somebody's loop, not a history of crashes. */
+export const deepest = 32
 
 /** Knows which folders are the roots of certlet's mounts. */
 interface Ledger {
@@ -120,8 +120,7 @@ const optionsOf = (sizeLimit: number, place: VolumePlace): ReadonlyArray<string>
 ]
 
 /** A tmpfs per volume, no larger than `sizeLimit` bytes. */
-export const makeTmpfsMedium = Effect.fnUntraced(function* (sizeLimit: number) {
-  const { mountTmpfs, unmount } = yield* makeMounter(source)
+export const makeTmpfsMedium = ({ mountTmpfs, unmount }: Mounter, sizeLimit: number): Medium => {
   const { confirm, forget, owns } = makeLedger()
   let noswap = true
 
@@ -154,4 +153,4 @@ export const makeTmpfsMedium = Effect.fnUntraced(function* (sizeLimit: number) {
     })
   }
   return medium
-})
+}

@@ -68,7 +68,7 @@ export const makeMounter = (source: string): Effect.Effect<Mounter, never, Scope
       unmount: (spot) =>
         umount.run(spot, [spot.target]).pipe(
           Effect.catchIf(isBusy, () => Effect.retry(umount.runDirectly(spot, [spot.target]), untilFree)),
-          // The files are gone by now, and a pod that cannot end is worse than a mount that ends with its last user.
+          // certlet's files are gone by now, and a pod that cannot end is worse than a mount that ends with its last user.
           Effect.catchIf(isBusy, () =>
             Effect.andThen(
               Effect.logWarning(`${JSON.stringify(spot.target)} stays in use and is detached`),

@@ -10,7 +10,8 @@ import { Settings } from "../Settings.ts"
 import type { FileSet } from "./FileSet.ts"
 import { isFilled, readFiles, swapFiles } from "./NodeFileSwap.ts"
 import { attempt, codeOf, type Folder, failed, type Spot, withFolder, withSpot } from "./NodeFolder.ts"
-import { directoryMedium, type Medium, makeTmpfsMedium } from "./NodeMedium.ts"
+import { deepest, directoryMedium, type Medium, makeTmpfsMedium, source } from "./NodeMedium.ts"
+import { type Mounter, makeMounter } from "./NodeMounts.ts"
 import { sortMountFlags } from "./PlaceRules.ts"
 import { type VolumeCondition, VolumeError, VolumeFS, type VolumePlace } from "./VolumeFS.ts"
 
@@ -28,10 +29,13 @@ const look = (medium: Medium, spot: Spot, found: Option.Option<Folder>): Effect.
     if (Option.isNone(found)) return "absent"
     const folder = found.value
     if (yield* medium.owns(spot, folder)) return (yield* isFilled(spot, folder)) ? "filled" : "empty"
-    const isPlain = folder.device === spot.parent.device
-    const vacant = isPlain && (yield* attempt(spot, () => fs.readdirSync(folder.path).length === 0))
+    // Drivers that came before write their files in the same way, and mount a folder of a file system that all pods share.
+    if (isMounted(spot, folder)) return (yield* isFilled(spot, folder)) ? "inherited" : "foreign"
+    const vacant = yield* attempt(spot, () => fs.readdirSync(folder.path).length === 0)
     return vacant ? "vacant" : "foreign"
   })
+
+const isMounted = (spot: Spot, folder: Folder): boolean => folder.device !== spot.parent.device
 
 /** Uses the volume at a target, if it is there and certlet's own. */
 const withVolume = <A, E, R, B, E2, R2>(
@@ -63,7 +67,9 @@ const withVolume = <A, E, R, B, E2, R2>(
 const make = Effect.fnUntraced(function* (medium: Medium, spot: Spot, place: VolumePlace) {
   const before = yield* withFolder(spot, (found) => look(medium, spot, found))
   if (before === "empty" || before === "filled") return false
-  if (before === "foreign") return yield* foreign(spot, "what stands there is not certlet's")
+  if (before === "foreign" || before === "inherited") {
+    return yield* foreign(spot, "what stands there is not certlet's")
+  }
   if (before === "absent") yield* attempt(spot, () => fs.mkdirSync(spot.path, 0o750))
   const undo = Effect.andThen(medium.vacate(spot), before === "absent" ? removeFolder(spot) : Effect.void)
   yield* withFolder(spot, (folder) =>
@@ -138,13 +144,33 @@ const read = Effect.fn("VolumeFS.read")((medium: Medium, target: string) =>
 
 const unmount = Effect.fn("VolumeFS.unmount")(takeAway)
 
+const release = Effect.fn("VolumeFS.release")((medium: Medium, mounter: Mounter, target: string) =>
+  withSpot(
+    "unmount",
+    target,
+    Effect.fnUntraced(function* (spot: Spot) {
+      for (let i = 0; i < deepest && (yield* withFolder(spot, (found) => isStrangers(medium, spot, found))); i++) {
+        yield* Effect.logInfo(`what another driver has mounted at ${JSON.stringify(target)} is unmounted`)
+        yield* mounter.unmount(spot)
+      }
+    }),
+    Effect.void
+  ).pipe(Effect.uninterruptible)
+)
+
+const isStrangers = (medium: Medium, spot: Spot, found: Option.Option<Folder>): Effect.Effect<boolean, VolumeError> =>
+  Option.isNone(found) || !isMounted(spot, found.value)
+    ? Effect.succeed(false)
+    : Effect.map(medium.owns(spot, found.value), (mine) => !mine)
+
 /** The file system of this node, with the medium that the settings name. */
 export const layer: Layer.Layer<VolumeFS, never, Settings> = Layer.effect(
   VolumeFS,
   Effect.gen(function* () {
     const settings = yield* Settings
+    const mounter = yield* makeMounter(source)
     const medium =
-      settings.volumeMedium === "tmpfs" ? yield* makeTmpfsMedium(settings.volumeSizeLimit) : directoryMedium
+      settings.volumeMedium === "tmpfs" ? makeTmpfsMedium(mounter, settings.volumeSizeLimit) : directoryMedium
     if (settings.volumeMedium === "directory") {
       yield* Effect.logWarning(
         "volumes are plain folders, so keys may be written to a disk: for demonstrations and tests"
@@ -155,7 +181,8 @@ export const layer: Layer.Layer<VolumeFS, never, Settings> = Layer.effect(
       inspect: (target) => inspect(medium, target),
       write: (place, files) => write(medium, place, files),
       read: (target) => read(medium, target),
-      unmount: (target) => unmount(medium, target)
+      unmount: (target) => unmount(medium, target),
+      release: (target) => release(medium, mounter, target)
     })
   })
 )

@@ -25,8 +25,11 @@ export interface VolumePlace {
 /** The permission bits of a volume's folders. */
 export const folderMode = ({ openToAll = false }: Pick<VolumePlace, "openToAll">): number => (openToAll ? 0o555 : 0o550)
 
-/** What stands at a target: nothing, something that is not ours, our volume without files, or our volume with files. */
-export type VolumeCondition = "absent" | "foreign" | "empty" | "filled"
+/**
+ * What stands at a target: nothing, something that is not ours, a volume with files that another driver has mounted, our
+ * volume without files, or our volume with files.
+ */
+export type VolumeCondition = "absent" | "foreign" | "inherited" | "empty" | "filled"
 
 /**
  * The file system failed. `Full`: no space. `Busy`: somebody uses the mount. `Io`: the disk or the kernel failed.
@@ -56,7 +59,8 @@ export class VolumeError extends Schema.TaggedError<VolumeError>()("VolumeError"
  * `read` returns; a reader that resolves `..data` once never sees files of two sets; `write` to what is not our volume is
  * `Foreign` and changes nothing, also where it was ours and a stranger unmounted it; `unmount` of what is not there
  * succeeds, and afterwards there is neither mount nor folder; volumes do not touch each other; a hostile path or file name
- * is `Hostile` and nothing is touched.
+ * is `Hostile` and nothing is touched; a volume of another driver is `inherited`: nothing is written to it, and `release`,
+ * which alone unmounts it, leaves its files as they are.
  */
 export class VolumeFS extends Context.Service<
   VolumeFS,
@@ -73,5 +77,7 @@ export class VolumeFS extends Context.Service<
     ) => Effect.Effect<Option.Option<ReadonlyMap<string, Redacted.Redacted<Uint8Array>>>, VolumeError>
     /** Takes the volume away: files, mount and folder. */
     readonly unmount: (target: string) => Effect.Effect<void, VolumeError>
+    /** Unmounts what is not certlet's at the target and touches none of its files; what is certlet's, and a plain folder, stays. */
+    readonly release: (target: string) => Effect.Effect<void, VolumeError>
   }
 >()("certlet/volume/VolumeFS") {}

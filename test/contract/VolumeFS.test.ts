@@ -39,6 +39,7 @@ const simScene = Layer.effect(
           ])
         ),
       clean: disk.clean,
+      inherit: Option.some((target) => disk.plant(target, Option.some("volume"))),
       resolve: (target) => Effect.map(filesAt(target), Option.map(Effect.succeed)),
       capacity: Option.some(SimVolumeFS.capacity)
     })

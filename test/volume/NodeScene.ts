@@ -60,6 +60,24 @@ export const mountForeign = (target: string, source = "somebody"): void => {
   spawnSync("mount", ["-t", "tmpfs", source, target])
 }
 
+/**
+ * Mounts a volume as cert-manager's csi-driver does: a folder of one tmpfs of all pods, filled like a Secret's volume and bound
+ * to the target, read-only. The tmpfs itself is at `peer`, in a folder named as that driver names it.
+ */
+export const mountInherited = (target: string, peer: string): void => {
+  fs.mkdirSync(peer, { recursive: true })
+  if (!fs.existsSync(`${peer}/volume`)) spawnSync("mount", ["-t", "tmpfs", "tmpfs", peer])
+  const data = `${peer}/volume/data`
+  const set = `${data}/..2026_01_02_03_04_05.123456789`
+  fs.mkdirSync(set, { recursive: true })
+  fs.writeFileSync(`${set}/tls.crt`, "the other driver's")
+  fs.symlinkSync("..2026_01_02_03_04_05.123456789", `${data}/..data`)
+  fs.symlinkSync("..data/tls.crt", `${data}/tls.crt`)
+  fs.mkdirSync(target, { recursive: true })
+  spawnSync("mount", ["--bind", data, target])
+  spawnSync("mount", ["-o", "remount,bind,ro", target])
+}
+
 /** False where this process may not mount: then the tmpfs medium cannot be tried. */
 export const canMount: boolean = (() => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "certlet-try-"))
@@ -126,6 +144,15 @@ export const sceneIn = (folder: string, medium: VolumeMedium): VolumeScene["Serv
         const link = `${target}/..data`
         return fs.existsSync(link) ? Option.some(readSlowly(`${target}/${fs.readlinkSync(link)}`)) : Option.none()
       }),
+    // The bound folder outlives the mount that it was bound from.
+    inherit: canMount
+      ? Option.some((target: string) =>
+          Effect.sync(() => {
+            mountInherited(target, `${folder}/peer`)
+            spawnSync("umount", [`${folder}/peer`])
+          })
+        )
+      : Option.none(),
     capacity: medium === "tmpfs" ? Option.some(sizeLimit) : Option.none()
   }
 }

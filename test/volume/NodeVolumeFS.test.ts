@@ -13,6 +13,7 @@ import { type VolumeError, VolumeFS, type VolumePlace } from "../../src/volume/V
 import {
   canMount,
   mountForeign,
+  mountInherited,
   mountsBelow,
   sceneLayer,
   settings,
@@ -50,7 +51,7 @@ const mountOf = (target: string) =>
   fs
     .readFileSync("/proc/self/mountinfo", "utf8")
     .split("\n")
-    .find((line) => line.split(" ")[4] === target) ?? ""
+    .findLast((line) => line.split(" ")[4] === target) ?? ""
 
 const freshVolume = Effect.gen(function* () {
   const volumes = yield* VolumeFS
@@ -243,6 +244,26 @@ describe.skipIf(!canMount)("a volume's mount", () => {
       expect(line).toMatch(/ rw,nosuid,nodev,noexec,noatime /)
       expect(line).toContain(` - tmpfs certlet rw,size=${sizeLimit / 1024}k,mode=550,gid=1234`)
       yield* volumes.unmount(target)
+    }).pipe(on("tmpfs"))
+  )
+
+  it.live("of another driver is let go without a change to that driver's files, ours beneath it stays", () =>
+    Effect.gen(function* () {
+      const { target, volumes } = yield* freshVolume
+      const peer = `${target.split("/pods/")[0]}/peer`
+      mountInherited(target, peer)
+      const left = treeOf(peer)
+      expect(mountOf(target)).toMatch(/ \/volume\/data .* ro,/)
+      expect(yield* volumes.inspect(target)).toBe("inherited")
+      expect(yield* reasonOf(volumes.write(placeOf(target), pair))).toBe("Foreign")
+      expect(treeOf(target).join()).not.toContain("tls.key")
+      yield* volumes.release(target)
+      expect(treeOf(peer)).toEqual(left)
+      expect(yield* volumes.inspect(target)).toBe("filled")
+      expect(fs.readFileSync(`${target}/tls.key`, "utf8")).toBe("key")
+      yield* volumes.unmount(target)
+      expect(fs.existsSync(target)).toBe(false)
+      spawnSync("umount", [peer])
     }).pipe(on("tmpfs"))
   )
 

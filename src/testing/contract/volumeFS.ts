@@ -22,6 +22,8 @@ export class VolumeScene extends Context.Service<
     readonly clean: (target: string) => Effect.Effect<void>
     /** Follows `..data` once; what it gives reads the files there, as far as they still exist, as texts by name. */
     readonly resolve: (target: string) => Effect.Effect<Option.Option<Effect.Effect<ReadonlyMap<string, string>>>>
+    /** Another driver mounts a volume with files at this target; none where nothing can be mounted. */
+    readonly inherit: Option.Option<(target: string) => Effect.Effect<void>>
     /** How many bytes a volume holds; none where it has no limit of its own. */
     readonly capacity: Option.Option<number>
   }
@@ -133,11 +135,8 @@ const writing: ReadonlyArray<VolumeLaw> = [
     const bytes = new Uint8Array(256).map((_, i) => i)
     yield* fs.write(placeOf(target), [{ name: "all bytes", content: Redacted.make(bytes), mode: 0o400 }])
     const read = Option.flatMap(yield* fs.read(target), (files) => Option.fromUndefinedOr(files.get("all bytes")))
-    yield* same(
-      Option.match(read, { onNone: () => "", onSome: (_) => `${Redacted.value(_)}` }),
-      `${bytes}`,
-      "the bytes"
-    )
+    const found = Option.match(read, { onNone: () => "", onSome: (_) => `${Redacted.value(_)}` })
+    yield* same(found, `${bytes}`, "the bytes")
     yield* fs.unmount(target)
   }),
   law("a write replaces the whole set", function* (fs, scene, target) {
@@ -219,6 +218,7 @@ const keepingApart: ReadonlyArray<VolumeLaw> = [
     yield* fails(fs.write(placeOf(target), textFiles(first)), "Foreign")
     yield* fails(fs.mount(placeOf(target)), "Foreign")
     yield* fails(fs.unmount(target), "Foreign")
+    yield* fs.release(target)
     yield* condition(target, "foreign")
     yield* same(yield* shown(target), "nothing", "the files")
     yield* same(yield* scene.tree(target), before, "the tree")
@@ -249,14 +249,25 @@ const keepingApart: ReadonlyArray<VolumeLaw> = [
   }),
   law("volumes do not touch each other", function* (fs, scene, target) {
     const other = yield* scene.target
-    yield* fs.mount(placeOf(target))
-    yield* fs.mount(placeOf(other))
+    for (const path of [target, other]) yield* fs.mount(placeOf(path))
     yield* fs.write(placeOf(target), textFiles(first))
     yield* fs.write(placeOf(other), textFiles(second))
+    yield* fs.release(target)
     yield* same(yield* shown(target), render(first), "the files")
     yield* fs.unmount(target)
     yield* same(yield* shown(other), render(second), "the other's files")
     yield* fs.unmount(other)
+  }),
+  law("a volume of another driver is inherited, and only release unmounts it", function* (fs, scene, target) {
+    if (Option.isNone(scene.inherit)) return
+    yield* scene.inherit.value(target)
+    const before = yield* scene.tree(target)
+    yield* condition(target, "inherited")
+    yield* fails(fs.mount(placeOf(target)), "Foreign")
+    for (const call of [fs.write(placeOf(target), textFiles(first)), fs.unmount(target)]) yield* fails(call, "Foreign")
+    yield* same(yield* scene.tree(target), before, "the tree")
+    yield* Effect.andThen(fs.release(target), fs.unmount(target))
+    yield* condition(target, "absent")
   }),
   law("a hostile path is Hostile and nothing is touched", function* (fs, _scene, target) {
     const looks = ["relative", "", `${target}/`, `${target}/../x`, `${target}/./x`, "//etc", "/", `${target}\nx`]
@@ -265,7 +276,7 @@ const keepingApart: ReadonlyArray<VolumeLaw> = [
       yield* fails(fs.inspect(path), "Hostile")
       yield* fails(fs.write(placeOf(path), textFiles(first)), "Hostile")
       yield* fails(fs.read(path), "Hostile")
-      yield* fails(fs.unmount(path), "Hostile")
+      for (const call of [fs.unmount(path), fs.release(path)]) yield* fails(call, "Hostile")
     }
   }),
   law("a file or a link in the target's place or above it is Hostile and not touched", function* (fs, scene, target) {

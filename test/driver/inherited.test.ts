@@ -1,0 +1,65 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Option } from "effect"
+import { TestClock } from "effect/testing"
+import { SimControlPlane } from "../../src/testing/SimCertificateRequests.ts"
+import { SimEvents } from "../../src/testing/SimPodEvents.ts"
+import { SimDisk } from "../../src/testing/SimVolumeFS.ts"
+import { VolumeFS } from "../../src/volume/VolumeFS.ts"
+import { VolumeRecords } from "../../src/volume/VolumeRecord.ts"
+import { during, onNode, publishRequest, startDriver } from "./World.ts"
+
+const web = publishRequest("web")
+
+const inherit = Effect.flatMap(SimDisk, (disk) => disk.plant(web.target, Option.some("volume")))
+
+const condition = Effect.flatMap(VolumeFS, (fs) => fs.inspect(web.target))
+
+/** The Events, and what there is of certlet's. */
+const seen = Effect.gen(function* () {
+  const events = yield* Effect.flatMap(SimEvents, ({ present }) => present)
+  const records = yield* Effect.flatMap(VolumeRecords, (records) => records.all)
+  const requests = yield* Effect.flatMap(SimControlPlane, ({ submitted }) => submitted)
+  return { events: events.map(({ event }) => event.reason), records: records.length, requests: requests.length }
+})
+
+describe("a volume that another driver has mounted", () => {
+  it.effect("is left as it is, republish after republish, and the pod's owner is told once", () =>
+    Effect.gen(function* () {
+      yield* inherit
+      const driver = yield* startDriver
+      for (let i = 0; i < 100; i++) {
+        yield* driver.publish(web)
+        yield* TestClock.adjust("1 minute")
+      }
+      expect(yield* condition).toBe("inherited")
+      expect(yield* seen).toEqual({ events: ["VolumeInherited"], records: 0, requests: 0 })
+    }).pipe(onNode("inherited"))
+  )
+
+  it.effect("goes with its pod, and the next pod gets one of certlet's", () =>
+    Effect.gen(function* () {
+      yield* inherit
+      const driver = yield* startDriver
+      yield* driver.publish(web)
+      yield* driver.unpublish(web)
+      expect(yield* condition).toBe("absent")
+      yield* during("1 second", driver.publish(web))
+      expect(yield* condition).toBe("filled")
+    }).pipe(onNode("inherited goes"))
+  )
+
+  it.effect("in the place of one of certlet's is left as it is too, and all of it goes with the pod", () =>
+    Effect.gen(function* () {
+      const driver = yield* startDriver
+      yield* during("1 second", driver.publish(web))
+      yield* Effect.flatMap(SimDisk, (disk) => disk.clean(web.target))
+      yield* inherit
+      yield* driver.publish(web)
+      yield* TestClock.adjust("1 day")
+      expect(yield* condition).toBe("inherited")
+      yield* driver.unpublish(web)
+      expect(yield* condition).toBe("absent")
+      expect((yield* seen).records).toBe(0)
+    }).pipe(onNode("back and forth"))
+  )
+})

@@ -10,7 +10,7 @@ export default defineConfig({
         test: {
           name: "node",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/cluster/**", "test/examples/**"],
+          exclude: ["test/cluster/**", "test/nix/**", "test/examples/**"],
           testTimeout: 30_000
         }
       },

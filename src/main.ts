@@ -24,7 +24,7 @@ import { loggingLayer } from "./NodeLogging.ts"
 import * as NodeMetrics from "./NodeMetrics.ts"
 import { Settings } from "./Settings.ts"
 import { orderOf, simulateFlags } from "./simulate/NodeSimulateFlags.ts"
-import type { FleetOrder } from "./simulate/Order.ts"
+import type { Order } from "./simulate/Order.ts"
 import { version } from "./Version.ts"
 import * as NodeEntropy from "./volume/NodeEntropy.ts"
 import { waitForFiles } from "./volume/NodeFilesWait.ts"
@@ -81,7 +81,7 @@ const demoCommand = Command.make("demo", {}, () =>
   demo.pipe(Effect.catchCauseIf((cause) => !Cause.hasInterruptsOnly(cause), failed))
 ).pipe(Command.withDescription("Shows a certificate from birth to death on this machine: no cluster, no root"))
 /** A node's process does not load the simulations: they are a file of their own. */
-const simulation = (order: FleetOrder) =>
+const simulation = (order: Order) =>
   Effect.tryPromise({
     try: (signal) => import("./simulate/NodeSimulate.ts").then(({ simulate }) => simulate(order, signal)),
     catch: (cause) => new Error(`cannot simulate (certlet-simulate.mjs must lie beside certlet.mjs): ${cause}`)
@@ -90,7 +90,7 @@ const simulateCommand = Command.make("simulate", simulateFlags, (given) =>
   Effect.flatMap(orderOf(given), simulation).pipe(
     Effect.catchCauseIf((cause) => !Cause.hasInterruptsOnly(cause), failed)
   )
-).pipe(Command.withDescription("Simulates clusters: a fleet's load and lifetimes over months"))
+).pipe(Command.withDescription("Simulates clusters: stories under faults, judged; with --report a fleet over months"))
 const waitCommand = Command.make("wait", waitFlags, (order) =>
   waitForFiles(order).pipe(
     Effect.catchCauseIf((cause) => !Cause.hasInterruptsOnly(cause), failed),

@@ -3,10 +3,13 @@
  * one, and a knob that is given where it has no meaning is refused in a sentence that names it. What comes out is one order
  * with every knob in effect, so that it can be printed whole before anything begins.
  */
-import { Duration, Effect, Option, Result } from "effect"
+import { availableParallelism } from "node:os"
+import { Duration, Effect, Option, Result, Schema } from "effect"
 import { Argument, CliError, type Command, Flag } from "effect/cli"
 import * as Rules from "../FlagRules.ts"
-import type { FleetOrder } from "./Order.ts"
+import { nearestOf } from "../nearestOf.ts"
+import { Faults } from "../testing/Faults.ts"
+import type { FleetOrder, Order, StoriesOrder } from "./Order.ts"
 
 const ruled = <A>(name: string, rule: Rules.FlagRule<A>, description: string) =>
   Flag.String(name).pipe(
@@ -24,12 +27,38 @@ const ruled = <A>(name: string, rule: Rules.FlagRule<A>, description: string) =>
 
 const duration = Rules.durationWithin(Duration.minutes(1), Duration.days(3650))
 
-/** The flags of a fleet beside those that it shares with stories. */
+/** `none`, `swarm`, or names with commas between, each of them known. */
+const faultsRule: Rules.FlagRule<string> = (text) => {
+  if (text === "none" || text === "swarm") return Result.succeed(text)
+  const unknown = text.split(",").find((name) => !Faults.names.some((known) => known === name))
+  if (unknown === undefined) return Result.succeed(text)
+  const nearest = nearestOf(unknown, ["none", "swarm", ...Faults.names])
+  return Result.fail(
+    `none, swarm, or names of faults with commas between; ${unknown} is none, the nearest is ${nearest}`
+  )
+}
+
+const sharedFlags = {
+  nodes: ruled("nodes", Rules.wholeNumber(1, 100_000), "how many nodes (a fleet 1000; drawn for each story)"),
+  pods: ruled("pods", Rules.wholeNumber(1, 1_000_000), "how many pods (a fleet 30000; drawn for each story)"),
+  days: ruled("days", Rules.wholeNumber(1, 3650), "how many days (a fleet 90; drawn for each story)")
+}
+
+const storiesFlags = {
+  seeds: ruled("seeds", Rules.wholeNumber(1, 10_000_000), "how many stories: of the seed and those that follow it (1)"),
+  jobs: ruled("jobs", Rules.wholeNumber(1, 1024), "how many stories run at once (as many as there are processors)"),
+  faults: ruled(
+    "faults",
+    faultsRule,
+    `what goes wrong in stories: none, swarm (a set that the seed draws), or names: ${Faults.names.join(", ")} (swarm)`
+  ),
+  trace: Flag.Boolean("trace").pipe(
+    Flag.withDescription("print every event of a single story"),
+    Flag.withDefault(false)
+  )
+}
+
 const fleetFlags = {
-  report: ruled("report", Rules.given, "simulate a fleet, and write its page to this file (HTML)"),
-  nodes: ruled("nodes", Rules.wholeNumber(1, 100_000), "how many nodes (1000)"),
-  pods: ruled("pods", Rules.wholeNumber(1, 1_000_000), "how many pods (30000)"),
-  days: ruled("days", Rules.wholeNumber(1, 3650), "how many days (90)"),
   duration: ruled("duration", duration, "a fleet's certificates: the lifetime asked for (24h)"),
   renewBefore: ruled("renew-before", duration, "a fleet's certificates: when to renew (a third of the lifetime)"),
   rollout: ruled("rollout", duration, "a fleet's nodes are started within this time (1h)"),
@@ -61,15 +90,49 @@ export const simulateFlags = {
     ),
     Argument.optional
   ),
+  report: ruled("report", Rules.given, "simulate a fleet, and write its page to this file (HTML)"),
+  ...sharedFlags,
+  ...storiesFlags,
   ...fleetFlags
 }
 
 type Given = Command.Command.Config.Infer<typeof simulateFlags>
 
+/** A flag was given where it has no meaning. */
+export class MeaninglessFlag extends Schema.TaggedError<MeaninglessFlag>()("MeaninglessFlag", {
+  flag: Schema.String,
+  detail: Schema.String
+}) {
+  override get message(): string {
+    return `--${this.flag} ${this.detail}`
+  }
+}
+
+const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+
+/** Which of the given flags mean nothing in what was ordered. */
+const meaningless = (given: Given): Option.Option<MeaninglessFlag> => {
+  const isFleet = Option.isSome(given.report)
+  const isGiven = (name: string): boolean =>
+    Object.entries(given).some(
+      ([key, value]: [string, unknown]) =>
+        key === name && value !== false && !(Option.isOption(value) && Option.isNone(value))
+    )
+  const detail = isFleet
+    ? "is for stories and has no meaning with --report; leave one of the two out"
+    : "is for a fleet and has no meaning without --report FILE; add it, or leave this out"
+  const wrong = Object.keys(isFleet ? storiesFlags : fleetFlags).find(isGiven)
+  if (wrong !== undefined) return Option.some(new MeaninglessFlag({ flag: kebab(wrong), detail }))
+  return given.trace && Option.getOrElse(given.seeds, () => 1) > 1
+    ? Option.some(new MeaninglessFlag({ flag: "trace", detail: "shows a single story; leave --seeds out" }))
+    : Option.none()
+}
+
 const anySeed = Effect.sync(() => crypto.getRandomValues(new Uint32Array(1))[0] ?? 0)
 
+const or = <A>(option: Option.Option<A>, otherwise: A): A => Option.getOrElse(option, () => otherwise)
+
 const fleetOrder = (given: Given, seed: number, report: string): FleetOrder => {
-  const or = <A>(option: Option.Option<A>, otherwise: A): A => Option.getOrElse(option, () => otherwise)
   const seconds = (option: Option.Option<Duration.Duration>) => Option.map(option, Duration.toSeconds)
   const days = or(given.days, 90)
   return {
@@ -89,12 +152,28 @@ const fleetOrder = (given: Given, seed: number, report: string): FleetOrder => {
   }
 }
 
-/** What was given, as an order with every knob; a seed that was not given is drawn. */
-export const orderOf = Effect.fnUntraced(function* (given: Given) {
-  const seed = Option.isSome(given.seed) ? given.seed.value : yield* anySeed
-  return fleetOrder(
-    given,
+const storiesOrder = (given: Given, seed: number): StoriesOrder => {
+  const seeds = or(given.seeds, 1)
+  return {
+    kind: "stories",
     seed,
-    Option.getOrElse(given.report, () => "fleet.html")
-  )
+    seeds,
+    jobs: Math.min(seeds, or(given.jobs, availableParallelism())),
+    faults: or(given.faults, "swarm"),
+    nodes: Option.getOrUndefined(given.nodes),
+    pods: Option.getOrUndefined(given.pods),
+    days: Option.getOrUndefined(given.days),
+    trace: given.trace
+  }
+}
+
+/** What was given, as an order with every knob; a seed that was not given is drawn. */
+export const orderOf = Effect.fnUntraced(function* (given: Given): Effect.fn.Return<Order, MeaninglessFlag> {
+  const wrong = meaningless(given)
+  if (Option.isSome(wrong)) return yield* wrong.value
+  const seed = Option.isSome(given.seed) ? given.seed.value : yield* anySeed
+  return Option.match(given.report, {
+    onNone: () => storiesOrder(given, seed),
+    onSome: (report) => fleetOrder(given, seed, report)
+  })
 })

@@ -3,6 +3,8 @@
  * program's file into the one that holds the simulations, and those two do not share a copy of Effect.
  */
 import { Duration, Option } from "effect"
+import { Faults } from "../testing/Faults.ts"
+import type { Knobs } from "../testing/Story.ts"
 import type { FleetPlan } from "./Fleet.ts"
 
 /** A fleet, and where its page goes. Times are in seconds. */
@@ -39,9 +41,55 @@ export const planOf = (order: FleetOrder): Omit<FleetPlan, "jitter"> => ({
   }
 })
 
+/** Stories, and which: the run of seed n is that of `seed + n`. What is undefined the seed decides, for each story anew. */
+export interface StoriesOrder {
+  readonly kind: "stories"
+  readonly seed: number
+  readonly seeds: number
+  /** How many stories run at once. It changes nothing about what comes out. */
+  readonly jobs: number
+  /** `none`, `swarm`, or names of faults with commas between. */
+  readonly faults: string
+  readonly nodes: number | undefined
+  readonly pods: number | undefined
+  /** How long each story lasts before its faults end. */
+  readonly days: number | undefined
+  /** Prints every event of a single story. */
+  readonly trace: boolean
+}
+
+/** What can be ordered. */
+export type Order = FleetOrder | StoriesOrder
+
+/** What a stories' order fixes about each of them. */
+export const knobsOf = ({ days, faults, nodes, pods }: StoriesOrder): Knobs => ({
+  ...(nodes === undefined ? {} : { nodes }),
+  ...(pods === undefined ? {} : { pods }),
+  ...(days === undefined ? {} : { days }),
+  ...(faults === "swarm"
+    ? {}
+    : { faults: Faults.named(Faults.names.filter((name) => faults.split(",").includes(name))) })
+})
+
+/** Flags on a command line. */
+const line = (seed: number, flags: Readonly<Record<string, string | number | undefined>>): string => {
+  const given = Object.entries(flags).filter(([, value]) => value !== undefined)
+  return ["certlet simulate", seed, ...given.map(([name, value]) => `--${name} ${value}`)].join(" ")
+}
+
+/** A stories' order on a command line that repeats it. */
+export const storiesLine = (order: StoriesOrder): string =>
+  line(order.seed, {
+    seeds: order.seeds === 1 ? undefined : order.seeds,
+    nodes: order.nodes,
+    pods: order.pods,
+    days: order.days,
+    faults: order.faults
+  })
+
 /** The order on a command line that repeats it. */
-export const fleetLine = (order: FleetOrder): string => {
-  const flags = {
+export const fleetLine = (order: FleetOrder): string =>
+  line(order.seed, {
     nodes: order.nodes,
     pods: order.pods,
     days: order.days,
@@ -53,7 +101,4 @@ export const fleetLine = (order: FleetOrder): string => {
     "outage-day": order.outageDay,
     "outage-kind": order.outageKind,
     report: order.report
-  }
-  const given = Object.entries(flags).filter(([, value]) => value !== undefined)
-  return ["certlet simulate", order.seed, ...given.map(([name, value]) => `--${name} ${value}`)].join(" ")
-}
+  })

@@ -74,7 +74,11 @@ export interface Incident {
 const isKeyOf = <O extends object>(object: O, key: PropertyKey): key is keyof O => key in object
 
 /** The names of all kinds of incidents. */
-const incidentNames: ReadonlyArray<IncidentName> = Object.keys(incidents).filter((name) => isKeyOf(incidents, name))
+export const incidentNames: ReadonlyArray<IncidentName> = Object.keys(incidents).filter((name) =>
+  isKeyOf(incidents, name)
+)
+/** The names of all kinds of weather. */
+export const weatherNames = Object.keys(weather).filter((name) => isKeyOf(weather, name))
 
 /** How much of each fault is a lot, in the fault's own unit. */
 const strong: Readonly<Record<FaultName, number>> = {
@@ -120,9 +124,7 @@ const strong: Readonly<Record<FaultName, number>> = {
  */
 export class Faults extends Schema.Opaque<Faults>()(Schema.Struct({ ...weather, ...incidents })) {
   /** The names of all faults. */
-  static readonly names: ReadonlyArray<FaultName> = [...Object.keys(weather), ...Object.keys(incidents)].filter(
-    (name) => isKeyOf(weather, name) || isKeyOf(incidents, name)
-  )
+  static readonly names: ReadonlyArray<FaultName> = [...weatherNames, ...incidentNames]
   /** No faults at all. */
   static readonly none: Faults = Schema.decodeSync(Faults)({})
 

@@ -9,6 +9,7 @@ import type { InvariantBroken } from "./Invariants.ts"
 import { type ClusterOptions, SimCluster } from "./SimCluster.ts"
 import type { SimPod } from "./SimPod.ts"
 import { type Act, after, drawStory, type Knobs, type Story } from "./Story.ts"
+import type { Event } from "./Trace.ts"
 
 /** How a run ended. `crash` is a defect of the simulation itself or of what it runs. */
 export type Verdict =
@@ -24,10 +25,15 @@ export interface Outcome {
   /** How many events there were. */
   readonly steps: number
   readonly outcome: Verdict
+  /** The last events as aligned lines. */
+  readonly lines: (last?: number) => ReadonlyArray<string>
 }
 
-/** What a run may be given beside its story: layers, invariants. */
-export type RunOptions = Pick<ClusterOptions, "invariants" | "layers" | "settings" | "traceEvents">
+/** What a run may be given beside its story. */
+export interface RunOptions extends Pick<ClusterOptions, "invariants" | "layers" | "settings" | "traceEvents"> {
+  /** Called within every event. */
+  readonly watch?: (event: Event) => void
+}
 
 const perform = (cluster: Cluster, pods: Map<string, SimPod>, act: Act): Effect.Effect<void> =>
   Effect.gen(function* () {
@@ -58,7 +64,7 @@ const play = Effect.fnUntraced(function* (cluster: Cluster, story: Story) {
   yield* cluster.settle
 })
 
-const verdictOf = (exit: Exit.Exit<void, InvariantBroken>): Verdict => {
+const verdictOf = (exit: Exit.Exit<unknown, InvariantBroken>): Verdict => {
   if (Exit.isSuccess(exit)) return { _tag: "passed" }
   return Option.match(Cause.findErrorOption(exit.cause), {
     onNone: (): Verdict => ({ _tag: "crash", defect: Cause.pretty(exit.cause) }),
@@ -66,24 +72,25 @@ const verdictOf = (exit: Exit.Exit<void, InvariantBroken>): Verdict => {
   })
 }
 
+const clusterOf = (
+  { faults, incidents, keys, nodes, requiresRepublish, seed, syncSeconds }: Story,
+  { watch: _, ...options }: RunOptions
+) => {
+  const kubelet = { requiresRepublish, syncFrequency: after(syncSeconds * 1000) }
+  return SimCluster.make({ traceEvents: 400, ...options, seed, nodes, keys, faults, incidents, kubelet })
+}
+
 /** Runs a story. */
 export const runStory = (story: Story, options: RunOptions = {}): Effect.Effect<Outcome> =>
   Effect.gen(function* () {
-    const { faults, incidents, keys, nodes, requiresRepublish, seed, syncSeconds } = story
-    const kubelet = { requiresRepublish, syncFrequency: after(syncSeconds * 1000) }
-    const cluster = yield* SimCluster.make({
-      traceEvents: 400,
-      ...options,
-      seed,
-      nodes,
-      keys,
-      faults,
-      incidents,
-      kubelet
-    })
-    const exit = yield* Effect.exit(play(cluster, story))
-    weigh(cluster)
-    return { seed, digest: cluster.trace.digest, steps: cluster.trace.steps, outcome: verdictOf(exit) }
+    const { seed } = story
+    const made = yield* Effect.exit(clusterOf(story, options))
+    if (Exit.isFailure(made)) return { seed, digest: "", steps: 0, outcome: verdictOf(made), lines: () => [] }
+    const { trace } = made.value
+    if (options.watch !== undefined) trace.listen(options.watch)
+    const exit = yield* Effect.exit(play(made.value, story))
+    weigh(made.value)
+    return { seed, digest: trace.digest, steps: trace.steps, outcome: verdictOf(exit), lines: trace.lines }
   }).pipe(Effect.scoped)
 
 /** Runs the story of a seed. */

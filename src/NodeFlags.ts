@@ -52,6 +52,28 @@ const many = (name: string, description: string) =>
 const withDefault = <A>(name: string, rule: Rules.FlagRule<A>, description: string, shown: string, value: A) =>
   ruled(name, rule, `${description} (default ${shown})`).pipe(Flag.withDefault(value))
 
+/** Where certlet keeps what is its own: the process and whoever asks it have to agree on this. */
+const placeFlags = {
+  dataRoot: withDefault(
+    "data-root",
+    Rules.absolutePath,
+    "where the records of volumes are kept; memory-backed",
+    "/run/certlet",
+    "/run/certlet"
+  ),
+  adminSocket: ruled(
+    "admin-socket",
+    Rules.endpoint,
+    "the socket of certlet status and certlet renew, for root only (default admin/certlet.sock below the data root)"
+  ).pipe(Flag.optional)
+}
+
+/** The operator's socket: where the flag says, else below the data root. */
+export const adminSocketOf = (places: {
+  readonly adminSocket: Option.Option<string>
+  readonly dataRoot: string
+}): string => Option.getOrElse(places.adminSocket, () => `${places.dataRoot}/admin/certlet.sock`)
+
 const driverFlags = {
   nodeId: ruled("node-id", Rules.given, "this node's name in the cluster"),
   endpoint: ruled("endpoint", Rules.endpoint, "the CSI socket: unix:///absolute/path"),
@@ -72,13 +94,7 @@ const driverFlags = {
     Rules.endpoint,
     "the CSI socket's path as the kubelet sees it, where that is not the endpoint itself"
   ).pipe(Flag.optional),
-  dataRoot: withDefault(
-    "data-root",
-    Rules.absolutePath,
-    "where the records of volumes are kept; memory-backed",
-    "/run/certlet",
-    "/run/certlet"
-  ),
+  ...placeFlags,
   volumeMedium: withDefault(
     "volume-medium",
     Rules.oneOf(["tmpfs", "directory"]),
@@ -198,6 +214,41 @@ export const runFlags = {
   }
 }
 
+const timeout = (description: string, otherwise: Duration.Duration) =>
+  Flag.String("timeout").pipe(
+    Flag.withDescription(description),
+    Flag.mapEffect((value) =>
+      accept("timeout", value, Rules.durationWithin(Duration.millis(1), Duration.days(1))(value))
+    ),
+    Flag.withDefault(otherwise)
+  )
+
+/** What `certlet status` takes. */
+export const statusFlags = {
+  ...placeFlags,
+  pod: Argument.String("pod").pipe(
+    Argument.withDescription(
+      "NAME or NAMESPACE/NAME of a pod on this node, or a volume's id: everything about its volumes"
+    ),
+    Argument.optional
+  ),
+  output: Flag.String("output").pipe(
+    Flag.withAlias("o"),
+    Flag.withDescription("wide: more columns, absolute times; json: everything, for programs"),
+    Flag.mapEffect((value) => accept("output", value, Rules.oneOf(["wide", "json"])(value))),
+    Flag.optional
+  )
+}
+
+/** What `certlet renew` takes. */
+export const renewFlags = {
+  ...placeFlags,
+  pod: Argument.String("pod").pipe(
+    Argument.withDescription("NAME or NAMESPACE/NAME of a pod on this node, or a volume's id")
+  ),
+  timeout: timeout("how long to wait for the new certificate (default 1m)", Duration.minutes(1))
+}
+
 /** What `certlet wait` takes. */
 export const waitFlags = {
   folder: Argument.String("dir").pipe(
@@ -215,22 +266,22 @@ export const waitFlags = {
     Flag.withDescription("a file that the volume must hold; repeatable; without it whatever it holds"),
     Flag.between(0, 100)
   ),
-  timeout: Flag.String("timeout").pipe(
-    Flag.withDescription("how long to wait (default 5m)"),
-    Flag.mapEffect((value) =>
-      accept("timeout", value, Rules.durationWithin(Duration.millis(1), Duration.days(1))(value))
-    ),
-    Flag.withDefault(Duration.minutes(5))
-  )
+  timeout: timeout("how long to wait (default 5m)", Duration.minutes(5))
 }
 
-/** The rules between flags: readiness gates hold certificates back until after the publish, so publishes must not wait. */
-export const consistent = (flags: {
-  readonly podReadinessGates: ReadonlyArray<Gate>
-  readonly continueOnNotReady: boolean
-}): Effect.Effect<void, CliError.InvalidValue> =>
+/** The settings that the flags make, by the rules between them: gates open after the publish, so publishes must not wait. */
+export const settingsOf = <
+  Flags extends {
+    readonly podReadinessGates: ReadonlyArray<Gate>
+    readonly continueOnNotReady: boolean
+    readonly adminSocket: Option.Option<string>
+    readonly dataRoot: string
+  }
+>(
+  flags: Flags
+) =>
   flags.podReadinessGates.length === 0 || flags.continueOnNotReady
-    ? Effect.void
+    ? Effect.succeed({ ...flags, adminSocket: adminSocketOf(flags) })
     : Effect.fail(
         new CliError.InvalidValue({
           option: "continue-on-not-ready",

@@ -4,10 +4,11 @@
  * answers, the watch is fresh, the kubelet has registered the driver, and certlet is not ending. Each answers 200 with "ok", or
  * 503 with a line for each check that fails; with `?verbose`, a line for every check. It ends last, so that an end is seen.
  */
-import { createServer, type Server, type ServerResponse } from "node:http"
 import { Effect, Layer, Option, Schema } from "effect"
+import { HttpServerRequest } from "effect/http"
 import { selfProbe } from "./csi/GrpcSelfProbe.ts"
 import { Health, type HealthAnswer, isWell } from "./Health.ts"
+import { answerHttp, plain } from "./NodeHttp.ts"
 import { Settings } from "./Settings.ts"
 
 /** The address for probes cannot be had. */
@@ -16,12 +17,6 @@ export class HealthError extends Schema.TaggedError<HealthError>()("HealthError"
     return `--health-bind-address: ${this.detail}`
   }
 }
-
-const listen = (server: Server, host: string, port: number): Effect.Effect<Server, HealthError> =>
-  Effect.callback((resume) => {
-    server.once("error", ({ message }) => resume(Effect.fail(new HealthError({ detail: message }))))
-    server.listen(port, host, () => resume(Effect.succeed(server)))
-  })
 
 /** A check as a line, in the notation of Kubernetes' own servers. */
 const line = ({ complaint, name }: HealthAnswer): string =>
@@ -37,35 +32,23 @@ export const probeAnswer = (
   return { status: well ? 200 : 503, text: [...shown.map(line), ...(well ? ["ok"] : [])].join("\n") }
 }
 
-const answer = (
-  response: ServerResponse,
-  { status, text }: { readonly status: number; readonly text: string }
-): void => {
-  response.writeHead(status, { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" })
-  response.end(`${text}\n`)
-}
-
 const serve = Effect.fnUntraced(function* (host: string, port: number) {
   const { endpoint } = yield* Settings
   const board = yield* Health
-  const run = Effect.runForkWith(yield* Effect.context<never>())
   const socket = Effect.map(selfProbe(endpoint), (complaint): HealthAnswer => ({ name: "socket", complaint }))
-  const checks: Readonly<Record<string, Effect.Effect<ReadonlyArray<HealthAnswer>>>> = {
-    "/livez": Effect.map(socket, (only) => [only]),
-    "/readyz": Effect.zipWith(socket, board.look, (first, others) => [first, ...others])
-  }
-  const server = createServer((request, response) => {
-    const [path = "", query = ""] = (request.url ?? "").split("?")
-    const look = request.method === "GET" ? checks[path] : undefined
-    if (look === undefined) return answer(response, { status: 404, text: "only GET /livez and /readyz are here" })
-    run(Effect.map(look, (answers) => answer(response, probeAnswer(answers, /(^|&)verbose\b/.test(query)))))
-  })
-  yield* Effect.acquireRelease(listen(server, host, port), (server) =>
-    Effect.sync(() => {
-      server.close()
-      server.closeAllConnections()
+  const answer = (look: Effect.Effect<ReadonlyArray<HealthAnswer>>) =>
+    Effect.gen(function* () {
+      const { url } = yield* HttpServerRequest.HttpServerRequest
+      const { status, text } = probeAnswer(yield* look, /[?&]verbose\b/.test(url))
+      return plain(`${text}\n`, status)
     })
-  )
+  yield* answerHttp(
+    { host, port },
+    {
+      "GET /livez": answer(Effect.map(socket, (only) => [only])),
+      "GET /readyz": answer(Effect.zipWith(socket, board.look, (first, others) => [first, ...others]))
+    }
+  ).pipe(Effect.mapError(({ cause }) => new HealthError({ detail: String(cause) })))
   yield* Effect.logInfo(`serving health on ${host}:${port}`)
 })
 

@@ -41,6 +41,8 @@ export class Settings extends Context.Service<
     readonly kubeletRegistrationPath: Option.Option<string>
     /** Where the records live: an absolute path, memory-backed. */
     readonly dataRoot: string
+    /** The path of the operator's socket. */
+    readonly adminSocket: string
     readonly volumeMedium: "tmpfs" | "directory"
     /** The size of a pod's tmpfs, in bytes. */
     readonly volumeSizeLimit: number

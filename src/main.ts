@@ -6,6 +6,8 @@
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Cause, Effect, Exit, Layer, Option, type Runtime } from "effect"
 import { CliConfig, Command, Flag, GlobalFlag } from "effect/cli"
+import * as NodeAdmin from "./admin/NodeAdmin.ts"
+import { renewNow, showStatus } from "./admin/NodeOperator.ts"
 import * as KubeClient from "./cluster/KubeClient.ts"
 import * as KubePodEvents from "./cluster/KubePodEvents.ts"
 import * as KubePods from "./cluster/KubePods.ts"
@@ -18,7 +20,7 @@ import { Driver } from "./driver/Driver.ts"
 import * as Health from "./Health.ts"
 import * as KubeCertificateRequests from "./issuance/KubeCertificateRequests.ts"
 import * as NodeKeyGenerator from "./issuance/NodeKeyGenerator.ts"
-import { consistent, runFlags, waitFlags } from "./NodeFlags.ts"
+import { adminSocketOf, renewFlags, runFlags, settingsOf, statusFlags, waitFlags } from "./NodeFlags.ts"
 import * as NodeHealth from "./NodeHealth.ts"
 import { loggingLayer } from "./NodeLogging.ts"
 import * as NodeMetrics from "./NodeMetrics.ts"
@@ -48,9 +50,12 @@ const liveDriver = Driver.layer.pipe(
 /** The kubelet forgets certlet before the door closes, and the door closes before the driver ends: calls in flight find it alive. */
 const door = GrpcRegistration.layer.pipe(Layer.provide(Layer.effectDiscard(serve)), Layer.provide(GrpcKubelet.layer))
 
+/** The operator's socket comes after the kubelet's, which only one process of a node can have. */
+const doors = Layer.provideMerge(NodeAdmin.layer, door)
+
 /** What is said of certlet's health outlives all that it speaks of, and first of all it says that certlet is ending. */
 const server = Health.endsFirst.pipe(
-  Layer.provide(Layer.mergeAll(door, NodeMetrics.layer)),
+  Layer.provide(Layer.mergeAll(doors, NodeMetrics.layer)),
   Layer.provide(liveDriver),
   Layer.provide(NodeHealth.layer),
   Layer.provide(Health.layer)
@@ -70,9 +75,10 @@ const failed = (cause: Cause.Cause<{ readonly message: string }>) =>
   })
 
 const run = ({ log, ...flags }: Command.Command.Config.Infer<typeof runFlags>) =>
-  Effect.andThen(Effect.andThen(endWith(0), consistent(flags)), Layer.launch(server)).pipe(
+  Effect.andThen(endWith(0), settingsOf(flags)).pipe(
+    Effect.flatMap((settings) => Effect.provideService(Layer.launch(server), Settings, settings)),
     Effect.catchCauseIf((cause) => !Cause.hasInterruptsOnly(cause), failed),
-    Effect.provide(Layer.mergeAll(Layer.succeed(Settings, flags), loggingLayer(log)))
+    Effect.provide(loggingLayer(log))
   )
 
 const describe = "Gives every pod of this node its own certificate from cert-manager, in a volume"
@@ -97,9 +103,24 @@ const waitCommand = Command.make("wait", waitFlags, (order) =>
     Effect.provide(loggingLayer({ level: 1, format: Option.none() }))
   )
 ).pipe(Command.withDescription("Waits until a volume holds its files: for init containers"))
+/** What is said to an operator who has asked is said as it is, and not as a line of a log. */
+const refused = ({ message }: { readonly message: string }) =>
+  Effect.andThen(
+    endWith(1),
+    Effect.sync(() => void process.stderr.write(`certlet: ${message}\n`))
+  )
+const statusCommand = Command.make("status", statusFlags, ({ output, pod, ...places }) =>
+  Effect.catch(showStatus({ socket: adminSocketOf(places), output, pod }), refused)
+).pipe(Command.withDescription("Shows this node's volumes, or one pod's in detail: for kubectl exec"))
+const renewCommand = Command.make("renew", renewFlags, ({ pod, timeout, ...places }) =>
+  renewNow({ socket: adminSocketOf(places), pod, timeout }).pipe(
+    Effect.flatMap((renewed) => endWith(renewed ? 0 : 1)),
+    Effect.catch(refused)
+  )
+).pipe(Command.withDescription("Renews a pod's certificates now, and says what came of it: for kubectl exec"))
 const certlet = Command.make("certlet", runFlags, run).pipe(
   Command.withDescription(describe),
-  Command.withSubcommands([runCommand, waitCommand, demoCommand, simulateCommand])
+  Command.withSubcommands([runCommand, statusCommand, renewCommand, waitCommand, demoCommand, simulateCommand])
 )
 
 /** `-v` and `--log-level` are verbosity here, as with the driver that certlet replaces, so the built-in flags make room. */

@@ -19,8 +19,15 @@ const distance = (one: string, other: string): number => {
 /** Words longer than this are cut, because the comparison takes the product of both lengths. */
 const longest = 64
 
-/** The nearest of some words, in any letter case; the first of several that are as near. Empty where there are none. */
-export const nearestOf = (word: string, words: ReadonlyArray<string>): string => {
+/** The nearest few of some words, in any letter case, the nearest first; of several that are as near, the first. */
+export const nearestFew = (word: string, words: ReadonlyArray<string>, few: number): ReadonlyArray<string> => {
   const meant = word.slice(0, longest).toLowerCase()
-  return words.reduce((best, next) => (distance(meant, next) < distance(meant, best) ? next : best), words[0] ?? "")
+  return words
+    .map((one) => ({ one, far: distance(meant, one.slice(0, longest).toLowerCase()) }))
+    .sort((a, b) => a.far - b.far)
+    .slice(0, few)
+    .map(({ one }) => one)
 }
+
+/** The nearest of some words. Empty where there are none. */
+export const nearestOf = (word: string, words: ReadonlyArray<string>): string => nearestFew(word, words, 1)[0] ?? ""

@@ -55,6 +55,7 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
   issuance: ["cluster"],
   volume: [],
   cluster: [],
+  admin: ["driver"],
   embedded: ["issuance"],
   demo: ["csi", "driver", "issuance", "volume", "embedded"],
   testing: ["driver", "issuance", "volume", "cluster", "csi", "embedded"],

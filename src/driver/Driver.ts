@@ -4,7 +4,7 @@
  * other. What a call leaves running (an issuance that outlives the kubelet's patience, a volume's renewals) belongs to this
  * service's scope.
  */
-import { Context, type DateTime, Effect, Layer, type Option } from "effect"
+import { Context, type DateTime, type Duration, Effect, Layer, type Option } from "effect"
 import type { PodEvents } from "../cluster/PodEvents.ts"
 import type { Pods } from "../cluster/Pods.ts"
 import type { TrustBundles } from "../cluster/TrustBundles.ts"
@@ -15,13 +15,15 @@ import type { PublishSecrets } from "../VolumeSecrets.ts"
 import type { Entropy } from "../volume/Entropy.ts"
 import type { VolumeFS } from "../volume/VolumeFS.ts"
 import type { VolumeRecords } from "../volume/VolumeRecord.ts"
-import type { PublishError, UnpublishError } from "./DriverError.ts"
+import type { PublishError, RenewError, UnpublishError, Unpublished } from "./DriverError.ts"
+import { hasten } from "./hasten.ts"
 import { exposition } from "./Metrics.ts"
 import { publish } from "./publish.ts"
 import { Renewals } from "./Renewals.ts"
 import { resume } from "./resume.ts"
 import { unpublish } from "./unpublish.ts"
 import { Volumes } from "./Volume.ts"
+import { statusOf, type VolumeStatus } from "./VolumeStatus.ts"
 
 /** NodePublishVolume, as far as it matters to the programs. */
 export interface PublishRequest {
@@ -51,13 +53,21 @@ export interface UnpublishRequest {
  * Laws: when `publish` succeeds the files are there (unless the settings say continue-on-not-ready); publishing again is
  * cheap and changes nothing that is well; a publish that fails leaves nothing that it made; an interrupted publish leaves
  * its issuance running, and the next one joins it; after `unpublish` nothing is left, neither file nor mount nor record nor
- * fiber, and it succeeds for volumes that nobody knows.
+ * fiber, and it succeeds for volumes that nobody knows; `renew` joins a renewal that is running, and what it does not wait
+ * for goes on.
  */
 export class Driver extends Context.Service<
   Driver,
   {
     readonly publish: (request: PublishRequest) => Effect.Effect<void, PublishError>
     readonly unpublish: (request: UnpublishRequest) => Effect.Effect<void, UnpublishError>
+    /** Renews a volume now, whenever it was due; the answer is how it is afterwards. Waits as long as the patience lasts. */
+    readonly renew: (
+      volumeId: string,
+      patience: Duration.Duration
+    ) => Effect.Effect<VolumeStatus, RenewError | Unpublished>
+    /** How each volume is doing now. */
+    readonly status: Effect.Effect<ReadonlyArray<VolumeStatus>>
     /** What a scraper may know, in the Prometheus text format. */
     readonly metrics: Effect.Effect<string>
   }
@@ -83,12 +93,17 @@ export class Driver extends Context.Service<
       return Driver.of({
         publish: (request) => Effect.provideContext(publish(request), context),
         unpublish: (request) => Effect.provideContext(unpublish(request), context),
-        metrics: Effect.gen(function* () {
-          const volumes = yield* Volumes
-          const settings = yield* Settings
-          return yield* exposition(yield* volumes.all, settings.nodeId)
-        }).pipe(Effect.provideContext(context))
+        renew: (volumeId, patience) => Effect.provideContext(hasten(volumeId, patience), context),
+        status: Effect.provideContext(statuses, context),
+        metrics: Effect.provideContext(
+          Effect.flatMap(Effect.all([statuses, Settings]), ([volumes, { nodeId }]) => exposition(volumes, nodeId)),
+          context
+        )
       })
     })
   ).pipe(Layer.provide(Renewals.layer), Layer.provide(Volumes.layer))
 }
+
+const statuses = Effect.flatMap(Volumes, (volumes) =>
+  Effect.flatMap(volumes.all, (all) => Effect.forEach(all, statusOf))
+)

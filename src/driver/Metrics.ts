@@ -8,8 +8,7 @@ import { DateTime, Duration, Effect, Metric } from "effect"
 import { PrometheusMetrics } from "effect/observability"
 import type { Temper } from "../Temper.ts"
 import { version } from "../Version.ts"
-import type { Volume } from "./Volume.ts"
-import { statusOf, type VolumeStatus } from "./VolumeStatus.ts"
+import type { VolumeStatus } from "./VolumeStatus.ts"
 
 /** CertificateRequests that were begun: first issues and renewals, not those that were picked up again. */
 export const issueRequests = Metric.counter("certmanager_csi_issue_requests_total", {
@@ -147,13 +146,12 @@ const summarise = Effect.fnUntraced(function* (volumes: ReadonlyArray<VolumeStat
 })
 
 /** Everything that can be scraped, in the Prometheus text format. */
-export const exposition = (all: Iterable<Volume>, node: string) =>
+export const exposition = (volumes: ReadonlyArray<VolumeStatus>, node: string): Effect.Effect<string> =>
   Effect.gen(function* () {
     // A zero is said as well: a series that appears with its first event hides that event from every rate.
     yield* Metric.update(issueRequests, 0)
     yield* Metric.update(issueErrors, 0)
     const counters = yield* PrometheusMetrics.format()
-    const volumes = yield* Effect.forEach(all, statusOf)
     const gauges = yield* Effect.gen(function* () {
       yield* summarise(volumes, node)
       yield* Effect.forEach(volumes, describe, { discard: true })

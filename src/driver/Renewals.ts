@@ -32,7 +32,8 @@ const overdueSpread = Duration.seconds(30)
  * The renewals of this node.
  *
  * Laws: a volume has at most one fiber; `keep` renews when the record says and not before; `fill` joins an attempt that is
- * running and begins one otherwise; after `stop` the volume's fiber is gone and whoever waited is told `Unpublished`.
+ * running and begins one otherwise; `hasten` does the same and cuts a pause short; after `stop` the volume's fiber is gone and
+ * whoever waited is told `Unpublished`.
  */
 export class Renewals extends Context.Service<
   Renewals,
@@ -41,6 +42,8 @@ export class Renewals extends Context.Service<
     readonly keep: (volume: Volume) => Effect.Effect<void>
     /** Fills a volume that lacks its files, at once. What comes back can be awaited, or left alone. */
     readonly fill: (volume: Volume) => Effect.Effect<Attempt>
+    /** Renews a volume now, whenever it was due and however long it meant to pause. What comes back can be awaited. */
+    readonly hasten: (volume: Volume) => Effect.Effect<Attempt>
     /** Ends the volume's life. */
     readonly stop: (volume: Volume) => Effect.Effect<void>
   }
@@ -50,21 +53,33 @@ export class Renewals extends Context.Service<
     Effect.gen(function* () {
       const fibers = yield* FiberMap.make<string>()
       const context = yield* Effect.context<Needs>()
-      const live = (volume: Volume, attempt: Attempt, due: Effect.Effect<void, never, Pods>) =>
-        FiberMap.run(fibers, volume.id, Effect.provideContext(life(volume, attempt, due), context))
+      const live = (volume: Volume, due: Effect.Effect<void, never, Pods>) =>
+        FiberMap.run(fibers, volume.id, Effect.provideContext(life(volume, due), context))
+      const start = (volume: Volume) =>
+        Effect.when(
+          live(volume, Effect.void),
+          Effect.map(atWork(volume), (_) => !_)
+        )
       return Renewals.of({
         keep: (volume) =>
           Effect.gen(function* () {
             const attempt = yield* begin(volume)
             yield* Deferred.succeed(attempt, undefined)
-            yield* live(volume, attempt, untilDue(volume))
+            yield* live(volume, untilDue(volume))
           }),
         fill: (volume) =>
           Effect.gen(function* () {
             const running = yield* runningAttempt(volume)
             if (Option.isSome(running)) return running.value
             const attempt = yield* begin(volume)
-            yield* live(volume, attempt, Effect.void)
+            yield* start(volume)
+            return attempt
+          }),
+        hasten: (volume) =>
+          Effect.gen(function* () {
+            const running = yield* runningAttempt(volume)
+            const attempt = Option.isSome(running) ? running.value : yield* begin(volume)
+            yield* start(volume)
             return attempt
           }),
         stop: (volume) =>
@@ -95,6 +110,9 @@ const begin = (volume: Volume): Effect.Effect<Attempt> =>
     Ref.set(volume.attempt, Option.some(attempt))
   )
 
+/** True while the volume's fiber is at a renewal, and not asleep. */
+const atWork = (volume: Volume) => Ref.get(volume.renewing)
+
 const runningAttempt = (volume: Volume) =>
   Effect.gen(function* () {
     const attempt = yield* Ref.get(volume.attempt)
@@ -103,8 +121,8 @@ const runningAttempt = (volume: Volume) =>
   })
 
 /** What a volume does until it is unpublished: its renewals, and beside them whatever its trust bundle does. */
-const life = (volume: Volume, attempt: Attempt, due: Effect.Effect<void, never, Pods>) =>
-  beside(renewals(volume, attempt, due), Option.as(volume.spec.trustBundle, followTrust(volume))).pipe(
+const life = (volume: Volume, due: Effect.Effect<void, never, Pods>) =>
+  beside(renewals(volume, due), Option.as(volume.spec.trustBundle, followTrust(volume))).pipe(
     Effect.annotateLogs({ volumeId: volume.id, pod: podOf(volume.spec) })
   )
 
@@ -115,13 +133,13 @@ const beside = <R, S>(program: Effect.Effect<void, never, R>, other: Option.Opti
     onSome: (other) => Effect.raceFirst(program, other)
   })
 
-const renewals = (volume: Volume, attempt: Attempt, due: Effect.Effect<void, never, Pods>) =>
+const renewals = (volume: Volume, due: Effect.Effect<void, never, Pods>) =>
   Effect.gen(function* () {
     yield* due
-    yield* renewUntilDone(volume, attempt)
+    yield* renewUntilDone(volume)
     while (true) {
       yield* untilDue(volume)
-      yield* renewUntilDone(volume, attempt)
+      yield* renewUntilDone(volume)
     }
   })
 
@@ -160,18 +178,34 @@ const remainingUntil = (volume: Volume, instant: "renewAt" | "notAfter") =>
   })
 
 /** Renews, again and again if need be, until the volume holds a fresh certificate. */
-const renewUntilDone = (volume: Volume, attempt: Attempt) =>
+const renewUntilDone = (volume: Volume) =>
   Effect.gen(function* () {
-    for (let failures = 1; ; failures++) {
-      const failure = yield* Effect.flip(renew(volume)).pipe(Effect.option)
+    // Who has cut a pause short does not begin with the short pauses of a first failure.
+    const before = Option.match(yield* Ref.get(volume.lastFailure), { onNone: () => 0, onSome: (_) => _.failures })
+    for (let failures = before + 1; ; failures++) {
+      const failure = yield* Effect.flip(working(volume)).pipe(Effect.option)
       if (Option.isNone(failure)) break
-      yield* setBack(volume, attempt, failure.value, failures)
+      yield* setBack(volume, failure.value, failures)
     }
     yield* Ref.set(volume.lastFailure, Option.none())
-    yield* Deferred.succeed(attempt, undefined)
+    yield* end(volume, Effect.void)
   })
 
-const setBack = (volume: Volume, attempt: Attempt, failure: RenewError, failures: number) =>
+const working = (volume: Volume) =>
+  Effect.acquireUseRelease(
+    Ref.set(volume.renewing, true),
+    () => renew(volume),
+    () => Ref.set(volume.renewing, false)
+  )
+
+/** Tells whoever waits for the volume's attempt how it has ended. */
+const end = (volume: Volume, outcome: Effect.Effect<void, RenewError>) =>
+  Effect.flatMap(
+    Ref.get(volume.attempt),
+    Option.match({ onNone: () => Effect.void, onSome: (attempt) => Deferred.complete(attempt, outcome) })
+  )
+
+const setBack = (volume: Volume, failure: RenewError, failures: number) =>
   Effect.gen(function* () {
     const remaining = Option.filter(yield* remainingUntil(volume, "notAfter"), Duration.isPositive)
     const { temper } = failure
@@ -183,7 +217,7 @@ const setBack = (volume: Volume, attempt: Attempt, failure: RenewError, failures
     const nextTry = DateTime.addDuration(at, pause)
     yield* Ref.set(volume.lastFailure, Option.some({ error: failure, failures, at, nextTry }))
     yield* tellFailure(volume, failure, failures, pause)
-    if (!worthWaitingFor(failure)) yield* Deferred.fail(attempt, failure)
+    if (!worthWaitingFor(failure)) yield* end(volume, Effect.fail(failure))
     yield* Effect.sleep(pause)
   })
 

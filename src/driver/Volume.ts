@@ -55,6 +55,8 @@ export interface Volume {
   readonly mounted: Deferred.Deferred<void>
   /** The attempt that is running, or the last one; none before the first. */
   readonly attempt: Ref.Ref<Option.Option<Attempt>>
+  /** True while its fiber is at a renewal; false while it sleeps or pauses. */
+  readonly renewing: Ref.Ref<boolean>
   /** Why the running attempt has not ended yet. */
   readonly lastFailure: Ref.Ref<Option.Option<LastFailure>>
   /** Its files were found missing, and the attempt that runs is to heal that. */
@@ -89,6 +91,7 @@ export const makeVolume = (
       swapping: yield* Semaphore.make(1),
       mounted: yield* Deferred.make<void>(),
       attempt: yield* Ref.make(Option.none<Attempt>()),
+      renewing: yield* Ref.make(false),
       lastFailure: yield* Ref.make(Option.none<LastFailure>()),
       damaged: yield* Ref.make(false)
     }

@@ -5,20 +5,16 @@
  * that never held a certificate away again, whole.
  */
 import { DateTime, Deferred, Duration, Effect, Option, Ref, SubscriptionRef } from "effect"
-import type { RequestState } from "../issuance/CertificateRequest.ts"
-import { CertificateRequests } from "../issuance/CertificateRequests.ts"
-import { IssuanceError } from "../issuance/IssuanceError.ts"
-import { nameOf } from "../issuance/issue.ts"
 import { Settings } from "../Settings.ts"
 import { type Passwords, passwordsOf, serviceAccountToken, withoutSecrets } from "../VolumeSecrets.ts"
 import { decodeVolumeSpec, podNamed, SpecError, strayKeys, type VolumeSpec } from "../VolumeSpec.ts"
 import { VolumeFS } from "../volume/VolumeFS.ts"
 import { type VolumeRecord, VolumeRecords } from "../volume/VolumeRecord.ts"
+import { awaitAttempt } from "./awaitAttempt.ts"
 import type { PublishRequest } from "./Driver.ts"
 import { PublishError } from "./DriverError.ts"
 import { takePasswords } from "./knowPasswords.ts"
 import { observeStep, timeCall } from "./Metrics.ts"
-import { missingPrerequisite } from "./prerequisites.ts"
 import { Renewals } from "./Renewals.ts"
 import { swapAgain } from "./swap.ts"
 import { tellInherited, tellMountLost } from "./tell.ts"
@@ -169,7 +165,7 @@ const isUnexpired = Effect.fnUntraced(function* (volume: Volume) {
   return issued !== undefined && DateTime.isLessThan(yield* DateTime.now, issued.notAfter)
 })
 
-/** Waits for the attempt as long as this call may; then says what is still missing. */
+/** Waits for the attempt as long as this call may. */
 const awaitFiles = Effect.fnUntraced(function* (
   volume: Volume,
   attempt: Option.Option<Attempt>,
@@ -186,46 +182,8 @@ const awaitFiles = Effect.fnUntraced(function* (
       Option.getOrElse(allowed, () => settings.publishTimeout)
     )
   )
-  yield* Deferred.await(attempt.value).pipe(
-    Effect.timeoutOrElse({ duration: patience, orElse: () => stillWaiting(volume, patience) })
-  )
+  yield* awaitAttempt(volume, attempt.value, patience)
 })
-
-/** The state that the attempt's request is in, or the failure that keeps it from getting there. */
-const stillWaiting = Effect.fnUntraced(function* (volume: Volume, waited: Duration.Duration) {
-  const requests = yield* CertificateRequests
-  const { pending } = yield* Ref.get(volume.record)
-  const prerequisite = pending === undefined ? yield* missingPrerequisite(volume) : Option.none()
-  if (Option.isSome(prerequisite)) {
-    const detail = `waited ${Duration.format(waited)} for ${prerequisite.value}`
-    return yield* new IssuanceError({ reason: "NotReady", request: "", detail })
-  }
-  const { namespace } = volume.spec.pod
-  const request = pending === undefined ? undefined : { namespace, name: pending.requestName }
-  const state: RequestState = request === undefined ? { _tag: "Unseen" } : yield* requests.state(request)
-  const failure = yield* Ref.get(volume.lastFailure)
-  // A request that waits for others is what is waited for, whatever went wrong on the way there.
-  const isOpen = state._tag === "AwaitingApproval" || state._tag === "AwaitingSignature"
-  if (Option.isSome(failure) && !isOpen) return yield* Effect.fail(failure.value.error.reason)
-  return yield* new IssuanceError({
-    reason: "Pending",
-    request: request === undefined ? "" : nameOf(request),
-    detail: `${missing(state)} after ${Duration.format(waited)}`
-  })
-})
-
-const missing = (state: RequestState): string => {
-  switch (state._tag) {
-    case "Unseen":
-      return "not seen at the API server yet"
-    case "AwaitingApproval":
-      return "not approved yet"
-    case "AwaitingSignature":
-      return state.message === "" ? "approved, not signed yet" : `approved, not signed yet (${state.message})`
-    default:
-      return "decided just now, its files are not in place yet"
-  }
-}
 
 /** Takes a volume away that this attempt failed to fill, unless it was filled before or somebody else has begun again. */
 const undo = Effect.fnUntraced(function* (volume: Volume, attempt: Option.Option<Attempt>) {

@@ -33,6 +33,7 @@ export const simSettings: Settings["Service"] = {
   kubeletRootDir: Option.none(),
   kubeletRegistrationPath: Option.none(),
   dataRoot: "/run/certlet",
+  adminSocket: "/run/certlet/admin/certlet.sock",
   volumeMedium: "tmpfs",
   volumeSizeLimit: 1_048_576,
   publishTimeout: Duration.seconds(60),

@@ -10,7 +10,7 @@ import { Deferred, Duration, Effect, Layer, Queue } from "effect"
 import * as GrpcKubelet from "../../src/csi/GrpcKubelet.ts"
 import { serve } from "../../src/csi/serve.ts"
 import { Driver, type PublishRequest, type UnpublishRequest } from "../../src/driver/Driver.ts"
-import type { PublishError } from "../../src/driver/DriverError.ts"
+import { type PublishError, Unpublished } from "../../src/driver/DriverError.ts"
 import { Settings } from "../../src/Settings.ts"
 import { settings } from "../settings.ts"
 
@@ -30,6 +30,8 @@ export const makeRecorder = (answer: (request: PublishRequest) => Effect.Effect<
           Effect.onInterrupt(() => Queue.offer(events, { _tag: "interrupted", volumeId: request.volumeId }))
         ),
       unpublish: (request) => Effect.asVoid(Queue.offer(events, { _tag: "unpublish", request })),
+      renew: () => Effect.fail(new Unpublished()),
+      status: Effect.succeed([]),
       metrics: Effect.succeed("recorded_total 1\n")
     })
     return { driver, next: Queue.take(events) }

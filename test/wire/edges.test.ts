@@ -10,7 +10,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Exit, Fiber, Layer, Result, Scope } from "effect"
 import { connectKubelet } from "../../src/demo/GrpcKubeletClient.ts"
 import { Driver, type PublishRequest } from "../../src/driver/Driver.ts"
-import { PublishError } from "../../src/driver/DriverError.ts"
+import { PublishError, Unpublished } from "../../src/driver/DriverError.ts"
 import { IssuanceError } from "../../src/issuance/IssuanceError.ts"
 import { leaveStale, makeRecorder, serveOn, temporaryFolder } from "./World.ts"
 
@@ -28,6 +28,8 @@ const makeNotes = (publish: (note: (text: string) => Effect.Effect<void>) => Eff
       Driver.of({
         publish: (_: PublishRequest) => Effect.andThen(Deferred.succeed(started, undefined), publish(note)),
         unpublish: () => Effect.void,
+        renew: () => Effect.fail(new Unpublished()),
+        status: Effect.succeed([]),
         metrics: Effect.succeed("")
       })
     )

@@ -1,0 +1,48 @@
+/**
+ * How certlet answers over HTTP, at a port or at a unix socket: a few fixed routes, and a sentence for everything else. It stands
+ * behind the doors for probes, for scrapers and for the operator. When its scope closes, answers that are still being waited
+ * for are cut off, because whoever asks here asks again. What kills a handler stands in the log and not in the answer.
+ */
+import { createServer } from "node:http"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { Effect, type Scope } from "effect"
+import { HttpServerRequest, HttpServerResponse } from "effect/http"
+import * as HttpMiddleware from "effect/http/HttpMiddleware"
+import type { ServeError } from "effect/http/HttpServerError"
+
+/** Where to listen. */
+export type HttpPlace = { readonly host: string; readonly port: number } | { readonly path: string }
+
+/** What is answered to a method and a path: `GET /metrics`. */
+export type Routes = Readonly<
+  Record<string, Effect.Effect<HttpServerResponse.HttpServerResponse, never, HttpServerRequest.HttpServerRequest>>
+>
+
+/** A plain text that nobody keeps. */
+export const plain = (text: string, status = 200, contentType = "text/plain; charset=utf-8") =>
+  HttpServerResponse.text(text, { status, contentType, headers: { "cache-control": "no-store" } })
+
+/** Answers until the scope closes. */
+export const answerHttp = Effect.fnUntraced(
+  function* (place: HttpPlace, routes: Routes): Effect.fn.Return<void, ServeError, Scope.Scope> {
+    const server = createServer()
+    const listening = yield* NodeHttpServer.make(() => server, place)
+    const elsewhere = Effect.succeed(plain(`here is only ${Object.keys(routes).join(" and ")}\n`, 404))
+    const handle = Effect.gen(function* () {
+      const { method, url } = yield* HttpServerRequest.HttpServerRequest
+      return yield* routes[`${method} ${url.split("?")[0]}`] ?? elsewhere
+    }).pipe(
+      Effect.interruptible,
+      Effect.tapDefect((defect) => Effect.logError("an answer over HTTP died", defect)),
+      Effect.catchDefect(() => Effect.succeed(plain("see certlet's log\n", 500)))
+    )
+    yield* listening.serve(handle)
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        server.close()
+        server.closeAllConnections()
+      })
+    )
+  },
+  Effect.provideService(HttpMiddleware.TracerDisabledWhen, () => true)
+)

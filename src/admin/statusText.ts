@@ -1,0 +1,167 @@
+/**
+ * A node's volumes as an operator reads them: one line for each, or one volume with all that is known of it. Columns are as wide
+ * as what stands in them, so that they stand under each other with one volume and with a thousand. Where a terminal is
+ * narrower than a line, the last column is cut, because a wrapped table cannot be read; nothing is cut on the way into a pipe
+ * or a file. Pure.
+ */
+import { DateTime, Duration } from "effect"
+import type { VolumeState, VolumeStatus } from "../driver/VolumeStatus.ts"
+import { type NodeStatus, podName, volumeName } from "./AdminApi.ts"
+import { inOrder } from "./chooseVolumes.ts"
+
+type Column = readonly [heading: string, of: (volume: VolumeStatus, now: DateTime.Utc) => string]
+
+/** How many names a line has room for. */
+const namesShown = 2
+
+/** A span of time in its two largest units: `15h 59m`. */
+const span = (time: Duration.Duration): string => {
+  const whole = Duration.seconds(Math.round(Math.abs(Duration.toSeconds(time))))
+  return Duration.isZero(whole) ? "0s" : Duration.format(whole).split(" ").slice(0, 2).join(" ")
+}
+
+/** `in 15h 59m`, `3m ago`. */
+const when = (time: DateTime.Utc | undefined, now: DateTime.Utc): string => {
+  if (time === undefined) return "-"
+  const left = DateTime.distance(now, time)
+  return Duration.isNegative(left) ? `${span(left)} ago` : `in ${span(left)}`
+}
+
+const stamp = (time: DateTime.Utc): string => DateTime.formatIso(time).replace(/\.\d+Z$/, "Z")
+
+const oneLine = (text: string): string => text.replace(/[\s\p{Cc}]+/gu, " ").trim()
+
+const issuerOf = ({ issuer }: VolumeStatus): string => `${issuer.kind}/${issuer.name}`
+
+const namesOf = ({ names }: VolumeStatus): string => {
+  const more = names.length - namesShown
+  return names.length === 0 ? "-" : `${names.slice(0, namesShown).join(",")}${more > 0 ? ` +${more}` : ""}`
+}
+
+const waiting = ({ pending, pod }: VolumeStatus, now: DateTime.Utc): string =>
+  pending === undefined
+    ? ""
+    : `CertificateRequest ${pod.namespace}/${pending.requestName} waits for ${pending.waitsFor}, ${span(DateTime.distance(pending.since, now))} so far`
+
+const lastError = (volume: VolumeStatus, now: DateTime.Utc): string => {
+  const words = volume.failure === undefined ? waiting(volume, now) : volume.failure.sentence
+  return words === "" ? "-" : oneLine(words)
+}
+
+const columns: ReadonlyArray<Column> = [
+  ["POD", podName],
+  ["VOLUME", volumeName],
+  ["ISSUER", issuerOf],
+  ["NAMES", namesOf],
+  ["STATE", ({ state }) => state],
+  ["EXPIRES", ({ certificate }, now) => when(certificate?.notAfter, now)],
+  ["RENEWAL", ({ certificate, failure }, now) => when(failure?.nextTry ?? certificate?.renewAt, now)],
+  ["LAST ERROR", lastError]
+]
+
+const instant = (time: DateTime.Utc | undefined): string => (time === undefined ? "-" : stamp(time))
+
+const wideColumns: ReadonlyArray<Column> = [
+  ["POD", podName],
+  ["VOLUME", volumeName],
+  ["ISSUER", ({ issuer }) => `${issuer.kind}.${issuer.group}/${issuer.name}`],
+  ["NAMES", ({ names }) => names.join(",") || "-"],
+  ["STATE", ({ state }) => state],
+  ["EXPIRES", ({ certificate }) => instant(certificate?.notAfter)],
+  ["RENEWAL", ({ certificate, failure }) => instant(failure?.nextTry ?? certificate?.renewAt)],
+  ["SERIAL", ({ certificate }) => certificate?.serialNumber ?? "-"],
+  ["REQUEST", ({ certificate, pending }) => pending?.requestName ?? certificate?.requestName ?? "-"],
+  ["VOLUME ID", ({ volumeId }) => volumeId],
+  ["LAST ERROR", lastError]
+]
+
+const gap = "   "
+
+const cut = (line: string, width: number): string => (line.length <= width ? line : `${line.slice(0, width - 1)}…`)
+
+/** The volumes as a table with a heading; empty where there are none. `width` is the terminal's, infinite where there is none. */
+export const statusTable = ({ at, volumes }: NodeStatus, layout: "plain" | "wide", width: number): string => {
+  if (volumes.length === 0) return ""
+  const shown = layout === "wide" ? wideColumns : columns
+  const rows = [
+    shown.map(([heading]) => heading),
+    ...inOrder(volumes).map((volume) => shown.map(([, of]) => of(volume, at)))
+  ]
+  const widths = shown.map((_, column) => rows.reduce((widest, row) => Math.max(widest, row[column]?.length ?? 0), 0))
+  const line = (row: ReadonlyArray<string>) =>
+    row.map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column] ?? 0))).join(gap)
+  return rows.map((row) => `${cut(line(row), width)}\n`).join("")
+}
+
+const states: ReadonlyArray<VolumeState> = ["Expired", "Failing", "Issuing", "Renewing", "Ready"]
+
+/** The node in a sentence or two: how many volumes are how, what runs out first, and what certlet complains of. */
+export const statusSummary = ({ at, complaints, node, volumes }: NodeStatus): string => {
+  const counted = states.flatMap((state) => {
+    const of = volumes.filter((volume) => volume.state === state).length
+    return of === 0 ? [] : [`${of} ${state}`]
+  })
+  const ends = volumes.flatMap(({ certificate }) => (certificate === undefined ? [] : [certificate.notAfter]))
+  const [first, ...others] = ends
+  const next = first === undefined ? "" : `; the first certificate ends ${when(others.reduce(DateTime.min, first), at)}`
+  const many = volumes.length === 1 ? "1 volume" : `${volumes.length} volumes`
+  const volumesLine =
+    volumes.length === 0 ? `no volumes on node ${node}` : `${many} on node ${node}: ${counted.join(", ")}${next}`
+  return [volumesLine, ...complaints.map(({ check, complaint }) => `certlet is not ready: ${check}: ${complaint}`)]
+    .map((sentence) => `${oneLine(sentence)}\n`)
+    .join("")
+}
+
+const labelled = (rows: ReadonlyArray<readonly [label: string, value: string]>): string =>
+  rows.map(([label, value]) => `  ${`${label}:`.padEnd(14)}${value}\n`).join("")
+
+const certificateRows = ({ certificate }: VolumeStatus, now: DateTime.Utc) =>
+  certificate === undefined
+    ? [["Certificate", "none yet"] as const]
+    : [
+        ["Certificate", `request ${certificate.requestName}, serial ${certificate.serialNumber}`] as const,
+        ["From", stamp(certificate.notBefore)] as const,
+        ["Until", `${stamp(certificate.notAfter)} (${when(certificate.notAfter, now)})`] as const,
+        ["Renewal", `${stamp(certificate.renewAt)} (${when(certificate.renewAt, now)})`] as const
+      ]
+
+const failureRows = ({ failure }: VolumeStatus, now: DateTime.Utc) =>
+  failure === undefined
+    ? []
+    : [
+        ["Last error", oneLine(failure.sentence)] as const,
+        ["What to do", oneLine(failure.advice)] as const,
+        ["Failures", `${failure.failures} in a row, the last ${when(failure.at, now)} (${failure.temper})`] as const,
+        ["Next try", `${stamp(failure.nextTry)} (${when(failure.nextTry, now)})`] as const
+      ]
+
+/** One volume with all that is known of it. */
+const detail = (volume: VolumeStatus, now: DateTime.Utc): string => {
+  const { issuer, names, pod, state, target, volumeId } = volume
+  const open = waiting(volume, now)
+  return `Pod ${podName(volume)}, volume ${volumeName(volume)}\n${labelled([
+    ["State", state],
+    ["Issuer", `${issuer.kind} ${issuer.name} (${issuer.group})`],
+    ["Names", names.length === 0 ? "none" : names.join(", ")],
+    ...certificateRows(volume, now),
+    ...(open === "" ? [] : [["Waiting", open] as const]),
+    ...failureRows(volume, now),
+    ["Pod UID", pod.uid],
+    ["Volume ID", volumeId],
+    ["Target", target]
+  ])}`
+}
+
+/** Some volumes, each with all that is known of it, with an empty line between them. */
+export const statusDetails = (volumes: ReadonlyArray<VolumeStatus>, now: DateTime.Utc): string =>
+  inOrder(volumes)
+    .map((volume) => detail(volume, now))
+    .join("\n")
+
+/** A volume that has just been renewed. */
+export const renewedText = (volume: VolumeStatus, now: DateTime.Utc): string => {
+  const { certificate } = volume
+  const ends = certificate === undefined ? "" : `; the new certificate ends ${when(certificate.notAfter, now)}`
+  const next = certificate === undefined ? "" : `, its renewal is due ${when(certificate.renewAt, now)}`
+  return `pod ${podName(volume)}, volume ${volumeName(volume)}: renewed${ends}${next}`
+}

@@ -1,0 +1,138 @@
+import { describe, expect, it } from "@effect/vitest"
+import { DateTime } from "effect"
+import type { NodeStatus } from "../../src/admin/AdminApi.ts"
+import { statusDetails, statusSummary, statusTable } from "../../src/admin/statusText.ts"
+import type { VolumeStatus } from "../../src/driver/VolumeStatus.ts"
+
+const at = (hours: number) => DateTime.makeUnsafe(hours * 3_600_000)
+
+const volumeStatus = (pod: string, change: Partial<VolumeStatus> = {}): VolumeStatus => ({
+  volumeId: `csi-${pod}`,
+  target: `/var/lib/kubelet/pods/uid-${pod}/volumes/kubernetes.io~csi/tls/mount`,
+  pod: { namespace: "apps", name: pod, uid: `uid-${pod}` },
+  issuer: { name: "ca", kind: "ClusterIssuer", group: "cert-manager.io" },
+  names: [`${pod}.apps.svc`],
+  state: "Ready",
+  certificate: {
+    requestName: `request-${pod}`,
+    serialNumber: "0A1B",
+    notBefore: at(0),
+    renewAt: at(16),
+    notAfter: at(24)
+  },
+  ...change
+})
+
+const node = (volumes: ReadonlyArray<VolumeStatus>): NodeStatus => ({
+  version: "0.1.0",
+  node: "node-1",
+  driver: "csi.cert-manager.io",
+  at: at(10),
+  complaints: [],
+  volumes
+})
+
+const failing = volumeStatus("mail", {
+  state: "Failing",
+  names: ["mail.apps.svc", "mail", "imap.example", "smtp.example"],
+  failure: {
+    sentence: "CertificateRequest apps/r:\nit was denied",
+    advice: "change the policy",
+    temper: "refused",
+    failures: 3,
+    at: at(9.5),
+    nextTry: at(10.25)
+  }
+})
+const { certificate: _, ...unfilled } = volumeStatus("new", {
+  state: "Issuing",
+  names: [],
+  pending: { requestName: "request-new", since: DateTime.subtract(at(10), { minutes: 3 }), waitsFor: "approval" }
+})
+
+const wide = Number.POSITIVE_INFINITY
+
+describe("the table of volumes", () => {
+  it("is aligned, in order, one line for each, whatever stands in it", () => {
+    expect(statusTable(node([volumeStatus("web"), unfilled, failing]), "plain", wide)).toBe(
+      [
+        "POD         VOLUME   ISSUER             NAMES                   STATE     EXPIRES   RENEWAL   LAST ERROR",
+        "apps/mail   tls      ClusterIssuer/ca   mail.apps.svc,mail +2   Failing   in 14h    in 15m    CertificateRequest apps/r: it was denied",
+        "apps/new    tls      ClusterIssuer/ca   -                       Issuing   -         -         CertificateRequest apps/request-new waits for approval, 3m so far",
+        "apps/web    tls      ClusterIssuer/ca   web.apps.svc            Ready     in 14h    in 6h     -",
+        ""
+      ].join("\n")
+    )
+  })
+
+  it("is cut to a terminal and to nothing else", () => {
+    const lines = statusTable(node([failing]), "plain", 100)
+      .trimEnd()
+      .split("\n")
+    expect(lines.map((line) => line.length)).toEqual([lines[0]?.length, 100])
+    expect(lines[1]?.endsWith("…")).toBe(true)
+  })
+
+  it("of a thousand volumes has a thousand lines and a heading, all columns under each other", () => {
+    const many = Array.from({ length: 1000 }, (_, i) => volumeStatus(`web-${i}`))
+    const lines = statusTable(node(many), "plain", wide).trimEnd().split("\n")
+    expect(lines).toHaveLength(1001)
+    const [heading = "", ...rows] = lines
+    for (const row of rows) expect(row.indexOf("Ready")).toBe(heading.indexOf("STATE"))
+    expect(statusSummary(node(many))).toBe(
+      "1000 volumes on node node-1: 1000 Ready; the first certificate ends in 14h\n"
+    )
+  })
+
+  it("is empty where there is nothing, and the summary says so", () => {
+    expect(statusTable(node([]), "plain", wide)).toBe("")
+    expect(statusSummary(node([]))).toBe("no volumes on node node-1\n")
+  })
+
+  it("has absolute times and every name where it is wide", () => {
+    const [, line = ""] = statusTable(node([failing]), "wide", wide).split("\n")
+    expect(line).toContain("mail.apps.svc,mail,imap.example,smtp.example")
+    expect(line).toContain("1970-01-02T00:00:00Z")
+    expect(line).toContain("ClusterIssuer.cert-manager.io/ca")
+    expect(line).toContain("csi-mail")
+  })
+})
+
+describe("the summary", () => {
+  it("counts by state, the worst first, and says what certlet complains of", () => {
+    const expired = volumeStatus("old", { state: "Expired" })
+    const status = node([volumeStatus("web"), failing, expired])
+    const complaints = [{ check: "watch CertificateRequests", complaint: "broken for 31 s: reset" }]
+    expect(statusSummary({ ...status, complaints })).toBe(
+      "3 volumes on node node-1: 1 Expired, 1 Failing, 1 Ready; the first certificate ends in 14h\n" +
+        "certlet is not ready: watch CertificateRequests: broken for 31 s: reset\n"
+    )
+  })
+})
+
+describe("a volume in detail", () => {
+  it("says everything that is known of it", () => {
+    expect(statusDetails([failing], at(10))).toBe(`Pod apps/mail, volume tls
+  State:        Failing
+  Issuer:       ClusterIssuer ca (cert-manager.io)
+  Names:        mail.apps.svc, mail, imap.example, smtp.example
+  Certificate:  request request-mail, serial 0A1B
+  From:         1970-01-01T00:00:00Z
+  Until:        1970-01-02T00:00:00Z (in 14h)
+  Renewal:      1970-01-01T16:00:00Z (in 6h)
+  Last error:   CertificateRequest apps/r: it was denied
+  What to do:   change the policy
+  Failures:     3 in a row, the last 30m ago (refused)
+  Next try:     1970-01-01T10:15:00Z (in 15m)
+  Pod UID:      uid-mail
+  Volume ID:    csi-mail
+  Target:       /var/lib/kubelet/pods/uid-mail/volumes/kubernetes.io~csi/tls/mount
+`)
+  })
+
+  it("says whom a first certificate waits for", () => {
+    const text = statusDetails([unfilled], at(10))
+    expect(text).toContain("Certificate:  none yet\n")
+    expect(text).toContain("Waiting:      CertificateRequest apps/request-new waits for approval, 3m so far\n")
+  })
+})

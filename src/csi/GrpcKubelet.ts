@@ -10,11 +10,12 @@ import { Cause, DateTime, Deferred, Effect, Exit, FiberSet, Layer, Option } from
 import { leaveSocket } from "../NodeUnixSocket.ts"
 import { Settings } from "../Settings.ts"
 import { version } from "../Version.ts"
+import { healthAnswer, statsAnswer } from "./answers.ts"
 import { reply, serviceDefinition } from "./GrpcDefinitions.ts"
 import { takeSocket } from "./GrpcSocket.ts"
 import { Identity, Node, NodeServiceCapability_RPC_Type } from "./generated/csi_pb.js"
 import { type Calls, Kubelet } from "./Kubelet.ts"
-import { readPublish, readUnpublish } from "./requests.ts"
+import { readHealth, readPublish, readStats, readUnpublish } from "./requests.ts"
 import { type Status, wireSentence } from "./Status.ts"
 
 /** When the kubelet gives a call up; none where it never does. */
@@ -66,12 +67,17 @@ const unary = <I extends DescMessage, O extends DescMessage>(
   }
 ]
 
+const { GET_VOLUME_HEALTH, GET_VOLUME_STATS, VOLUME_CONDITION, VOLUME_MOUNT_GROUP } = NodeServiceCapability_RPC_Type
+
+/** What certlet says that it can; a caller who does not know one of them passes it over. */
+const capabilities = [VOLUME_MOUNT_GROUP, GET_VOLUME_STATS, VOLUME_CONDITION, GET_VOLUME_HEALTH].map(
+  (type) => ({ type: { case: "rpc", value: { type } } }) as const
+)
+
 const implementation = (run: Run, calls: Calls, settings: Settings["Service"]) => {
   const { getPluginInfo, getPluginCapabilities, probe } = Identity.method
-  const { nodePublishVolume, nodeUnpublishVolume, nodeGetCapabilities, nodeGetInfo } = Node.method
-  const mountGroup = {
-    type: { case: "rpc", value: { type: NodeServiceCapability_RPC_Type.VOLUME_MOUNT_GROUP } }
-  } as const
+  const { nodeGetCapabilities, nodeGetInfo, nodeGetVolumeHealth, nodeGetVolumeStats } = Node.method
+  const { nodePublishVolume, nodeUnpublishVolume } = Node.method
   return {
     identity: Object.fromEntries([
       unary(run, getPluginInfo, () => Effect.succeed({ name: settings.driverName, vendorVersion: version })),
@@ -88,7 +94,19 @@ const implementation = (run: Run, calls: Calls, settings: Settings["Service"]) =
       unary(run, nodeUnpublishVolume, (request) =>
         Effect.flatMap(readUnpublish(request), calls.unpublish).pipe(Effect.as({}), Effect.withSpan("csi.unpublish"))
       ),
-      unary(run, nodeGetCapabilities, () => Effect.succeed({ capabilities: [mountGroup] })),
+      unary(run, nodeGetCapabilities, () => Effect.succeed({ capabilities })),
+      unary(run, nodeGetVolumeStats, (request) =>
+        Effect.flatMap(readStats(request), ({ path, volumeId }) => calls.inspect(volumeId, path)).pipe(
+          Effect.map(statsAnswer),
+          Effect.withSpan("csi.stats")
+        )
+      ),
+      unary(run, nodeGetVolumeHealth, (request) =>
+        Effect.flatMap(readHealth(request), ({ path, volumeId }) => calls.inspect(volumeId, path)).pipe(
+          Effect.map(healthAnswer(request.volumeId)),
+          Effect.withSpan("csi.health")
+        )
+      ),
       unary(run, nodeGetInfo, () => Effect.succeed({ nodeId: settings.nodeId }))
     ])
   }

@@ -4,14 +4,17 @@
  * call's answer is either its result or a `Status`, which is what crosses the wire; an interrupted call is a call that the
  * kubelet has given up.
  */
-import { Context, type Effect, Schema, type Scope } from "effect"
+import { Context, type Effect, type Option, Schema, type Scope } from "effect"
 import type { PublishRequest, UnpublishRequest } from "../driver/Driver.ts"
+import type { VolumeReport } from "../driver/inspectVolume.ts"
 import type { Status } from "./Status.ts"
 
 /** What certlet answers. */
 export interface Calls {
   readonly publish: (request: PublishRequest) => Effect.Effect<void, Status>
   readonly unpublish: (request: UnpublishRequest) => Effect.Effect<void, Status>
+  /** How a volume is: NodeGetVolumeStats and NodeGetVolumeHealth. */
+  readonly inspect: (volumeId: string, path: Option.Option<string>) => Effect.Effect<VolumeReport, Status>
   /** True once the driver can serve: what Identity's Probe says. */
   readonly ready: Effect.Effect<boolean>
 }

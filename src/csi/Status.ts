@@ -6,12 +6,13 @@
  */
 import { Schema } from "effect"
 import { adviceFor, type ReasonName, reasonName } from "../driver/Advice.ts"
-import type { PublishError, UnpublishError } from "../driver/DriverError.ts"
+import type { PublishError, UnknownVolume, UnpublishError } from "../driver/DriverError.ts"
 
 /** The gRPC status codes that certlet answers with. */
 export const StatusCode = Schema.Literals([
   "INVALID_ARGUMENT",
   "DEADLINE_EXCEEDED",
+  "NOT_FOUND",
   "PERMISSION_DENIED",
   "FAILED_PRECONDITION",
   "ABORTED",
@@ -71,14 +72,18 @@ const codes: Readonly<Record<ReasonName, StatusCode>> = {
   "RecordError.Full": "INTERNAL",
   "RecordError.Io": "INTERNAL",
   Defect: "INTERNAL",
-  Unpublished: "ABORTED"
+  Unpublished: "ABORTED",
+  UnknownVolume: "NOT_FOUND"
 }
 
-const subject = (error: PublishError | UnpublishError): string =>
+type Failure = PublishError | UnpublishError | UnknownVolume
+
+const subject = (error: Failure): string =>
   error._tag === "PublishError" && error.pod !== "" ? `pod ${error.pod}` : `volume ${error.volumeId}`
 
 /** What the kubelet is told of a failed call: whose it was, what happened, what to do. */
-export const statusOf = (error: PublishError | UnpublishError): Status => {
-  const sentence = `${subject(error)}: ${error.message}; ${adviceFor(error.reason)}`
-  return new Status({ code: codes[reasonName(error.reason)], sentence })
+export const statusOf = (error: Failure): Status => {
+  const reason = error._tag === "UnknownVolume" ? error : error.reason
+  const sentence = `${subject(error)}: ${error.message}; ${adviceFor(reason)}`
+  return new Status({ code: codes[reasonName(reason)], sentence })
 }

@@ -3,18 +3,29 @@
  * that a program never sees a request without a volume or a target; what certlet's own attributes demand is the spec's. Each
  * refusal names the field and what to do.
  */
-import type { DateTime, Option } from "effect"
-import { Effect, Record, Redacted } from "effect"
+import type { DateTime } from "effect"
+import { Effect, Option, Record, Redacted } from "effect"
 import type { PublishRequest, UnpublishRequest } from "../driver/Driver.ts"
-import type { NodePublishVolumeRequest, NodeUnpublishVolumeRequest } from "./generated/csi_pb.js"
+import type {
+  NodeGetVolumeHealthRequest,
+  NodeGetVolumeStatsRequest,
+  NodePublishVolumeRequest,
+  NodeUnpublishVolumeRequest
+} from "./generated/csi_pb.js"
 import { Status } from "./Status.ts"
 
 const invalid = (sentence: string) => new Status({ code: "INVALID_ARGUMENT", sentence })
 
+const readVolumeId = ({ volumeId }: { readonly volumeId: string }) =>
+  volumeId === ""
+    ? Effect.fail(invalid("volume_id: must not be empty; the caller has to name the volume"))
+    : Effect.succeed(volumeId)
+
+const readPath = (field: string, path: string) =>
+  path === "" ? Effect.fail(invalid(`${field}: must not be empty; the caller has to say where`)) : Effect.succeed(path)
+
 const readTarget = Effect.fnUntraced(function* (request: { readonly volumeId: string; readonly targetPath: string }) {
-  if (request.volumeId === "") return yield* invalid("volume_id: must not be empty; the caller has to name the volume")
-  if (request.targetPath === "") return yield* invalid("target_path: must not be empty; the caller has to say where")
-  return { volumeId: request.volumeId, target: request.targetPath }
+  return { volumeId: yield* readVolumeId(request), target: yield* readPath("target_path", request.targetPath) }
 })
 
 /** NodePublishVolume. */
@@ -39,3 +50,15 @@ export const readPublish = Effect.fnUntraced(function* (
 /** NodeUnpublishVolume. */
 export const readUnpublish = (request: NodeUnpublishVolumeRequest): Effect.Effect<UnpublishRequest, Status> =>
   readTarget(request)
+
+/** NodeGetVolumeStats: which volume, and where it is. */
+export const readStats = Effect.fnUntraced(function* (request: NodeGetVolumeStatsRequest) {
+  const volumeId = yield* readVolumeId(request)
+  return { volumeId, path: Option.some(yield* readPath("volume_path", request.volumePath)) }
+})
+
+/** NodeGetVolumeHealth: which volume, and where it is, if the caller says so. */
+export const readHealth = Effect.fnUntraced(function* (request: NodeGetVolumeHealthRequest) {
+  const path = Option.liftPredicate(request.volumePublishPath, (path) => path !== "")
+  return { volumeId: yield* readVolumeId(request), path }
+})

@@ -17,6 +17,7 @@ export const serve = Effect.gen(function* () {
   yield* kubelet.listen({
     publish: (request) => Effect.mapError(driver.publish(request), statusOf),
     unpublish: (request) => Effect.mapError(driver.unpublish(request), statusOf),
+    inspect: (volumeId, path) => Effect.mapError(driver.inspect(volumeId, path), statusOf),
     ready: Effect.map(health.look, isWell)
   })
 })

@@ -3,9 +3,9 @@
  * operator reads of the failure: in the kubelet's FailedMount, in an Event on the pod, in `certlet status`. A reason without
  * advice does not compile. Pure.
  */
-import type { PublishError, UnpublishError } from "./DriverError.ts"
+import type { PublishError, UnknownVolume, UnpublishError } from "./DriverError.ts"
 
-type Reason = PublishError["reason"] | UnpublishError["reason"]
+type Reason = PublishError["reason"] | UnpublishError["reason"] | UnknownVolume
 type NameOf<R extends Reason = Reason> = R extends { readonly reason: infer S extends string }
   ? `${R["_tag"]}.${S}`
   : R["_tag"]
@@ -42,7 +42,8 @@ const advice: Readonly<Record<ReasonName, string>> = {
   "RecordError.Full": "free space under certlet's --data-root",
   "RecordError.Io": "look at certlet's --data-root on the node",
   Defect: "the kubelet tries again",
-  Unpublished: "the kubelet decides whether it is needed again"
+  Unpublished: "the kubelet decides whether it is needed again",
+  UnknownVolume: "the kubelet publishes it if a pod needs it"
 }
 
 /** An error's name; the compiler knows that every one has a row in every table. */
@@ -51,6 +52,7 @@ export const reasonName = (reason: Reason): ReasonName => {
     case "SpecError":
     case "Defect":
     case "Unpublished":
+    case "UnknownVolume":
       return reason._tag
     case "KeyError":
       return `${reason._tag}.${reason.reason}`

@@ -15,8 +15,9 @@ import type { PublishSecrets } from "../VolumeSecrets.ts"
 import type { Entropy } from "../volume/Entropy.ts"
 import type { VolumeFS } from "../volume/VolumeFS.ts"
 import type { VolumeRecords } from "../volume/VolumeRecord.ts"
-import type { PublishError, RenewError, UnpublishError, Unpublished } from "./DriverError.ts"
+import type { PublishError, RenewError, UnknownVolume, UnpublishError, Unpublished } from "./DriverError.ts"
 import { hasten } from "./hasten.ts"
+import { inspectVolume, type VolumeReport } from "./inspectVolume.ts"
 import { exposition } from "./Metrics.ts"
 import { publish } from "./publish.ts"
 import { Renewals } from "./Renewals.ts"
@@ -61,6 +62,8 @@ export class Driver extends Context.Service<
   {
     readonly publish: (request: PublishRequest) => Effect.Effect<void, PublishError>
     readonly unpublish: (request: UnpublishRequest) => Effect.Effect<void, UnpublishError>
+    /** What a volume takes, and what is wrong with it; a path that is given has to be where the volume is. */
+    readonly inspect: (volumeId: string, path: Option.Option<string>) => Effect.Effect<VolumeReport, UnknownVolume>
     /** Renews a volume now, whenever it was due; the answer is how it is afterwards. Waits as long as the patience lasts. */
     readonly renew: (
       volumeId: string,
@@ -93,6 +96,7 @@ export class Driver extends Context.Service<
       return Driver.of({
         publish: (request) => Effect.provideContext(publish(request), context),
         unpublish: (request) => Effect.provideContext(unpublish(request), context),
+        inspect: (volumeId, path) => Effect.provideContext(inspectVolume(volumeId, path), context),
         renew: (volumeId, patience) => Effect.provideContext(hasten(volumeId, patience), context),
         status: Effect.provideContext(statuses, context),
         metrics: Effect.provideContext(

@@ -20,6 +20,14 @@ export class Unpublished extends Schema.TaggedError<Unpublished>()("Unpublished"
   }
 }
 
+/** Nobody knows a volume of this id, or it is somewhere else. */
+export class UnknownVolume extends Schema.TaggedError<UnknownVolume>()("UnknownVolume", { volumeId: Schema.String }) {
+  readonly temper: Temper = "refused"
+  override get message(): string {
+    return "there is no such volume on this node"
+  }
+}
+
 /** A program failed in a way that none should; what it was stands in the log, because it may hold what nobody should read. */
 export class Defect extends Schema.TaggedError<Defect>()("Defect", {}) {
   readonly temper: Temper = "defect"

@@ -18,7 +18,7 @@ import type { Volume } from "./Volume.ts"
 const firstReminders = [Duration.seconds(15), Duration.seconds(45), Duration.minutes(4)]
 const laterReminders = Duration.minutes(15)
 /** From how many failures in a row on a failure is news that does not name an ended request. */
-const persistent = 3
+export const persistent = 3
 
 const tell = ({ spec }: Pick<Volume, "spec">, type: PodEvent["type"], reason: EventReason, note: string) =>
   Effect.flatMap(PodEvents, (events) => events.tell({ pod: spec.pod, type, reason, note }))

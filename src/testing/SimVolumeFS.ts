@@ -147,6 +147,15 @@ const read = (disk: Disk, target: string) =>
     )
   })
 
+const usage = (disk: Disk, target: string) =>
+  operate(disk, "measure", target, () => {
+    const volume = isForeign(disk, target) ? undefined : disk.volumes.get(target)
+    if (volume === undefined) return Effect.succeedNone
+    const files = Option.match(volume.files, { onNone: () => [], onSome: (files) => [...files.values()] })
+    const amount = (total: number, used: number) => ({ total, used, available: total - used })
+    return Effect.succeedSome({ bytes: amount(capacity, sizeOf(files)), inodes: amount(1024, files.length + 1) })
+  })
+
 const unmount = (disk: Disk, target: string): Effect.Effect<void, VolumeError> =>
   operate(disk, "unmount", target, () => {
     if (isForeign(disk, target)) return failure("Foreign", "unmount", target, "what stands there is not certlet's")
@@ -194,6 +203,7 @@ export const makeSimDisk = (observe: (change: DiskChange) => void = () => undefi
     inspect: (target) => operate(disk, "inspect", target, () => Effect.succeed(conditionOf(disk, target))),
     write: (place, files) => write(disk, place, files),
     read: (target) => read(disk, target),
+    usage: (target) => usage(disk, target),
     unmount: (target) => unmount(disk, target),
     release: (target) => release(disk, target)
   })

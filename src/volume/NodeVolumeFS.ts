@@ -13,13 +13,19 @@ import { attempt, codeOf, type Folder, failed, type Spot, withFolder, withSpot }
 import { deepest, directoryMedium, type Medium, makeTmpfsMedium, source } from "./NodeMedium.ts"
 import { type Mounter, makeMounter } from "./NodeMounts.ts"
 import { sortMountFlags } from "./PlaceRules.ts"
-import { type VolumeCondition, VolumeError, VolumeFS, type VolumePlace } from "./VolumeFS.ts"
+import { type VolumeCondition, VolumeError, VolumeFS, type VolumePlace, type VolumeUsage } from "./VolumeFS.ts"
 
 const refuse = (reason: VolumeError["reason"], action: string, path: string, detail: string) =>
   Effect.fail(new VolumeError({ reason, action, path, detail }))
 
 const foreign = ({ action, target }: Pick<Spot, "action" | "target">, detail: string) =>
   refuse("Foreign", action, target, detail)
+
+/** What statfs(2) says; a file system that counts no inodes has none. */
+const usageOf = ({ bavail, bfree, blocks, bsize, ffree, files }: fs.StatsFs): VolumeUsage => ({
+  bytes: { total: blocks * bsize, used: (blocks - bfree) * bsize, available: bavail * bsize },
+  inodes: { total: files, used: Math.max(0, files - ffree), available: ffree }
+})
 
 /** What stands at a spot; "vacant" is a plain folder without anything in it, which the kubelet or a crash may leave. */
 type Standing = VolumeCondition | "vacant"
@@ -142,6 +148,16 @@ const read = Effect.fn("VolumeFS.read")((medium: Medium, target: string) =>
   withVolume(medium, "read", target, readFiles, Effect.succeedNone)
 )
 
+const usage = Effect.fn("VolumeFS.usage")((medium: Medium, target: string) =>
+  withVolume(
+    medium,
+    "measure",
+    target,
+    (spot, folder) => Effect.asSome(attempt(spot, () => usageOf(fs.statfsSync(folder.path)))),
+    Effect.succeedNone
+  )
+)
+
 const unmount = Effect.fn("VolumeFS.unmount")(takeAway)
 
 const release = Effect.fn("VolumeFS.release")((medium: Medium, mounter: Mounter, target: string) =>
@@ -181,6 +197,7 @@ export const layer: Layer.Layer<VolumeFS, never, Settings> = Layer.effect(
       inspect: (target) => inspect(medium, target),
       write: (place, files) => write(medium, place, files),
       read: (target) => read(medium, target),
+      usage: (target) => usage(medium, target),
       unmount: (target) => unmount(medium, target),
       release: (target) => release(medium, mounter, target)
     })

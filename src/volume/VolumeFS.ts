@@ -51,6 +51,19 @@ export class VolumeError extends Schema.TaggedError<VolumeError>()("VolumeError"
   }
 }
 
+/** How much of something there is, and how much of it is used. */
+export interface Amount {
+  readonly total: number
+  readonly used: number
+  readonly available: number
+}
+
+/** What a volume takes: of its own file system, or, where it is a plain folder, of the one that the folder is on. */
+export interface VolumeUsage {
+  readonly bytes: Amount
+  readonly inodes: Amount
+}
+
 /**
  * The volumes of this node.
  *
@@ -60,7 +73,8 @@ export class VolumeError extends Schema.TaggedError<VolumeError>()("VolumeError"
  * `Foreign` and changes nothing, also where it was ours and a stranger unmounted it; `unmount` of what is not there
  * succeeds, and afterwards there is neither mount nor folder; volumes do not touch each other; a hostile path or file name
  * is `Hostile` and nothing is touched; a volume of another driver is `inherited`: nothing is written to it, and `release`,
- * which alone unmounts it, leaves its files as they are.
+ * which alone unmounts it, leaves its files as they are; `usage` grows with what is written, and there is none of what is not
+ * our volume.
  */
 export class VolumeFS extends Context.Service<
   VolumeFS,
@@ -75,6 +89,8 @@ export class VolumeFS extends Context.Service<
     readonly read: (
       target: string
     ) => Effect.Effect<Option.Option<ReadonlyMap<string, Redacted.Redacted<Uint8Array>>>, VolumeError>
+    /** What the volume takes; none where there is no volume of ours. */
+    readonly usage: (target: string) => Effect.Effect<Option.Option<VolumeUsage>, VolumeError>
     /** Takes the volume away: files, mount and folder. */
     readonly unmount: (target: string) => Effect.Effect<void, VolumeError>
     /** Unmounts what is not certlet's at the target and touches none of its files; what is certlet's, and a plain folder, stays. */

@@ -9,7 +9,8 @@ import { homedir } from "node:os"
 import { join } from "node:path"
 import { beforeAll, describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Option } from "effect"
-import { PublishError } from "../../src/driver/DriverError.ts"
+import type { Driver } from "../../src/driver/Driver.ts"
+import { PublishError, UnknownVolume } from "../../src/driver/DriverError.ts"
 import { IssuanceError } from "../../src/issuance/IssuanceError.ts"
 import { type Event, makeRecorder, serveOn, temporaryFolder } from "./World.ts"
 
@@ -56,6 +57,22 @@ const run = (client: string, socket: string) =>
 
 const denied = new IssuanceError({ reason: "Denied", request: "apps/r", detail: "not today" })
 
+const late = {
+  severity: "degraded",
+  reason: "CertificateNearExpiry",
+  sentence: "the certificate ends soon"
+} as const
+
+const amount = (total: number, used: number) => ({ total, used, available: total - used })
+
+const inspect: Driver["Service"]["inspect"] = (volumeId) =>
+  volumeId === "csi-late"
+    ? Effect.succeed({
+        usage: Option.some({ bytes: amount(4_194_304, 12_288), inodes: amount(1024, 9) }),
+        complaints: [late]
+      })
+    : Effect.fail(new UnknownVolume({ volumeId }))
+
 describe.skipIf(!goIsPresent)(`a client on grpc-go${goIsPresent ? "" : " (left out: needs Go 1.25 or newer)"}`, () => {
   let client = ""
   beforeAll(() => {
@@ -73,7 +90,7 @@ describe.skipIf(!goIsPresent)(`a client on grpc-go${goIsPresent ? "" : " (left o
         if (volumeId === "csi-beside") return Deferred.await(cancelled)
         if (volumeId === "csi-cancelled") return Effect.andThen(Deferred.succeed(cancelled, undefined), Effect.never)
         return volumeId === "csi-waits" ? Effect.never : Effect.void
-      })
+      }, inspect)
       yield* serveOn(socket, driver)
       const answers = yield* run(client, socket)
       const sentence = "pod apps/web: CertificateRequest apps/r: not today; "
@@ -82,9 +99,26 @@ describe.skipIf(!goIsPresent)(`a client on grpc-go${goIsPresent ? "" : " (left o
         { call: "GetPluginCapabilities", code: "OK", value: 0 },
         { call: "Probe", code: "OK", value: true },
         { call: "NodeGetInfo", code: "OK", value: "node-1" },
-        { call: "NodeGetCapabilities", code: "OK", value: "VOLUME_MOUNT_GROUP" },
+        {
+          call: "NodeGetCapabilities",
+          code: "OK",
+          value: ["VOLUME_MOUNT_GROUP", "GET_VOLUME_STATS", "4", "GET_VOLUME_HEALTH"]
+        },
         { call: "NodeStageVolume", code: "Unimplemented" },
-        { call: "NodeGetVolumeStats", code: "Unimplemented" },
+        {
+          call: "stats of csi-late",
+          code: "OK",
+          value: { BYTES: [4_194_304, 12_288, 4_182_016], INODES: [1024, 9, 1015], abnormal: true }
+        },
+        {
+          call: "health of csi-late",
+          code: "OK",
+          value: ["csi-late", "DEGRADED", "CertificateNearExpiry", late.sentence]
+        },
+        { call: "stats nowhere", code: "InvalidArgument", message: expect.stringContaining("volume_path") },
+        { call: "stats of csi-unknown", code: "NotFound", message: expect.stringContaining("no such volume") },
+        { call: "health of csi-unknown", code: "NotFound" },
+        { call: "stats nowhere", code: "InvalidArgument" },
         { call: "publish", code: "OK" },
         { call: "publish denied", code: "PermissionDenied", message: expect.stringContaining(sentence) },
         { call: "publish past its deadline", code: "DeadlineExceeded" },

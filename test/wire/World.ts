@@ -10,7 +10,7 @@ import { Deferred, Duration, Effect, Layer, Queue } from "effect"
 import * as GrpcKubelet from "../../src/csi/GrpcKubelet.ts"
 import { serve } from "../../src/csi/serve.ts"
 import { Driver, type PublishRequest, type UnpublishRequest } from "../../src/driver/Driver.ts"
-import { type PublishError, Unpublished } from "../../src/driver/DriverError.ts"
+import { type PublishError, UnknownVolume, Unpublished } from "../../src/driver/DriverError.ts"
 import { Settings } from "../../src/Settings.ts"
 import { settings } from "../settings.ts"
 
@@ -21,7 +21,10 @@ export type Event =
   | { readonly _tag: "interrupted"; readonly volumeId: string }
 
 /** A driver that records, and whose publishes end with what `answer` says. */
-export const makeRecorder = (answer: (request: PublishRequest) => Effect.Effect<void, PublishError>) =>
+export const makeRecorder = (
+  answer: (request: PublishRequest) => Effect.Effect<void, PublishError>,
+  inspect: Driver["Service"]["inspect"] = (volumeId) => Effect.fail(new UnknownVolume({ volumeId }))
+) =>
   Effect.gen(function* () {
     const events = yield* Queue.unbounded<Event>()
     const driver = Layer.succeed(Driver, {
@@ -30,6 +33,7 @@ export const makeRecorder = (answer: (request: PublishRequest) => Effect.Effect<
           Effect.onInterrupt(() => Queue.offer(events, { _tag: "interrupted", volumeId: request.volumeId }))
         ),
       unpublish: (request) => Effect.asVoid(Queue.offer(events, { _tag: "unpublish", request })),
+      inspect,
       renew: () => Effect.fail(new Unpublished()),
       status: Effect.succeed([]),
       metrics: Effect.succeed("recorded_total 1\n")

@@ -7,7 +7,7 @@ import { existsSync, readdirSync, renameSync, writeFileSync } from "node:fs"
 import { connect } from "node:net"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Duration, Effect, Exit, Fiber, Layer, Result, Scope } from "effect"
+import { Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Result, Scope } from "effect"
 import { connectKubelet } from "../../src/demo/GrpcKubeletClient.ts"
 import { Driver, type PublishRequest } from "../../src/driver/Driver.ts"
 import { PublishError, Unpublished } from "../../src/driver/DriverError.ts"
@@ -28,6 +28,7 @@ const makeNotes = (publish: (note: (text: string) => Effect.Effect<void>) => Eff
       Driver.of({
         publish: (_: PublishRequest) => Effect.andThen(Deferred.succeed(started, undefined), publish(note)),
         unpublish: () => Effect.void,
+        inspect: () => Effect.succeed({ usage: Option.none(), complaints: [] }),
         renew: () => Effect.fail(new Unpublished()),
         status: Effect.succeed([]),
         metrics: Effect.succeed("")

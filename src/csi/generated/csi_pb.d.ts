@@ -461,6 +461,13 @@ export enum NodeServiceCapability_RPC_Type {
   EXPAND_VOLUME = 3,
 
   /**
+   * Up to version 1.12; 1.13 has GET_VOLUME_HEALTH in its place.
+   *
+   * @generated from enum value: VOLUME_CONDITION = 4;
+   */
+  VOLUME_CONDITION = 4,
+
+  /**
    * @generated from enum value: SINGLE_NODE_MULTI_WRITER = 5;
    */
   SINGLE_NODE_MULTI_WRITER = 5,
@@ -522,6 +529,229 @@ export declare type NodeGetInfoResponse = Message<"csi.v1.NodeGetInfoResponse"> 
 export declare const NodeGetInfoResponseSchema: GenMessage<NodeGetInfoResponse>;
 
 /**
+ * @generated from message csi.v1.NodeGetVolumeStatsRequest
+ */
+export declare type NodeGetVolumeStatsRequest = Message<"csi.v1.NodeGetVolumeStatsRequest"> & {
+  /**
+   * @generated from field: string volume_id = 1;
+   */
+  volumeId: string;
+
+  /**
+   * Where the volume was published.
+   *
+   * @generated from field: string volume_path = 2;
+   */
+  volumePath: string;
+
+  /**
+   * @generated from field: string staging_target_path = 3;
+   */
+  stagingTargetPath: string;
+};
+
+/**
+ * Describes the message csi.v1.NodeGetVolumeStatsRequest.
+ * Use `create(NodeGetVolumeStatsRequestSchema)` to create a new message.
+ */
+export declare const NodeGetVolumeStatsRequestSchema: GenMessage<NodeGetVolumeStatsRequest>;
+
+/**
+ * @generated from message csi.v1.NodeGetVolumeStatsResponse
+ */
+export declare type NodeGetVolumeStatsResponse = Message<"csi.v1.NodeGetVolumeStatsResponse"> & {
+  /**
+   * @generated from field: repeated csi.v1.VolumeUsage usage = 1;
+   */
+  usage: VolumeUsage[];
+
+  /**
+   * Up to version 1.12, for those who ask for VOLUME_CONDITION.
+   *
+   * @generated from field: csi.v1.VolumeCondition volume_condition = 2;
+   */
+  volumeCondition?: VolumeCondition | undefined;
+};
+
+/**
+ * Describes the message csi.v1.NodeGetVolumeStatsResponse.
+ * Use `create(NodeGetVolumeStatsResponseSchema)` to create a new message.
+ */
+export declare const NodeGetVolumeStatsResponseSchema: GenMessage<NodeGetVolumeStatsResponse>;
+
+/**
+ * @generated from message csi.v1.VolumeUsage
+ */
+export declare type VolumeUsage = Message<"csi.v1.VolumeUsage"> & {
+  /**
+   * @generated from field: int64 available = 1;
+   */
+  available: bigint;
+
+  /**
+   * @generated from field: int64 total = 2;
+   */
+  total: bigint;
+
+  /**
+   * @generated from field: int64 used = 3;
+   */
+  used: bigint;
+
+  /**
+   * @generated from field: csi.v1.VolumeUsage.Unit unit = 4;
+   */
+  unit: VolumeUsage_Unit;
+};
+
+/**
+ * Describes the message csi.v1.VolumeUsage.
+ * Use `create(VolumeUsageSchema)` to create a new message.
+ */
+export declare const VolumeUsageSchema: GenMessage<VolumeUsage>;
+
+/**
+ * @generated from enum csi.v1.VolumeUsage.Unit
+ */
+export enum VolumeUsage_Unit {
+  /**
+   * @generated from enum value: UNKNOWN = 0;
+   */
+  UNKNOWN = 0,
+
+  /**
+   * @generated from enum value: BYTES = 1;
+   */
+  BYTES = 1,
+
+  /**
+   * @generated from enum value: INODES = 2;
+   */
+  INODES = 2,
+}
+
+/**
+ * Describes the enum csi.v1.VolumeUsage.Unit.
+ */
+export declare const VolumeUsage_UnitSchema: GenEnum<VolumeUsage_Unit>;
+
+/**
+ * @generated from message csi.v1.VolumeCondition
+ */
+export declare type VolumeCondition = Message<"csi.v1.VolumeCondition"> & {
+  /**
+   * @generated from field: bool abnormal = 1;
+   */
+  abnormal: boolean;
+
+  /**
+   * @generated from field: string message = 2;
+   */
+  message: string;
+};
+
+/**
+ * Describes the message csi.v1.VolumeCondition.
+ * Use `create(VolumeConditionSchema)` to create a new message.
+ */
+export declare const VolumeConditionSchema: GenMessage<VolumeCondition>;
+
+/**
+ * @generated from message csi.v1.NodeGetVolumeHealthRequest
+ */
+export declare type NodeGetVolumeHealthRequest = Message<"csi.v1.NodeGetVolumeHealthRequest"> & {
+  /**
+   * @generated from field: string volume_id = 1;
+   */
+  volumeId: string;
+
+  /**
+   * Where the volume was published, or was to be; may be empty.
+   *
+   * @generated from field: string volume_publish_path = 2;
+   */
+  volumePublishPath: string;
+
+  /**
+   * @generated from field: string staging_target_path = 3;
+   */
+  stagingTargetPath: string;
+};
+
+/**
+ * Describes the message csi.v1.NodeGetVolumeHealthRequest.
+ * Use `create(NodeGetVolumeHealthRequestSchema)` to create a new message.
+ */
+export declare const NodeGetVolumeHealthRequestSchema: GenMessage<NodeGetVolumeHealthRequest>;
+
+/**
+ * @generated from message csi.v1.NodeGetVolumeHealthResponse
+ */
+export declare type NodeGetVolumeHealthResponse = Message<"csi.v1.NodeGetVolumeHealthResponse"> & {
+  /**
+   * @generated from field: csi.v1.VolumeHealth volume_health = 1;
+   */
+  volumeHealth?: VolumeHealth | undefined;
+};
+
+/**
+ * Describes the message csi.v1.NodeGetVolumeHealthResponse.
+ * Use `create(NodeGetVolumeHealthResponseSchema)` to create a new message.
+ */
+export declare const NodeGetVolumeHealthResponseSchema: GenMessage<NodeGetVolumeHealthResponse>;
+
+/**
+ * No entry means that nothing is known to be wrong.
+ *
+ * @generated from message csi.v1.VolumeHealth
+ */
+export declare type VolumeHealth = Message<"csi.v1.VolumeHealth"> & {
+  /**
+   * @generated from field: string volume_id = 1;
+   */
+  volumeId: string;
+
+  /**
+   * @generated from field: repeated csi.v1.VolumeHealth.VolumeHealthEntry health_statuses = 2;
+   */
+  healthStatuses: VolumeHealth_VolumeHealthEntry[];
+};
+
+/**
+ * Describes the message csi.v1.VolumeHealth.
+ * Use `create(VolumeHealthSchema)` to create a new message.
+ */
+export declare const VolumeHealthSchema: GenMessage<VolumeHealth>;
+
+/**
+ * @generated from message csi.v1.VolumeHealth.VolumeHealthEntry
+ */
+export declare type VolumeHealth_VolumeHealthEntry = Message<"csi.v1.VolumeHealth.VolumeHealthEntry"> & {
+  /**
+   * @generated from field: csi.v1.VolumeHealthErrorType status = 1;
+   */
+  status: VolumeHealthErrorType;
+
+  /**
+   * One word in CamelCase; no two entries have both status and reason in common.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+
+  /**
+   * @generated from field: string message = 3;
+   */
+  message: string;
+};
+
+/**
+ * Describes the message csi.v1.VolumeHealth.VolumeHealthEntry.
+ * Use `create(VolumeHealth_VolumeHealthEntrySchema)` to create a new message.
+ */
+export declare const VolumeHealth_VolumeHealthEntrySchema: GenMessage<VolumeHealth_VolumeHealthEntry>;
+
+/**
  * @generated from message csi.v1.NodeStageVolumeRequest
  */
 export declare type NodeStageVolumeRequest = Message<"csi.v1.NodeStageVolumeRequest"> & {
@@ -570,30 +800,6 @@ export declare type NodeUnstageVolumeResponse = Message<"csi.v1.NodeUnstageVolum
 export declare const NodeUnstageVolumeResponseSchema: GenMessage<NodeUnstageVolumeResponse>;
 
 /**
- * @generated from message csi.v1.NodeGetVolumeStatsRequest
- */
-export declare type NodeGetVolumeStatsRequest = Message<"csi.v1.NodeGetVolumeStatsRequest"> & {
-};
-
-/**
- * Describes the message csi.v1.NodeGetVolumeStatsRequest.
- * Use `create(NodeGetVolumeStatsRequestSchema)` to create a new message.
- */
-export declare const NodeGetVolumeStatsRequestSchema: GenMessage<NodeGetVolumeStatsRequest>;
-
-/**
- * @generated from message csi.v1.NodeGetVolumeStatsResponse
- */
-export declare type NodeGetVolumeStatsResponse = Message<"csi.v1.NodeGetVolumeStatsResponse"> & {
-};
-
-/**
- * Describes the message csi.v1.NodeGetVolumeStatsResponse.
- * Use `create(NodeGetVolumeStatsResponseSchema)` to create a new message.
- */
-export declare const NodeGetVolumeStatsResponseSchema: GenMessage<NodeGetVolumeStatsResponse>;
-
-/**
  * @generated from message csi.v1.NodeExpandVolumeRequest
  */
 export declare type NodeExpandVolumeRequest = Message<"csi.v1.NodeExpandVolumeRequest"> & {
@@ -618,30 +824,6 @@ export declare type NodeExpandVolumeResponse = Message<"csi.v1.NodeExpandVolumeR
 export declare const NodeExpandVolumeResponseSchema: GenMessage<NodeExpandVolumeResponse>;
 
 /**
- * @generated from message csi.v1.NodeGetVolumeHealthRequest
- */
-export declare type NodeGetVolumeHealthRequest = Message<"csi.v1.NodeGetVolumeHealthRequest"> & {
-};
-
-/**
- * Describes the message csi.v1.NodeGetVolumeHealthRequest.
- * Use `create(NodeGetVolumeHealthRequestSchema)` to create a new message.
- */
-export declare const NodeGetVolumeHealthRequestSchema: GenMessage<NodeGetVolumeHealthRequest>;
-
-/**
- * @generated from message csi.v1.NodeGetVolumeHealthResponse
- */
-export declare type NodeGetVolumeHealthResponse = Message<"csi.v1.NodeGetVolumeHealthResponse"> & {
-};
-
-/**
- * Describes the message csi.v1.NodeGetVolumeHealthResponse.
- * Use `create(NodeGetVolumeHealthResponseSchema)` to create a new message.
- */
-export declare const NodeGetVolumeHealthResponseSchema: GenMessage<NodeGetVolumeHealthResponse>;
-
-/**
  * @generated from message csi.v1.NodeGetStorageHealthRequest
  */
 export declare type NodeGetStorageHealthRequest = Message<"csi.v1.NodeGetStorageHealthRequest"> & {
@@ -664,6 +846,38 @@ export declare type NodeGetStorageHealthResponse = Message<"csi.v1.NodeGetStorag
  * Use `create(NodeGetStorageHealthResponseSchema)` to create a new message.
  */
 export declare const NodeGetStorageHealthResponseSchema: GenMessage<NodeGetStorageHealthResponse>;
+
+/**
+ * @generated from enum csi.v1.VolumeHealthErrorType
+ */
+export enum VolumeHealthErrorType {
+  /**
+   * @generated from enum value: UNKNOWN_VOLUME_HEALTH_TYPE = 0;
+   */
+  UNKNOWN_VOLUME_HEALTH_TYPE = 0,
+
+  /**
+   * Usable, and not as it should be.
+   *
+   * @generated from enum value: DEGRADED = 1;
+   */
+  DEGRADED = 1,
+
+  /**
+   * @generated from enum value: INACCESSIBLE = 2;
+   */
+  INACCESSIBLE = 2,
+
+  /**
+   * @generated from enum value: DATA_LOSS = 3;
+   */
+  DATA_LOSS = 3,
+}
+
+/**
+ * Describes the enum csi.v1.VolumeHealthErrorType.
+ */
+export declare const VolumeHealthErrorTypeSchema: GenEnum<VolumeHealthErrorType>;
 
 /**
  * Who the plugin is and whether it can serve.

@@ -50,6 +50,7 @@ const makeHandlers = (answer: (request: PublishRequest) => Effect.Effect<void, S
           Effect.onInterrupt(() => tell("interrupted", request))
         ),
       unpublish: (request) => Effect.asVoid(tell("unpublish", request)),
+      inspect: () => Effect.succeed({ usage: Option.none(), complaints: [] }),
       ready: Effect.succeed(true)
     }
     return { calls, next: Effect.map(Queue.take(seen), ({ volumeId, what }) => `${what} ${volumeId}`) }

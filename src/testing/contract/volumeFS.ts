@@ -4,9 +4,9 @@
  * same node: it plants things, unmounts, and looks at the tree with its own eyes.
  */
 import { Context, Effect, Exit, Fiber, Option, Redacted, Ref } from "effect"
-import type { FileSet } from "../../volume/FileSet.ts"
-import { type VolumeError, VolumeFS, type VolumePlace } from "../../volume/VolumeFS.ts"
+import { type VolumeError, VolumeFS } from "../../volume/VolumeFS.ts"
 import { holds, type Law, type LawBroken, same } from "./Law.ts"
+import { condition, fails, first, placeOf, render, second, shown, textFiles } from "./volumeTexts.ts"
 
 /** What the laws need beside the service: the node as a stranger sees it. */
 export class VolumeScene extends Context.Service<
@@ -30,51 +30,6 @@ export class VolumeScene extends Context.Service<
 >()("certlet/testing/VolumeScene") {}
 
 type VolumeLaw = Law<VolumeError, VolumeFS | VolumeScene>
-
-const placeOf = (target: string, mountFlags: ReadonlyArray<string> = []): VolumePlace => ({
-  target,
-  mountFlags,
-  group: Option.none()
-})
-
-/** A set of text files. */
-const textFiles = (texts: Readonly<Record<string, string>>): FileSet =>
-  Object.entries(texts).map(([name, text]) => ({
-    name,
-    content: Redacted.make(new TextEncoder().encode(text)),
-    mode: 0o440
-  }))
-
-const first = { "tls.key": "key 1", "tls.crt": "certificate 1", "ca.crt": "" }
-const second = { "tls.key": "key 2", "tls.crt": "certificate 2", "keystore.p12": "store 2" }
-
-/** The current set as one text, to compare: names and contents in the order of the names. */
-const shown = (target: string) =>
-  Effect.gen(function* () {
-    const fs = yield* VolumeFS
-    const files = yield* fs.read(target)
-    return Option.match(files, {
-      onNone: () => "nothing",
-      onSome: (files) =>
-        render(Object.fromEntries([...files].map(([name, bytes]) => [name, decoded(Redacted.value(bytes))])))
-    })
-  })
-
-const decoded = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
-
-const render = (texts: Readonly<Record<string, string>>): string =>
-  JSON.stringify(Object.entries(texts).sort(([one], [other]) => (one < other ? -1 : 1)))
-
-const fails = <A, R>(effect: Effect.Effect<A, VolumeError, R>, reason: VolumeError["reason"]) =>
-  Effect.flatMap(Effect.result(effect), (result) =>
-    same(result._tag === "Failure" ? result.failure.reason : "success", reason, "the outcome")
-  )
-
-const condition = (target: string, wanted: string) =>
-  Effect.gen(function* () {
-    const fs = yield* VolumeFS
-    yield* same(yield* fs.inspect(target), wanted, "what stands there")
-  })
 
 /** A law whose trial gets the service, the scene and a fresh target. */
 const law = (
@@ -296,5 +251,25 @@ const keepingApart: ReadonlyArray<VolumeLaw> = [
   })
 ]
 
+const measuring: ReadonlyArray<VolumeLaw> = [
+  law("usage grows with what is written, and there is none of what is not our volume", function* (fs, scene, target) {
+    yield* same(String(Option.isNone(yield* fs.usage(target))), "true", "without a volume there is no usage")
+    yield* fs.mount(placeOf(target))
+    const empty = Option.getOrThrow(yield* fs.usage(target))
+    yield* fs.write(placeOf(target), textFiles({ "tls.key": "x".repeat(10_000) }))
+    const filled = Option.getOrThrow(yield* fs.usage(target))
+    for (const { available, total, used } of [filled.bytes, filled.inodes, empty.bytes]) {
+      yield* holds(used >= 0 && available >= 0 && used <= total && available <= total, "more is used than there is")
+    }
+    if (Option.isSome(scene.capacity)) {
+      yield* same(String(filled.bytes.total), String(scene.capacity.value), "the volume's size")
+      yield* holds(filled.bytes.used - empty.bytes.used >= 10_000, "what was written is not counted")
+    }
+    yield* fs.unmount(target)
+    yield* scene.plant(target, "folder")
+    yield* same(String(Option.isNone(yield* fs.usage(target))), "true", "a stranger's folder has no usage of ours")
+  })
+]
+
 /** Every law of `VolumeFS`. */
-export const laws: ReadonlyArray<VolumeLaw> = [...mounting, ...writing, ...keepingApart]
+export const laws: ReadonlyArray<VolumeLaw> = [...mounting, ...writing, ...keepingApart, ...measuring]

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protowire"
 )
 
 type answer struct {
@@ -79,11 +80,43 @@ func node(client csi.NodeClient) {
 		info, err := client.NodeGetInfo(ctx, &csi.NodeGetInfoRequest{})
 		say("NodeGetInfo", info.GetNodeId(), err)
 		capabilities, err := client.NodeGetCapabilities(ctx, &csi.NodeGetCapabilitiesRequest{})
-		say("NodeGetCapabilities", capabilities.GetCapabilities()[0].GetRpc().GetType().String(), err)
+		types := []string{}
+		for _, capability := range capabilities.GetCapabilities() {
+			types = append(types, capability.GetRpc().GetType().String())
+		}
+		say("NodeGetCapabilities", types, err)
 		_, err = client.NodeStageVolume(ctx, &csi.NodeStageVolumeRequest{VolumeId: "v"})
 		say("NodeStageVolume", nil, err)
-		_, err = client.NodeGetVolumeStats(ctx, &csi.NodeGetVolumeStatsRequest{VolumeId: "v"})
-		say("NodeGetVolumeStats", nil, err)
+		return err
+	})
+}
+
+// What a kubelet of an older standard reads beside the statistics; these Go types do not know it any more.
+func condition(stats *csi.NodeGetVolumeStatsResponse) []byte {
+	_, _, tag := protowire.ConsumeTag(stats.ProtoReflect().GetUnknown())
+	text, _ := protowire.ConsumeBytes(stats.ProtoReflect().GetUnknown()[tag:])
+	return text
+}
+
+func healthOf(client csi.NodeClient, volume string) {
+	_ = within(10*time.Second, func(ctx context.Context) error {
+		stats, err := client.NodeGetVolumeStats(ctx, &csi.NodeGetVolumeStatsRequest{VolumeId: volume, VolumePath: "/pods/x"})
+		value := map[string]any{}
+		if err == nil {
+			for _, usage := range stats.GetUsage() {
+				value[usage.GetUnit().String()] = []int64{usage.GetTotal(), usage.GetUsed(), usage.GetAvailable()}
+			}
+			value["abnormal"] = condition(stats)[1] == 1
+		}
+		say("stats of "+volume, value, err)
+		health, err := client.NodeGetVolumeHealth(ctx, &csi.NodeGetVolumeHealthRequest{VolumeId: volume})
+		entries := []string{health.GetVolumeHealth().GetVolumeId()}
+		for _, entry := range health.GetVolumeHealth().GetHealthStatuses() {
+			entries = append(entries, entry.GetStatus().String(), entry.GetReason(), entry.GetMessage())
+		}
+		say("health of "+volume, entries, err)
+		_, err = client.NodeGetVolumeStats(ctx, &csi.NodeGetVolumeStatsRequest{VolumeId: volume})
+		say("stats nowhere", nil, err)
 		return err
 	})
 }
@@ -129,5 +162,7 @@ func main() {
 	identity(conn)
 	client := csi.NewNodeClient(conn)
 	node(client)
+	healthOf(client, "csi-late")
+	healthOf(client, "csi-unknown")
 	volumes(client)
 }

@@ -25,7 +25,7 @@ import * as NodeHealth from "./NodeHealth.ts"
 import { loggingLayer } from "./NodeLogging.ts"
 import * as NodeMetrics from "./NodeMetrics.ts"
 import { Settings } from "./Settings.ts"
-import { orderOf, simulateFlags } from "./simulate/NodeSimulateFlags.ts"
+import { orderOf, simulateFlags, usageCode } from "./simulate/NodeSimulateFlags.ts"
 import type { Order } from "./simulate/Order.ts"
 import { version } from "./Version.ts"
 import * as NodeEntropy from "./volume/NodeEntropy.ts"
@@ -91,11 +91,12 @@ const simulation = (order: Order) =>
   Effect.tryPromise({
     try: (signal) => import("./simulate/NodeSimulate.ts").then(({ simulate }) => simulate(order, signal)),
     catch: (cause) => new Error(`cannot simulate (certlet-simulate.mjs must lie beside certlet.mjs): ${cause}`)
-  }).pipe(Effect.flatMap(endWith))
-const simulateCommand = Command.make("simulate", simulateFlags, (given) =>
-  Effect.flatMap(orderOf(given), simulation).pipe(
+  }).pipe(
+    Effect.flatMap(endWith),
     Effect.catchCauseIf((cause) => !Cause.hasInterruptsOnly(cause), failed)
   )
+const simulateCommand = Command.make("simulate", simulateFlags, (given) =>
+  Effect.flatMap(orderOf(given), simulation)
 ).pipe(Command.withDescription("Simulates clusters: stories under faults, judged; with --report a fleet over months"))
 const waitCommand = Command.make("wait", waitFlags, (order) =>
   waitForFiles(order).pipe(
@@ -130,7 +131,8 @@ const builtIns = [GlobalFlag.Help, Version, GlobalFlag.Completions]
 
 /** To be told to end is no failure of a server; it is one of a demo, which has not shown what it claims. */
 const teardown: Runtime.Teardown = (exit, onExit) => {
-  const otherwise = Exit.isSuccess(exit) ? 0 : Cause.hasInterruptsOnly(exit.cause) ? 130 : 2
+  const refused = (cause: Cause.Cause<unknown>): number => usageCode(Cause.squash(cause)) ?? 2
+  const otherwise = Exit.isSuccess(exit) ? 0 : Cause.hasInterruptsOnly(exit.cause) ? 130 : refused(exit.cause)
   onExit(Number(process.exitCode ?? otherwise))
 }
 

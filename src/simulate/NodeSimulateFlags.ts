@@ -4,7 +4,7 @@
  * with every knob in effect, so that it can be printed whole before anything begins.
  */
 import { availableParallelism } from "node:os"
-import { Duration, Effect, Option, Result, Schema } from "effect"
+import { Duration, Effect, Option, Result } from "effect"
 import { Argument, CliError, type Command, Flag } from "effect/cli"
 import * as Rules from "../FlagRules.ts"
 import { nearestOf } from "../nearestOf.ts"
@@ -32,10 +32,10 @@ const faultsRule: Rules.FlagRule<string> = (text) => {
   if (text === "none" || text === "swarm") return Result.succeed(text)
   const unknown = text.split(",").find((name) => !Faults.names.some((known) => known === name))
   if (unknown === undefined) return Result.succeed(text)
+  const words = "none, swarm, or names of faults with commas between"
+  if (unknown === "none" || unknown === "swarm") return Result.fail(`${words}; ${unknown} stands alone`)
   const nearest = nearestOf(unknown, ["none", "swarm", ...Faults.names])
-  return Result.fail(
-    `none, swarm, or names of faults with commas between; ${unknown} is none, the nearest is ${nearest}`
-  )
+  return Result.fail(`${words}; there is no ${JSON.stringify(unknown)}, the nearest is ${nearest}`)
 }
 
 const sharedFlags = {
@@ -98,20 +98,22 @@ export const simulateFlags = {
 
 type Given = Command.Command.Config.Infer<typeof simulateFlags>
 
-/** A flag was given where it has no meaning. */
-export class MeaninglessFlag extends Schema.TaggedError<MeaninglessFlag>()("MeaninglessFlag", {
-  flag: Schema.String,
-  detail: Schema.String
-}) {
-  override get message(): string {
-    return `--${this.flag} ${this.detail}`
-  }
-}
+const refuse = (userMessage: string) => new CliError.UserError({ cause: userMessage, userMessage })
+
+/**
+ * The exit code of a command line that was refused (EX_USAGE of sysexits.h), for 1, 2 and 3 say how stories ended; undefined
+ * where the error is another one.
+ */
+export const usageCode = (error: unknown): number | undefined =>
+  error instanceof CliError.UserError ||
+  (error instanceof CliError.ShowHelp && error.errors.length > 0 && error.commandPath.includes("simulate"))
+    ? 64
+    : undefined
 
 const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 
 /** Which of the given flags mean nothing in what was ordered. */
-const meaningless = (given: Given): Option.Option<MeaninglessFlag> => {
+const meaningless = (given: Given): Option.Option<CliError.UserError> => {
   const isFleet = Option.isSome(given.report)
   const isGiven = (name: string): boolean =>
     Object.entries(given).some(
@@ -122,9 +124,9 @@ const meaningless = (given: Given): Option.Option<MeaninglessFlag> => {
     ? "is for stories and has no meaning with --report; leave one of the two out"
     : "is for a fleet and has no meaning without --report FILE; add it, or leave this out"
   const wrong = Object.keys(isFleet ? storiesFlags : fleetFlags).find(isGiven)
-  if (wrong !== undefined) return Option.some(new MeaninglessFlag({ flag: kebab(wrong), detail }))
+  if (wrong !== undefined) return Option.some(refuse(`--${kebab(wrong)} ${detail}`))
   return given.trace && Option.getOrElse(given.seeds, () => 1) > 1
-    ? Option.some(new MeaninglessFlag({ flag: "trace", detail: "shows a single story; leave --seeds out" }))
+    ? Option.some(refuse("--trace shows a single story; leave --seeds out"))
     : Option.none()
 }
 
@@ -168,7 +170,7 @@ const storiesOrder = (given: Given, seed: number): StoriesOrder => {
 }
 
 /** What was given, as an order with every knob; a seed that was not given is drawn. */
-export const orderOf = Effect.fnUntraced(function* (given: Given): Effect.fn.Return<Order, MeaninglessFlag> {
+export const orderOf = Effect.fnUntraced(function* (given: Given): Effect.fn.Return<Order, CliError.UserError> {
   const wrong = meaningless(given)
   if (Option.isSome(wrong)) return yield* wrong.value
   const seed = Option.isSome(given.seed) ? given.seed.value : yield* anySeed

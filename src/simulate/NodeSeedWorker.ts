@@ -69,7 +69,7 @@ const runSeed = Effect.fnUntraced(function* (
   seed: number,
   twice: boolean
 ): Effect.fn.Return<SeedResult> {
-  const story = drawStory(seed, knobs)
+  const story = drawStory(seed, knobs, options.ownFaults)
   const watch = sayShares(story)
   const run = runStory(story, {
     ...options,
@@ -90,10 +90,13 @@ const runSeed = Effect.fnUntraced(function* (
 const answer = (assignment: Assignment, options: RunOptions, question: Question): Effect.Effect<Answer> =>
   question._tag === "Run"
     ? Effect.map(runSeed(assignment, options, question.seed, question.twice), (result) => ({ _tag: "Ran", result }))
-    : Effect.map(explain(drawStory(question.seed, assignment.knobs), options, question.replay), (text) => ({
-        _tag: "Explained",
-        text
-      }))
+    : Effect.map(
+        explain(drawStory(question.seed, assignment.knobs, options.ownFaults), options, question.replay),
+        (text) => ({
+          _tag: "Explained",
+          text
+        })
+      )
 
 /** Answers questions until the thread is ended. `options` are part of every run: layers, invariants. */
 export const serveSeeds = (options: RunOptions = {}): void => {

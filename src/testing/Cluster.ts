@@ -3,7 +3,7 @@
  * any of these two, and in `check`, what the judges have found becomes a failure that shows the trace and the seed. It is
  * made by `SimCluster.make`.
  */
-import { type Context, Duration, Effect, Option } from "effect"
+import { type Cause, type Context, Duration, Effect, Option } from "effect"
 import { TestClock } from "effect/testing"
 import type { Dice } from "./Dice.ts"
 import type { Incident } from "./Faults.ts"
@@ -16,7 +16,7 @@ import { makePod, nameOf, type PodWish, type SimPod } from "./SimPod.ts"
 import type { SimPodRegistry } from "./SimPods.ts"
 import type { SimBundleShelf } from "./SimTrustBundles.ts"
 import { settle } from "./settle.ts"
-import { strike } from "./strike.ts"
+import { type OwnFault, strike } from "./strike.ts"
 import type { Trace } from "./Trace.ts"
 
 /** How a process ends before it is started again. */
@@ -37,6 +37,9 @@ export interface ClusterParts extends Workings {
   readonly world: World
   readonly timed: TimedLevers
   readonly pods: Map<string, SimPod>
+  readonly ownFaults: ReadonlyArray<OwnFault>
+  /** The first defect of the simulation itself. */
+  readonly crash: () => Cause.Cause<never> | undefined
   readonly registry: SimPodRegistry["Service"]
   readonly bundles: SimBundleShelf["Service"]
   readonly syncFrequency: Duration.Duration
@@ -180,7 +183,7 @@ export class Cluster {
       (incident) =>
         Effect.suspend(() => {
           const left = beginning + incident.at - this.#parts.now()
-          const now = strike(this, incident)
+          const now = strike(this, incident, this.#parts.ownFaults)
           return left > 0 ? Effect.delay(now, Duration.millis(left)) : now
         }),
       { discard: true }
@@ -199,6 +202,9 @@ export class Cluster {
   get #verdict(): Effect.Effect<void, InvariantBroken> {
     return Effect.suspend(() => {
       const { found } = this.#parts.court
+      const crash = this.#parts.crash()
+      // What does not converge because something died is no finding about certlet.
+      if (crash !== undefined && found?.kind !== "safety") return Effect.failCause(crash)
       return found === undefined ? Effect.void : Effect.fail(found)
     })
   }

@@ -61,7 +61,8 @@ export type IncidentName = keyof typeof incidents
 
 /** One incident: what strikes, when, where, for how long. `draw` and `draw2` settle what else there is to settle about it. */
 export interface Incident {
-  readonly fault: IncidentName
+  /** Its kind: one of certlet's own, or the name of a user's fault. */
+  readonly fault: string
   /** Milliseconds since the simulation began. */
   readonly at: number
   readonly node: string
@@ -77,6 +78,8 @@ const isKeyOf = <O extends object>(object: O, key: PropertyKey): key is keyof O 
 export const incidentNames: ReadonlyArray<IncidentName> = Object.keys(incidents).filter((name) =>
   isKeyOf(incidents, name)
 )
+/** Whether a kind of incident is one of certlet's own. */
+export const isIncidentName = (name: string): name is IncidentName => isKeyOf(incidents, name)
 /** The names of all kinds of weather. */
 export const weatherNames = Object.keys(weather).filter((name) => isKeyOf(weather, name))
 
@@ -159,26 +162,37 @@ const longest: Partial<Record<IncidentName, number>> = {
   shortLifetimesPerDay: 1_200_000
 }
 const hour = 3_600_000
+const longestOf = (fault: string): number => (isIncidentName(fault) ? (longest[fault] ?? hour * 2) : hour * 2)
 
-/** The incidents of one simulated day (counted from 0), in order. `perDay` counts them for a day of `dayMillis`. */
+/** A kind of incident, and how often it strikes in a day and cluster. */
+export interface Rate {
+  readonly name: string
+  readonly perDay: number
+}
+
+/**
+ * The incidents of one simulated day (counted from 0), in order: those of the faults, and those of `own` kinds. `perDay` counts
+ * them for a day of `dayMillis`.
+ */
 export const incidentsOf = (
   faults: Faults,
   seed: string,
   nodes: ReadonlyArray<string>,
   day: number,
-  dayMillis = 86_400_000
+  dayMillis = 86_400_000,
+  own: ReadonlyArray<Rate> = []
 ): ReadonlyArray<Incident> =>
-  incidentNames
-    .flatMap((fault) => {
-      if (faults[fault] === 0) return []
+  [...incidentNames.map((name) => ({ name, perDay: faults[name] })), ...own]
+    .flatMap(({ name: fault, perDay }) => {
+      if (perDay === 0) return []
       const dice = new Dice(`${seed}/${fault}/${day}`)
-      const count = Math.floor(faults[fault] + dice.next())
+      const count = Math.floor(perDay + dice.next())
       return Array.from({ length: count }, () => ({
         fault,
         at: Math.floor((day + dice.next()) * dayMillis),
         node: nodes[dice.whole(0, nodes.length)] ?? "",
         // Mostly short, seldom very long: the interesting lengths are spread over orders of magnitude.
-        millis: Math.ceil((longest[fault] ?? hour * 2) * dice.next() ** 3),
+        millis: Math.ceil(longestOf(fault) * dice.next() ** 3),
         draw: dice.next(),
         draw2: dice.next()
       }))

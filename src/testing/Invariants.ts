@@ -4,7 +4,7 @@
  * what stands on the disks and at the API server, and none trusts a word of the programs. An invariant has a name and a
  * sentence; a user's own is made in the same way.
  */
-import { Schema } from "effect"
+import { Cause, Result, Schema } from "effect"
 import type { SimApiServer } from "./SimApiServer.ts"
 import type { SimNode } from "./SimNode.ts"
 import type { SimPod } from "./SimPod.ts"
@@ -67,6 +67,8 @@ export class InvariantBroken extends Schema.TaggedError<InvariantBroken>()("Inva
 /** The court of one cluster: all its judges, and the first thing that any of them has found. */
 export class Court {
   found: InvariantBroken | undefined
+  /** What the simulation itself died of: a defect of a judge, of a simulated part, of a layer of the user's. */
+  crash: Cause.Cause<never> | undefined
   readonly #judges: ReadonlyArray<readonly [Invariant, Judge]>
   readonly #seed: string
   readonly #lines: () => ReadonlyArray<string>
@@ -80,6 +82,12 @@ export class Court {
   /** Hears an event; after the first finding the court rests. */
   readonly hear = (event: Event, world: World): void => {
     if (this.found !== undefined) return
+    // Whoever tells of an event is not to blame for a judge that throws.
+    const heard = Result.try(() => this.#judge(event, world))
+    if (Result.isFailure(heard)) this.crash ??= Cause.die(heard.failure)
+  }
+
+  #judge(event: Event, world: World): void {
     for (const [{ kind, name, sentence }, judge] of this.#judges) {
       const detail = judge(event, world)
       if (detail === undefined) continue

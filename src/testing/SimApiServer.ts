@@ -248,9 +248,10 @@ export class SimApiServer {
 /** An API server that lives as long as the scope. */
 export const makeSimApiServer = Effect.fnUntraced(function* (
   seed: string,
-  observe: (where: string, what: Happening) => void = () => undefined
+  observe: (where: string, what: Happening) => void = () => undefined,
+  run?: (effect: Effect.Effect<unknown>) => unknown
 ): Effect.fn.Return<SimApiServer, never, Scope.Scope> {
-  const run = yield* FiberSet.makeRuntime()
+  const own = yield* FiberSet.makeRuntime()
   const clock = yield* Clock.Clock
-  return new SimApiServer({ seed, run, now: () => clock.currentTimeMillisUnsafe(), observe })
+  return new SimApiServer({ seed, run: run ?? own, now: () => clock.currentTimeMillisUnsafe(), observe })
 })

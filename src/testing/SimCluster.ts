@@ -4,7 +4,7 @@
  * any test runner or none. Judges look at every step; what they find makes the next verb fail, with the trace that led
  * there.
  */
-import { Clock, Context, Duration, Effect, FiberSet, Layer, Random, type Scope } from "effect"
+import { Cause, Clock, Context, Duration, Effect, FiberSet, Layer, Random, type Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { Driver } from "../driver/Driver.ts"
 import type { Settings } from "../Settings.ts"
@@ -26,6 +26,7 @@ import * as SimPods from "./SimPods.ts"
 import type { Edges } from "./SimProcess.ts"
 import * as SimTrustBundles from "./SimTrustBundles.ts"
 import { simSettings } from "./simSettings.ts"
+import type { OwnFault } from "./strike.ts"
 import { Trace } from "./Trace.ts"
 import { weatherOf } from "./weather.ts"
 
@@ -39,6 +40,8 @@ export interface ClusterOptions {
   readonly faults?: Faults
   /** Incidents to strike in the place of those that `faults` would draw. */
   readonly incidents?: ReadonlyArray<Incident>
+  /** Faults of one's own; they strike besides the others. */
+  readonly ownFaults?: ReadonlyArray<OwnFault>
   readonly settings?: Partial<Settings["Service"]>
   readonly kubelet?: {
     /** `requiresRepublish` of the CSIDriver object; true by default. */
@@ -71,6 +74,8 @@ interface Time {
   readonly context: Context.Context<never>
   readonly run: NodeParts["run"]
   readonly now: () => number
+  /** The first defect of anything that ran. */
+  readonly crash: () => Cause.Cause<never> | undefined
 }
 
 /** The clock and the scheduler of the cluster, and how it runs its fibers. */
@@ -82,9 +87,19 @@ const makeTime = Effect.fnUntraced(function* (seed: string): Effect.fn.Return<Ti
     TestClock.testClockWith((clock) => clock.setTime(beginning)),
     within
   )
-  const run = yield* Effect.provideContext(FiberSet.makeRuntime(), within)
+  const fork = yield* Effect.provideContext(FiberSet.makeRuntime(), within)
+  let crash: Cause.Cause<never> | undefined
+  const notice = (cause: Cause.Cause<never>) =>
+    Effect.sync(() => {
+      if (!Cause.hasInterruptsOnly(cause)) crash ??= cause
+    })
   const clock = Context.get(within, Clock.Clock)
-  return { context: within, run, now: () => clock.currentTimeMillisUnsafe() }
+  return {
+    context: within,
+    run: (effect) => fork(Effect.tapCause(effect, notice)),
+    now: () => clock.currentTimeMillisUnsafe(),
+    crash: () => crash
+  }
 })
 
 /** A cluster's nodes, none of them started. */
@@ -115,7 +130,7 @@ const makeIssuer = ({ keys = "Ed25519", layers }: ClusterOptions) =>
 const makeParts = Effect.fnUntraced(function* (options: ClusterOptions, seed: string, time: Time) {
   const { context, now, run } = time
   const trace = new Trace(now, options.traceEvents ?? 2000)
-  const server = yield* makeSimApiServer(`${seed}/api`, trace.record)
+  const server = yield* makeSimApiServer(`${seed}/api`, trace.record, run)
   const issuer = yield* makeIssuer(options)
   const controllers = new SimControllers(server, issuer)
   const pods = new Map<string, SimPod>()
@@ -147,11 +162,24 @@ const makeParts = Effect.fnUntraced(function* (options: ClusterOptions, seed: st
     nodes,
     now,
     run,
+    crash: () => court.crash ?? time.crash(),
     usual: () => weatherOf(options.faults ?? Faults.none),
     syncFrequency: kubeletSettings(options).syncFrequency
   }
   const dice = new Dice(`${seed}/cluster`)
-  return { ...workings, seed, context, dice, court, world, timed: new TimedLevers(workings), pods, registry, bundles }
+  return {
+    ...workings,
+    seed,
+    context,
+    dice,
+    court,
+    world,
+    timed: new TimedLevers(workings),
+    pods,
+    registry,
+    bundles,
+    ownFaults: options.ownFaults ?? []
+  }
 })
 
 const make = Effect.fnUntraced(function* (options: ClusterOptions = {}): Effect.fn.Return<Cluster, never, Scope.Scope> {
@@ -170,12 +198,12 @@ const make = Effect.fnUntraced(function* (options: ClusterOptions = {}): Effect.
 
 /** The incidents that the faults draw, day by day, for ever. */
 const strikeDaily = (cluster: Cluster, options: ClusterOptions, seed: string): Effect.Effect<void> => {
-  const { faults } = options
-  if (faults === undefined) return Effect.void
+  const { faults = Faults.none, ownFaults = [] } = options
+  if (options.faults === undefined && ownFaults.length === 0) return Effect.void
   const names = [...cluster.world.nodes.keys()]
   const day = (n: number): Effect.Effect<void> =>
     Effect.gen(function* () {
-      yield* cluster.strikeAll(incidentsOf(faults, seed, names, n))
+      yield* cluster.strikeAll(incidentsOf(faults, seed, names, n, undefined, ownFaults))
       yield* Effect.sleep(Duration.millis(beginning + (n + 1) * 86_400_000 - cluster.world.now))
       yield* day(n + 1)
     })

@@ -5,7 +5,7 @@
  */
 import type { Duration } from "effect"
 import { Dice } from "./Dice.ts"
-import { Faults, type Incident, incidentsOf } from "./Faults.ts"
+import { Faults, type Incident, incidentsOf, type Rate } from "./Faults.ts"
 import type { SimKeyKind } from "./SimCrypto.ts"
 import type { PodWish } from "./SimPod.ts"
 
@@ -72,8 +72,8 @@ const drawActs = (dice: Dice, pods: number, nodes: number, hours: number, millis
     .flat()
     .sort((one, other) => one.at - other.at)
 
-/** The story of a seed. */
-export const drawStory = (seed: number | string, knobs: Knobs = {}): Story => {
+/** The story of a seed; `own` are further kinds of incidents. */
+export const drawStory = (seed: number | string, knobs: Knobs = {}, own: ReadonlyArray<Rate> = []): Story => {
   const dice = new Dice(`${seed}/story`)
   const { hours, millis, syncSeconds } = drawPace(dice, knobs.days)
   const [drawnNodes, drawnPods] = [dice.pick([1, 1, 2, 3]), dice.whole(1, 7)]
@@ -89,7 +89,7 @@ export const drawStory = (seed: number | string, knobs: Knobs = {}): Story => {
     millis,
     faults,
     acts: drawActs(dice, knobs.pods ?? drawnPods, nodes, hours, millis),
-    incidents: incidentsOf(faults, String(seed), names, 0, millis)
+    incidents: incidentsOf(faults, String(seed), names, 0, millis, own)
   }
 }
 

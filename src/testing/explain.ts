@@ -3,18 +3,13 @@
  * invariant with its sentence, the story at its smallest, the last events before the break, how to run it again, and the
  * story as a value for a test of its own. Pure, but for the runs that shrinking takes.
  */
-import { Duration, Effect } from "effect"
+import { Effect } from "effect"
 import { Faults, weatherNames } from "./Faults.ts"
+import { incidentSentence, roughly } from "./incidentSentence.ts"
 import type { Act, Story } from "./Story.ts"
 import { type Shrunk, shrink } from "./shrink.ts"
 import type { RunOptions, Verdict } from "./simulate.ts"
 import { since } from "./Trace.ts"
-
-/** A duration at a glance: its two largest units. */
-const roughly = (millis: number): string => {
-  const units = Duration.format(Duration.millis(Math.round(millis))).split(" ")
-  return units.slice(0, 2).join(" ")
-}
 
 const plural = (count: number, word: string): string => `${count} ${word}${count === 1 ? "" : "s"}`
 
@@ -38,7 +33,7 @@ export const describeStory = (story: Story): ReadonlyArray<string> => {
   const kubelet = `the kubelet looks every ${roughly(syncSeconds * 1000)}${requiresRepublish ? " and publishes again" : ""}`
   const done = [
     ...acts.map((act) => ({ at: act.at, what: sentenceOf(act) })),
-    ...incidents.map(({ at, fault, millis, node }) => ({ at, what: `${fault} on ${node}, ${roughly(millis)}` }))
+    ...incidents.map((incident) => ({ at: incident.at, what: incidentSentence(incident) }))
   ]
   return [
     `${plural(nodes, "node")}, faults for ${roughly(millis)}, ${story.keys} keys; ${kubelet}`,

@@ -30,7 +30,8 @@ export interface Outcome {
 }
 
 /** What a run may be given beside its story. */
-export interface RunOptions extends Pick<ClusterOptions, "invariants" | "layers" | "settings" | "traceEvents"> {
+export interface RunOptions
+  extends Pick<ClusterOptions, "invariants" | "layers" | "ownFaults" | "settings" | "traceEvents"> {
   /** Called within every event. */
   readonly watch?: (event: Event) => void
 }
@@ -95,4 +96,4 @@ export const runStory = (story: Story, options: RunOptions = {}): Effect.Effect<
 
 /** Runs the story of a seed. */
 export const simulate = (seed: number | string, knobs: Knobs = {}, options: RunOptions = {}): Effect.Effect<Outcome> =>
-  Effect.suspend(() => runStory(drawStory(seed, knobs), options))
+  Effect.suspend(() => runStory(drawStory(seed, knobs, options.ownFaults), options))

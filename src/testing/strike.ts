@@ -4,7 +4,7 @@
  */
 import { Duration, Effect } from "effect"
 import type { Cluster } from "./Cluster.ts"
-import type { Incident, IncidentName } from "./Faults.ts"
+import { type Incident, type IncidentName, isIncidentName, type Rate } from "./Faults.ts"
 import type { SimPod } from "./SimPod.ts"
 
 type Strike = (cluster: Cluster, incident: Incident, time: Duration.Duration) => Effect.Effect<unknown>
@@ -48,6 +48,20 @@ const strikes: Readonly<Record<IncidentName, Strike>> = {
     cluster.clock(node).skew(Duration.seconds(Math.ceil(draw ** 3 * 600)), draw2 < 0.5 ? "ahead" : "behind")
 }
 
+/** A fault of one's own: a kind of incident, and what it does. */
+export interface OwnFault extends Rate {
+  readonly strike: (cluster: Cluster, incident: Incident) => Effect.Effect<unknown>
+}
+
+/** A fault of one's own, struck so often a day and cluster at times and on nodes that the seed decides. */
+export const fault = (name: string, perDay: number, strike: OwnFault["strike"]): OwnFault => ({ name, perDay, strike })
+
 /** Strikes an incident, now. */
-export const strike = (cluster: Cluster, incident: Incident): Effect.Effect<void> =>
-  Effect.asVoid(strikes[incident.fault](cluster, incident, Duration.millis(incident.millis)))
+export const strike = (cluster: Cluster, incident: Incident, own: ReadonlyArray<OwnFault>): Effect.Effect<void> => {
+  const { fault, millis } = incident
+  if (isIncidentName(fault)) return Effect.asVoid(strikes[fault](cluster, incident, Duration.millis(millis)))
+  const found = own.find(({ name }) => name === fault)
+  return found === undefined
+    ? Effect.die(new Error(`there is no fault ${fault}: give it to the run, as one of its ownFaults`))
+    : Effect.asVoid(found.strike(cluster, incident))
+}

@@ -5,16 +5,24 @@
  */
 import { type Cause, type Context, Duration, Effect, Option } from "effect"
 import { TestClock } from "effect/testing"
+import type { PodState } from "../PodState.ts"
 import type { Dice } from "./Dice.ts"
 import type { Incident } from "./Faults.ts"
 import type { CrashPoint } from "./fence.ts"
 import type { Court, InvariantBroken, World } from "./Invariants.ts"
-import { apiLevers, clockLever, diskLevers, issuerLevers, type TimedLevers, tell, type Workings } from "./levers.ts"
+import {
+  apiLevers,
+  bundleLevers,
+  clockLever,
+  diskLevers,
+  issuerLevers,
+  type TimedLevers,
+  tell,
+  type Workings
+} from "./levers.ts"
 import { CannotSee, type Sight, seeVolume } from "./Sight.ts"
 import type { SimNode } from "./SimNode.ts"
 import { makePod, nameOf, type PodWish, type SimPod } from "./SimPod.ts"
-import type { SimPodRegistry } from "./SimPods.ts"
-import type { SimBundleShelf } from "./SimTrustBundles.ts"
 import { settle } from "./settle.ts"
 import { type OwnFault, strike } from "./strike.ts"
 import type { Trace } from "./Trace.ts"
@@ -40,8 +48,6 @@ export interface ClusterParts extends Workings {
   readonly ownFaults: ReadonlyArray<OwnFault>
   /** The first defect of the simulation itself. */
   readonly crash: () => Cause.Cause<never> | undefined
-  readonly registry: SimPodRegistry["Service"]
-  readonly bundles: SimBundleShelf["Service"]
   readonly syncFrequency: Duration.Duration
 }
 
@@ -52,10 +58,6 @@ export class Cluster {
   readonly world: World
   readonly issuer: ReturnType<typeof issuerLevers>
   readonly api: ReturnType<typeof apiLevers>
-  /** What the API server shows of pods: addresses, labels, conditions. */
-  readonly registry: SimPodRegistry["Service"]
-  /** The cluster's trust bundles. */
-  readonly bundles: SimBundleShelf["Service"]
   readonly #parts: ClusterParts
   #pods = 0
 
@@ -63,8 +65,6 @@ export class Cluster {
     this.#parts = parts
     this.seed = parts.seed
     this.trace = parts.trace
-    this.registry = parts.registry
-    this.bundles = parts.bundles
     this.world = parts.world
     this.issuer = issuerLevers(parts, parts.timed)
     this.api = apiLevers(parts, parts.timed)
@@ -81,7 +81,7 @@ export class Cluster {
         const pod = makePod({ ...wish, name: wish.name ?? `pod-${this.#pods}`, node }, dice.uuid(), dice.hex(64))
         pods.set(pod.uid, pod)
         this.node(node).kubelet.add(pod)
-        return Effect.as(this.registry.set(pod, {}), pod)
+        return Effect.as(this.#parts.network.change(pod, wish.labels === undefined ? {} : { labels: wish.labels }), pod)
       })
     )
 
@@ -159,6 +159,33 @@ export class Cluster {
         this.node(node).reboot(Duration.fromInputUnsafe(time))
       )
     )
+
+  /** Changes what the API server shows of a pod: its labels, annotations, conditions or addresses. */
+  readonly change = (pod: SimPod, change: Partial<PodState>): Effect.Effect<void> =>
+    this.#within(this.#parts.network.change(pod, change))
+
+  /** The pod's sandbox is made anew, under another address. */
+  readonly readdress = (pod: SimPod): Effect.Effect<void> => this.#within(this.#parts.network.readdress(pod))
+
+  /** No ServiceAccount token that was handed out so far is good any more; the next publish brings a new one. */
+  get expireTokens(): Effect.Effect<void> {
+    const { accounts } = this.#parts
+    return Effect.andThen(
+      tell(this.#parts, "api", "takes no token any more that was handed out so far"),
+      Effect.sync(accounts.revoke)
+    )
+  }
+
+  /** The trust bundles that were ever written, by the words of the attribute `trust-bundle`. */
+  get bundleNames(): ReadonlyArray<readonly [name: string, namespace: string]> {
+    return this.#parts.bundles.all.map((bundle) => [
+      bundle.kind === "ConfigMap" ? `ConfigMap/${bundle.name}/${bundle.key}` : `ClusterTrustBundle/${bundle.name}`,
+      bundle.namespace
+    ])
+  }
+
+  /** A trust bundle, by the words of the attribute `trust-bundle`, such as `ConfigMap/roots`. */
+  readonly bundle = (name: string, namespace?: string) => bundleLevers(this.#parts, this.#parts.timed, name, namespace)
 
   /** A node's disk. */
   readonly disk = (node: string) => diskLevers(this.#parts, this.#parts.timed, this.node(node))

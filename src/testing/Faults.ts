@@ -24,7 +24,9 @@ const weather = {
   failedShare: off,
   wrongKeyShare: off,
   /** The most that a call to a disk takes. */
-  diskLatencyMillis: off
+  diskLatencyMillis: off,
+  /** The most that a pod's sandbox, and so its address, takes after its volumes are there. */
+  podAddressLateSeconds: off
 }
 
 const incidents = {
@@ -51,7 +53,12 @@ const incidents = {
   tornRecordsPerDay: off,
   cleanedVolumesPerDay: off,
   wipedRecordsPerDay: off,
-  clockSkewsPerDay: off
+  clockSkewsPerDay: off,
+  bundleRotationsPerDay: off,
+  bundleLossesPerDay: off,
+  addressChangesPerDay: off,
+  labelChangesPerDay: off,
+  tokenExpiriesPerDay: off
 }
 
 /** A fault's name. */
@@ -95,6 +102,7 @@ const strong: Readonly<Record<FaultName, number>> = {
   failedShare: 0.2,
   wrongKeyShare: 0.1,
   diskLatencyMillis: 500,
+  podAddressLateSeconds: 120,
   watchDropsPerDay: 24,
   historyLossesPerDay: 8,
   apiOutagesPerDay: 4,
@@ -118,7 +126,12 @@ const strong: Readonly<Record<FaultName, number>> = {
   tornRecordsPerDay: 6,
   cleanedVolumesPerDay: 2,
   wipedRecordsPerDay: 1,
-  clockSkewsPerDay: 2
+  clockSkewsPerDay: 2,
+  bundleRotationsPerDay: 4,
+  bundleLossesPerDay: 2,
+  addressChangesPerDay: 4,
+  labelChangesPerDay: 4,
+  tokenExpiriesPerDay: 4
 }
 
 /**

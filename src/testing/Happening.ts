@@ -5,14 +5,21 @@
  */
 import type { PodEvent } from "../cluster/PodEvents.ts"
 import type { StoredObject } from "../embedded/ObjectStore.ts"
+import type { PodState } from "../PodState.ts"
 import { nameOf, type SimPod } from "./SimPod.ts"
 import type { SimVolume } from "./SimVolumeFS.ts"
 
 /** One thing that happened. */
 export type Happening =
   | { readonly _tag: "Struck"; readonly sentence: string }
-  | { readonly _tag: "Settled" }
+  | { readonly _tag: "FaultsEnded" | "Settled" }
   | { readonly _tag: "PodScheduled" | "PodStarted" | "PodDeleted" | "PodEnded"; readonly pod: SimPod }
+  | {
+      readonly _tag: "PodChanged"
+      readonly pod: SimPod
+      readonly change: Partial<PodState>
+      readonly state: PodState
+    }
   | { readonly _tag: "PublishCalled"; readonly pod: SimPod; readonly attempt: number }
   | { readonly _tag: "PublishAnswered"; readonly pod: SimPod; readonly failure: Failure | undefined }
   | { readonly _tag: "UnpublishCalled"; readonly pod: SimPod; readonly attempt: number }
@@ -51,11 +58,25 @@ const podSentences = {
   PodEnded: "is gone"
 } as const
 
+/** "address 10.0.0.7, label team=red": what has changed of a pod. */
+export const changesOf = ({ annotations, conditions, ips, labels }: Partial<PodState>): string => {
+  const entries = (kind: string, of: Readonly<Record<string, string>> = {}) =>
+    Object.entries(of).map(([key, value]) => `${kind} ${key}=${value}`)
+  return [
+    ...(ips === undefined ? [] : [`address ${ips.join(", ")}`]),
+    ...entries("label", labels),
+    ...entries("annotation", annotations),
+    ...entries("condition", conditions)
+  ].join(", ")
+}
+
 /** What happened, in one sentence. */
 export const sentenceOf = (what: Happening): string => {
   switch (what._tag) {
     case "Struck":
       return what.sentence
+    case "FaultsEnded":
+      return "faults end; everything has to converge"
     case "Settled":
       return "the time to converge is over"
     case "PodScheduled":
@@ -63,6 +84,8 @@ export const sentenceOf = (what: Happening): string => {
     case "PodDeleted":
     case "PodEnded":
       return `pod ${nameOf(what.pod)} ${podSentences[what._tag]}`
+    case "PodChanged":
+      return `pod ${nameOf(what.pod)} has ${changesOf(what.change)}`
     case "PublishCalled":
       return `the kubelet publishes ${nameOf(what.pod)}${what.attempt > 1 ? `, try ${what.attempt}` : ""}`
     case "UnpublishCalled":

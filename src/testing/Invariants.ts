@@ -5,6 +5,9 @@
  * sentence; a user's own is made in the same way.
  */
 import { Cause, Result, Schema } from "effect"
+import type { TrustBundleReference, TrustState } from "../cluster/TrustBundles.ts"
+import type { PodState } from "../PodState.ts"
+import type { Settings } from "../Settings.ts"
 import type { SimApiServer } from "./SimApiServer.ts"
 import type { SimNode } from "./SimNode.ts"
 import type { SimPod } from "./SimPod.ts"
@@ -18,6 +21,12 @@ export interface World {
   readonly pods: ReadonlyArray<SimPod>
   readonly nodes: ReadonlyMap<string, SimNode>
   readonly server: SimApiServer
+  /** The settings of every node's certlet. */
+  readonly settings: Settings["Service"]
+  /** What the API server shows of a pod. */
+  readonly stateOf: (pod: SimPod) => PodState
+  /** What a trust bundle holds. */
+  readonly trustOf: (bundle: TrustBundleReference) => TrustState
 }
 
 /** Looks at one event; says what is wrong, or nothing. */
@@ -33,13 +42,25 @@ export interface Invariant {
   readonly begin: () => Judge
 }
 
-/** An invariant that keeps no books: `holds` says what is wrong at any step, or nothing. */
-export const invariant = (name: string, sentence: string, holds: Judge): Invariant => ({
+/** An invariant that is judged at every step. */
+export const safety = (name: string, sentence: string, begin: Invariant["begin"]): Invariant => ({
   name,
   sentence,
   kind: "safety",
-  begin: () => holds
+  begin
 })
+
+/** An invariant that is judged when a cluster has settled. */
+export const liveness = (name: string, sentence: string, begin: Invariant["begin"]): Invariant => ({
+  name,
+  sentence,
+  kind: "liveness",
+  begin
+})
+
+/** An invariant that keeps no books: `holds` says what is wrong at any step, or nothing. */
+export const invariant = (name: string, sentence: string, holds: Judge): Invariant =>
+  safety(name, sentence, () => holds)
 
 /** An invariant did not hold. */
 export class InvariantBroken extends Schema.TaggedError<InvariantBroken>()("InvariantBroken", {

@@ -90,12 +90,14 @@ export const see = (files: Sight["files"]): Result.Result<Sight, string> => {
     Result.try({
       try: () => {
         const privateKey = crypto.createPrivateKey(key)
-        const all = certificates.flat().map(parsed)
-        const leaf = all.find((one) => !one.ca) ?? all[0]
+        const all = certificates.flat().map((pem) => ({ pem, read: parsed(pem) }))
+        const leaf = all.find(({ read }) => !read.ca) ?? all[0]
         if (leaf === undefined) return undefined
-        const matchesKey = leaf.checkPrivateKey(privateKey)
-        const chains = all.some((one) => one.ca && leaf.checkIssued(one) && leaf.verify(one.publicKey))
-        return { files, certificate: describe(leaf), chains, matchesKey }
+        const matchesKey = leaf.read.checkPrivateKey(privateKey)
+        const chains = all.some(
+          ({ read }) => read.ca && leaf.read.checkIssued(read) && leaf.read.verify(read.publicKey)
+        )
+        return { files, certificate: describe(leaf.read, leaf.pem), chains, matchesKey }
       },
       catch: (cause) => `the files cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`
     }),
@@ -103,8 +105,8 @@ export const see = (files: Sight["files"]): Result.Result<Sight, string> => {
   )
 }
 
-const describe = (leaf: crypto.X509Certificate): SeenCertificate => ({
-  pem: leaf.toString(),
+const describe = (leaf: crypto.X509Certificate, pem: string): SeenCertificate => ({
+  pem,
   subject: leaf.subject ?? "",
   names: (leaf.subjectAltName ?? "").split(", ").filter((name) => name !== ""),
   serialNumber: leaf.serialNumber,

@@ -74,6 +74,7 @@ const retryAfterMillis = 1000
 
 const reasons: Readonly<Record<number, RequestError["reason"]>> = {
   400: "Invalid",
+  401: "Unauthorized",
   404: "Missing",
   409: "Conflict",
   410: "Gone",
@@ -85,6 +86,8 @@ export class SimApiServer {
   readonly store: ObjectStore
   readonly dice: Dice
   behaviour = calmApi
+  /** Whose a token is; undefined refuses it. */
+  userOf: (token: string) => string | undefined = () => "the token's own"
   readonly observe: (where: string, what: Happening) => void
   readonly #run: (effect: Effect.Effect<unknown>) => unknown
   readonly #now: () => number

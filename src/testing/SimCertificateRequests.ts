@@ -4,7 +4,8 @@
  * anew where the server has forgotten the place (410). `SimControlPlane` is the lever and the window of the side behind it, for
  * tests of one node; `SimCluster` has many nodes on one such server.
  */
-import { Cause, Context, Duration, Effect, Layer, Option, Random, Result, Schema, type Scope } from "effect"
+import { Cause, Context, Duration, Effect, Layer, Option, Random, Redacted, Result, Schema, type Scope } from "effect"
+import { type Refusal, refusalOf } from "../embedded/ApiStatus.ts"
 import type { StoredObject } from "../embedded/ObjectStore.ts"
 import { newRequest } from "../embedded/RequestRules.ts"
 import {
@@ -40,19 +41,23 @@ interface Client {
   readonly submitted: (draft: RequestDraft) => void
 }
 
+/** In whose name a draft is submitted: the pod's own where a token says so. */
+const userOf = ({ server }: Client, { token }: RequestDraft): Result.Result<string, Refusal> => {
+  if (Option.isNone(token)) return Result.succeed("certlet")
+  const user = server.userOf(Redacted.value(token.value))
+  return user === undefined ? Result.fail({ ...refusalOf(401), message: "Unauthorized" }) : Result.succeed(user)
+}
+
 const create = (client: Client, draft: RequestDraft) => {
   const { link, server } = client
   const { namespace } = draft.spec.pod
   return server.call(link, `create CertificateRequest ${namespace}/${draft.name}`, () =>
-    Result.map(
-      Result.flatMap(newRequest(requestManifest(link.node, draft), namespace, "certlet"), (_) =>
-        server.store.create(_)
-      ),
-      (object) => {
-        client.submitted(draft)
-        return asRequest(object)
-      }
-    )
+    Result.gen(function* () {
+      const user = yield* userOf(client, draft)
+      const created = yield* server.store.create(yield* newRequest(requestManifest(link.node, draft), namespace, user))
+      client.submitted(draft)
+      return asRequest(created)
+    })
   )
 }
 

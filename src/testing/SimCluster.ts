@@ -14,12 +14,15 @@ import { Faults, type Incident, incidentsOf } from "./Faults.ts"
 import { Court, type Invariant, type World } from "./Invariants.ts"
 import { invariants as ownInvariants } from "./judges.ts"
 import { TimedLevers } from "./levers.ts"
+import { SimAccounts } from "./SimAccounts.ts"
 import { makeSimApiServer } from "./SimApiServer.ts"
+import { SimBundles } from "./SimBundles.ts"
 import { behave } from "./SimCertificateRequests.ts"
 import { SimControllers } from "./SimControllers.ts"
 import type { SimKeyKind } from "./SimCrypto.ts"
 import { Issuer, layer as issuerLayer } from "./SimIssuer.ts"
 import type { KubeletSettings } from "./SimKubelet.ts"
+import { SimNetwork } from "./SimNetwork.ts"
 import { type NodeParts, SimNode } from "./SimNode.ts"
 import type { SimPod } from "./SimPod.ts"
 import * as SimPods from "./SimPods.ts"
@@ -136,12 +139,26 @@ const makeParts = Effect.fnUntraced(function* (options: ClusterOptions, seed: st
   const pods = new Map<string, SimPod>()
   const facts = yield* Layer.build(Layer.merge(SimPods.layer, SimTrustBundles.layer))
   const registry = Context.get(facts, SimPods.SimPodRegistry)
-  const bundles = Context.get(facts, SimTrustBundles.SimBundleShelf)
-  const onGone = (pod: SimPod) =>
-    Effect.all([Effect.sync(() => pods.delete(pod.uid)), registry.remove(pod), controllers.bury(pod.uid)], {
-      discard: true
-    })
-  const nodes = makeNodes(options, { seed, facts, server, now, observe: trace.record, run, onGone })
+  const shelf = Context.get(facts, SimTrustBundles.SimBundleShelf)
+  const settings = { ...simSettings, ...options.settings }
+  const network = new SimNetwork(registry, new Dice(`${seed}/network`), trace.record)
+  network.lateness = Duration.seconds((options.faults ?? Faults.none).podAddressLateSeconds)
+  const accounts = new SimAccounts(now)
+  server.userOf = accounts.userOf
+  const nodes = makeNodes(options, {
+    seed,
+    facts,
+    server,
+    now,
+    observe: trace.record,
+    run,
+    contextOf: (pod) => (settings.useTokenRequest ? accounts.contextOf(pod) : {}),
+    onSandbox: network.sandbox,
+    onGone: (pod) =>
+      Effect.all([Effect.sync(() => pods.delete(pod.uid)), registry.remove(pod), controllers.bury(pod.uid)], {
+        discard: true
+      })
+  })
   const world: World = {
     get now() {
       return now()
@@ -150,7 +167,10 @@ const makeParts = Effect.fnUntraced(function* (options: ClusterOptions, seed: st
       return [...pods.values()]
     },
     nodes,
-    server
+    server,
+    settings,
+    stateOf: network.stateOf,
+    trustOf: shelf.get
   }
   const court = new Court([...ownInvariants, ...(options.invariants ?? [])], seed, () => trace.lines(40))
   trace.listen((event) => court.hear(event, world))
@@ -159,6 +179,9 @@ const makeParts = Effect.fnUntraced(function* (options: ClusterOptions, seed: st
     server,
     controllers,
     issuer,
+    network,
+    accounts,
+    bundles: new SimBundles(shelf, seed, options.keys ?? "Ed25519"),
     nodes,
     now,
     run,
@@ -166,20 +189,9 @@ const makeParts = Effect.fnUntraced(function* (options: ClusterOptions, seed: st
     usual: () => weatherOf(options.faults ?? Faults.none),
     syncFrequency: kubeletSettings(options).syncFrequency
   }
+  const timed = new TimedLevers(workings)
   const dice = new Dice(`${seed}/cluster`)
-  return {
-    ...workings,
-    seed,
-    context,
-    dice,
-    court,
-    world,
-    timed: new TimedLevers(workings),
-    pods,
-    registry,
-    bundles,
-    ownFaults: options.ownFaults ?? []
-  }
+  return { ...workings, seed, context, dice, court, world, timed, pods, ownFaults: options.ownFaults ?? [] }
 })
 
 const make = Effect.fnUntraced(function* (options: ClusterOptions = {}): Effect.fn.Return<Cluster, never, Scope.Scope> {
@@ -188,6 +200,8 @@ const make = Effect.fnUntraced(function* (options: ClusterOptions = {}): Effect.
   return yield* Effect.gen(function* () {
     const parts = yield* makeParts(options, seed, time)
     const cluster = new Cluster(parts)
+    // Nothing that still waits for time to pass may keep the cluster from going: time stands still from now on.
+    yield* Effect.addFinalizer(() => Effect.sync(() => parts.nodes.forEach((node) => void node.end())))
     yield* behave(parts.server, parts.controllers, parts.usual())
     for (const node of parts.nodes.values()) time.run(node.start)
     const { incidents } = options

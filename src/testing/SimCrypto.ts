@@ -37,14 +37,14 @@ const p256Middle = hexToBytes("a144034200")
 const ed25519Pkcs8 = hexToBytes("302e020100300506032b657004220420")
 
 const pointOf = (key: SimKey): Uint8Array => key.spki.slice(kinds[key.kind].spkiPrefix.length)
-const privateObjects = new WeakMap<SimKey, crypto.KeyObject>()
+const privateObjects = new WeakMap<Uint8Array, crypto.KeyObject>()
 
-/** Node's form of a key, made once per key. */
-const privateObject = (key: SimKey): crypto.KeyObject => {
+/** Node's form of an Ed25519 secret, made once per secret. */
+const privateObject = (secret: Uint8Array): crypto.KeyObject => {
   const made =
-    privateObjects.get(key) ??
-    crypto.createPrivateKey({ key: Buffer.from(concatBytes(ed25519Pkcs8, key.secret)), format: "der", type: "pkcs8" })
-  privateObjects.set(key, made)
+    privateObjects.get(secret) ??
+    crypto.createPrivateKey({ key: Buffer.from(concatBytes(ed25519Pkcs8, secret)), format: "der", type: "pkcs8" })
+  privateObjects.set(secret, made)
   return made
 }
 
@@ -64,11 +64,10 @@ const kinds: Readonly<Record<SimKeyKind, Kind>> = {
     spkiPrefix: hexToBytes("302a300506032b6570032100"),
     pkcs8: (key) => concatBytes(ed25519Pkcs8, key.secret),
     publicHalf: (secret) => {
-      const der = Buffer.from(concatBytes(ed25519Pkcs8, secret))
-      const key = crypto.createPublicKey(crypto.createPrivateKey({ key: der, format: "der", type: "pkcs8" }))
+      const key = crypto.createPublicKey(privateObject(secret))
       return new Uint8Array(key.export({ format: "der", type: "spki" }).subarray(-32))
     },
-    sign: (data, key) => new Uint8Array(crypto.sign(null, data, privateObject(key))),
+    sign: (data, key) => new Uint8Array(crypto.sign(null, data, privateObject(key.secret))),
     verify: (signature, data, key) => {
       const object = crypto.createPublicKey({ key: Buffer.from(key.spki), format: "der", type: "spki" })
       return crypto.verify(null, data, object, signature)

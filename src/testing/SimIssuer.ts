@@ -55,6 +55,10 @@ const makeAuthority = Effect.fnUntraced(function* (serialNumber: string, kind: S
   return { keys, certificate, pem: certificate.toString("pem") }
 })
 
+/** The certificate of a new CA that nobody knows yet, PEM: something to put into a trust bundle. */
+export const makeAuthorityPem = (kind: SimKeyKind): Effect.Effect<string> =>
+  Effect.map(makeAuthority("01", kind), ({ pem }) => pem)
+
 /** A new CA whose keys are of this kind. */
 export const makeSimIssuerOf = Effect.fnUntraced(function* (kind: SimKeyKind): Effect.fn.Return<SimIssuer> {
   let authority = yield* makeAuthority("01", kind)

@@ -33,7 +33,7 @@ const reconstruction = 10_000
 
 const outOfTime = new Status({ code: "DEADLINE_EXCEEDED", sentence: "context deadline exceeded" })
 
-/** What a kubelet needs of its node. */
+/** What a kubelet needs of its node, and of the cluster. */
 export interface KubeletParts {
   readonly settings: KubeletSettings
   readonly dice: Dice
@@ -45,6 +45,10 @@ export interface KubeletParts {
   readonly plugin: () => SimProcess | undefined
   /** The volume that stands at a target. */
   readonly volumeAt: (target: string) => SimVolume | undefined
+  /** What the volume context holds beside the pod's attributes: tokens, where the CSIDriver object asks for them. */
+  readonly contextOf: (pod: SimPod) => Readonly<Record<string, string>>
+  /** The pod's volumes are there, so that its sandbox is made: it gets its address. Comes back when it has it. */
+  readonly onSandbox: (pod: SimPod) => Effect.Effect<void>
   /** The pod is gone from the node, and so from the API server. */
   readonly onGone: (pod: SimPod) => Effect.Effect<void>
 }
@@ -117,7 +121,10 @@ export class SimKubelet {
     return Effect.gen({ self: this }, function* (this: SimKubelet) {
       if (pod.phase === "pending" || pod.phase === "running") {
         yield* this.#repeat(life, (attempt) => this.#publish(pod, attempt), true)
-        if (this.#isPending(pod)) this.#startContainer(pod)
+        if (this.#isPending(pod)) {
+          yield* Effect.raceFirst(this.#parts.onSandbox(pod), Deferred.await(life.deleted))
+          if (this.#isPending(pod)) this.#startContainer(pod)
+        }
         yield* this.#republish(life)
       }
       yield* Effect.sleep(Duration.millis(this.#parts.dice.between(teardown / 4, teardown)))
@@ -183,7 +190,9 @@ export class SimKubelet {
       plugin === undefined
         ? Option.none<DateTime.Utc>()
         : Option.some(DateTime.makeUnsafe(plugin.deadline(this.#parts.now(), patience)))
-    return this.#call("PublishAnswered", pod, plugin, (calls) => calls.publish({ ...publishRequestOf(pod), deadline }))
+    return this.#call("PublishAnswered", pod, plugin, (calls) =>
+      calls.publish({ ...publishRequestOf(pod, this.#parts.contextOf(pod)), deadline })
+    )
   }
 
   #unpublish(pod: SimPod, attempt: number): Effect.Effect<Option.Option<Status>> {

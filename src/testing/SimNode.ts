@@ -23,8 +23,7 @@ import type { Skew } from "./SimClock.ts"
 import type { SimKeyKind } from "./SimCrypto.ts"
 import { drawBytes } from "./SimEntropy.ts"
 import { makeSimKeyGenerator } from "./SimKeyGenerator.ts"
-import { type KubeletSettings, SimKubelet } from "./SimKubelet.ts"
-import type { SimPod } from "./SimPod.ts"
+import { type KubeletParts, type KubeletSettings, SimKubelet } from "./SimKubelet.ts"
 import { type Edges, SimProcess } from "./SimProcess.ts"
 import { makeSimDisk } from "./SimVolumeFS.ts"
 import { makeSimRecords } from "./SimVolumeRecords.ts"
@@ -46,11 +45,18 @@ export interface NodeParts {
   readonly observe: (where: string, what: Happening) => void
   /** Runs something by the true clock, as long as the cluster lives. */
   readonly run: (effect: Effect.Effect<unknown>) => Fiber.Fiber<unknown, unknown>
-  readonly onGone: (pod: SimPod) => Effect.Effect<void>
+  readonly contextOf: KubeletParts["contextOf"]
+  readonly onSandbox: KubeletParts["onSandbox"]
+  readonly onGone: KubeletParts["onGone"]
 }
 
 /** How soon a process that has gone is there again. */
-const restartDelay = Duration.seconds(2)
+const restartDelay = 2000
+/**
+ * One that ends before it serves is started ever more seldom, as Kubernetes does with containers that crash in a row: after 10 s,
+ * 20 s, and so on up to 5 min (its documentation, "Container restart policy").
+ */
+const crashLoop = { first: 10_000, most: 300_000 } as const
 
 /** A node. */
 export class SimNode {
@@ -66,6 +72,8 @@ export class SimNode {
   readonly #dice: Dice
   #process: SimProcess | undefined
   #incarnation = 0
+  /** How many processes in a row have ended before they served. */
+  #failedStarts = 0
   /** When the next process may start, in simulated milliseconds. */
   #notBefore = 0
   #lastSaved: string | undefined
@@ -89,6 +97,8 @@ export class SimNode {
       run: parts.run,
       plugin: () => this.#process,
       volumeAt: (target) => this.disk.volumes.get(target),
+      contextOf: parts.contextOf,
+      onSandbox: parts.onSandbox,
       onGone: parts.onGone
     })
   }
@@ -128,6 +138,9 @@ export class SimNode {
         Effect.sync(() => this.#afterDeath(running))
       )
     })
+
+  /** The cluster is taken down. */
+  readonly end = (): void => this.#process?.die()
 
   /** Kills certlet, now or at a chosen call; it is started again after `downtime`. */
   readonly kill = (downtime: Duration.Duration, at: Option.Option<CrashPoint>): Effect.Effect<void> =>
@@ -198,7 +211,9 @@ export class SimNode {
     if (this.#process !== running) return
     this.#process = undefined
     if (this.#torn && this.#lastSaved !== undefined) this.#tearNow(this.#lastSaved)
-    this.#stayDown(restartDelay)
+    this.#failedStarts = running.hasServed ? 0 : this.#failedStarts + 1
+    const pause = Math.min(crashLoop.most, crashLoop.first * 2 ** Math.min(this.#failedStarts - 1, 10))
+    this.#stayDown(Duration.millis(this.#failedStarts === 0 ? restartDelay : pause))
     this.#parts.run(this.#restart)
   }
 

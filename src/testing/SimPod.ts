@@ -7,6 +7,9 @@ import { Option } from "effect"
 import type { PublishRequest } from "../driver/Driver.ts"
 import type { SimVolume } from "./SimVolumeFS.ts"
 
+/** What a story's passwords begin with, so that a judge finds them wherever they should not be. */
+export const passwordMark = "sim-password-"
+
 /** What a pod of a simulated cluster asks for. Durations as cert-manager writes them or as Effect does: "1h", "1 hour". */
 export interface PodWish {
   /** By default `pod-1`, `pod-2`, and so on. */
@@ -25,6 +28,8 @@ export interface PodWish {
   /** `dns-names`; by default the pod's own. */
   readonly dnsNames?: ReadonlyArray<string>
   readonly reusePrivateKey?: boolean
+  /** The pod's labels. */
+  readonly labels?: Readonly<Record<string, string>>
   /** Any further attribute of the volume, by its whole key; wins over all of the above. */
   readonly attributes?: Readonly<Record<string, string>>
   /** `volumeMountGroup`: the pod's fsGroup, in decimal. */
@@ -103,12 +108,15 @@ export const makePod = (
 /** `namespace/name`. */
 export const nameOf = (pod: SimPod): string => `${pod.namespace}/${pod.name}`
 
-/** What the kubelet sends for the pod's volume. */
-export const publishRequestOf = (pod: SimPod): Omit<PublishRequest, "deadline"> => ({
+/** What the kubelet sends for the pod's volume; `context` holds what it adds to the attributes. */
+export const publishRequestOf = (
+  pod: SimPod,
+  context: Readonly<Record<string, string>> = {}
+): Omit<PublishRequest, "deadline"> => ({
   volumeId: pod.volumeId,
   target: pod.target,
   readonly: true,
-  attributes: pod.attributes,
+  attributes: { ...pod.attributes, ...context },
   mountFlags: [],
   volumeMountGroup: pod.fsGroup
 })

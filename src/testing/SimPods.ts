@@ -14,6 +14,8 @@ export class SimPodRegistry extends Context.Service<
     /** Changes what is known of a pod; one that was not there begins without address, labels, annotations and conditions. */
     readonly set: (pod: PodReference, change: Partial<PodState>) => Effect.Effect<void>
     readonly remove: (pod: PodReference) => Effect.Effect<void>
+    /** What the API server shows of a pod; none where it is not there. */
+    readonly get: (pod: Pick<PodReference, "uid">) => Option.Option<PodState>
     /** How many wait for a pod. */
     readonly waiting: Effect.Effect<number>
   }
@@ -34,6 +36,7 @@ export const layer = Layer.effectContext(
         Effect.sync(() =>
           facts.seen({ key: uid, value: { ...Option.getOrElse(facts.get(uid), () => bare), ...change } })
         ),
+      get: ({ uid }) => facts.get(uid),
       remove: ({ uid }) => Effect.sync(() => facts.gone({ key: uid })),
       waiting: Effect.sync(() => facts.waiting)
     })

@@ -71,6 +71,8 @@ export class SimProcess {
   readonly gate: Gate
   /** Done when the process has died or stopped: its connections end. */
   readonly ended = Deferred.makeUnsafe<void>()
+  /** True once it has listened to its kubelet. */
+  hasServed = false
   #calls: Calls | undefined
   readonly #parts: ProcessParts
   readonly #scope = Scope.makeUnsafe()
@@ -148,7 +150,7 @@ export class SimProcess {
   }
 
   #shut(): void {
-    this.gate.alive = false
+    this.gate.shut()
     this.#calls = undefined
     this.gate.thawed.openUnsafe()
     Deferred.doneUnsafe(this.ended, Effect.void)
@@ -156,6 +158,7 @@ export class SimProcess {
 
   #listen(calls: Calls): Effect.Effect<void, never, Scope.Scope> {
     const begin = Effect.sync(() => {
+      this.hasServed = true
       this.#calls = calls
     })
     // As the live door does: calls in flight may finish within the settings' bound, then they are cut off.
@@ -164,6 +167,9 @@ export class SimProcess {
       this.#calls = undefined
       return Effect.forEach([...this.#inFlight], Fiber.await, { concurrency: "unbounded", discard: true }).pipe(
         Effect.timeoutOption(patience),
+        // A process that dies meanwhile waits for nobody, nor does a cluster that is taken down.
+        Effect.interruptible,
+        Effect.raceFirst(Deferred.await(this.ended)),
         Effect.andThen(Effect.suspend(() => Fiber.interruptAll([...this.#inFlight])))
       )
     })

@@ -21,6 +21,8 @@ export class SimBundleShelf extends Context.Service<
     /** Writes a bundle's text; `undefined` leaves the object without the key that is asked for. */
     readonly write: (bundle: TrustBundleReference, text: string | undefined) => Effect.Effect<void>
     readonly remove: (bundle: TrustBundleReference) => Effect.Effect<void>
+    /** What a bundle holds; `Unusable` where it is not there. */
+    readonly get: (bundle: TrustBundleReference) => TrustState
     /** How many wait for a bundle or for its next change. */
     readonly waiting: Effect.Effect<number>
   }
@@ -37,6 +39,7 @@ export const layer = Layer.effectContext(
     const missing = (bundle: TrustBundleReference) =>
       bundle.kind === "ConfigMap" ? `has no key ${bundle.key}` : "holds no certificate"
     const shelf = SimBundleShelf.of({
+      get: (bundle) => Option.getOrElse(facts.get(bundleText(bundle)), () => absent),
       write: (bundle, text) =>
         Effect.sync(() => facts.seen({ key: bundleText(bundle), value: trustState(text, missing(bundle)) })),
       remove: (bundle) => Effect.sync(() => facts.gone({ key: bundleText(bundle) })),

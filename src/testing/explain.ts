@@ -5,6 +5,7 @@
  */
 import { Effect } from "effect"
 import { Faults, weatherNames } from "./Faults.ts"
+import { changesOf } from "./Happening.ts"
 import { incidentSentence, roughly } from "./incidentSentence.ts"
 import type { Act, Story } from "./Story.ts"
 import { type Shrunk, shrink } from "./shrink.ts"
@@ -21,6 +22,8 @@ const wishOf = (wish: Readonly<Record<string, unknown>>): string =>
 
 const sentenceOf = (act: Act): string => {
   if (act._tag === "Delete") return `pod ${act.name} is deleted`
+  if (act._tag === "Change") return `pod ${act.name} has ${changesOf(act.change)}`
+  if (act._tag === "WriteBundle") return `somebody writes ${act.bundle}`
   const { name, node = "node-1" } = act.wish
   const wish = wishOf({ ...act.wish })
   return `pod ${name} is scheduled on ${node}${wish === "" ? "" : `: ${wish}`}`

@@ -4,7 +4,7 @@
  * the gate is shut, calls change nothing and end the fiber that makes them; while it is frozen, calls and answers wait. A gate
  * can also count, and shut at a chosen call: a crash between any two steps of a program.
  */
-import { Duration, Effect, Latch } from "effect"
+import { Deferred, Duration, Effect, Latch } from "effect"
 
 /** Where exactly a process dies: before a call has had its effect, or after it and before its answer. */
 export type CrashPoint = { readonly call: number; readonly when: "before" | "after" }
@@ -12,6 +12,7 @@ export type CrashPoint = { readonly call: number; readonly when: "before" | "aft
 /** The gate of one process. */
 export class Gate {
   alive = true
+  readonly #shut = Deferred.makeUnsafe<void>()
   /** Open, unless the process is frozen. */
   readonly thawed = Latch.makeUnsafe(true)
   /** How long a call to a disk takes; zero is at once. */
@@ -22,6 +23,12 @@ export class Gate {
   /** `die` is what befalls the process when it reaches its crash point. */
   constructor(die: Effect.Effect<void>) {
     this.#die = die
+  }
+
+  /** From now on no call changes anything. */
+  readonly shut = (): void => {
+    this.alive = false
+    Deferred.doneUnsafe(this.#shut, Effect.void)
   }
 
   /** The process dies at the n-th call from now on, n counting from 1; undefined lets it live. */
@@ -44,8 +51,12 @@ export class Gate {
       const pace = this.pace()
       return Duration.isZero(pace)
         ? this.pass(call)
-        : Effect.andThen(Effect.andThen(this.#open, Effect.sleep(pace)), this.pass(call))
+        : Effect.andThen(Effect.andThen(this.#open, this.#pause(pace)), this.pass(call))
     })
+
+  /** The disk's time; a dead process has none, not even where its program may not be interrupted. */
+  readonly #pause = (pace: Duration.Duration): Effect.Effect<void> =>
+    Effect.raceFirst(Effect.interruptible(Effect.sleep(pace)), Deferred.await(this.#shut))
 
   readonly #open: Effect.Effect<void> = Effect.suspend(() => {
     if (!this.alive) return Effect.interrupt

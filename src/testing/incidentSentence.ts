@@ -29,7 +29,12 @@ const sentences: Readonly<Record<IncidentName, (where: string, time: string) => 
   tornRecordsPerDay: (node) => `the next crash on ${node} leaves a record half written`,
   cleanedVolumesPerDay: (node) => `a stranger unmounts a volume on ${node}`,
   wipedRecordsPerDay: (node) => `a stranger wipes the data root of ${node}`,
-  clockSkewsPerDay: (node) => `the clock of ${node} is set wrong`
+  clockSkewsPerDay: (node) => `the clock of ${node} is set wrong`,
+  bundleRotationsPerDay: () => "a trust bundle holds a new CA",
+  bundleLossesPerDay: (_, time) => `a trust bundle is deleted or damaged for ${time}`,
+  addressChangesPerDay: (node) => `a pod on ${node} gets another address`,
+  labelChangesPerDay: (node) => `a pod on ${node} gets another label`,
+  tokenExpiriesPerDay: () => "no token is good any more that was handed out so far"
 }
 
 /** A duration at a glance: its two largest units. */

@@ -4,10 +4,14 @@
  * counts. Every pull is told in the trace.
  */
 import { Duration, Effect, Option } from "effect"
+import { bundleText } from "../cluster/TrustBundles.ts"
+import type { SimAccounts } from "./SimAccounts.ts"
 import type { ApiBehaviour, SimApiServer } from "./SimApiServer.ts"
+import { bundleNamed, type SimBundles } from "./SimBundles.ts"
 import { behave } from "./SimCertificateRequests.ts"
 import type { IssuanceBehaviour, SimControllers } from "./SimControllers.ts"
 import type { SimIssuer } from "./SimIssuer.ts"
+import type { SimNetwork } from "./SimNetwork.ts"
 import type { SimNode } from "./SimNode.ts"
 import type { SimPod } from "./SimPod.ts"
 import type { Trace } from "./Trace.ts"
@@ -20,6 +24,9 @@ export interface Workings {
   readonly server: SimApiServer
   readonly controllers: SimControllers
   readonly issuer: SimIssuer
+  readonly network: SimNetwork
+  readonly accounts: SimAccounts
+  readonly bundles: SimBundles
   readonly nodes: ReadonlyMap<string, SimNode>
   readonly now: () => number
   /** How things are when nobody pulls: what the weather makes of them. */
@@ -213,3 +220,25 @@ export const clockLever = (workings: Workings, node: SimNode) => ({
       })
     )
 })
+
+/** The levers of a trust bundle, by the words of the attribute `trust-bundle`. */
+export const bundleLevers = (workings: Workings, levers: TimedLevers, name: string, namespace?: string) => {
+  const bundle = bundleNamed(name, namespace)
+  const text = bundleText(bundle)
+  const { rotate, turn, write } = workings.bundles
+  const pull = (sentence: string, sight: "lost" | "damaged", time: Duration.Input) =>
+    Effect.andThen(
+      tell(workings, "api", `${text} ${sentence} for ${worded(time)}`),
+      levers.pull(text, time, turn(bundle, sight), turn(bundle, "whole"))
+    )
+  return {
+    /** It holds a new CA from now on; the first time, it is made. */
+    rotate: Effect.andThen(tell(workings, "api", `${text} holds a new CA`), rotate(bundle)),
+    /** It holds this text from now on. */
+    write: (pem: string) => Effect.andThen(tell(workings, "api", `${text} is written`), write(bundle, pem)),
+    /** It is deleted, and made again after so long. */
+    lose: (time: Duration.Input) => pull("is deleted", "lost", time),
+    /** It is cut off in the middle of a certificate, and mended after so long. */
+    damage: (time: Duration.Input) => pull("is damaged", "damaged", time)
+  }
+}

@@ -7,7 +7,7 @@ import { Duration, Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { Faults } from "./Faults.ts"
 import type { World } from "./Invariants.ts"
-import { unrest } from "./judges.ts"
+import { unrest } from "./judgesOfRest.ts"
 import type { TimedLevers, Workings } from "./levers.ts"
 import { behave } from "./SimCertificateRequests.ts"
 import type { SimPod } from "./SimPod.ts"
@@ -32,9 +32,10 @@ export interface Settling extends Workings {
 /** Ends every fault and lets the cluster come to rest. */
 export const settle = Effect.fnUntraced(function* (parts: Settling) {
   const { controllers, nodes, server, timed, trace, world } = parts
-  trace.record("story", { _tag: "Struck", sentence: "faults end; everything has to converge" })
+  trace.record("story", { _tag: "FaultsEnded" })
   yield* timed.release
   yield* behave(server, controllers, weatherOf(Faults.none))
+  parts.network.lateness = Duration.zero
   for (const node of nodes.values()) yield* node.calm
   const began = world.now
   const bound = Duration.toMillis(Duration.sum(settlingBound, Duration.times(parts.syncFrequency, 1.5)))

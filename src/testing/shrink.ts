@@ -7,6 +7,7 @@
  */
 import { Effect } from "effect"
 import { type FaultName, incidentNames, weatherNames } from "./Faults.ts"
+import type { PodWish } from "./SimPod.ts"
 import type { Act, Story } from "./Story.ts"
 import { type Outcome, type RunOptions, runStory, type Verdict } from "./simulate.ts"
 
@@ -37,7 +38,7 @@ const partsOf = ({ acts, faults, incidents }: Story): ReadonlyArray<Part> => [
   ...acts.map((act): Part => ({ _tag: "Act", act }))
 ]
 
-/** The story of these parts only. Nobody deletes a pod that was never scheduled. */
+/** The story of these parts only. Nobody deletes or changes a pod that was never scheduled. */
 const withParts = (story: Story, parts: ReadonlyArray<Part>): Story => {
   const weather = new Set<string>(parts.flatMap((part) => (part._tag === "Weather" ? [part.name] : [])))
   const acts = parts.flatMap((part) => (part._tag === "Act" ? [part.act] : []))
@@ -47,7 +48,7 @@ const withParts = (story: Story, parts: ReadonlyArray<Part>): Story => {
     ...story,
     faults: { ...story.faults, ...Object.fromEntries(off) },
     incidents: parts.flatMap((part) => (part._tag === "Incident" ? [part.incident] : [])),
-    acts: acts.filter((act) => act._tag === "Schedule" || scheduled.has(act.name))
+    acts: acts.filter((act) => act._tag === "Schedule" || act._tag === "WriteBundle" || scheduled.has(act.name))
   }
 }
 
@@ -110,17 +111,23 @@ const leaveOut = Effect.fnUntraced(function* (attempts: Attempts) {
 
 const replaced = <A>(list: ReadonlyArray<A>, at: number, one: A): ReadonlyArray<A> => list.with(at, one)
 
+/** A pod's wish without one of its extras, or without one of its attributes. */
+const plainerWishes = ({ name, node = "node-1", attributes = {}, ...extras }: PodWish & { readonly name: string }) => {
+  const without = <A>(of: Readonly<Record<string, A>>, key: string) =>
+    Object.fromEntries(Object.entries(of).filter(([other]) => other !== key))
+  return [
+    ...Object.keys(extras).map((key) => ({ name, node, attributes, ...without(extras, key) })),
+    ...Object.keys(attributes).map((key) => ({ name, node, ...extras, attributes: without(attributes, key) }))
+  ]
+}
+
 /** Pods without one of their extras. */
 const plainerPods = (story: Story): ReadonlyArray<Story> =>
-  story.acts.flatMap((act, at) => {
-    if (act._tag === "Delete") return []
-    const extras = Object.entries(act.wish).filter(([key]) => key !== "name" && key !== "node")
-    return extras.map(([key]) => {
-      const kept = extras.filter(([other]) => other !== key)
-      const wish = { name: act.wish.name, node: act.wish.node ?? "node-1", ...Object.fromEntries(kept) }
-      return { ...story, acts: replaced(story.acts, at, { ...act, wish }) }
-    })
-  })
+  story.acts.flatMap((act, at) =>
+    act._tag === "Schedule"
+      ? plainerWishes(act.wish).map((wish) => ({ ...story, acts: replaced(story.acts, at, { ...act, wish }) }))
+      : []
+  )
 
 /** Incidents that last half as long, down to a second. */
 const shorterIncidents = (story: Story): ReadonlyArray<Story> =>
@@ -166,6 +173,10 @@ const oneNode = (story: Story): ReadonlyArray<Story> => {
 const oncePublished = (story: Story): ReadonlyArray<Story> =>
   story.requiresRepublish ? [{ ...story, requiresRepublish: false }] : []
 
+/** Requests in certlet's own name. */
+const withoutTokens = (story: Story): ReadonlyArray<Story> =>
+  story.useTokenRequest ? [{ ...story, useTokenRequest: false }] : []
+
 /** Times in whole seconds. */
 const rounder = (story: Story): ReadonlyArray<Story> => {
   const round = <A extends { readonly at: number }>(one: A): A => ({ ...one, at: Math.round(one.at / 1000) * 1000 })
@@ -173,7 +184,16 @@ const rounder = (story: Story): ReadonlyArray<Story> => {
   return JSON.stringify(rounded) === JSON.stringify(story) ? [] : [rounded]
 }
 
-const plainer = [oneNode, oncePublished, shorterStories, plainerPods, shorterIncidents, milderWeather, rounder]
+const plainer = [
+  oneNode,
+  oncePublished,
+  withoutTokens,
+  shorterStories,
+  plainerPods,
+  shorterIncidents,
+  milderWeather,
+  rounder
+]
 
 /** Makes what is left plainer, as long as anything helps. */
 const simplify = Effect.fnUntraced(function* (attempts: Attempts) {

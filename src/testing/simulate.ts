@@ -6,6 +6,7 @@
 import { Cause, Effect, Exit, Option, Redacted } from "effect"
 import type { Cluster } from "./Cluster.ts"
 import type { InvariantBroken } from "./Invariants.ts"
+import { outlivingMillis } from "./judgesOfRest.ts"
 import { type ClusterOptions, SimCluster } from "./SimCluster.ts"
 import type { SimPod } from "./SimPod.ts"
 import { type Act, after, drawStory, type Knobs, type Story } from "./Story.ts"
@@ -38,9 +39,16 @@ export interface RunOptions
 
 const perform = (cluster: Cluster, pods: Map<string, SimPod>, act: Act): Effect.Effect<void> =>
   Effect.gen(function* () {
-    if (act._tag === "Schedule") pods.set(act.wish.name, yield* cluster.schedule(act.wish))
-    const pod = act._tag === "Delete" ? pods.get(act.name) : undefined
-    if (pod !== undefined) yield* cluster.delete(pod)
+    switch (act._tag) {
+      case "Schedule":
+        pods.set(act.wish.name, yield* cluster.schedule(act.wish))
+        return
+      case "WriteBundle":
+        return yield* cluster.bundle(act.bundle).rotate
+    }
+    const pod = pods.get(act.name)
+    if (pod === undefined || pod.phase === "gone") return
+    yield* act._tag === "Delete" ? cluster.delete(pod) : cluster.change(pod, act.change)
   })
 
 /** Everything that is left is part of the digest. */
@@ -53,6 +61,9 @@ const weigh = (cluster: Cluster): void => {
   cluster.trace.weigh(new TextEncoder().encode(JSON.stringify(cluster.world.server.store.all())))
 }
 
+/** Longer than this a story does not last once faults have ended, in milliseconds. */
+const longestCalm = 86_400_000
+
 const play = Effect.fnUntraced(function* (cluster: Cluster, story: Story) {
   const pods = new Map<string, SimPod>()
   let now = 0
@@ -62,6 +73,9 @@ const play = Effect.fnUntraced(function* (cluster: Cluster, story: Story) {
     yield* perform(cluster, pods, act)
   }
   if (story.millis > now) yield* cluster.advance(after(story.millis - now))
+  yield* cluster.settle
+  // And so it stays: every certificate of now has to be replaced in time, with nobody's help.
+  yield* cluster.advance(after(Math.min(longestCalm, outlivingMillis(cluster.world))))
   yield* cluster.settle
 })
 
@@ -74,11 +88,12 @@ const verdictOf = (exit: Exit.Exit<unknown, InvariantBroken>): Verdict => {
 }
 
 const clusterOf = (
-  { faults, incidents, keys, nodes, requiresRepublish, seed, syncSeconds }: Story,
+  { faults, incidents, keys, nodes, requiresRepublish, seed, syncSeconds, useTokenRequest }: Story,
   { watch: _, ...options }: RunOptions
 ) => {
+  const settings = { useTokenRequest, ...options.settings }
   const kubelet = { requiresRepublish, syncFrequency: after(syncSeconds * 1000) }
-  return SimCluster.make({ traceEvents: 400, ...options, seed, nodes, keys, faults, incidents, kubelet })
+  return SimCluster.make({ traceEvents: 400, ...options, settings, seed, nodes, keys, faults, incidents, kubelet })
 }
 
 /** Runs a story. */

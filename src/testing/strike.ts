@@ -15,6 +15,21 @@ const podOf = (cluster: Cluster, { draw, node }: Incident): SimPod | undefined =
   return pods[Math.floor(draw * pods.length)]
 }
 
+const onPod = (cluster: Cluster, incident: Incident, act: (pod: SimPod) => Effect.Effect<void>) => {
+  const pod = podOf(cluster, incident)
+  return pod === undefined ? Effect.void : act(pod)
+}
+
+const onBundle = (
+  cluster: Cluster,
+  { draw }: Incident,
+  act: (bundle: ReturnType<Cluster["bundle"]>) => Effect.Effect<void>
+) => {
+  const names = cluster.bundleNames
+  const [name, namespace] = names[Math.floor(draw * names.length)] ?? []
+  return name === undefined ? Effect.void : act(cluster.bundle(name, namespace))
+}
+
 const strikes: Readonly<Record<IncidentName, Strike>> = {
   watchDropsPerDay: (cluster) => cluster.api.dropWatches,
   historyLossesPerDay: (cluster) => cluster.api.expire,
@@ -39,11 +54,17 @@ const strikes: Readonly<Record<IncidentName, Strike>> = {
   disksFullPerDay: (cluster, { node }, time) => cluster.disk(node).fill(time),
   disksBrokenPerDay: (cluster, { node }, time) => cluster.disk(node).fail(time),
   tornRecordsPerDay: (cluster, { node }) => cluster.disk(node).tear,
-  cleanedVolumesPerDay: (cluster, incident) => {
-    const pod = podOf(cluster, incident)
-    return pod === undefined ? Effect.void : cluster.disk(incident.node).clean(pod)
-  },
+  cleanedVolumesPerDay: (cluster, incident) => onPod(cluster, incident, cluster.disk(incident.node).clean),
   wipedRecordsPerDay: (cluster, { node }) => cluster.disk(node).wipeRecords,
+  bundleRotationsPerDay: (cluster, incident) => onBundle(cluster, incident, (bundle) => bundle.rotate),
+  bundleLossesPerDay: (cluster, incident, time) =>
+    onBundle(cluster, incident, ({ damage, lose }) => (incident.draw2 < 0.5 ? lose(time) : damage(time))),
+  addressChangesPerDay: (cluster, incident) => onPod(cluster, incident, cluster.readdress),
+  labelChangesPerDay: (cluster, incident) =>
+    onPod(cluster, incident, (pod) =>
+      cluster.change(pod, { labels: { team: `team-${Math.floor(incident.draw2 * 5)}` } })
+    ),
+  tokenExpiriesPerDay: (cluster) => cluster.expireTokens,
   clockSkewsPerDay: (cluster, { draw, draw2, node }) =>
     cluster.clock(node).skew(Duration.seconds(Math.ceil(draw ** 3 * 600)), draw2 < 0.5 ? "ahead" : "behind")
 }

@@ -18,7 +18,7 @@ import { observeStep, timeCall } from "./Metrics.ts"
 import { Renewals } from "./Renewals.ts"
 import { swapAgain } from "./swap.ts"
 import { tellInherited, tellMountLost } from "./tell.ts"
-import { takeAway } from "./unpublish.ts"
+import { letGo, takeAway } from "./unpublish.ts"
 import { type Attempt, makeVolume, podOf, sameWish, type Volume, Volumes } from "./Volume.ts"
 
 /** How long before the kubelet's own deadline the answer is given. */
@@ -110,7 +110,8 @@ const claimNew = Effect.fnUntraced(function* (volume: Volume, record: VolumeReco
   yield* records.save(record)
   yield* volumes.set(volume)
   const attempt = yield* renewals.fill(volume)
-  yield* mount(volume).pipe(Effect.onError(() => Effect.ignore(takeAway(volume.id, volume.place.target))))
+  // What could not be mounted left nothing there, and what stood there before is not this call's to unmount.
+  yield* mount(volume).pipe(Effect.onError(() => Effect.ignore(letGo(volume.id))))
   return [volume, Option.some(attempt)] as const
 })
 
@@ -193,6 +194,10 @@ const undo = Effect.fnUntraced(function* (volume: Volume, attempt: Option.Option
   const latest = Option.getOrUndefined(yield* Ref.get(volume.attempt))
   if (Option.getOrUndefined(present) !== volume || issued !== undefined) return
   if (latest !== Option.getOrUndefined(attempt)) return
+  // A volume whose record was lost holds a running pod's files: the container sees them as long as they stay where they are.
+  const fs = yield* VolumeFS
+  const condition = yield* Effect.orElseSucceed(fs.inspect(volume.place.target), () => "filled" as const)
+  if (condition === "filled") return
   yield* takeAway(volume.id, volume.place.target).pipe(
     Effect.catch((error) => Effect.logWarning(`${podOf(volume.spec)}: left for the unpublish: ${error.message}`))
   )

@@ -33,11 +33,19 @@ export const unpublish = Effect.fn("driver.unpublish")(
 /** Takes a volume away. The caller holds the volume's lock. */
 export const takeAway = Effect.fnUntraced(function* (volumeId: string, target: string) {
   const fs = yield* VolumeFS
-  const records = yield* VolumeRecords
   const volumes = yield* Volumes
   const known = yield* volumes.get(volumeId)
   yield* Effect.forEach(Option.toArray(known), endLife)
   yield* Effect.forEach(targetsOf(known, target), fs.unmount)
+  yield* letGo(volumeId)
+})
+
+/** Ends a volume's life and forgets it; what stands at its target stays. The caller holds the volume's lock. */
+export const letGo = Effect.fnUntraced(function* (volumeId: string) {
+  const records = yield* VolumeRecords
+  const volumes = yield* Volumes
+  const known = yield* volumes.get(volumeId)
+  yield* Effect.forEach(Option.toArray(known), endLife)
   yield* records.remove(volumeId)
   yield* volumes.remove(volumeId)
   yield* Effect.forEach(Option.toArray(known), withdraw)

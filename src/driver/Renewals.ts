@@ -23,8 +23,12 @@ import { followTrust } from "./rotate.ts"
 import { tellFailure } from "./tell.ts"
 import { type Attempt, podOf, type Volume } from "./Volume.ts"
 
-/** How often a sleeping volume looks at the wall clock: a suspended machine or a corrected clock is noticed this late. */
+/**
+ * How often a sleeping volume looks at the wall clock: a suspended machine or a corrected clock is noticed this late, or after a
+ * tenth of what is left of the certificate, so that a clock set right by minutes does not cost a certificate of minutes.
+ */
 const longestSleep = Duration.hours(1)
+const shortestSleep = Duration.seconds(1)
 /** Certificates that came due while nobody was there are renewed within this time, not all at once. */
 const overdueSpread = Duration.seconds(30)
 
@@ -158,7 +162,9 @@ const untilTime = (volume: Volume): Effect.Effect<void> =>
     while (true) {
       const left = (yield* remainingUntil(volume, "renewAt")).pipe(Option.getOrElse(() => Duration.zero))
       if (Duration.isLessThanOrEqualTo(left, Duration.zero)) return
-      yield* Effect.sleep(Duration.min(left, longestSleep))
+      const remaining = (yield* remainingUntil(volume, "notAfter")).pipe(Option.getOrElse(() => Duration.zero))
+      const look = Duration.max(shortestSleep, Duration.min(longestSleep, Duration.times(remaining, 0.1)))
+      yield* Effect.sleep(Duration.min(left, look))
     }
   })
 

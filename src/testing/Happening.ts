@@ -24,8 +24,8 @@ export type Happening =
   | { readonly _tag: "PublishAnswered"; readonly pod: SimPod; readonly failure: Failure | undefined }
   | { readonly _tag: "UnpublishCalled"; readonly pod: SimPod; readonly attempt: number }
   | { readonly _tag: "UnpublishAnswered"; readonly pod: SimPod; readonly failure: Failure | undefined }
-  | { readonly _tag: "Mounted" | "Unmounted"; readonly target: string }
-  | { readonly _tag: "Written"; readonly target: string; readonly volume: SimVolume }
+  | { readonly _tag: "Mounted"; readonly target: string }
+  | { readonly _tag: "Unmounted" | "Written"; readonly target: string; readonly volume: SimVolume }
   | { readonly _tag: "RecordSaved"; readonly volumeId: string; readonly text: string }
   | { readonly _tag: "RecordRemoved"; readonly volumeId: string }
   | { readonly _tag: "RequestCreated" | "RequestDeleted"; readonly object: StoredObject }

@@ -30,7 +30,8 @@ export interface SimVolume {
 
 /** What has changed on a disk. */
 export type DiskChange =
-  | { readonly _tag: "Mounted" | "Unmounted"; readonly target: string }
+  | { readonly _tag: "Mounted"; readonly target: string }
+  | { readonly _tag: "Unmounted"; readonly target: string; readonly volume: SimVolume }
   | { readonly _tag: "Written"; readonly target: string; readonly volume: SimVolume }
 
 /** How many bytes a volume holds: the old set and the new one have to fit while they are swapped. */
@@ -159,7 +160,9 @@ const usage = (disk: Disk, target: string) =>
 const unmount = (disk: Disk, target: string): Effect.Effect<void, VolumeError> =>
   operate(disk, "unmount", target, () => {
     if (isForeign(disk, target)) return failure("Foreign", "unmount", target, "what stands there is not certlet's")
-    if (disk.volumes.delete(target)) disk.observe({ _tag: "Unmounted", target })
+    const volume = disk.volumes.get(target)
+    disk.volumes.delete(target)
+    if (volume !== undefined) disk.observe({ _tag: "Unmounted", target, volume })
     return Effect.void
   })
 

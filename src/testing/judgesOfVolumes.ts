@@ -80,8 +80,8 @@ const nobodyElses = safety(
       const pod = world.pods.find(({ target, volumeId }) => target === place.target || volumeId === place.volumeId)
       if (pod === undefined) return undefined
       if (pod.node !== where) return `${where} touches the volume of ${nameOf(pod)}, which runs on ${pod.node}`
-      return what._tag === "Unmounted" && pod.phase === "running"
-        ? `the volume of ${nameOf(pod)} is unmounted, and the pod runs`
+      return what._tag === "Unmounted" && Option.exists(pod.held, (held) => held === what.volume)
+        ? `the volume of ${nameOf(pod)} is unmounted, and its container holds it`
         : undefined
     }
 )

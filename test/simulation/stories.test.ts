@@ -3,7 +3,8 @@
  * wrong.
  */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { DateTime, Effect } from "effect"
+import { Faults } from "../../src/testing/Faults.ts"
 import { SimCluster } from "../../src/testing/SimCluster.ts"
 
 describe("stories that once went wrong", () => {
@@ -23,6 +24,34 @@ describe("stories that once went wrong", () => {
       yield* cluster.settle
       const after = yield* cluster.exec(pod)
       expect(after.certificate.serialNumber).not.toBe(before.certificate.serialNumber)
+    }).pipe(Effect.scoped)
+  )
+
+  // Found by seed 108: the sleep that began by the wrong clock was slept to its end.
+  it.live("a certificate is renewed in time when a clock that was behind is set right", () =>
+    Effect.gen(function* () {
+      const cluster = yield* SimCluster.make({ seed: "clock set right", kubelet: { requiresRepublish: false } })
+      yield* cluster.clock("node-1").skew("7 minutes", "behind")
+      const pod = yield* cluster.schedule({ duration: "12 minutes" })
+      yield* cluster.advance("1 minute")
+      const { notAfter, serialNumber } = (yield* cluster.exec(pod)).certificate
+      yield* cluster.clock("node-1").skew("0 seconds")
+      yield* cluster.advance("10 minutes")
+      const after = (yield* cluster.exec(pod)).certificate
+      expect(after.serialNumber).not.toBe(serialNumber)
+      expect(cluster.world.now).toBeLessThan(DateTime.toEpochMillis(notAfter))
+    }).pipe(Effect.scoped)
+  )
+
+  // Found by seed 25: the calls in flight waited for a clock that nobody moved any more.
+  it.live("a cluster can be taken down while a certlet with slow disks is stopping", () =>
+    Effect.gen(function* () {
+      const cluster = yield* SimCluster.make({ seed: "taken down", faults: Faults.of({ diskLatencyMillis: 500 }) })
+      yield* cluster.advance("1 minute")
+      yield* cluster.schedule()
+      yield* cluster.advance("1 millis")
+      yield* cluster.stop("node-1")
+      yield* cluster.advance("1 millis")
     }).pipe(Effect.scoped)
   )
 })

@@ -83,7 +83,6 @@ export class Machine {
     for (const name of ["lib", "log", "logs"]) await mkdir(join(folder, name))
     for (const name of ["kubelet", "containerd", "cni"]) await mkdir(join(folder, "lib", name))
     await writeFile(join(folder, "init.sh"), init)
-    for (const hierarchy of cgroupHierarchies()) await mkdir(join(hierarchy, machine.cgroup))
     try {
       await machine.boot()
       return machine
@@ -100,6 +99,7 @@ export class Machine {
 
   /** Boots the machine: a new kernel's view, the old disk. */
   async boot(): Promise<void> {
+    for (const hierarchy of cgroupHierarchies()) await mkdir(join(hierarchy, this.cgroup))
     const kernel = Daemon.start({
       name: "machine",
       command: "unshare",
@@ -116,13 +116,17 @@ export class Machine {
     })
   }
 
-  /** Ends every process of the machine at once; its disk stays. Resolves when the last of them is gone. */
+  /** Ends every process of the machine at once; its disk stays. Resolves when they and their cgroups are gone. */
   async crash(): Promise<void> {
     const init = this.#init
     await this.#kernel?.stop("SIGKILL")
     await until("the machine's end", { deadlineMilliseconds: 20_000 }, async () =>
       init > 0 && existsSync(`/proc/${init}/root/run/booted`) ? undefined : true
     )
+    await until("the machine's cgroups to go", { deadlineMilliseconds: 20_000 }, async () => {
+      for (const hierarchy of cgroupHierarchies()) removeCgroup(join(hierarchy, this.cgroup))
+      return true
+    })
   }
 
   /** A path of the machine, as this machine reaches it. */
@@ -168,10 +172,6 @@ export class Machine {
   /** Ends everything and removes the disk. May be called again. */
   async stop(): Promise<void> {
     await this.crash()
-    await until("the machine's cgroups to go", { deadlineMilliseconds: 10_000 }, async () => {
-      for (const hierarchy of cgroupHierarchies()) removeCgroup(join(hierarchy, this.cgroup))
-      return true
-    })
     await rm(this.folder, { recursive: true, force: true, maxRetries: 5 })
   }
 }

@@ -6,7 +6,7 @@ import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import type { IssuerRef } from "./issuers.ts"
 import { busyboxImage, kubeletRoot } from "./nodeConfiguration.ts"
-import { type KubeObject, listAt, textAt } from "./objects.ts"
+import { type KubeObject, listAt, type Manifest, textAt } from "./objects.ts"
 import type { WorkerNode } from "./WorkerNode.ts"
 
 /** A pod as a test describes it; what it leaves out is filled in. */
@@ -64,7 +64,7 @@ export class NodePod {
   /** Creates the pod, bound to the node. */
   static async create(node: WorkerNode, pod: PodManifest): Promise<NodePod> {
     const { namespace, name, volumes = {}, labels = {}, annotations = {} } = pod
-    const created = await node.plane.api.create({
+    return NodePod.bind(node, {
       apiVersion: "v1",
       kind: "Pod",
       metadata: { namespace, name, labels, annotations },
@@ -77,7 +77,12 @@ export class NodePod {
         ...pod.spec
       }
     })
-    return new NodePod(node, namespace, name, created.metadata.uid ?? "")
+  }
+
+  /** Creates a pod from a whole manifest, which binds it to the node itself. */
+  static async bind(node: WorkerNode, manifest: Manifest): Promise<NodePod> {
+    const { metadata } = await node.plane.api.create(manifest)
+    return new NodePod(node, metadata.namespace ?? "", metadata.name, metadata.uid ?? "")
   }
 
   private constructor(node: WorkerNode, namespace: string, name: string, uid: string) {
@@ -109,6 +114,17 @@ export class NodePod {
     return this
   }
 
+  /** Resolves when another container than the one with this id runs: the kubelet has started it again. */
+  async startedAnew(before: string, containerName = "main"): Promise<void> {
+    await this.#node.until(`pod ${this.namespace}/${this.name} to start anew`, startLimitMilliseconds, async () => {
+      const statuses = listAt(await this.object(), "status", "containerStatuses")
+      const status = statuses.find((one) => textAt(one, "name") === containerName)
+      const isNew = textAt(status, "containerID") !== `containerd://${before}`
+      if (isNew && textAt(status, "state", "running", "startedAt") !== undefined) return true
+      throw new Error(`it is ${JSON.stringify(status)}; its events: ${(await this.events()).join(" | ")}`)
+    })
+  }
+
   /** The messages of the pod's events. */
   async events(): Promise<ReadonlyArray<string>> {
     const events = await this.#node.plane.api.list({ apiVersion: "v1", kind: "Event", namespace: this.namespace })
@@ -128,16 +144,20 @@ export class NodePod {
       statuses.find((one) => textAt(one, "name") === name),
       "containerID"
     )
-    if (id === undefined) throw new Error(`pod ${this.name} has no container ${name}`)
+    if (!id) throw new Error(`pod ${this.name} has no container ${name}`)
     return id.replace("containerd://", "")
   }
 
   /** The first process of a container, as this machine counts. */
   async pid(name = "main"): Promise<number> {
-    const id = await this.containerId(name)
-    const found = readdirSync("/proc").find((entry) => /^\d+$/.test(entry) && isFirstOf(entry, id))
+    const found = firstProcess(await this.containerId(name))
     if (found === undefined) throw new Error(`no process of the container ${name} of pod ${this.name} is to be found`)
     return Number(found)
+  }
+
+  /** True while a container that has been started runs, whatever the kubelet knows of it. */
+  async lives(name = "main"): Promise<boolean> {
+    return firstProcess(await this.containerId(name)) !== undefined
   }
 
   /** A path in a container, as this machine reaches it. Good for relative links, which are all that a volume has. */
@@ -172,6 +192,9 @@ export class NodePod {
     })
   }
 }
+
+const firstProcess = (containerId: string): string | undefined =>
+  readdirSync("/proc").find((entry) => /^\d+$/.test(entry) && isFirstOf(entry, containerId))
 
 /** True where a process is a container's first: of its cgroup, and the first in its own namespace of processes. */
 const isFirstOf = (pid: string, containerId: string): boolean => {

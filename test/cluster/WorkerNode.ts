@@ -18,6 +18,7 @@ import {
 } from "./nodeConfiguration.ts"
 import { type KubeObject, listAt, textAt } from "./objects.ts"
 import { ociImage } from "./ociImage.ts"
+import { PodDoor } from "./PodDoor.ts"
 import { freePorts } from "./ports.ts"
 import { until } from "./until.ts"
 
@@ -68,6 +69,7 @@ export class WorkerNode {
   readonly #kubeconfig: string
   readonly #ports: { readonly kubelet: number; readonly health: number }
   readonly #syncFrequency: string
+  readonly #door: PodDoor
   #containerd: Daemon | undefined
   #kubelet: Daemon | undefined
 
@@ -77,7 +79,9 @@ export class WorkerNode {
     const kubeconfig = await plane.clientCertificateKubeconfig(`system:node:${name}`, ["system:nodes"])
     const [kubelet = 0, health = 0] = await freePorts(2)
     const machine = await Machine.start()
-    const node = new WorkerNode(plane, machine, name, kubeconfig, { kubelet, health }, options.syncFrequency ?? "2s")
+    const door = await PodDoor.open(Number(new URL(plane.serverUrl).port))
+    const ports = { kubelet, health }
+    const node = new WorkerNode(plane, machine, door, name, kubeconfig, ports, options.syncFrequency ?? "2s")
     try {
       await node.#prepare()
       await node.startContainerd()
@@ -93,6 +97,7 @@ export class WorkerNode {
   private constructor(
     plane: ControlPlane,
     machine: Machine,
+    door: PodDoor,
     name: string,
     kubeconfig: string,
     ports: { readonly kubelet: number; readonly health: number },
@@ -100,6 +105,7 @@ export class WorkerNode {
   ) {
     this.plane = plane
     this.machine = machine
+    this.#door = door
     this.name = name
     this.#kubeconfig = kubeconfig
     this.#ports = ports
@@ -168,6 +174,11 @@ export class WorkerNode {
     await this.startKubelet()
   }
 
+  /** Where pods reach the API server: a port of `podNetwork.gateway`. */
+  get doorPort(): number {
+    return this.#door.port
+  }
+
   /** containerd's own client, for the kubelet's containers and images. */
   ctr(...args: ReadonlyArray<string>): Promise<string> {
     return this.machine.run("ctr", "--address", containerdSocket, "--namespace", "k8s.io", ...args)
@@ -205,6 +216,7 @@ export class WorkerNode {
 
   /** Ends the whole machine. May be called again. */
   async stop(): Promise<void> {
+    await this.#door.close()
     await this.machine.stop()
     await Promise.all([this.#kubelet, this.#containerd].map((daemon) => daemon?.stop("SIGKILL")))
   }

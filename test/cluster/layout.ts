@@ -11,6 +11,7 @@ import {
   makeServerCertificate,
   makeTokenKeys
 } from "./certificates.ts"
+import { podNetwork } from "./nodeConfiguration.ts"
 import { freePorts } from "./ports.ts"
 
 export interface Layout {
@@ -37,7 +38,7 @@ export const prepareLayout = async (dir: string): Promise<Layout> => {
   const [server, admin, certManager, tokens] = await Promise.all([
     makeServerCertificate(pki, "apiserver", {
       authority,
-      alternativeNames: ["IP:127.0.0.1", "DNS:localhost", "DNS:kubernetes.default.svc"]
+      alternativeNames: ["IP:127.0.0.1", `IP:${podNetwork.gateway}`, "DNS:localhost", "DNS:kubernetes.default.svc"]
     }),
     makeClientCertificate(pki, "admin", { authority, user: "admin", groups: ["system:masters"] }),
     makeClientCertificate(pki, "cert-manager", {

@@ -1,29 +1,40 @@
-// Real pods on a real node: kubelet, containerd and runc, with certlet registered through the kubelet's plugin watcher. What a
-// pod asks for is what its containers find: files, owners, modes; renewed while they run, and gone with the pod, however it
-// goes. Afterwards the node's mount table is what it was before.
+// Real pods on a real node: kubelet, containerd and runc, with certlet as the manifest's own pod, registered through the
+// kubelet's plugin watcher. What a pod asks for is what its containers find: files, owners, modes; renewed while they run, and
+// gone with the pod, however it goes. After each pod the node's mount table is what it was before.
 import { X509Certificate } from "node:crypto"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import type { NodeCertlet } from "./NodeCertlet.ts"
-import { certificateVolume, type NodePod } from "./NodePod.ts"
-import { judge } from "./volumeFiles.ts"
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
+import { certletImage, certletImageName } from "./certletImage.ts"
+import { DaemonSetPod } from "./DaemonSetPod.ts"
+import { certificateVolume, container, type NodePod } from "./NodePod.ts"
+import { at, listAt, textAt } from "./objects.ts"
+import { fits, judge, readIssue, serialOf } from "./volumeFiles.ts"
 import type { WorkerNode } from "./WorkerNode.ts"
 import { type Stage, World, worldLimitMilliseconds } from "./World.ts"
 
 let world: World
 let node: WorkerNode
-let certlet: NodeCertlet
+let certlet: DaemonSetPod
 let stage: Stage
+let manual: Stage
 let before: string
 
 beforeAll(async () => {
   world = await World.start()
   node = await world.node()
   stage = await world.stage("real")
-  certlet = await world.install(node)
+  manual = await world.stage("real-manual", "manual")
+  await node.load(await certletImage(world.program))
+  // A kubelet does not take a volume away while its publish is under way, and some pods here go before it can succeed.
+  certlet = await DaemonSetPod.start(node, { flags: ["--publish-timeout=10s"] })
   before = node.machine.mountTable()
 }, worldLimitMilliseconds)
 
 afterAll(() => world?.stop())
+
+afterEach(() => {
+  expect(node.machine.mountTable()).toBe(before)
+  expect(certlet.log()).not.toContain('"level":"ERROR"')
+})
 
 const volume = (attributes: Readonly<Record<string, string>> = {}, more: Readonly<Record<string, unknown>> = {}) =>
   certificateVolume(stage.issuer.ref, attributes, more)
@@ -32,9 +43,15 @@ const volume = (attributes: Readonly<Record<string, string>> = {}, more: Readonl
 const judged = async (pod: NodePod, path = "/tls", name = "main") =>
   judge(await pod.path(path, name), stage.issuer.caFile)
 
-describe("a pod on a real node", { timeout: 120_000 }, () => {
+const run = (name: string, volumes: Readonly<Record<string, unknown>>, spec: Readonly<Record<string, unknown>> = {}) =>
+  node.run({ namespace: "real", name, volumes, spec })
+
+// Due after 5 s less a tenth at most.
+const shortLived = { duration: "40s", "renew-before": "35s" }
+
+describe("a pod on a real node", { timeout: 240_000 }, () => {
   it("finds its certificate, read-only, and takes it along when it goes", async () => {
-    const pod = await node.run({ namespace: "real", name: "web", volumes: { tls: volume() } })
+    const pod = await run("web", { tls: volume() })
     await pod.running()
     const { certificate } = await judged(pod)
     expect(new X509Certificate(certificate).subjectAltName).toBe("DNS:web.example.com")
@@ -42,7 +59,129 @@ describe("a pod on a real node", { timeout: 120_000 }, () => {
     await expect(pod.exec(["touch", "/tls/mine"])).rejects.toThrow("Read-only file system")
     await expect(pod.exec(["touch", "/tls/..data/mine"])).rejects.toThrow("Read-only file system")
     await pod.delete()
-    expect(node.machine.mountTable()).toBe(before)
-    expect(certlet.log()).not.toContain('"level":"error"')
+  })
+
+  it("must ask for a volume that is read-only, and its events say so", async () => {
+    const pod = await run("writable", { tls: volume({}, { readOnly: false }) })
+    await node.until("the sentence in the pod's events", 60_000, async () => {
+      const events = (await pod.events()).join("\n")
+      return /FailedMount.*readOnly: true/.test(events) || undefined
+    })
+    await pod.delete()
+  })
+
+  it("sees its certificate renewed while it runs, by one swap, and never a key with another's certificate", async () => {
+    const pod = await run("renewed", { tls: volume(shortLived) })
+    await pod.running()
+    const path = await pod.path("/tls")
+    const first = await readIssue(path)
+    const seen = new Set<string>()
+    await certlet.until("two renewals", 90_000, async () => {
+      // A set may be swapped away between its three files; then there is nothing to judge.
+      const issue = await readIssue(path).catch(() => undefined)
+      if (issue === undefined) return undefined
+      expect(fits(issue)).toBe(true)
+      seen.add(serialOf(issue))
+      return seen.size > 2 ? true : undefined
+    })
+    const { certificate } = await judged(pod)
+    expect(certificate).not.toBe(first.certificate)
+    expect(await pod.exec(["cat", "/tls/tls.crt"])).toBe((await readIssue(path)).certificate)
+    await pod.delete()
+  })
+
+  it("that is not root reads its files by its fsGroup, and not without", async () => {
+    const securityContext = { runAsUser: 1000, runAsGroup: 1000 }
+    const member = await run("member", { tls: volume() }, { securityContext: { ...securityContext, fsGroup: 2000 } })
+    const stranger = await run("stranger", { tls: volume() }, { securityContext })
+    await Promise.all([member.running(), stranger.running()])
+    const { privateKey } = await judged(member)
+    expect(await member.exec(["cat", "/tls/tls.key"])).toBe(privateKey)
+    expect(await member.exec(["stat", "-L", "-c", "%u:%g %a", "/tls/tls.key"])).toBe("0:2000 440\n")
+    await expect(stranger.exec(["cat", "/tls/tls.key"])).rejects.toThrow("Permission denied")
+    await Promise.all([member.delete(), stranger.delete()])
+  })
+
+  it("may have two volumes, each with its own names, key and files", async () => {
+    const server = volume({ "dns-names": "server.example.com" })
+    const client = volume({
+      "dns-names": "client.example.com",
+      "key-algorithm": "Ed25519",
+      "combined-file": "both.pem"
+    })
+    const pod = await run("two", { server, client })
+    await pod.running()
+    const [one, other] = await Promise.all([judged(pod, "/server"), judged(pod, "/client")])
+    expect(new X509Certificate(one.certificate).subjectAltName).toBe("DNS:server.example.com")
+    expect(new X509Certificate(other.certificate).subjectAltName).toBe("DNS:client.example.com")
+    expect(await pod.exec(["cat", "/client/both.pem"])).toContain(other.privateKey)
+    await expect(pod.exec(["cat", "/server/both.pem"])).rejects.toThrow("No such file")
+    await pod.delete()
+  })
+
+  it("has its files in an init container already", async () => {
+    const copy = container("copy", ["tls"], {
+      command: ["sh", "-c", "cat /tls/tls.crt > /copy/tls.crt"],
+      volumeMounts: [
+        { name: "tls", mountPath: "/tls", readOnly: true },
+        { name: "copy", mountPath: "/copy" }
+      ]
+    })
+    const pod = await run("init", { tls: volume(), copy: { emptyDir: {} } }, { initContainers: [copy] })
+    await pod.running()
+    expect(await pod.exec(["cat", "/copy/tls.crt"])).toBe((await judged(pod)).certificate)
+    await pod.delete()
+  })
+
+  it("gets a certificate for its own address, and `certlet wait` holds its containers back until it is there", async () => {
+    const wait = {
+      ...container("wait", ["tls"]),
+      image: certletImageName,
+      command: undefined,
+      args: ["wait", "/tls", "--timeout", "1m"],
+      securityContext: { runAsUser: 1000, runAsNonRoot: true, capabilities: { drop: ["ALL"] } }
+    }
+    const tls = volume({ "ip-sans": "$" + "{POD_IPS}", "continue-on-not-ready": "true" })
+    const pod = await run("peer", { tls }, { securityContext: { fsGroup: 1000 }, initContainers: [wait] })
+    await pod.running()
+    const ip = textAt(await pod.object(), "status", "podIP")
+    const { certificate } = await judged(pod)
+    expect(new X509Certificate(certificate).subjectAltName).toBe(`DNS:peer.example.com, IP Address:${ip}`)
+    const [waited] = listAt(await pod.object(), "status", "initContainerStatuses")
+    expect(textAt(waited, "state", "terminated", "reason")).toBe("Completed")
+    await pod.delete()
+  })
+})
+
+describe("a pod's end", { timeout: 240_000 }, () => {
+  it("with a grace leaves the files to its containers until they have ended", async () => {
+    const obstinate = container("main", ["tls"], { command: ["sh", "-c", "trap '' TERM; while :; do sleep 1; done"] })
+    const pod = await run("graceful", { tls: volume() }, { containers: [obstinate] })
+    await pod.running()
+    const path = await pod.path("/tls")
+    const going = pod.delete(5)
+    await node.until("the pod to be told to end", 30_000, async () =>
+      at(await pod.object(), "metadata", "deletionTimestamp") === undefined ? undefined : true
+    )
+    await judge(path, stage.issuer.caFile)
+    await going
+  })
+
+  it("without a grace takes everything along too", async () => {
+    const pod = await run("forced", { tls: volume() })
+    await pod.running()
+    await pod.delete(0)
+  })
+
+  it("before it ever began, because its request was not approved, leaves nothing", async () => {
+    const tls = certificateVolume(manual.issuer.ref)
+    const pod = await node.run({ namespace: manual.namespace, name: "never", volumes: { tls } })
+    await node.until("its request", 60_000, async () =>
+      (await world.requests(manual.namespace)).length === 1 ? true : undefined
+    )
+    await pod.delete()
+    await node.until("its request to be withdrawn", 30_000, async () =>
+      (await world.requests(manual.namespace)).length === 0 ? true : undefined
+    )
   })
 })

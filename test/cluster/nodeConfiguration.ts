@@ -37,6 +37,12 @@ conf_dir = "/var/lib/cni"
 runtime_type = "io.containerd.runc.v2"
 `
 
+// Nodes of tests that run at the same time share this machine's network, so each process that tests has a range of its own.
+const range = `10.${200 + (Math.floor(process.pid / 256) % 50)}.${process.pid % 256}`
+
+/** The addresses of pods, and the one at which they reach this machine. */
+export const podNetwork = { subnet: `${range}.0/24`, gateway: `${range}.1`, prefix: `${range}.` } as const
+
 /** A pair of interfaces per pod: it goes with the pod's network, so that nothing is left on this machine. */
 export const networkConfiguration = {
   cniVersion: "0.4.0",
@@ -47,7 +53,7 @@ export const networkConfiguration = {
       ipMasq: false,
       ipam: {
         type: "host-local",
-        ranges: [[{ subnet: "10.213.0.0/16" }]],
+        ranges: [[{ subnet: podNetwork.subnet }]],
         routes: [{ dst: "0.0.0.0/0" }],
         dataDir: "/run/cni"
       }

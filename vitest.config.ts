@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config"
 
-// Two tiers of need: what runs on Node alone, and what runs the real control plane (minutes to build it once).
+// Three tiers of need: what runs on Node alone, what runs the real control plane (minutes to build it once), and what needs Nix.
 export default defineConfig({
   test: {
     // What a passing test logs is nobody's business; a failing one shows all of it.
@@ -20,6 +20,16 @@ export default defineConfig({
           include: ["test/cluster/**/*.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 1_800_000,
+          fileParallelism: false
+        }
+      },
+      {
+        test: {
+          name: "nix",
+          include: ["test/nix/**/*.test.ts"],
+          // Nix builds all that a test asks for; on a machine that is busy with other things that takes many minutes.
+          testTimeout: 1_800_000,
+          hookTimeout: 300_000,
           fileParallelism: false
         }
       }

@@ -1,0 +1,101 @@
+# The program: the bundle that `npm run build` makes, byte for byte, started by nixpkgs' Node.
+{
+  lib,
+  stdenvNoCC,
+  nodejs_24,
+  nodejs-slim_24,
+  util-linuxMinimal,
+  makeWrapper,
+  cacert,
+}:
+let
+  source =
+    files:
+    lib.fileset.toSource {
+      root = ../.;
+      fileset = lib.fileset.unions files;
+    };
+  system = stdenvNoCC.hostPlatform.system;
+
+  # One fixed-output derivation for all of node_modules: npm fetches and checks it against the lock's integrity.
+  dependencies = stdenvNoCC.mkDerivation {
+    # Nix takes a tree of this name and hash from the store and asks nobody anew. With the lock's own hash in the name, a lock
+    # that changed without hashes.json is an error and not the old tree in silence.
+    name = "certlet-dependencies-${lib.substring 0 8 (builtins.hashFile "sha256" ../package-lock.json)}";
+    src = source [
+      ../package.json
+      ../package-lock.json
+      ../.npmrc
+      ../test/node/package.json
+      ../test/node26/package.json
+      ./dependencies.sh
+    ];
+    nativeBuildInputs = [ nodejs_24 ];
+    NODE_EXTRA_CA_CERTS = "${cacert}/etc/ssl/certs/ca-bundle.crt";
+    impureEnvVars = lib.fetchers.proxyImpureEnvVars;
+    buildPhase = ''
+      export HOME=$TMPDIR
+      sh nix/dependencies.sh ${if system == "aarch64-linux" then "arm64" else "x64"}
+    '';
+    installPhase = "mv node_modules $out";
+    # What is patched is no longer what the lock names.
+    dontFixup = true;
+    outputHashMode = "recursive";
+    outputHash = (lib.importJSON ./hashes.json).${system};
+  };
+in
+stdenvNoCC.mkDerivation {
+  pname = "certlet";
+  inherit (lib.importJSON ../package.json) version;
+  src = source [
+    ../src
+    ../build.ts
+    ../package.json
+    ../tsconfig.json
+    ../tsconfig.library.json
+  ];
+  nativeBuildInputs = [
+    nodejs_24
+    makeWrapper
+  ];
+
+  # A copy: through a link the bundler would see the store's paths, and what it writes of them would keep all of it alive.
+  buildPhase = ''
+    runHook preBuild
+    export HOME=$TMPDIR
+    cp -r ${dependencies} node_modules
+    chmod -R u+w node_modules
+    node build.ts
+    runHook postBuild
+  '';
+
+  # Not executable: a patched first line would bring npm and a shell along.
+  installPhase = ''
+    runHook preInstall
+    install -D --mode=644 --target-directory=$out/lib/certlet dist/*.mjs
+    makeWrapper ${nodejs-slim_24}/bin/node $out/bin/certlet \
+      --add-flags $out/lib/certlet/certlet.mjs \
+      --suffix PATH : ${util-linuxMinimal.mount}/bin
+    runHook postInstall
+  '';
+
+  doInstallCheck = true;
+  installCheckPhase = ''
+    $out/bin/certlet --version | grep -F "$version"
+  '';
+
+  disallowedReferences = [
+    dependencies
+    nodejs_24
+  ];
+  passthru = { inherit dependencies; };
+  meta = {
+    description = "CSI driver that gives every pod its own short-lived certificate from cert-manager";
+    license = lib.licenses.asl20;
+    mainProgram = "certlet";
+    platforms = [
+      "x86_64-linux"
+      "aarch64-linux"
+    ];
+  };
+}

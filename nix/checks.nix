@@ -1,0 +1,67 @@
+# What `nix flake check` holds certlet to: that it builds and starts, what is in the image and what is not, the tests that need
+# neither network nor other programs, and the format of the sources.
+{
+  lib,
+  stdenv,
+  stdenvNoCC,
+  runCommand,
+  glibc,
+  nodejs_24,
+  openssl,
+  jq,
+  default,
+  image,
+}:
+let
+  # The repository with its dependencies, and a command to be run in it.
+  inRepository =
+    name: command:
+    stdenvNoCC.mkDerivation {
+      name = "certlet-${name}";
+      src = lib.cleanSource ../.;
+      nativeBuildInputs = [
+        nodejs_24
+        openssl
+      ];
+      buildPhase = ''
+        export HOME=$TMPDIR
+        cp -r ${default.dependencies} node_modules
+        chmod -R u+w node_modules
+        ${command}
+      '';
+      installPhase = "touch $out";
+      dontFixup = true;
+    };
+in
+{
+  package = default;
+
+  # Left out: what fetches, what asks programs of other people, and what packs or builds once more.
+  tests = inRepository "tests" ''
+    node node_modules/vitest/vitest.mjs run --project node \
+      --exclude 'test/{consumers,wire}/**' --exclude 'test/{hashes,package,reproducible}.test.ts'
+  '';
+
+  # The lock's own linter, because another version would format otherwise; its program looks for a loader that Nix does not have.
+  format = inRepository "format" ''
+    ${glibc}/lib/ld-linux-*.so.* --library-path ${lib.makeLibraryPath [ glibc stdenv.cc.cc.lib ]} \
+      node_modules/@biomejs/cli-linux-*/biome format .
+  '';
+
+  image = runCommand "certlet-image-contents" { nativeBuildInputs = [ jq ]; } ''
+    tar -xf ${image}
+    jq -r '.[0].Layers[]' manifest.json > layers
+    while read -r layer; do tar -tf $layer; done < layers | sed 's|^\./||; s|^/||' > files
+    tar -xf "$(tail -1 layers)"
+
+    cmp lib/certlet/certlet.mjs ${default}/lib/certlet/certlet.mjs
+    test -x bin/certlet
+    for needed in bin/mount bin/umount etc/ssl/certs/ca-bundle.crt; do
+      grep -qxF "$(readlink $needed | sed 's|^/||')" files
+    done
+    if grep -E '/(sh|bash|dash|ash|zsh|busybox|npm|node_modules)$' files; then exit 1; fi
+    jq -e '.[0].RepoTags == ["certlet:${default.version}"]' manifest.json
+    jq -e '.created[:10] == "1970-01-01" and .config.Entrypoint == ["/bin/certlet"]' "$(jq -r '.[0].Config' manifest.json)"
+    touch $out
+  '';
+}

@@ -1,0 +1,67 @@
+# certlet as a service of a NixOS machine that is a node of a cluster: for test clusters, where a DaemonSet is one thing too many.
+# The rights, the CSIDriver object and a kubeconfig are the cluster's to bring (k8s/certlet.yaml).
+{
+  config,
+  lib,
+  pkgs,
+  utils,
+  ...
+}:
+let
+  cfg = config.services.certlet;
+  plugin = "/var/lib/kubelet/plugins/csi.cert-manager.io";
+in
+{
+  options.services.certlet = {
+    enable = lib.mkEnableOption "certlet, which gives this node's pods their certificates";
+    package = lib.mkPackageOption pkgs "certlet" { };
+    nodeName = lib.mkOption {
+      type = lib.types.str;
+      default = config.networking.hostName;
+      defaultText = lib.literalExpression "config.networking.hostName";
+      description = "The node's name in the cluster.";
+    };
+    kubeconfig = lib.mkOption {
+      type = lib.types.path;
+      description = "The kubeconfig with which certlet asks for certificates; it is not copied into the store.";
+    };
+    extraFlags = lib.mkOption {
+      type = lib.types.listOf lib.types.str;
+      default = [ ];
+      example = [ "--log-level=3" ];
+      description = "More flags of `certlet run`.";
+    };
+  };
+
+  config = lib.mkIf cfg.enable {
+    systemd.tmpfiles.rules = [ "d ${plugin} 0750 root root" ];
+    # Nothing here may give the service mounts of its own: pods see what it mounts because the host does.
+    systemd.services.certlet = {
+      description = "certificates for the pods of this node";
+      wantedBy = [ "multi-user.target" ];
+      wants = [ "network-online.target" ];
+      after = [ "network-online.target" ];
+      serviceConfig = {
+        ExecStart = utils.escapeSystemdExecArgs (
+          [
+            (lib.getExe cfg.package)
+            "run"
+            "--node-id=${cfg.nodeName}"
+            "--endpoint=unix://${plugin}/csi.sock"
+            "--kubelet-root-dir=/var/lib/kubelet"
+            "--kubeconfig=${toString cfg.kubeconfig}"
+          ]
+          ++ cfg.extraFlags
+        );
+        Restart = "always";
+        # The records outlive a restart, as they outlive the container.
+        RuntimeDirectory = "certlet";
+        RuntimeDirectoryMode = "0700";
+        RuntimeDirectoryPreserve = true;
+        # As in k8s/certlet.yaml: the limit counts the pods' files too.
+        MemoryMax = "512M";
+        TimeoutStopSec = 30;
+      };
+    };
+  };
+}

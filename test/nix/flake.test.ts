@@ -1,0 +1,173 @@
+/**
+ * The flake, built for real by Nix against a stand-in for nixpkgs (`nixpkgs/`): every output for this system, twice where it has to
+ * come out the same, and evaluated down to its derivation for the other. What only the real nixpkgs can show is written in the
+ * README.
+ */
+import { execFile } from "node:child_process"
+import { createHash } from "node:crypto"
+import { appendFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { promisify } from "node:util"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { packedCopy } from "../packedCopy.ts"
+import { freshHash, here, readHashes } from "./dependencies.ts"
+import { Nix } from "./Nix.ts"
+
+const execute = promisify(execFile)
+const output = "path:.#"
+
+let nix: Nix
+let flake: string
+
+beforeAll(async () => {
+  nix = await Nix.start()
+  flake = nix.copy("one")
+})
+
+afterAll(() => nix?.stop())
+
+const evaluate = (folder: string, what: string) => nix.on(folder, ["eval"], "--raw", `${output}${what}`)
+
+const runBuilt = async (program: string, ...args: ReadonlyArray<string>): Promise<string> =>
+  (await execute(program, args, { env: {}, timeout: 60_000 })).stdout
+
+describe("the flake", () => {
+  it("fits its lock, offline and unchanged", async () => {
+    const said = await nix.run(flake, "flake", "metadata", "--no-update-lock-file", "--json", "path:.")
+    expect(JSON.parse(said).locks.nodes.nixpkgs.original.ref).toBe("nixos-26.05")
+  })
+
+  it("shows its outputs for every system", async () => {
+    const shown = JSON.parse(await nix.on(flake, ["flake", "show"], "--json", "path:."))
+    const nodes = ["aarch64-linux", "x86_64-linux"]
+    for (const kind of ["packages", "apps", "checks"]) expect(Object.keys(shown[kind])).toEqual(nodes)
+    for (const kind of ["devShells", "formatter"]) {
+      expect(Object.keys(shown[kind])).toEqual(["aarch64-darwin", "aarch64-linux", "x86_64-darwin", "x86_64-linux"])
+    }
+    expect(Object.keys(shown.packages[nodes[0] ?? ""])).toEqual(["default", "image"])
+    expect(Object.keys(shown.nixosModules)).toEqual(["default"])
+    expect(Object.keys(shown.overlays)).toEqual(["default"])
+  })
+
+  it.each(["aarch64-linux", "x86_64-linux"])("evaluates for %s down to the derivation of its image", async (system) => {
+    expect(await evaluate(flake, `packages.${system}.image.drvPath`)).toMatch(/certlet\.tar\.gz\.drv$/)
+  })
+
+  it("expects of the other system what its lock installs", async () => {
+    const other = here === "x86_64-linux" ? "aarch64-linux" : "x86_64-linux"
+    expect(await freshHash(other)).toBe(readHashes()[other])
+  })
+
+  it("takes no old dependencies for a new lock", async () => {
+    const changed = nix.copy("changed-lock")
+    appendFileSync(join(changed, "package-lock.json"), "\n")
+    const dependencies = "default.dependencies.outPath"
+    expect(await evaluate(changed, dependencies)).not.toBe(await evaluate(flake, dependencies))
+  })
+})
+
+describe("the program", () => {
+  it("is what npm run build makes, to the byte, and starts", async () => {
+    const program = await nix.build(flake, `${output}default`)
+    expect(await runBuilt(`${program}/bin/certlet`, "--version")).toContain("0.1.0")
+    const folder = mkdtempSync(join(tmpdir(), "certlet-built-"))
+    try {
+      await packedCopy(folder)
+      for (const name of ["certlet.mjs", "certlet-simulate.mjs"]) {
+        const built = readFileSync(join(program, "lib/certlet", name))
+        expect(built.equals(readFileSync(join(folder, "copy/dist", name)))).toBe(true)
+      }
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
+  })
+
+  it("needs neither its dependencies nor npm", async () => {
+    const closure = await nix.on(flake, ["path-info"], "--recursive", `${output}default`)
+    expect(closure).toMatch(/-nodejs-slim-24$/m)
+    expect(closure).not.toMatch(/-certlet-dependencies|-nodejs-24$/m)
+  })
+
+  it("comes out the same when it is built again, bit for bit", async () => {
+    await nix.build(flake, `${output}default`, "--rebuild")
+    await nix.build(flake, `${output}image`)
+    await nix.build(flake, `${output}image`, "--rebuild")
+  })
+
+  it("is the same from a clone in another folder, whose demo runs", async () => {
+    const clone = await nix.clone("somewhere/else")
+    for (const name of ["default", "image"]) {
+      expect(await nix.build(clone, `.#${name}`)).toBe(await nix.build(flake, `${output}${name}`))
+    }
+    const said = await nix.on(clone, ["run"], ".#demo")
+    expect(said).toMatch(/certificate/i)
+  })
+})
+
+interface Image {
+  readonly layers: ReadonlyArray<string>
+  readonly digest: string
+}
+
+const layersOf = async (file: string): Promise<Image> => {
+  const { stdout } = await execute("tar", ["-xOf", file, "manifest.json"])
+  return { layers: JSON.parse(stdout)[0].Layers, digest: createHash("sha256").update(readFileSync(file)).digest("hex") }
+}
+
+describe("the image", () => {
+  it("ships only its last layer in an update of certlet", async () => {
+    const changed = nix.copy("changed-source")
+    const version = join(changed, "src/Version.ts")
+    appendFileSync(
+      version,
+      "\nexport const another = 1\nif (Math.random() > 1) process.stdout.write(String(another))\n"
+    )
+    const before = await layersOf(await nix.build(flake, `${output}image`))
+    const after = await layersOf(await nix.build(changed, `${output}image`))
+    expect(before.layers.length).toBeGreaterThan(3)
+    expect(after.layers.slice(0, -1)).toEqual(before.layers.slice(0, -1))
+    expect(after.layers.at(-1)).not.toBe(before.layers.at(-1))
+    expect(after.digest).not.toBe(before.digest)
+  })
+})
+
+describe("nix flake check", () => {
+  it("passes", async () => {
+    await nix.on(flake, ["flake", "check"], "path:.")
+  })
+})
+
+describe("the shell", () => {
+  it("has the pinned Node before all others, npm and a linter that starts", async () => {
+    const script = 'command -v node; npm --version; echo "$BIOME_BINARY"'
+    const said = await nix.on(flake, ["develop"], "path:.", "--command", "sh", "-c", script)
+    expect(said).toMatch(/-nodejs-24\/bin\/node\n\d+\.\d+\.\d+\n\S+-biome$/m)
+  })
+})
+
+describe("the NixOS module", () => {
+  it("starts certlet with flags that it knows, within the memory of the manifest", async () => {
+    const expression = `
+      let
+        lib = import ${nix.folder}/nixpkgs/lib.nix;
+        module = import ${flake}/nix/module.nix {
+          inherit lib;
+          pkgs.certlet = { outPath = "/certlet"; meta.mainProgram = "certlet"; };
+          utils.escapeSystemdExecArgs = lib.concatStringsSep " ";
+          config.networking.hostName = "node-1";
+          config.services.certlet = {
+            enable = true; package = { outPath = "/certlet"; meta.mainProgram = "certlet"; };
+            nodeName = "node-1"; kubeconfig = "/etc/kubeconfig"; extraFlags = [ "--log-level=3" ];
+          };
+        };
+      in module.config.systemd.services.certlet.serviceConfig`
+    const service = JSON.parse(await nix.run(flake, "eval", "--impure", "--json", "--expr", expression))
+    const [program, command, ...flags] = service.ExecStart.split(" ")
+    expect([program, command]).toEqual(["/certlet/bin/certlet", "run"])
+    const help = await runBuilt(`${await nix.build(flake, `${output}default`)}/bin/certlet`, "run", "--help")
+    for (const flag of flags) expect(help).toContain(`${flag.split("=")[0]} `)
+    const manifest = readFileSync(join(flake, "k8s/certlet.yaml"), "utf8")
+    expect(manifest).toContain(`memory: ${service.MemoryMax}i`)
+  })
+})

@@ -1,0 +1,4 @@
+# What a shell's setup does: the inputs' programs come first, in their order.
+PATH=/usr/bin:/bin
+for input in $(printf '%s\n' $nativeBuildInputs | tac); do PATH="$input/bin:$PATH"; done
+export PATH

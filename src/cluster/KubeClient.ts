@@ -9,6 +9,7 @@ import { request as overHttps } from "node:https"
 import { Clock, Context, Duration, Effect, Layer, Option, Predicate, Redacted } from "effect"
 import { Settings } from "../Settings.ts"
 import { ApiError, apiFailure } from "./ApiError.ts"
+import { observeCall, observeNothing, observeWait } from "./ApiMetrics.ts"
 import { type Connection, keepAliveMillis, makeCredentials } from "./KubeCredentials.ts"
 
 /** One call. `action` is a verb phrase for errors: "create CertificateRequest ns/name". */
@@ -155,7 +156,7 @@ const rateLimit = (qps: number, burst: number): Effect.Effect<void> => {
   let next = Number.NEGATIVE_INFINITY
   return Effect.flatMap(Clock.currentTimeMillis, (now) => {
     next = Math.max(next, now - depth) + interval
-    return next > now ? Effect.sleep(Duration.millis(next - now)) : Effect.void
+    return next > now ? observeWait(Effect.sleep(Duration.millis(next - now))) : Effect.void
   })
 }
 
@@ -205,6 +206,7 @@ const make = Effect.gen(function* () {
   const { kube: settings } = yield* Settings
   const credentials = yield* makeCredentials(settings)
   const limited = rateLimit(settings.qps, settings.burst)
+  yield* observeNothing
 
   const limitTime = <A, E>(call: KubeCall, effect: Effect.Effect<A, E>) =>
     Effect.timeoutOrElse(effect, {
@@ -228,7 +230,7 @@ const make = Effect.gen(function* () {
   return KubeClient.of({
     call: (call) => {
       const performed = perform(call, (connection) => exchange(connection, call, (_) => _, json(call)))
-      return Effect.andThen(limited, limitTime(call, performed))
+      return Effect.andThen(limited, observeCall(call)(limitTime(call, performed)))
     },
     follow: (call, reader) => {
       // A stream may last: only its beginning is waited for with impatience.

@@ -20,8 +20,8 @@ const told = Metric.counter("certlet_pod_events_total", {
   description: "Events on pods, by what became of them",
   incremental: true
 })
-const countEvent = (outcome: "written" | "failed" | "dropped") =>
-  Metric.update(Metric.withAttributes(told, { outcome }), 1)
+const countEvent = (outcome: "written" | "failed" | "dropped", by = 1) =>
+  Metric.update(Metric.withAttributes(told, { outcome }), by)
 
 /** How many wait to be written. */
 export const queueLength = Metric.gauge("certlet_pod_events_queue_length", {
@@ -134,6 +134,8 @@ export const layer: Layer.Layer<PodEvents, never, KubeClient | Settings> = Layer
     const waiting = new Set<string>()
     const queue = yield* Queue.dropping<string>(longestQueue)
     const paced = makePace()
+    yield* Metric.update(queueLength, 0)
+    for (const outcome of ["written", "failed", "dropped"] as const) yield* countEvent(outcome, 0)
     const writeNext = Effect.gen(function* () {
       const key = yield* Queue.take(queue)
       yield* paced

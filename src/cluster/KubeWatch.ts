@@ -8,6 +8,7 @@
 import { Clock, Duration, Effect, Option, Predicate, Random, Result, Schedule, Schema } from "effect"
 import { Health } from "../Health.ts"
 import { ApiError, apiFailure } from "./ApiError.ts"
+import { countRestart } from "./ApiMetrics.ts"
 import { type KubeClient, parseJson } from "./KubeClient.ts"
 import { WatchFreshness } from "./WatchFreshness.ts"
 
@@ -233,13 +234,14 @@ const watch = <A>(
  * longer; a connection that has served is simply taken up again.
  */
 const round = Effect.fnUntraced(function* <A>(watching: Watching<A>, place: Place<A>, opened: Effect.Effect<void>) {
-  const { action } = watching
+  const { action, watched } = watching
   const listed = place.version === ""
   if (listed) place.version = yield* list(watching)
   const began = yield* Clock.currentTimeMillis
   yield* watch(watching, place, opened)
   const lasted = (yield* Clock.currentTimeMillis) - began
   const expired = place.version === "" && !listed
+  yield* countRestart(watched.kind, expired ? "expired" : place.broken === undefined ? "ended" : "broken")
   if (place.events === 0 && lasted < patienceMillis && !expired) {
     return yield* place.broken ??
       new ApiError({ reason: "Unavailable", action, detail: "the server ended it before its time" })
@@ -259,6 +261,7 @@ export const follow = <A>(
     const clock = yield* Clock.Clock
     const now = () => clock.currentTimeMillisUnsafe()
     const { add } = yield* Health
+    for (const reason of ["ended", "broken", "expired"] as const) yield* countRestart(watched.kind, reason, 0)
     yield* add({ name: action, complaint: Effect.sync(() => freshness.complaint(now())) })
     const watching: Watching<A> = { client, watched, store, action, freshness, now }
     const place = new Place(watching)

@@ -18,7 +18,7 @@ import type { VolumeRecords } from "../volume/VolumeRecord.ts"
 import type { PublishError, RenewError, UnknownVolume, UnpublishError, Unpublished } from "./DriverError.ts"
 import { hasten } from "./hasten.ts"
 import { inspectVolume, type VolumeReport } from "./inspectVolume.ts"
-import { exposition } from "./Metrics.ts"
+import { exposition, measure, type Registry } from "./Metrics.ts"
 import { publish } from "./publish.ts"
 import { Renewals } from "./Renewals.ts"
 import { resume } from "./resume.ts"
@@ -71,7 +71,9 @@ export class Driver extends Context.Service<
     ) => Effect.Effect<VolumeStatus, RenewError | Unpublished>
     /** How each volume is doing now. */
     readonly status: Effect.Effect<ReadonlyArray<VolumeStatus>>
-    /** What a scraper may know, in the Prometheus text format. */
+    /** Everything there is to measure at this moment. */
+    readonly measure: Effect.Effect<Registry>
+    /** The same in the Prometheus text format. */
     readonly metrics: Effect.Effect<string>
   }
 >()("certlet/driver/Driver") {
@@ -93,16 +95,19 @@ export class Driver extends Context.Service<
         | Volumes
       >()
       yield* resume()
+      const { nodeId } = yield* Settings
+      const measured = Effect.provideContext(
+        Effect.flatMap(statuses, (volumes) => measure(volumes, nodeId)),
+        context
+      )
       return Driver.of({
         publish: (request) => Effect.provideContext(publish(request), context),
         unpublish: (request) => Effect.provideContext(unpublish(request), context),
         inspect: (volumeId, path) => Effect.provideContext(inspectVolume(volumeId, path), context),
         renew: (volumeId, patience) => Effect.provideContext(hasten(volumeId, patience), context),
         status: Effect.provideContext(statuses, context),
-        metrics: Effect.provideContext(
-          Effect.flatMap(Effect.all([statuses, Settings]), ([volumes, { nodeId }]) => exposition(volumes, nodeId)),
-          context
-        )
+        measure: measured,
+        metrics: Effect.flatMap(measured, exposition)
       })
     })
   ).pipe(Layer.provide(Renewals.layer), Layer.provide(Volumes.layer))

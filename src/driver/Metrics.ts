@@ -4,8 +4,9 @@
  * as they are however many volumes come and go; the gauges of volumes are made afresh whenever somebody looks, so that a
  * volume that is gone leaves no series behind. How the text reaches a scraper is the live side's business.
  */
-import { DateTime, Duration, Effect, Metric } from "effect"
+import { DateTime, Duration, Effect, Metric, Option } from "effect"
 import { PrometheusMetrics } from "effect/observability"
+import { Health, isWell } from "../Health.ts"
 import type { Temper } from "../Temper.ts"
 import { version } from "../Version.ts"
 import type { VolumeStatus } from "./VolumeStatus.ts"
@@ -66,15 +67,15 @@ const renewals = Metric.counter("certlet_renewals_total", {
   incremental: true
 })
 
-/** Counts an attempt that has ended; without a temper it has succeeded. */
-export const countRenewal = (kind: "issue" | "renew", temper?: Temper): Effect.Effect<void> =>
+/** Counts an attempt that has ended, once unless `by` says otherwise; without a temper it has succeeded. */
+export const countRenewal = (kind: "issue" | "renew", temper?: Temper, by = 1): Effect.Effect<void> =>
   Metric.update(
     Metric.withAttributes(renewals, {
       kind,
       outcome: temper === undefined ? "success" : "failure",
       temper: temper ?? "none"
     }),
-    1
+    by
   )
 
 const gauge = (name: string, description: string) => Metric.gauge(name, { description })
@@ -93,6 +94,15 @@ const ready = peerGauge("certificate_request_ready_status", "1 for the condition
 
 const states = gauge("certlet_volumes", "The volumes of this node by state")
 const open = gauge("certlet_requests_open", "CertificateRequests that are waited for, by what they wait for")
+const oldest = gauge(
+  "certlet_request_oldest_seconds",
+  "How long the oldest open CertificateRequest has waited, by what it waits for; 0 where none does"
+)
+const readiness = gauge("certlet_ready", "1 where /readyz would say ok")
+const complaints = gauge(
+  "certlet_complaints",
+  "What /readyz complains of, by the first word of the check: watch, registration, ending"
+)
 const nearestExpiry = gauge(
   "certlet_nearest_expiry_seconds",
   "Seconds until the first certificate of this node runs out; below 0 where it has; none where there is no certificate"
@@ -135,27 +145,52 @@ const summarise = Effect.fnUntraced(function* (volumes: ReadonlyArray<VolumeStat
     yield* set(states, of, { state })
   }
   const awaited = volumes.map(({ pending }) => pending?.waitsFor)
-  for (const [waitsFor, of] of count(["approval", "signature", "the API server"], awaited)) {
-    yield* set(open, of, { waits_for: waitsFor })
-  }
   const now = DateTime.toEpochMillis(yield* DateTime.now)
+  for (const [waitsFor, of] of count(["approval", "signature", "the API server"], awaited)) {
+    const since = volumes.flatMap(({ pending }) =>
+      pending?.waitsFor === waitsFor ? [pending.since.epochMilliseconds] : []
+    )
+    yield* set(open, of, { waits_for: waitsFor })
+    yield* set(oldest, (now - since.reduce((a, b) => Math.min(a, b), now)) / 1000, { waits_for: waitsFor })
+  }
   const ends = volumes.flatMap(({ certificate }) =>
     certificate === undefined ? [] : [DateTime.toEpochMillis(certificate.notAfter)]
   )
   if (ends.length > 0) yield* set(nearestExpiry, Math.round(ends.reduce((a, b) => Math.min(a, b)) - now) / 1000)
 })
 
-/** Everything that can be scraped, in the Prometheus text format. */
-export const exposition = (volumes: ReadonlyArray<VolumeStatus>, node: string): Effect.Effect<string> =>
+/** What the board of health says, in numbers. */
+const summariseHealth = Effect.gen(function* () {
+  const answers = yield* (yield* Health).look
+  yield* set(readiness, isWell(answers) ? 1 : 0)
+  const found = answers.flatMap(({ complaint, name }) => (Option.isSome(complaint) ? [name.split(" ")[0]] : []))
+  for (const [check, of] of count(["watch", "registration", "ending"], found)) yield* set(complaints, of, { check })
+})
+
+/** Metrics by their names and labels, as `Metric.MetricRegistry` holds them. */
+export type Registry = Metric.MetricRegistry
+
+/** Everything there is to measure at this moment: what has been counted, and how the volumes are. */
+export const measure = (volumes: ReadonlyArray<VolumeStatus>, node: string): Effect.Effect<Registry> =>
   Effect.gen(function* () {
     // A zero is said as well: a series that appears with its first event hides that event from every rate.
     yield* Metric.update(issueRequests, 0)
     yield* Metric.update(issueErrors, 0)
-    const counters = yield* PrometheusMetrics.format()
-    const gauges = yield* Effect.gen(function* () {
+    for (const temper of [undefined, "refused", "waiting", "transient", "defect"] as const) {
+      for (const kind of ["issue", "renew"] as const) yield* countRenewal(kind, temper, 0)
+    }
+    const counted = yield* Metric.MetricRegistry
+    const gauges: Registry = new Map()
+    yield* Effect.gen(function* () {
       yield* summarise(volumes, node)
+      yield* summariseHealth
       yield* Effect.forEach(volumes, describe, { discard: true })
-      return yield* PrometheusMetrics.format()
-    }).pipe(Effect.provideService(Metric.MetricRegistry, new Map()))
-    return `${counters}\n${gauges}\n`
+    }).pipe(Effect.provideService(Metric.MetricRegistry, gauges))
+    return new Map([...counted, ...gauges])
   })
+
+/** What was measured, in the Prometheus text format. */
+export const exposition = (measured: Registry): Effect.Effect<string> =>
+  Effect.map(PrometheusMetrics.format(), (text) => `${text}\n`).pipe(
+    Effect.provideService(Metric.MetricRegistry, measured)
+  )

@@ -12,7 +12,7 @@ import {
   sign,
   webcrypto
 } from "node:crypto"
-import { Effect, Layer, Redacted } from "effect"
+import { Effect, Layer, Metric, Redacted } from "effect"
 import type { KeyParameters } from "../VolumeSpec.ts"
 import { KeyError, KeyGenerator, type PrivateKey } from "./KeyGenerator.ts"
 
@@ -88,13 +88,27 @@ const describe = (privateKey: KeyObject, parameters: KeyParameters): PrivateKey 
   }
 }
 
+/** Node's thread pool makes four at a time. */
+const inThePool = Metric.gauge("certlet_rsa_keys_in_the_making", {
+  description: "RSA keys that are being made or wait for a thread; four are made at a time"
+})
+
+const counted = <A, E>(making: Effect.Effect<A, E>) =>
+  Effect.acquireUseRelease(
+    Metric.modify(inThePool, 1),
+    () => making,
+    () => Metric.modify(inThePool, -1)
+  )
+
 /** RSA on the thread pool, because it takes a core for a tenth of a second and more; curves at once. */
 const makeKey = (parameters: KeyParameters): Effect.Effect<KeyObject, unknown> => {
   switch (parameters.algorithm) {
     case "RSA":
-      return Effect.callback((resume) =>
-        generateKeyPair("rsa", { modulusLength: parameters.size }, (error, _, privateKey) =>
-          resume(error === null ? Effect.succeed(privateKey) : Effect.fail(error))
+      return counted(
+        Effect.callback((resume) =>
+          generateKeyPair("rsa", { modulusLength: parameters.size }, (error, _, privateKey) =>
+            resume(error === null ? Effect.succeed(privateKey) : Effect.fail(error))
+          )
         )
       )
     case "ECDSA":
@@ -126,8 +140,7 @@ const readKey = (pkcs8: Uint8Array, parameters: KeyParameters): PrivateKey => {
   return describe(key, parameters)
 }
 
-/** Keys from Node's own cryptography. */
-export const layer = Layer.succeed(KeyGenerator, {
+const keyGenerator = KeyGenerator.of({
   generate: Effect.fn("KeyGenerator.generate")((parameters: KeyParameters) =>
     makeKey(parameters).pipe(
       Effect.map((key) => describe(key, parameters)),
@@ -142,3 +155,9 @@ export const layer = Layer.succeed(KeyGenerator, {
     })
   )
 })
+
+/** Keys from Node's own cryptography. */
+export const layer: Layer.Layer<KeyGenerator> = Layer.effect(
+  KeyGenerator,
+  Effect.as(Metric.modify(inThePool, 0), keyGenerator)
+)

@@ -49,7 +49,8 @@ const programs = {
   etcd: { name: "etcd", module: "etcd", package: "go.etcd.io/etcd/server/v3" },
   certManager: { name: "certmanager", module: "certmanager", package: "." },
   floor: { name: "floor", module: "certmanager", package: "./floor" },
-  helm: { name: "helm", module: "helm", package: "helm.sh/helm/v4/cmd/helm" }
+  helm: { name: "helm", module: "helm", package: "helm.sh/helm/v4/cmd/helm" },
+  promtool: { name: "promtool", module: "prometheus", package: "github.com/prometheus/prometheus/cmd/promtool" }
 } as const satisfies Record<string, Program>
 
 const buildLimitMilliseconds = 60 * 60_000
@@ -185,7 +186,7 @@ const ready = async () => {
 }
 
 /** Builds a tool that only some tests need, where it is missing in the cache; resolves with its path. */
-export const buildTool = async (name: "helm"): Promise<string> => {
+export const buildTool = async (name: "helm" | "promtool"): Promise<string> => {
   const { folder, goVersion } = await ready()
   const { file, make } = await programFile(folder, programs[name], goVersion.stdout)
   if (!existsSync(file)) await exclusively(folder, () => produce(file, make))

@@ -2,9 +2,11 @@
 // last field, with every setting in turn, and a value that is misspelt or cannot be is refused by Helm before anything is
 // applied. What the security of a node rests on is read back from the object that the API server has stored.
 import { readFile } from "node:fs/promises"
+import { join } from "node:path"
+import { loadAllYaml, loadYaml } from "@kubernetes/client-node"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { render, renderShipped } from "./chart.ts"
-import { applyManifest, shippedManifest } from "./manifests.ts"
+import { applyManifest, chartFolder, shippedManifest } from "./manifests.ts"
 import { at, type KubeObject, listAt } from "./objects.ts"
 import { account, World, worldLimitMilliseconds } from "./World.ts"
 
@@ -142,6 +144,20 @@ describe("the chart", { timeout: 60_000 }, () => {
     expect(await render()).not.toContain("securitycontextconstraints")
     const openshift = await render({}, "--api-versions", "security.openshift.io/v1/SecurityContextConstraints")
     expect(openshift).toMatch(/resources: \[securitycontextconstraints\]\n +resourceNames: \[privileged\]/)
+  })
+
+  it("makes a PrometheusRule of the alert rules and a ConfigMap of the dashboard where they are wanted", async () => {
+    for (const kind of ["PrometheusRule", "ConfigMap"]) expect(await render()).not.toContain(`kind: ${kind}\n`)
+    const labels = { release: "prometheus" }
+    const metrics = { prometheusRule: { enabled: true, labels }, dashboard: { enabled: true } }
+    const objects = loadAllYaml(await render({ metrics }))
+    const rule = objects.find((object) => at(object, "kind") === "PrometheusRule")
+    expect(at(rule, "metadata", "labels", "release")).toBe("prometheus")
+    const rules = loadYaml(await readFile(join(chartFolder, "files/alerts.yaml"), "utf8"))
+    expect(at(rule, "spec")).toEqual(rules)
+    const dashboard = objects.find((object) => at(object, "metadata", "labels", "grafana_dashboard") === "1")
+    const shown: unknown = JSON.parse(String(at(dashboard, "data", "certlet.json")))
+    expect(shown).toEqual(JSON.parse(await readFile(join(chartFolder, "files/dashboard.json"), "utf8")))
   })
 
   it.each([

@@ -2,7 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { DateTime, Effect, Metric, Option } from "effect"
 import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
-import { exposition } from "../../src/driver/Metrics.ts"
+import { exposition, measure } from "../../src/driver/Metrics.ts"
 import { makeVolume } from "../../src/driver/Volume.ts"
 import { statusOf } from "../../src/driver/VolumeStatus.ts"
 import { SimControlPlane } from "../../src/testing/SimCertificateRequests.ts"
@@ -172,7 +172,7 @@ describe("metrics", () => {
               )
             )
         )
-        const text = yield* exposition(yield* Effect.forEach(volumes, statusOf), "node-1")
+        const text = yield* exposition(yield* measure(yield* Effect.forEach(volumes, statusOf), "node-1"))
         expect(count(text, "certmanager_csi_certificate_request_ready_status")).toBe(3000)
         expect(text.match(/^[a-z]/gm)?.length).toBeLessThan(5100)
       })

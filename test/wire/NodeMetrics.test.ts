@@ -40,7 +40,10 @@ describe("the metrics server", () => {
     Effect.gen(function* () {
       const port = yield* freePort
       yield* serveAt(port)
-      expect(yield* get(port, "/metrics")).toMatchObject({ status: 200, text: "recorded_total 1\n" })
+      const { status, text } = yield* get(port, "/metrics")
+      expect(status).toBe(200)
+      expect(text).toMatch(/^recorded_total 1\n/)
+      expect(text).toMatch(/\nprocess_resident_memory_bytes \d{8,}\n/)
       expect((yield* get(port, "/metrics")).type).toContain("text/plain; version=0.0.4")
       expect((yield* get(port, "/")).status).toBe(404)
       expect((yield* get(port, "/metrics", "POST")).status).toBe(404)

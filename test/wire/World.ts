@@ -36,6 +36,7 @@ export const makeRecorder = (
       inspect,
       renew: () => Effect.fail(new Unpublished()),
       status: Effect.succeed([]),
+      measure: Effect.succeed(new Map()),
       metrics: Effect.succeed("recorded_total 1\n")
     })
     return { driver, next: Queue.take(events) }

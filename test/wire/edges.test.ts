@@ -31,6 +31,7 @@ const makeNotes = (publish: (note: (text: string) => Effect.Effect<void>) => Eff
         inspect: () => Effect.succeed({ usage: Option.none(), complaints: [] }),
         renew: () => Effect.fail(new Unpublished()),
         status: Effect.succeed([]),
+        measure: Effect.succeed(new Map()),
         metrics: Effect.succeed("")
       })
     )

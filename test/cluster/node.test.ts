@@ -1,11 +1,15 @@
 // Real pods on a real node: kubelet, containerd and runc, with certlet as the manifest's own pod, registered through the
 // kubelet's plugin watcher. What a pod asks for is what its containers find: files, owners, modes; renewed while they run, and
-// gone with the pod, however it goes. After each pod the node's mount table is what it was before.
+// gone with the pod, however it goes. After each pod the node's mount table is what it was before. The process itself has what
+// the manifest gives it, and no more.
 import { X509Certificate } from "node:crypto"
+import { readFile } from "node:fs/promises"
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
+import { version } from "../../src/Version.ts"
 import { certletImage, certletImageName } from "./certletImage.ts"
 import { DaemonSetPod } from "./DaemonSetPod.ts"
 import { certificateVolume, container, type NodePod } from "./NodePod.ts"
+import { kubeletRoot } from "./nodeConfiguration.ts"
 import { at, listAt, textAt } from "./objects.ts"
 import { fits, judge, readIssue, serialOf } from "./volumeFiles.ts"
 import type { WorkerNode } from "./WorkerNode.ts"
@@ -15,17 +19,14 @@ let world: World
 let node: WorkerNode
 let certlet: DaemonSetPod
 let stage: Stage
-let manual: Stage
 let before: string
 
 beforeAll(async () => {
   world = await World.start()
   node = await world.node()
   stage = await world.stage("real")
-  manual = await world.stage("real-manual", "manual")
   await node.load(await certletImage(world.program))
-  // A kubelet does not take a volume away while its publish is under way, and some pods here go before it can succeed.
-  certlet = await DaemonSetPod.start(node, { flags: ["--publish-timeout=10s"] })
+  certlet = await DaemonSetPod.start(node)
   before = node.machine.mountTable()
 }, worldLimitMilliseconds)
 
@@ -172,16 +173,46 @@ describe("a pod's end", { timeout: 240_000 }, () => {
     await pod.running()
     await pod.delete(0)
   })
+})
 
-  it("before it ever began, because its request was not approved, leaves nothing", async () => {
-    const tls = certificateVolume(manual.issuer.ref)
-    const pod = await node.run({ namespace: manual.namespace, name: "never", volumes: { tls } })
-    await node.until("its request", 60_000, async () =>
-      (await world.requests(manual.namespace)).length === 1 ? true : undefined
-    )
-    await pod.delete()
-    await node.until("its request to be withdrawn", 30_000, async () =>
-      (await world.requests(manual.namespace)).length === 0 ? true : undefined
-    )
+const proc = async (file: string): Promise<string> =>
+  readFile(`/proc/${await certlet.pod.pid("certlet")}/${file}`, "utf8")
+
+/** The numbers of the capabilities in a set of proc_pid_status(5). */
+const capabilities = (status: string, set: string): ReadonlyArray<number> => {
+  const mask = BigInt(`0x${status.match(new RegExp(`^${set}:\\s*([0-9a-f]+)$`, "m"))?.[1]}`)
+  return Array.from({ length: 64 }, (_, i) => i).filter((i) => (mask >> BigInt(i)) & 1n)
+}
+
+describe("the DaemonSet's container", { timeout: 60_000 }, () => {
+  it("has kept the capabilities to mount and to give files away, and can get no others", async () => {
+    const status = await proc("status")
+    const [chown, dacOverride, fowner, sysAdmin] = [0, 1, 3, 21]
+    for (const set of ["CapPrm", "CapEff", "CapBnd"]) {
+      expect(capabilities(status, set)).toEqual([chown, dacOverride, fowner, sysAdmin])
+    }
+    for (const set of ["CapInh", "CapAmb"]) expect(capabilities(status, set)).toEqual([])
+  })
+
+  it("cannot write to its root, and shares no mounts with the node but those of pods", async () => {
+    const write = `require("fs").writeFileSync("/mine", "")`
+    await expect(certlet.pod.exec(["node", "-e", write], "certlet")).rejects.toThrow("read-only file system")
+    const mounts = (await proc("mountinfo")).split("\n").filter((line) => / shared:\d+ /.test(line))
+    // A container runtime shares the cgroups with a privileged container by itself.
+    const shared = mounts.map((line) => line.split(" ")[4] ?? "").filter((path) => !path.startsWith("/sys/fs/cgroup/"))
+    expect(shared).toContain(`${kubeletRoot}/pods`)
+    expect(shared.filter((path) => !`${path}/`.startsWith(`${kubeletRoot}/pods/`))).toEqual([])
+  })
+
+  it("is well and ready, and its probes say so from within the node", async () => {
+    const ip = textAt(await certlet.pod.object(), "status", "podIP")
+    for (const path of ["livez", "readyz"]) {
+      const answer = await fetch(`http://${ip}:9809/${path}`, { signal: AbortSignal.timeout(10_000) })
+      expect([path, answer.status]).toEqual([path, 200])
+    }
+  })
+
+  it("runs what is run in it, as kubectl exec does", async () => {
+    expect(await certlet.pod.exec(["certlet", "--version"], "certlet")).toContain(version)
   })
 })

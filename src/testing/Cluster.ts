@@ -3,7 +3,7 @@
  * any of these two, and in `check`, what the judges have found becomes a failure that shows the trace and the seed. It is
  * made by `SimCluster.make`.
  */
-import { type Cause, type Context, Duration, Effect, Option } from "effect"
+import { type Cause, type Context, Deferred, Duration, Effect, Option } from "effect"
 import { TestClock } from "effect/testing"
 import type { PodState } from "../PodState.ts"
 import type { Dice } from "./Dice.ts"
@@ -100,7 +100,10 @@ export class Cluster {
 
   /** Lets time pass. Fails where an invariant was broken meanwhile. */
   readonly advance = (time: Duration.Input): Effect.Effect<void, InvariantBroken> =>
-    Effect.andThen(this.#within(TestClock.adjust(time)), this.#verdict)
+    Effect.andThen(this.#within(this.#unlessFound(TestClock.adjust(time))), this.#verdict)
+
+  readonly #unlessFound = (passing: Effect.Effect<void>): Effect.Effect<void> =>
+    Effect.raceFirst(passing, Deferred.await(this.#parts.court.finding))
 
   /** Ends certlet on a node in order, as a rollout does; it is started again. */
   readonly stop = (node: string, ending: Ending = {}): Effect.Effect<void> =>
@@ -195,7 +198,7 @@ export class Cluster {
 
   /** Faults end, and within two hours everything has to converge: every live pod served, every deleted one gone. */
   get settle(): Effect.Effect<void, InvariantBroken> {
-    return Effect.andThen(this.#within(settle(this.#parts)), this.#verdict)
+    return Effect.andThen(this.#within(this.#unlessFound(settle(this.#parts))), this.#verdict)
   }
 
   /** Every invariant, as far as the cluster has come. */

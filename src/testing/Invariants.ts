@@ -4,7 +4,7 @@
  * what stands on the disks and at the API server, and none trusts a word of the programs. An invariant has a name and a
  * sentence; a user's own is made in the same way.
  */
-import { Cause, Result, Schema } from "effect"
+import { Cause, Deferred, Effect, Result, Schema } from "effect"
 import type { TrustBundleReference, TrustState } from "../cluster/TrustBundles.ts"
 import type { PodState } from "../PodState.ts"
 import type { Settings } from "../Settings.ts"
@@ -90,6 +90,8 @@ export class Court {
   found: InvariantBroken | undefined
   /** What the simulation itself died of: a defect of a judge, of a simulated part, of a layer of the user's. */
   crash: Cause.Cause<never> | undefined
+  /** Done as soon as there is a finding: time need not go on. */
+  readonly finding = Deferred.makeUnsafe<void>()
   readonly #judges: ReadonlyArray<readonly [Invariant, Judge]>
   readonly #seed: string
   readonly #lines: () => ReadonlyArray<string>
@@ -114,6 +116,7 @@ export class Court {
       if (detail === undefined) continue
       const trace = this.#lines()
       this.found = new InvariantBroken({ name, sentence, kind, detail, step: event.step, seed: this.#seed, trace })
+      Deferred.doneUnsafe(this.finding, Effect.void)
       return
     }
   }

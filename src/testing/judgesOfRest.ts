@@ -12,7 +12,7 @@ import { unserved } from "./served.ts"
 import { isFollowing, isHeldBack, trustOf } from "./wishes.ts"
 
 /** What disturbs a cluster that was at rest. */
-const disturbances: ReadonlyArray<string> = ["Struck", "PodScheduled", "PodDeleted", "PodChanged", "FaultsEnded"]
+const disturbances: ReadonlyArray<string> = ["Struck", "PodScheduled", "PodDeleted", "PodChanged"]
 
 const served = liveness(
   "served",
@@ -90,7 +90,8 @@ const fewRequests = liveness(
   () => {
     let renewed: Set<string> | undefined
     return ({ what }, { pods, server }) => {
-      if (what._tag === "FaultsEnded") renewed = new Set()
+      if (what._tag === "Struck") renewed = undefined
+      if (what._tag === "FaultsEnded") renewed ??= new Set()
       const written = what._tag === "Written" ? pods.find(({ target }) => target === what.target) : undefined
       if (written !== undefined) renewed?.add(written.volumeId)
       if (what._tag !== "Settled") return undefined

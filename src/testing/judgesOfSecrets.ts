@@ -61,19 +61,31 @@ const spellingsOf = (base64: string): ReadonlyArray<string> => {
 /** Where a secret could hide: long runs without a space. A text without any is nothing to search. */
 const isSuspicious = (text: string): boolean => /[A-Za-z0-9+/]{40}|(?:\d{1,3},){20}/.test(text)
 
+/** How many texts with something that could be a key are kept. */
+const remembered = 100
+
 const secretsKept = safety(
   "secrets kept",
   "No private key, password or token is in the API server, in a log, an error, an Event or the trace; no password or token in a record.",
   () => {
     const spellings = new Set<string>()
+    // A key may be told of before it is where keys may be.
+    const suspicious: Array<string> = []
     return ({ what }) => {
-      for (const key of keysIn(what)) for (const spelling of spellingsOf(key)) spellings.add(spelling)
+      const fresh = keysIn(what)
+        .flatMap(spellingsOf)
+        .filter((spelling) => !spellings.has(spelling))
+      for (const spelling of fresh) spellings.add(spelling)
+      const leak = suspicious.find((text) => fresh.some((spelling) => text.includes(spelling)))
+      if (leak !== undefined) return "a private key stood in what was told before it was in use"
       const told = `${sentenceOf(what)}\n${toldBy(what)}`
       const kept = what._tag === "RecordSaved" ? `${what.text}\n${told}` : told
       if (kept.includes(tokenMark)) return `a token stands in: ${sentenceOf(what)}`
       if (kept.includes(passwordMark)) return `a password stands in: ${sentenceOf(what)}`
       if (told.includes("PRIVATE KEY-----")) return `a private key stands in: ${what._tag}`
       if (!isSuspicious(told)) return undefined
+      suspicious.push(told)
+      if (suspicious.length > remembered) suspicious.shift()
       return [...spellings].some((spelling) => told.includes(spelling))
         ? `a private key stands in: ${what._tag}`
         : undefined

@@ -1,0 +1,35 @@
+/** The judges, judged: each invariant is broken by a certlet with a flaw, and the judge of that invariant says so. */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { drawStory, invariants, runStory } from "../../src/testing/index.ts"
+import type { Mutant } from "./mutants/Mutant.ts"
+import { mutants } from "./mutants/mutants.ts"
+
+const seeds = 200
+
+/** The first story in which this invariant is broken by this mutant. */
+const caught = Effect.fnUntraced(function* (name: string, { faults, layers }: Mutant) {
+  for (let seed = 1; seed <= seeds; seed++) {
+    const story = drawStory(seed, { nodes: 1, pods: 4, faults })
+    const { outcome } = yield* runStory(story, { layers })
+    if ((outcome._tag === "safety" || outcome._tag === "liveness") && outcome.broken.name === name) return story
+  }
+  return undefined
+})
+
+describe("the invariants", () => {
+  it("have a mutant each", () => {
+    expect(Object.keys(mutants).sort()).toEqual(invariants.map(({ name }) => name).sort())
+  })
+
+  for (const [name, flawed] of Object.entries(mutants)) {
+    it.live.each(flawed.map((mutant) => [mutant.flaw, mutant] as const))(`${name}: %s`, ([, mutant]) =>
+      Effect.gen(function* () {
+        const story = yield* caught(name, mutant)
+        if (story === undefined) return expect.fail(`no story of ${seeds} shows it`)
+        // What the judge has seen is the flaw: without it the same story breaks nothing.
+        expect((yield* runStory(story)).outcome).toEqual({ _tag: "passed" })
+      })
+    )
+  }
+})

@@ -1,0 +1,228 @@
+/** For every invariant of certlet, by its name, the mutants that break it. */
+import { Context, Effect, Option, Redacted } from "effect"
+import { Pods } from "../../../src/cluster/Pods.ts"
+import { TrustBundles } from "../../../src/cluster/TrustBundles.ts"
+import { CertificateRequests } from "../../../src/issuance/CertificateRequests.ts"
+import { KeyGenerator, type PrivateKey } from "../../../src/issuance/KeyGenerator.ts"
+import type { PodState } from "../../../src/PodState.ts"
+import type { FileSet, File as VolumeFile } from "../../../src/volume/FileSet.ts"
+import { VolumeFS } from "../../../src/volume/VolumeFS.ts"
+import { VolumeRecords } from "../../../src/volume/VolumeRecord.ts"
+import { type Mutant, onEdge, onPrograms } from "./Mutant.ts"
+
+const keyFile = "tls.key"
+
+const oldKeyStays = onEdge("a renewal leaves the old key where it is", VolumeFS, (fs) => {
+  const keys = new Map<string, VolumeFile>()
+  return {
+    ...fs,
+    write: (place, files) => {
+      const key = keys.get(place.target) ?? files.find(({ name }) => name === keyFile)
+      if (key === undefined) return fs.write(place, files)
+      keys.set(place.target, key)
+      return fs.write(place, [...files.filter(({ name }) => name !== keyFile), key])
+    }
+  }
+})
+
+const fileByFile = onEdge("files are written one after the other", VolumeFS, (fs) => ({
+  ...fs,
+  write: (place, files) =>
+    Effect.forEach(files, (_, index) => fs.write(place, files.slice(0, index + 1)), { discard: true })
+}))
+
+const oneForAll = onEdge("every volume gets the files that were made first", VolumeFS, (fs) => {
+  let first: FileSet | undefined
+  return {
+    ...fs,
+    write: (place, files) => {
+      first ??= files
+      return fs.write(place, first)
+    }
+  }
+})
+
+const zealous = onEdge("an unmount takes every other volume along", VolumeFS, (fs) => {
+  const mounted = new Set<string>()
+  return {
+    ...fs,
+    mount: (place) =>
+      Effect.tap(
+        fs.mount(place),
+        Effect.sync(() => mounted.add(place.target))
+      ),
+    unmount: (target) => Effect.forEach([...new Set([target, ...mounted])], fs.unmount, { discard: true })
+  }
+})
+
+const recordStays = onEdge("a record is never removed", VolumeRecords, (records) => ({
+  ...records,
+  remove: () => Effect.void
+}))
+
+const mountStays = onEdge("an unmount does nothing", VolumeFS, (fs) => ({ ...fs, unmount: () => Effect.void }))
+
+const lifeGoesOn = onPrograms("an unpublish takes the volume away and lets its fiber live", (driver, edges) => ({
+  ...driver,
+  unpublish: ({ target, volumeId }) =>
+    Effect.orDie(
+      Effect.andThen(Context.get(edges, VolumeFS).unmount(target), Context.get(edges, VolumeRecords).remove(volumeId))
+    )
+}))
+
+const hasty = onPrograms(
+  "a publish is answered whatever came of it",
+  (driver) => ({
+    ...driver,
+    publish: (request) => Effect.ignore(driver.publish(request))
+  }),
+  { issuerDawdleSeconds: 600 }
+)
+
+/** Pods that are seen otherwise than they are. */
+const podsSeen = (flaw: string, see: (uid: string, state: PodState) => PodState, faults = {}): Mutant =>
+  onEdge(
+    flaw,
+    Pods,
+    (pods) => ({ ...pods, await: (pod, fits) => pods.await(pod, (state) => fits(see(pod.uid, state))) }),
+    faults
+  )
+
+const gatesIgnored = podsSeen("every condition of a pod is taken for true", (_, state) => ({
+  ...state,
+  conditions: { ...state.conditions, Provisioned: "True" }
+}))
+
+const guessing = podsSeen(
+  "an address that is not known yet is guessed",
+  (_, state) => ({
+    ...state,
+    ips: state.ips.length > 0 ? state.ips : ["10.255.255.254"]
+  }),
+  { podAddressLateSeconds: 120 }
+)
+
+const stubborn = (): Mutant => {
+  const first = new Map<string, PodState>()
+  return podsSeen(
+    "a pod stays for ever what it was when it had everything first",
+    (uid, state) => {
+      const isWhole = state.ips.length > 0 && Object.keys(state.labels).length > 0
+      const kept = first.get(uid) ?? state
+      if (isWhole) first.set(uid, kept)
+      return kept
+    },
+    { labelChangesPerDay: 8, addressChangesPerDay: 8 }
+  )
+}
+
+const thrifty = onEdge("a key is made once and used for everything", KeyGenerator, (keys) => {
+  let first: PrivateKey | undefined
+  return {
+    ...keys,
+    generate: (parameters) =>
+      Effect.map(keys.generate(parameters), (key) => {
+        first ??= key
+        return first
+      })
+  }
+})
+
+const ownName = onEdge(
+  "requests are made in certlet's name, whatever the settings say",
+  CertificateRequests,
+  (requests) => ({
+    ...requests,
+    submit: (draft) => requests.submit({ ...draft, token: Option.none() })
+  })
+)
+
+const impatient = onEdge(
+  "a request that is refused is tried again at once",
+  CertificateRequests,
+  (requests) => ({
+    ...requests,
+    submit: (draft) => Effect.retry(requests.submit(draft), { times: 500 })
+  }),
+  { forbiddenPerDay: 4 }
+)
+
+const talkative = onEdge("a new key is logged", KeyGenerator, (keys) => ({
+  ...keys,
+  generate: (parameters) =>
+    Effect.tap(keys.generate(parameters), ({ pkcs8 }) =>
+      Effect.logInfo(`made ${Buffer.from(Redacted.value(pkcs8)).toString("base64")}`)
+    )
+}))
+
+const tokenTold = onEdge("a token is logged", CertificateRequests, (requests) => ({
+  ...requests,
+  submit: (draft) =>
+    Effect.andThen(
+      Effect.logInfo(`asks with ${Option.getOrElse(Option.map(draft.token, Redacted.value), () => "no token")}`),
+      requests.submit(draft)
+    )
+}))
+
+const passwordKept = onPrograms("a password is named in a log", (driver) => ({
+  ...driver,
+  publish: (request) =>
+    Effect.andThen(
+      Effect.logInfo(`publishes with ${request.attributes["csi.cert-manager.io/pkcs12-password"]}`),
+      driver.publish(request)
+    )
+}))
+
+const deaf = onEdge("only the first answer of a process is heard", CertificateRequests, (requests) => {
+  let heard = 0
+  return {
+    ...requests,
+    await: (request) => Effect.suspend(() => (heard++ < 1 ? requests.await(request) : Effect.never))
+  }
+})
+
+const faithless = onEdge(
+  "a bundle is read once and never followed",
+  TrustBundles,
+  (bundles) => ({
+    ...bundles,
+    state: () => Effect.succeedNone,
+    await: (bundle, held) => (Option.isSome(held) ? Effect.never : bundles.await(bundle, held))
+  }),
+  { bundleRotationsPerDay: 8 }
+)
+
+const haunted = onPrograms("a mount comes back after its unpublish", (driver, edges) => ({
+  ...driver,
+  unpublish: (request) =>
+    Effect.andThen(
+      driver.unpublish(request),
+      Context.get(edges, VolumeFS)
+        .mount({ target: request.target, mountFlags: [], group: Option.none() })
+        .pipe(Effect.delay("1 second"), Effect.ignore, Effect.forkDetach)
+    )
+}))
+
+const hoarding = onEdge("no request is ever discarded", CertificateRequests, (requests) => ({
+  ...requests,
+  discard: () => Effect.void
+}))
+
+export const mutants: Readonly<Record<string, ReadonlyArray<Mutant>>> = {
+  "whole sets": [oldKeyStays, fileByFile],
+  "own certificate": [oneForAll],
+  "nobody else's volume": [zealous],
+  "nothing left": [recordStays, mountStays, lifeGoesOn],
+  "published is filled": [hasty],
+  "gates hold": [gatesIgnored],
+  "own names": [guessing],
+  "one key, one request": [thrifty],
+  "own account": [ownName],
+  "few tries": [impatient],
+  "secrets kept": [talkative, tokenTold, passwordKept],
+  served: [deaf],
+  "trust followed": [faithless],
+  "names followed": [stubborn()],
+  "no orphans": [haunted],
+  "few requests": [hoarding]
+}

@@ -27,6 +27,7 @@ export default defineConfig({
         test: {
           name: "nix",
           include: ["test/nix/**/*.test.ts"],
+          globalSetup: "test/nix/setup.ts",
           // Nix builds all that a test asks for; on a machine that is busy with other things that takes many minutes.
           testTimeout: 1_800_000,
           hookTimeout: 300_000,

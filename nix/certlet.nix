@@ -5,6 +5,7 @@
   nodejs_24,
   nodejs-slim_24,
   util-linuxMinimal,
+  findutils,
   makeWrapper,
   cacert,
 }:
@@ -75,7 +76,7 @@ stdenvNoCC.mkDerivation {
     install -D --mode=644 --target-directory=$out/lib/certlet dist/*.mjs
     makeWrapper ${nodejs-slim_24}/bin/node $out/bin/certlet \
       --add-flags $out/lib/certlet/certlet.mjs \
-      --suffix PATH : ${util-linuxMinimal.mount}/bin
+      --suffix PATH : ${util-linuxMinimal.mount}/bin:${findutils}/bin
     runHook postInstall
   '';
 

@@ -56,7 +56,8 @@ in
 
     cmp lib/certlet/certlet.mjs ${default}/lib/certlet/certlet.mjs
     test -x bin/certlet
-    for needed in bin/mount bin/umount etc/ssl/certs/ca-bundle.crt; do
+    test -x bin/setpriv
+    for needed in bin/mount bin/umount bin/xargs etc/ssl/certs/ca-bundle.crt; do
       grep -qxF "$(readlink $needed | sed 's|^/||')" files
     done
     if grep -E '/(sh|bash|dash|ash|zsh|busybox|npm|node_modules)$' files; then exit 1; fi

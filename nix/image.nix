@@ -1,24 +1,26 @@
-# The image of the DaemonSet: Node, what Node needs, mount and umount, the CA roots and certlet. There is no shell in it, no
-# package manager and no npm. Each store path is a layer of its own, and certlet is in the last one: an update ships that only.
+# The image of the DaemonSet: Node, what Node needs, the few programs that certlet and its manifest start, the CA roots and
+# certlet. There is no shell in it, no package manager and no npm. Each store path is a layer of its own, and certlet is in the last one: an update ships that only.
 {
+  lib,
   dockerTools,
   certlet,
   nodejs-slim_24,
   util-linuxMinimal,
+  findutils,
   cacert,
 }:
 dockerTools.buildLayeredImage {
   name = "certlet";
   tag = certlet.version;
   created = "1970-01-01T00:00:01Z";
-  contents = [
-    util-linuxMinimal.mount
-    cacert
-  ];
-  # certlet is copied out of its store path, which would be a layer before the last. The program starts by the kernel's reading
-  # of its first line, so that `kubectl exec ... -- certlet` works too, without a shell and without a wrapper.
+  # certlet is copied out of its store path, which would be a layer before the last, and setpriv out of the one with all the rest
+  # of util-linux. The program starts by the kernel's reading of its first line: without a shell and without a wrapper, also
+  # for `kubectl exec`.
   extraCommands = ''
-    mkdir -p bin lib
+    mkdir -p bin lib etc/ssl/certs
+    ln -s ${util-linuxMinimal.mount}/bin/{mount,umount} ${findutils}/bin/xargs bin
+    cp ${lib.getBin util-linuxMinimal}/bin/setpriv bin
+    ln -s ${cacert}/etc/ssl/certs/ca-bundle.crt etc/ssl/certs
     cp -r ${certlet}/lib/certlet lib/certlet
     printf '%s\n' '#!${nodejs-slim_24}/bin/node' 'import "/lib/certlet/certlet.mjs"' > bin/certlet
     chmod 755 bin/certlet lib/certlet

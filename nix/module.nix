@@ -58,7 +58,8 @@ in
         RuntimeDirectory = "certlet";
         RuntimeDirectoryMode = "0700";
         RuntimeDirectoryPreserve = true;
-        # As in k8s/certlet.yaml: the limit counts the pods' files too.
+        # As in k8s/certlet.yaml: what mounting and giving files away needs, and a limit that counts the pods' files too.
+        CapabilityBoundingSet = "CAP_SYS_ADMIN CAP_CHOWN CAP_FOWNER CAP_DAC_OVERRIDE";
         MemoryMax = "512M";
         TimeoutStopSec = 30;
       };

@@ -30,22 +30,23 @@ const libc = /^(ld-linux|lib(c|m|dl|pthread|rt|resolv)\.so)/
 /** Where this machine has what the stand-in's packages are made of. */
 const host = async () => {
   const node = realpathSync(join(root, "node_modules", `node-linux-${process.arch}`, "bin/node"))
-  const mount = ["mount", "umount"].map((name) => realpathSync(`/bin/${name}`))
+  const files = (...names: ReadonlyArray<string>) => names.map((name) => realpathSync(`/usr/bin/${name}`))
+  const tools = { mount: files("mount", "umount"), setpriv: files("setpriv"), xargs: files("xargs") }
   const ofNode = await librariesOf(node)
-  const ofMount = (await Promise.all(mount.map(librariesOf))).flat()
+  const ofTools = await Promise.all(Object.values(tools).flat().map(librariesOf))
   const loader = named(ofNode, /^ld-linux/)
   const beside = (name: string) => join(dirname(named(ofNode, /^libc\.so/)[0] ?? ""), name)
   const { stdout } = await execute("npm", ["root", "--global"])
   return {
     node,
     npm: realpathSync(join(stdout.trim(), "npm")),
-    mount,
+    ...tools,
     glibc: [
       ...loader,
       ...["libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "librt.so.1", "libresolv.so.2"].map(beside)
     ],
     gcc: ofNode.filter((path) => named([path], libc).length === 0),
-    mountLibraries: [...new Set(ofMount)].filter((path) => named([path], libc).length === 0),
+    toolLibraries: [...new Set(ofTools.flat())].filter((path) => named([path], libc).length === 0),
     authorities: "/etc/ssl/certs/ca-certificates.crt"
   }
 }
@@ -55,6 +56,7 @@ export class Nix {
   /** Where Nix keeps what it builds. */
   readonly store: string
 
+  /** Starts with an empty store; `stop` removes all of it. */
   static async start(): Promise<Nix> {
     const nix = new Nix(mkdtempSync(join(tmpdir(), "certlet-nix-")))
     const known = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"]
@@ -81,7 +83,8 @@ export class Nix {
     return nix
   }
 
-  private constructor(folder: string) {
+  /** One that another process has started, by its folder. */
+  constructor(folder: string) {
     this.folder = folder
     this.store = join(folder, "store")
   }

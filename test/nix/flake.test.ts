@@ -9,7 +9,7 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { promisify } from "node:util"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { describe, expect, inject, it } from "vitest"
 import { packedCopy } from "../packedCopy.ts"
 import { freshHash, here, readHashes } from "./dependencies.ts"
 import { Nix } from "./Nix.ts"
@@ -17,15 +17,8 @@ import { Nix } from "./Nix.ts"
 const execute = promisify(execFile)
 const output = "path:.#"
 
-let nix: Nix
-let flake: string
-
-beforeAll(async () => {
-  nix = await Nix.start()
-  flake = nix.copy("one")
-})
-
-afterAll(() => nix?.stop())
+const nix = new Nix(inject("nix"))
+const flake = nix.copy("one")
 
 const evaluate = (folder: string, what: string) => nix.on(folder, ["eval"], "--raw", `${output}${what}`)
 

@@ -1,11 +1,10 @@
 # dockerTools.buildLayeredImage: an archive for `docker load`, with a layer for each store path that is needed, what most others
-# refer to first, and a last layer with links to the contents and what the extra commands have made.
+# refer to first, and a last layer with what the extra commands have made.
 { runCommand, text, system }:
 {
   name,
   tag,
   created,
-  contents,
   extraCommands,
   config,
 }:
@@ -13,7 +12,6 @@ let
   deterministic = "--sort=name --mtime=@1 --owner=0 --group=0 --numeric-owner --format=gnu";
   last = runCommand "${name}-customisation-layer" { } ''
     mkdir root $out
-    for package in ${toString contents}; do cp -rs --no-preserve=mode $package/* root/; done
     (cd root; ${extraCommands})
     tar ${deterministic} -C root -cf $out/layer.tar .
   '';

@@ -31,6 +31,7 @@ rec {
   optionals = condition: list: if condition then list else [ ];
   optionalAttrs = condition: set: if condition then set else { };
   makeLibraryPath = packages: concatStringsSep ":" (map (package: "${package}/lib") packages);
+  getBin = package: package.bin or package;
   getExe = package: "${package}/bin/${package.meta.mainProgram}";
   cleanSource =
     path:

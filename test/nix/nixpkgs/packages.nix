@@ -53,7 +53,7 @@ let
     '';
   glibc = libraries "glibc" host.glibc;
   gccLibraries = libraries "gcc-lib" host.gcc;
-  mountLibraries = libraries "mount-libraries" host.mountLibraries;
+  toolLibraries = libraries "tool-libraries" host.toolLibraries;
 
   programs =
     name: files: needed:
@@ -62,9 +62,8 @@ let
       for file in ${toString files}; do
         install -m 755 "$file" $out/bin/
         patchelf --set-interpreter ${glibc}/lib/${builtins.baseNameOf (builtins.head host.glibc)} \
-          --set-rpath ${lib.makeLibraryPath needed} $out/bin/"$(basename "$file")"
+          --force-rpath --set-rpath ${lib.makeLibraryPath needed} $out/bin/"$(basename "$file")"
       done
-      for library in ${toString (builtins.filter (package: package != glibc) needed)}; do test -d $library/lib; done
     '';
 
   pkgs = rec {
@@ -94,7 +93,10 @@ let
       cp -r ${host.npm} $out/lib/node_modules/npm
       ln -s ../lib/node_modules/npm/bin/npm-cli.js $out/bin/npm
     '';
-    util-linuxMinimal.mount = programs "util-linux-mount" host.mount [ glibc mountLibraries ];
+    util-linuxMinimal = programs "util-linux" host.setpriv [ glibc toolLibraries ] // {
+      mount = programs "util-linux-mount" host.mount [ glibc toolLibraries ];
+    };
+    findutils = programs "findutils" host.xargs [ glibc toolLibraries ];
     cacert = runCommand "cacert" { } ''
       install -D -m 644 ${host.authorities} $out/etc/ssl/certs/ca-bundle.crt
     '';

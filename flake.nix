@@ -27,11 +27,16 @@
         };
         demo = {
           type = "app";
-          program = "${pkgs.writeShellScript "certlet-demo" ''exec ${certlet pkgs}/bin/certlet demo "$@"''}";
+          program = toString (pkgs.writeShellScript "certlet-demo" ''exec ${certlet pkgs}/bin/certlet demo "$@"'');
         };
       });
 
-      checks = nodes (pkgs: pkgs.callPackage ./nix/checks.nix { inherit (self.packages.${pkgs.stdenv.hostPlatform.system}) default image; });
+      checks = nodes (
+        pkgs:
+        pkgs.callPackage ./nix/checks.nix {
+          inherit (self.packages.${pkgs.stdenv.hostPlatform.system}) default image;
+        }
+      );
 
       devShells = desks (pkgs: { default = pkgs.callPackage ./nix/shell.nix { }; });
 

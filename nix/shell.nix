@@ -1,4 +1,4 @@
-# A shell in which `npm ci`, `npm run check`, `npm test` and `npm run test:cluster` find all that they need.
+# A shell in which `npm ci`, `npm run check`, `npm run build`, `npm test` and `npm run demo` find all that they need.
 {
   lib,
   stdenv,
@@ -32,7 +32,7 @@ let
     exit $status
   '';
   biome = writeShellScript "biome" ''
-    exec ${glibc}/lib/ld-linux-*.so.* --library-path ${lib.makeLibraryPath [ glibc stdenv.cc.cc.lib ]} \
+    exec ${glibc}/lib/ld-linux-*.so.* --library-path ${glibc}/lib:${stdenv.cc.cc.lib}/lib \
       node_modules/@biomejs/cli-linux-*/biome "$@"
   '';
 in

@@ -36,10 +36,11 @@ const host = async () => {
   const ofTools = await Promise.all(Object.values(tools).flat().map(librariesOf))
   const loader = named(ofNode, /^ld-linux/)
   const beside = (name: string) => join(dirname(named(ofNode, /^libc\.so/)[0] ?? ""), name)
-  const { stdout } = await execute("npm", ["root", "--global"])
+  const npm = async (...args: ReadonlyArray<string>) => (await execute("npm", args)).stdout.trim()
   return {
     node,
-    npm: realpathSync(join(stdout.trim(), "npm")),
+    npm: realpathSync(join(await npm("root", "--global"), "npm")),
+    registry: await npm("config", "get", "registry"),
     ...tools,
     glibc: [
       ...loader,

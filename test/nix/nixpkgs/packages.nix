@@ -86,11 +86,13 @@ let
       function (builtins.intersectAttrs (builtins.functionArgs function) pkgs // given);
 
     nodejs-slim_24 = programs "nodejs-slim-24" [ host.node ] [ glibc gccLibraries ];
-    # With npm.
+    # With npm, which asks the registry that this machine asks.
     nodejs_24 = runCommand "nodejs-24" { } ''
       mkdir -p $out/bin $out/lib/node_modules
       ln -s ${nodejs-slim_24}/bin/node $out/bin/node
       cp -r ${host.npm} $out/lib/node_modules/npm
+      chmod -R u+w $out/lib
+      echo 'registry=${host.registry}' >> $out/lib/node_modules/npm/npmrc
       ln -s ../lib/node_modules/npm/bin/npm-cli.js $out/bin/npm
     '';
     util-linuxMinimal = programs "util-linux" host.setpriv [ glibc toolLibraries ] // {

@@ -24,6 +24,7 @@ import { adminSocketOf, renewFlags, runFlags, settingsOf, statusFlags, waitFlags
 import * as NodeHealth from "./NodeHealth.ts"
 import { loggingLayer } from "./NodeLogging.ts"
 import * as NodeMetrics from "./NodeMetrics.ts"
+import * as NodeTelemetry from "./NodeTelemetry.ts"
 import { Settings } from "./Settings.ts"
 import { orderOf, simulateFlags, usageCode } from "./simulate/NodeSimulateFlags.ts"
 import type { Order } from "./simulate/Order.ts"
@@ -55,9 +56,10 @@ const doors = Layer.provideMerge(NodeAdmin.layer, door)
 
 /** What is said of certlet's health outlives all that it speaks of, and first of all it says that certlet is ending. */
 const server = Health.endsFirst.pipe(
-  Layer.provide(Layer.mergeAll(doors, NodeMetrics.layer)),
+  Layer.provide(Layer.mergeAll(doors, NodeMetrics.layer, NodeTelemetry.metricsLayer)),
   Layer.provide(liveDriver),
   Layer.provide(NodeHealth.layer),
+  Layer.provide(NodeTelemetry.layer),
   Layer.provide(Health.layer)
 )
 

@@ -143,7 +143,8 @@ const renewals = (volume: Volume, due: Effect.Effect<void, never, Pods>) =>
     yield* renewUntilDone(volume)
     while (true) {
       yield* untilDue(volume)
-      yield* renewUntilDone(volume)
+      // The call of the kubelet that began this life has long been answered: each renewal is a trace of its own.
+      yield* Effect.withSpan(renewUntilDone(volume), "driver.due", { root: true })
     }
   })
 

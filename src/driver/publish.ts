@@ -27,6 +27,7 @@ const margin = Duration.seconds(2)
 /** Publishes a volume: when it succeeds the files are there, unless the settings say continue-on-not-ready. */
 export const publish = Effect.fn("driver.publish")(
   function* (request: PublishRequest) {
+    yield* Effect.annotateCurrentSpan({ volumeId: request.volumeId, pod: podNamed(request.attributes) })
     const volumes = yield* Volumes
     const spec = yield* readSpec(request)
     const claimed = yield* volumes.locked(request.volumeId)(Effect.uninterruptible(claim(request, spec)))

@@ -28,6 +28,7 @@ import { changeRecord, podOf, type Volume } from "./Volume.ts"
 /** Gives the volume a fresh certificate; waits as long as the request is neither signed nor refused. */
 export const renew = Effect.fn("driver.renew")(
   function* (volume: Volume) {
+    yield* Effect.annotateCurrentSpan({ volumeId: volume.id, pod: podOf(volume.spec) })
     yield* needPasswords(volume)
     yield* awaitGates(volume)
     yield* awaitTrust(volume)

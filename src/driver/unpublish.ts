@@ -16,6 +16,7 @@ import { type Volume, Volumes } from "./Volume.ts"
 /** Unpublishes a volume: when it succeeds nothing of it is left on the node. */
 export const unpublish = Effect.fn("driver.unpublish")(
   function* (request: UnpublishRequest) {
+    yield* Effect.annotateCurrentSpan({ volumeId: request.volumeId })
     const volumes = yield* Volumes
     const fs = yield* VolumeFS
     // Only now, when the kubelet says that nobody needs it any more, does a mount go that another driver has left.

@@ -176,7 +176,7 @@ export const layer: Layer.Layer<CertificateRequests, never, KubeClient | Setting
     return CertificateRequests.of({
       submit: Effect.fn("CertificateRequests.submit")((draft) => submit(cluster, draft)),
       await: Effect.fn("CertificateRequests.await")((request) => store.await(request)),
-      awaitApproval: (request) => store.awaitApproval(request),
+      awaitApproval: Effect.fn("CertificateRequests.awaitApproval")((request) => store.awaitApproval(request)),
       state: (request) => Effect.sync(() => store.get(request)?.state ?? { _tag: "Unseen" }),
       discard: Effect.fn("CertificateRequests.discard")(function* ({ volumeId, namespace, keep }) {
         const requests = yield* ofVolume(cluster, namespace, volumeId)

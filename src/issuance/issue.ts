@@ -112,6 +112,11 @@ export const issue: <E, R>(
   Effect.fn("issuance.issue")(function* <E, R>(order: Order<E, R>) {
     const requests = yield* CertificateRequests
     const [decided, { key, pending }] = yield* Effect.timed(decideOrPickUp(order))
+    const { kind, name } = order.spec.issuer
+    yield* Effect.annotateCurrentSpan({
+      request: nameOf({ namespace: order.spec.pod.namespace, name: pending.requestName }),
+      issuer: `${kind} ${name}`
+    })
     const [submit, request] = yield* Effect.timed(
       requests.submit({
         name: pending.requestName,

@@ -3,12 +3,13 @@
 // by SIGKILL, as often as a test likes. `destroy` ends it and takes away what it left, mounts first, so that a failed test
 // hurts nobody; whether something was left is for the test to see before that.
 import { existsSync } from "node:fs"
-import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises"
+import { mkdir, readdir, readFile, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Daemon } from "./Daemon.ts"
 import { CallError, KubeletClient } from "./KubeletClient.ts"
 import { type Mount, mountsUnder, unmountAll } from "./mounts.ts"
+import { ownFolder } from "./ownFolder.ts"
 import type { PodVolume } from "./PodVolume.ts"
 import { until } from "./until.ts"
 
@@ -48,8 +49,8 @@ export class Certlet {
 
   /** Starts a certlet in a folder of its own; resolves when it serves. */
   static async start(options: CertletOptions): Promise<Certlet> {
-    const folder = await mkdtemp(join(tmpdir(), "certlet-node-"))
-    const certlet = new Certlet(folder, await mkdtemp(join(memoryFolder, "certlet-data-")), options)
+    const folder = await ownFolder("certlet-node-")
+    const certlet = new Certlet(folder, await ownFolder("certlet-data-", memoryFolder), options)
     try {
       await mkdir(certlet.podsFolder)
       await certlet.startAgain()

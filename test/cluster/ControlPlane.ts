@@ -5,10 +5,9 @@
 // are mere objects, and the `default` ServiceAccount of a namespace is made by `createNamespace`. cert-manager's
 // admission webhook is not run either: requests are checked by the CRD's schema only, and nobody fills in their
 // username. `stop` (and the end of the process, however it comes) ends every process; the folder goes with `stop` and
-// with an orderly end.
+// with an orderly end, and otherwise with the next start of a control plane.
 import { rmSync } from "node:fs"
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises"
-import { tmpdir } from "node:os"
 import { basename, join } from "node:path"
 import { buildTools, type Tools } from "./build.ts"
 import { makeClientCertificate } from "./certificates.ts"
@@ -25,6 +24,7 @@ import { KubeApi } from "./KubeApi.ts"
 import { writeKubeconfig } from "./kubeconfig.ts"
 import { certManagerUser, type Layout, prepareLayout, serverUrl } from "./layout.ts"
 import { conditionOf, type KubeObject, listAt, type Reference } from "./objects.ts"
+import { ownFolder } from "./ownFolder.ts"
 import { describePrograms, type Programs } from "./programs.ts"
 import { judgeRequest } from "./requests.ts"
 import { grantToken, type TokenAccess, type TokenOptions } from "./serviceAccountToken.ts"
@@ -66,7 +66,7 @@ export class ControlPlane {
   /** Resolves when the API server serves cert-manager's kinds and the controllers follow them. */
   static async start(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
     const tools = options.tools ?? (await buildTools())
-    const dir = await mkdtemp(join(tmpdir(), "certlet-control-plane-"))
+    const dir = await ownFolder("certlet-control-plane-")
     let plane: ControlPlane | undefined
     try {
       plane = new ControlPlane(await prepareLayout(dir), tools, options)

@@ -5,10 +5,10 @@
 // booted anew: then /run and all mounts are gone, as on a real node, and the disk (/var/lib, /var/log) is still there.
 import { spawn } from "node:child_process"
 import { existsSync, readdirSync, readFileSync, rmdirSync } from "node:fs"
-import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { mkdir, rm, writeFile } from "node:fs/promises"
+import { basename, join } from "node:path"
 import { Daemon, type DaemonOptions } from "./Daemon.ts"
+import { isLeftBehind, ownFolder } from "./ownFolder.ts"
 import { until } from "./until.ts"
 
 const prefix = "certlet-machine-"
@@ -57,13 +57,12 @@ const removeCgroup = (folder: string): void => {
   rmdirSync(folder)
 }
 
-/** Clears away what machines have left whose test was killed; their processes have ended with it. */
-const sweep = async (): Promise<void> => {
-  const left = (names: ReadonlyArray<string>) =>
-    names.filter((name) => name.startsWith(prefix) && !existsSync(`/proc/${name.split("-")[2]}`))
-  for (const name of left(await readdir(tmpdir()))) await rm(join(tmpdir(), name), { recursive: true, force: true })
+/** Clears away the cgroups of machines whose test was killed; their processes have ended with it. */
+const sweepCgroups = (): void => {
   for (const hierarchy of cgroupHierarchies()) {
-    for (const name of left(readdirSync(hierarchy))) removeCgroup(join(hierarchy, name))
+    for (const name of readdirSync(hierarchy)) {
+      if (isLeftBehind(prefix, name)) removeCgroup(join(hierarchy, name))
+    }
   }
 }
 
@@ -77,8 +76,8 @@ export class Machine {
 
   /** Starts a machine; resolves when it has booted. */
   static async start(): Promise<Machine> {
-    await sweep()
-    const folder = await mkdtemp(join(tmpdir(), `${prefix}${process.pid}-`))
+    sweepCgroups()
+    const folder = await ownFolder(prefix)
     const machine = new Machine(folder)
     for (const name of ["lib", "log", "logs"]) await mkdir(join(folder, name))
     for (const name of ["kubelet", "containerd", "cni"]) await mkdir(join(folder, "lib", name))
@@ -94,7 +93,7 @@ export class Machine {
 
   private constructor(folder: string) {
     this.folder = folder
-    this.cgroup = folder.slice(tmpdir().length + 1)
+    this.cgroup = basename(folder)
   }
 
   /** Boots the machine: a new kernel's view, the old disk. */

@@ -8,6 +8,7 @@ import { Cause, Effect, Exit, Layer, Option, type Runtime } from "effect"
 import { CliConfig, Command, Flag, GlobalFlag } from "effect/cli"
 import * as NodeAdmin from "./admin/NodeAdmin.ts"
 import { renewNow, showStatus } from "./admin/NodeOperator.ts"
+import * as CommandErrors from "./CommandErrors.ts"
 import * as KubeClient from "./cluster/KubeClient.ts"
 import * as KubePodEvents from "./cluster/KubePodEvents.ts"
 import * as KubePods from "./cluster/KubePods.ts"
@@ -147,6 +148,6 @@ const countSignals = () => {
 process.on("SIGINT", countSignals).on("SIGTERM", countSignals)
 
 Command.run(certlet, { version }).pipe(
-  Effect.provide(Layer.mergeAll(NodeServices.layer, CliConfig.layer({ builtIns }))),
+  Effect.provide(Layer.mergeAll(NodeServices.layer, CliConfig.layer({ builtIns }), CommandErrors.layer)),
   NodeRuntime.runMain({ disableErrorReporting: true, teardown })
 )

@@ -42,10 +42,13 @@ describe("certlet", () => {
     { args: [...required, "--cluster-domain", "Cluster"], names: "--cluster-domain" },
     { args: ["run", ...required, "--gate-backoff-jitter=2"], names: "--gate-backoff-jitter" }
   ])("refuses by name: $names", ({ args, names }) => {
-    const { status, stderr } = certlet(args)
-    expect(status).toBe(2)
-    expect(stderr).toContain(names)
-    expect(stderr).not.toContain("    at ")
+    const { status, stderr, stdout } = certlet(args)
+    expect({ status, stdout }).toEqual({ status: 2, stdout: "" })
+    const [error, hint, ...more] = stderr.trimEnd().split("\n")
+    expect(error).toMatch(/^certlet: [A-Z]/)
+    expect(error).toContain(names)
+    expect(hint).toBe(`See certlet${args[0] === "run" ? " run" : ""} --help`)
+    expect(more).toEqual([])
   })
 
   it("reads the environment, and logs one structured line for what stops it", () => {

@@ -8,7 +8,7 @@ import { ControlPlane } from "./ControlPlane.ts"
 import type { CaIssuer } from "./issuers.ts"
 import { applyShipped } from "./manifests.ts"
 import { NodeCertlet, type NodeCertletOptions } from "./NodeCertlet.ts"
-import { at, type KubeObject } from "./objects.ts"
+import { at, type KubeObject, listAt } from "./objects.ts"
 import { makePodVolume, type PodVolume, type PodVolumeOptions } from "./PodVolume.ts"
 import type { TokenAccess } from "./serviceAccountToken.ts"
 import { until } from "./until.ts"
@@ -84,6 +84,38 @@ export class World {
     const certlet = await Certlet.start({ program, kubeconfig: access.clientNodeKubeconfig, ...options })
     this.#certlets.push(certlet)
     return certlet
+  }
+
+  /**
+   * A running certlet with an account of its own that has every right of the installed role but one: a verb on a resource.
+   * Rejects where the role does not hold that right.
+   */
+  async certletWithout(verb: string, resource: string, flags: ReadonlyArray<string> = []): Promise<Certlet> {
+    const { namespace, serviceAccount } = account
+    const { api } = this.plane
+    const role = { apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRole" } as const
+    const name = `certlet-without-${verb}-${resource}`
+    const installed = listAt(await api.get({ ...role, name: serviceAccount }), "rules")
+    const [own, others] = [
+      installed.filter((rule) => listAt(rule, "resources").includes(resource)),
+      installed.filter((rule) => !listAt(rule, "resources").includes(resource))
+    ]
+    const rules = own.map((rule) => ({ ...Object(rule), verbs: listAt(rule, "verbs").filter((one) => one !== verb) }))
+    if (!own.some((rule) => listAt(rule, "verbs").includes(verb))) {
+      throw new Error(`the role ${serviceAccount} has no right to ${verb} ${resource}`)
+    }
+    await this.plane.createServiceAccount(namespace, name)
+    await api.apply({ ...role, metadata: { name }, rules: [...others, ...rules] })
+    await api.apply({
+      apiVersion: role.apiVersion,
+      kind: "ClusterRoleBinding",
+      metadata: { name },
+      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: role.kind, name },
+      subjects: [{ kind: "ServiceAccount", name, namespace }]
+    })
+    await this.waitForRight(name, verb === "list" ? "watch" : "list", true)
+    const { clientNodeKubeconfig } = await this.plane.tokenKubeconfig({ namespace, serviceAccount: name })
+    return this.certlet({ kubeconfig: clientNodeKubeconfig, nodeId: name, flags })
   }
 
   /** A real node with the shipped CSIDriver object; certlet is not on it yet. */

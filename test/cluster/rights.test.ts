@@ -39,44 +39,12 @@ const shippedRules = async (): Promise<ReadonlyArray<Rule>> => {
   }))
 }
 
-/** A certlet whose account has every shipped right but one. */
-const certletWithout = async (
-  verb: string,
-  resource = "certificaterequests",
-  flags: ReadonlyArray<string> = []
-): Promise<Certlet> => {
-  const { api } = world.plane
-  const { namespace } = account
-  const name = `certlet-without-${verb}-${resource}`
-  const shipped = await shippedRules()
-  const rules = shipped.map((rule) =>
-    rule.resources.includes(resource) ? { ...rule, verbs: rule.verbs.filter((one) => one !== verb) } : rule
-  )
-  expect(rules).not.toEqual(shipped)
-  await world.plane.createServiceAccount(namespace, name)
-  await api.apply({
-    ...role,
-    metadata: { name },
-    rules
-  })
-  await api.apply({
-    apiVersion: "rbac.authorization.k8s.io/v1",
-    kind: "ClusterRoleBinding",
-    metadata: { name },
-    roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name },
-    subjects: [{ kind: "ServiceAccount", name, namespace }]
-  })
-  await world.waitForRight(name, verb === "list" ? "watch" : "list", true)
-  const { clientNodeKubeconfig } = await world.plane.tokenKubeconfig({ namespace, serviceAccount: name })
-  return world.certlet({ kubeconfig: clientNodeKubeconfig, nodeId: name, flags })
-}
-
 const forbidden = (verb: string, resource = "certificaterequests") =>
   new RegExp(`cannot ${verb} resource \\\\*"${resource}\\\\*"`)
 
 describe("without the right to", { timeout: 90_000 }, () => {
   it("create, a publish says so at once", async () => {
-    const certlet = await certletWithout("create")
+    const certlet = await world.certletWithout("create", "certificaterequests")
     const volume = await stage.volume(certlet, "create")
     const { code, sentence } = await certlet.refusal(volume)
     expect(code).toBe("PERMISSION_DENIED")
@@ -87,7 +55,7 @@ describe("without the right to", { timeout: 90_000 }, () => {
   })
 
   it.each(["list", "watch"])("%s, a publish waits in vain, and the log says why", async (verb) => {
-    const certlet = await certletWithout(verb)
+    const certlet = await world.certletWithout(verb, "certificaterequests")
     const volume = await stage.volume(certlet, verb)
     const { code, sentence } = await certlet.refusal(volume, 6_000)
     expect(code).toBe("DEADLINE_EXCEEDED")
@@ -98,7 +66,7 @@ describe("without the right to", { timeout: 90_000 }, () => {
   })
 
   it("delete, a renewal works and its predecessor stays", async () => {
-    const certlet = await certletWithout("delete")
+    const certlet = await world.certletWithout("delete", "certificaterequests")
     const volume = await stage.volume(certlet, "delete", {
       attributes: { ...quick, "dns-names": "delete.example.com", duration: "40s", "renew-before": "35s" }
     })
@@ -115,7 +83,7 @@ describe("without the right to", { timeout: 90_000 }, () => {
 
 describe("names that follow the pod, without the right to", { timeout: 90_000 }, () => {
   it.each(["list", "watch"])("%s pods, are waited for in vain, and the log says why", async (verb) => {
-    const certlet = await certletWithout(verb, "pods", ["--continue-on-not-ready"])
+    const certlet = await world.certletWithout(verb, "pods", ["--continue-on-not-ready"])
     const volume = await stage.volume(certlet, `pods-${verb}`, {
       attributes: { "key-algorithm": "ECDSA", "ip-sans": "${POD_IP}" }
     })
@@ -168,7 +136,7 @@ describe("Events on a pod", { timeout: 120_000 }, () => {
   })
 
   it("are not made without the right to create them, and the refusal reaches the kubelet all the same", async () => {
-    const certlet = await certletWithout("create", "events")
+    const certlet = await world.certletWithout("create", "events")
     const volume = await manual.volume(certlet, "events-create", { attributes: { ...quick } })
     await denyOnce(certlet, volume)
     await certlet.until("a word about create", 20_000, async () =>
@@ -179,7 +147,7 @@ describe("Events on a pod", { timeout: 120_000 }, () => {
   })
 
   it("are not counted without the right to patch them", async () => {
-    const certlet = await certletWithout("patch", "events")
+    const certlet = await world.certletWithout("patch", "events")
     const volume = await manual.volume(certlet, "events-patch", { attributes: { ...quick } })
     await denyTwice(certlet, volume)
     await certlet.until("a word about patch", 20_000, async () =>

@@ -8,10 +8,9 @@ import type { Certlet } from "./Certlet.ts"
 import { makeAuthority } from "./certificates.ts"
 import { render } from "./chart.ts"
 import { applyManifest } from "./manifests.ts"
-import { listAt } from "./objects.ts"
 import type { PodVolume } from "./PodVolume.ts"
 import { readIssue } from "./volumeFiles.ts"
-import { account, type Stage, World, worldLimitMilliseconds } from "./World.ts"
+import { type Stage, World, worldLimitMilliseconds } from "./World.ts"
 
 let world: World
 let stage: Stage
@@ -33,8 +32,6 @@ const clusterTrustBundle = (text: string) => ({
   metadata: { name },
   spec: { trustBundle: text }
 })
-
-const role = { apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRole" } as const
 
 beforeAll(async () => {
   world = await World.start()
@@ -86,31 +83,6 @@ describe("a trust bundle", { timeout: 90_000 }, () => {
   })
 })
 
-/** A certlet whose account lacks one verb of the rule for a kind of bundle. */
-const certletWithout = async (verb: string, resource: string): Promise<Certlet> => {
-  const { namespace } = account
-  const without = `certlet-without-${verb}-${resource}`
-  const shipped = listAt(await world.plane.api.get({ ...role, name: account.serviceAccount }), "rules")
-  const rules = shipped.map((rule) =>
-    listAt(rule, "resources").includes(resource)
-      ? { ...Object(rule), verbs: listAt(rule, "verbs").filter((one) => one !== verb) }
-      : rule
-  )
-  expect(rules).not.toEqual(shipped)
-  await world.plane.createServiceAccount(namespace, without)
-  await world.plane.api.apply({ ...role, metadata: { name: without }, rules })
-  await world.plane.api.apply({
-    apiVersion: role.apiVersion,
-    kind: "ClusterRoleBinding",
-    metadata: { name: without },
-    roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: role.kind, name: without },
-    subjects: [{ kind: "ServiceAccount", name: without, namespace }]
-  })
-  await world.waitForRight(without, "list", true)
-  const { clientNodeKubeconfig } = await world.plane.tokenKubeconfig({ namespace, serviceAccount: without })
-  return world.certlet({ kubeconfig: clientNodeKubeconfig, nodeId: without })
-}
-
 const forbidden = (verb: string) => new RegExp(`cannot ${verb} resource \\\\*"configmaps\\\\*"`)
 
 describe("without the right to", { timeout: 90_000 }, () => {
@@ -118,7 +90,7 @@ describe("without the right to", { timeout: 90_000 }, () => {
 
   it("list ConfigMaps, a bundle is waited for in vain, and the log says why", async () => {
     await world.plane.api.apply(configMap(authorities[0] ?? ""))
-    const poor = await certletWithout("list", "configmaps")
+    const poor = await world.certletWithout("list", "configmaps")
     const volume = await stage.volume(poor, "list", asking)
     expect((await poor.refusal(volume, 6_000)).sentence).toContain(name)
     await poor.until("a word about list", 60_000, async () => (forbidden("list").test(poor.log()) ? true : undefined))
@@ -127,7 +99,7 @@ describe("without the right to", { timeout: 90_000 }, () => {
 
   it("watch ConfigMaps, a bundle is what it was at first, and the log says why", async () => {
     await world.plane.api.apply(configMap(authorities[0] ?? ""))
-    const poor = await certletWithout("watch", "configmaps")
+    const poor = await world.certletWithout("watch", "configmaps")
     const volume = await stage.volume(poor, "watch", asking)
     await poor.publish(volume)
     await poor.until("a word about watch", 60_000, async () => (forbidden("watch").test(poor.log()) ? true : undefined))

@@ -10,6 +10,7 @@ import * as fc from "fast-check"
 import { attributeNames } from "../../src/Attributes.ts"
 import type { FileSet, Material } from "../../src/volume/FileSet.ts"
 import { makeAuthority } from "./authority.ts"
+import { type Kind, keys } from "./keys.ts"
 import { filesFor, inFolder } from "./layOut.ts"
 import { isPresent } from "./programs.ts"
 
@@ -17,27 +18,12 @@ type Texts = Readonly<Record<string, string>>
 
 const here = isPresent("openssl", "version")
 
-/** The keys that a pod may ask for, and the attributes that ask for them. */
-const kinds = {
-  RSA: [{ algorithm: "RSA", size: 2048 }, {}],
-  "P-256": [{ algorithm: "ECDSA", size: 256 }, { "key-algorithm": "ECDSA" }],
-  "P-384": [
-    { algorithm: "ECDSA", size: 384 },
-    { "key-algorithm": "ECDSA", "key-size": "384" }
-  ],
-  "P-521": [
-    { algorithm: "ECDSA", size: 521 },
-    { "key-algorithm": "ECDSA", "key-size": "521" }
-  ],
-  Ed25519: [{ algorithm: "Ed25519" }, { "key-algorithm": "Ed25519" }]
-} as const
-type Kind = keyof typeof kinds
 const allKinds: ReadonlyArray<Kind> = ["RSA", "P-256", "P-384", "P-521", "Ed25519"]
 
 const materials = new Map<Kind, Material>()
 beforeAll(async () => {
   const { leaf } = await makeAuthority()
-  for (const kind of allKinds) materials.set(kind, await leaf(kinds[kind][0]))
+  for (const kind of allKinds) materials.set(kind, await leaf(keys[kind][0]))
 })
 
 const materialOf = (kind: Kind): Material => {
@@ -61,7 +47,7 @@ const everything: Texts = {
 
 describe.skipIf(!here)("openssl", () => {
   it.each(allKinds)("reads every PEM and DER file of a key of %s, and they belong together", async (kind) => {
-    const files = Effect.runSync(filesFor({ ...kinds[kind][1], ...everything }, materialOf(kind)))
+    const files = Effect.runSync(filesFor({ ...keys[kind][1], ...everything }, materialOf(kind)))
     await inFolder(files, async (path) => {
       const spki = openssl(`
         cd "$(dirname ${path("ca.crt")})"
@@ -90,7 +76,7 @@ describe.skipIf(!here)("openssl", () => {
     const files = Effect.runSync(
       filesFor(
         {
-          ...kinds[kind][1],
+          ...keys[kind][1],
           "pkcs12-enable": "true",
           "pkcs12-profile": profile,
           "pkcs12-alias": "web server",
@@ -191,7 +177,7 @@ describe.skipIf(!here)("whatever combination a pod asks for", () => {
     await fc.assert(
       fc.asyncProperty(combination, async ([kind, attributes]) => {
         const result = Effect.runSync(
-          Effect.result(filesFor({ ...kinds[kind][1], ...attributes }, materialOf(kind), { p: secret }))
+          Effect.result(filesFor({ ...keys[kind][1], ...attributes }, materialOf(kind), { p: secret }))
         )
         if (Result.isFailure(result)) {
           expect(attributeNames.map((name) => `csi.cert-manager.io/${name}`)).toContain(result.failure.field)

@@ -10,15 +10,9 @@ import { Effect } from "effect"
 import type { FileSet } from "../../src/volume/FileSet.ts"
 import { freePorts } from "../cluster/ports.ts"
 import { makeAuthority } from "./authority.ts"
+import { type Kind, keys } from "./keys.ts"
 import { filesFor, inFolder } from "./layOut.ts"
 import { isPresent, run } from "./programs.ts"
-
-const keys = {
-  RSA: [{ algorithm: "RSA", size: 2048 }, {}],
-  "P-256": [{ algorithm: "ECDSA", size: 256 }, { "key-algorithm": "ECDSA" }],
-  Ed25519: [{ algorithm: "Ed25519" }, { "key-algorithm": "Ed25519" }]
-} as const
-type Kind = keyof typeof keys
 
 let authority: Awaited<ReturnType<typeof makeAuthority>>
 beforeAll(async () => {

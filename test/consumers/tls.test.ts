@@ -8,6 +8,7 @@ import { beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { FileSet } from "../../src/volume/FileSet.ts"
 import { makeAuthority } from "./authority.ts"
+import { type Kind, keys } from "./keys.ts"
 import { filesFor, inFolder } from "./layOut.ts"
 import { buildGoPair, consumers, isPresent, run } from "./programs.ts"
 
@@ -19,16 +20,6 @@ beforeAll(async () => {
   authority = await makeAuthority()
 })
 
-const keys = {
-  RSA: [{ algorithm: "RSA", size: 2048 }, {}],
-  "P-256": [{ algorithm: "ECDSA", size: 256 }, { "key-algorithm": "ECDSA" }],
-  "P-384": [
-    { algorithm: "ECDSA", size: 384 },
-    { "key-algorithm": "ECDSA", "key-size": "384" }
-  ],
-  Ed25519: [{ algorithm: "Ed25519" }, { "key-algorithm": "Ed25519" }]
-} as const
-type Kind = keyof typeof keys
 const kinds: ReadonlyArray<Kind> = ["RSA", "P-256", "P-384", "Ed25519"]
 
 const filesOf = async (kind: Kind, attributes: Texts, secrets: Texts = {}): Promise<FileSet> =>
@@ -125,7 +116,7 @@ describe.skipIf(!javaIsPresent)("Java", () => {
       ])
       writeFileSync(path("list"), lines.join("\n"))
       const said = (await run("java", `${consumers}/TlsPair.java`, path("list"))).trim().split("\n")
-      const algorithms = { RSA: "RSA", "P-256": "EC", "P-384": "EC", Ed25519: "EdDSA" }
+      const algorithms = { RSA: "RSA", "P-256": "EC", "P-384": "EC", "P-521": "EC", Ed25519: "EdDSA" }
       const expected = all.flatMap(([name]) => {
         const kind = kinds.find((kind) => name.startsWith(kind)) ?? "RSA"
         const web = name.endsWith("LegacyDES")

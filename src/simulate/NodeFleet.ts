@@ -47,7 +47,7 @@ export const reportFleet = Effect.fnUntraced(function* (order: FleetOrder) {
   yield* Console.log(fleetLine(order))
   yield* write(path, "")
   const progress = makeProgress()
-  const run = runFleet(planOf(order), order.seed, (share) => progress(share, "of the days"))
+  const run = runFleet(planOf(order), order.seed, (share) => progress.show(share, "of the days"))
   const [took, fleets] = yield* Effect.timed(run)
   yield* write(path, fleetPage(fleets))
   yield* Console.log(summary(fleets, took))

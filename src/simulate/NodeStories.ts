@@ -22,18 +22,23 @@ const allEvents = 10_000_000
 const exitCodes = { passed: 0, crash: 1, liveness: 2, safety: 3 } as const
 
 /** How far a run is: whole stories, and the parts of those that run. */
-const makeWatch = (order: StoriesOrder, tally: Tally) => {
+const makeWatch = Effect.fnUntraced(function* (order: StoriesOrder, tally: Tally) {
   const progress = makeProgress()
+  const run = Effect.runSyncWith(yield* Effect.context<never>())
   const parts = new Map<number, number>()
   const told = () => {
     const begun = [...parts.values()].reduce((sum, share) => sum + share, 0)
     const broken = tally.broken === 0 ? "" : `, ${tally.broken} broken`
-    return progress(Math.min(1, (tally.stories + begun) / order.seeds), `of ${order.seeds} stories${broken}`)
+    return progress.show(
+      Math.min(1, (tally.stories + begun) / order.seeds),
+      `of ${order.seeds === 1 ? "the story" : `${order.seeds} stories`}${broken}`
+    )
   }
   return {
+    clear: progress.clear,
     part: (seed: number, share: number) => {
       parts.set(seed, share)
-      Effect.runSync(told())
+      run(told())
     },
     done: (seed: number) =>
       Effect.suspend(() => {
@@ -41,9 +46,9 @@ const makeWatch = (order: StoriesOrder, tally: Tally) => {
         return told()
       })
   }
-}
+})
 
-type Watch = ReturnType<typeof makeWatch>
+type Watch = Effect.Success<ReturnType<typeof makeWatch>>
 
 const runSeed = (ask: Ask, order: StoriesOrder, seed: number, watch: Watch) =>
   ask({ _tag: "Run", seed, twice: (seed - order.seed) % twiceEvery === 0 }, (share) => watch.part(seed, share)).pipe(
@@ -88,13 +93,14 @@ export const tellStories = Effect.fnUntraced(function* (order: StoriesOrder, ent
   const lines = order.trace ? allEvents : 0
   const ask = yield* makeSeedPool(entry, order.jobs, { role: "certlet seeds", knobs: knobsOf(order), lines })
   const tally = new Tally()
-  const watch = makeWatch(order, tally)
+  const watch = yield* makeWatch(order, tally)
   const run = Stream.range(order.seed, order.seed + order.seeds - 1).pipe(
     Stream.mapEffect((seed) => runSeed(ask, order, seed, watch), { concurrency: order.jobs }),
     Stream.runForEach((result) =>
       Effect.gen(function* () {
         if (result === undefined) return
         tally.add(result)
+        if (result.lines.length > 0 || result.verdict !== "passed") yield* watch.clear
         yield* Effect.forEach(result.lines, (line) => Console.log(line))
         if (result.verdict !== "passed") yield* Console.log(`seed ${result.seed}  ${result.verdict}  ${result.finding}`)
         yield* watch.done(result.seed)

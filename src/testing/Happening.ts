@@ -5,6 +5,7 @@
  */
 import type { PodEvent } from "../cluster/PodEvents.ts"
 import type { StoredObject } from "../embedded/ObjectStore.ts"
+import { volumeAnnotation } from "../issuance/RequestLabels.ts"
 import type { PodState } from "../PodState.ts"
 import { nameOf, type SimPod } from "./SimPod.ts"
 import type { SimVolume } from "./SimVolumeFS.ts"
@@ -41,22 +42,69 @@ export interface Failure {
   readonly sentence: string
 }
 
-const requestOf = ({ metadata }: StoredObject): string => `${metadata.namespace}/${metadata.name}`
+/** Gives what lies on a disk its pod's name; the trace knows it from the pods it has seen. */
+export interface Names {
+  /** The pod whose volume is here, by target. */
+  readonly atTarget: (target: string) => string
+  /** The pod of a volume, by the volume's id. */
+  readonly ofVolume: (volumeId: string) => string
+}
+
+/** Without a trace that knows better: what lies on a disk has the name that it has there. */
+const asTheyAre: Names = { atTarget: (target) => target, ofVolume: (volumeId) => volumeId }
+
+/** Requests have long names; their first letters tell them apart to the eye. */
+const short = (name: string): string => (name.length > 12 ? `${name.slice(0, 8)}…` : name)
+
+const requestOf = ({ metadata }: StoredObject, names: Names): string => {
+  const volumeId = metadata.annotations?.[volumeAnnotation]
+  return `request ${short(metadata.name)}${volumeId === undefined ? "" : ` of ${names.ofVolume(volumeId)}`}`
+}
 
 const answered = (call: string, pod: SimPod, failure: Failure | undefined): string =>
   failure === undefined
-    ? `${call} of ${nameOf(pod)} succeeds`
-    : `${call} of ${nameOf(pod)} fails with ${failure.code}: ${failure.sentence}`
+    ? `${nameOf(pod)} is ${call}ed`
+    : `${nameOf(pod)} is not ${call}ed: ${failure.code}, ${failure.sentence}`
 
-/** The short end of a target, which names its pod's uid. */
-const placeOf = (target: string): string => target.split("/").at(-5) ?? target
+const again = (attempt: number): string => (attempt > 1 ? `, try ${attempt}` : "")
 
-const podSentences = {
-  PodScheduled: "is scheduled here",
-  PodStarted: "runs",
-  PodDeleted: "is deleted",
-  PodEnded: "is gone"
-} as const
+const logged = ({ annotations, level, message }: Extract<Happening, { readonly _tag: "Logged" }>): string => {
+  const pod = /"pod":"([^"]+)"/.exec(annotations)?.[1]
+  return [...(level === "Info" ? [] : [level.toLowerCase()]), ...(pod === undefined ? [] : [pod]), message].join(": ")
+}
+
+/** Who does it or says it. Where somebody did something to the cluster, it is `fault`. */
+export const whoOf = (what: Happening): string => {
+  switch (what._tag) {
+    case "Struck":
+      return "fault"
+    case "FaultsEnded":
+    case "Settled":
+      return "story"
+    case "PodScheduled":
+    case "PodDeleted":
+    case "PodChanged":
+      return "user"
+    case "PodStarted":
+    case "PodEnded":
+    case "PublishCalled":
+    case "UnpublishCalled":
+      return "kubelet"
+    case "Mounted":
+    case "Unmounted":
+    case "Written":
+    case "RecordSaved":
+    case "RecordRemoved":
+      return "disk"
+    case "RequestCreated":
+    case "RequestDeleted":
+      return "api"
+    case "RequestDecided":
+      return "issuer"
+    default:
+      return "certlet"
+  }
+}
 
 /** "address 10.0.0.7, label team=red": what has changed of a pod. */
 export const changesOf = ({ annotations, conditions, ips, labels }: Partial<PodState>): string => {
@@ -71,7 +119,7 @@ export const changesOf = ({ annotations, conditions, ips, labels }: Partial<PodS
 }
 
 /** What happened, in one sentence. */
-export const sentenceOf = (what: Happening): string => {
+export const sentenceOf = (what: Happening, names: Names = asTheyAre): string => {
   switch (what._tag) {
     case "Struck":
       return what.sentence
@@ -80,47 +128,50 @@ export const sentenceOf = (what: Happening): string => {
     case "Settled":
       return "the time to converge is over"
     case "PodScheduled":
-    case "PodStarted":
+      return `schedules ${nameOf(what.pod)}`
     case "PodDeleted":
+      return `deletes ${nameOf(what.pod)}`
+    case "PodStarted":
+      return `${nameOf(what.pod)} runs`
     case "PodEnded":
-      return `pod ${nameOf(what.pod)} ${podSentences[what._tag]}`
+      return `${nameOf(what.pod)} is gone`
     case "PodChanged":
-      return `pod ${nameOf(what.pod)} has ${changesOf(what.change)}`
+      return `${nameOf(what.pod)} has ${changesOf(what.change)}`
     case "PublishCalled":
-      return `the kubelet publishes ${nameOf(what.pod)}${what.attempt > 1 ? `, try ${what.attempt}` : ""}`
+      return `publish ${nameOf(what.pod)}${again(what.attempt)}`
     case "UnpublishCalled":
-      return `the kubelet unpublishes ${nameOf(what.pod)}${what.attempt > 1 ? `, try ${what.attempt}` : ""}`
+      return `unpublish ${nameOf(what.pod)}${again(what.attempt)}`
     case "PublishAnswered":
       return answered("publish", what.pod, what.failure)
     case "UnpublishAnswered":
       return answered("unpublish", what.pod, what.failure)
     case "Mounted":
-      return `volume ${placeOf(what.target)} is mounted`
+      return `the volume of ${names.atTarget(what.target)} is mounted`
     case "Unmounted":
-      return `volume ${placeOf(what.target)} is unmounted`
+      return `the volume of ${names.atTarget(what.target)} is unmounted`
     case "Written":
-      return `volume ${placeOf(what.target)} shows new files`
+      return `the volume of ${names.atTarget(what.target)} shows new files`
     case "RecordSaved":
-      return `the record of ${what.volumeId.slice(0, 12)} is saved`
+      return `the record of ${names.ofVolume(what.volumeId)} is saved`
     case "RecordRemoved":
-      return `the record of ${what.volumeId.slice(0, 12)} is removed`
+      return `the record of ${names.ofVolume(what.volumeId)} is removed`
     case "RequestCreated":
-      return `request ${requestOf(what.object)} is created`
+      return `${requestOf(what.object, names)} is created`
     case "RequestDeleted":
-      return `request ${requestOf(what.object)} is deleted`
+      return `${requestOf(what.object, names)} is deleted`
     case "RequestDecided":
-      return `request ${requestOf(what.object)} is ${what.decision}`
+      return `${requestOf(what.object, names)} is ${what.decision}`
     case "CallFailed":
       return `${what.action} fails: ${what.reason}`
     case "Logged":
-      return `${what.level}: ${what.message}`
+      return logged(what)
     case "EventTold":
       return `Event ${what.event.reason} on ${what.event.pod.namespace}/${what.event.pod.name}: ${what.event.note}`
     case "ProcessStarted":
-      return `certlet starts, incarnation ${what.incarnation}`
+      return `starts, life ${what.incarnation}`
     case "ProcessStopped":
-      return `certlet has stopped, incarnation ${what.incarnation}`
+      return `has stopped, life ${what.incarnation}`
     case "ProcessKilled":
-      return `certlet dies, incarnation ${what.incarnation}`
+      return `dies, life ${what.incarnation}`
   }
 }

@@ -6,7 +6,8 @@
 import { sha256 } from "@noble/hashes/sha2.js"
 import { bytesToHex } from "@noble/hashes/utils.js"
 import { DateTime } from "effect"
-import { type Happening, sentenceOf } from "./Happening.ts"
+import { type Happening, type Names, sentenceOf, whoOf } from "./Happening.ts"
+import { nameOf, type SimPod } from "./SimPod.ts"
 
 /** Something that happened, when, and where: a node, `api`, `issuer` or `story`. */
 export interface Event {
@@ -20,6 +21,22 @@ export interface Event {
 
 const utf8 = new TextEncoder()
 
+/** Places that are no node. */
+const places: ReadonlyArray<string> = ["api", "issuer", "story"]
+
+/** The pods that were seen, so that what lies on disks can be called by their names. */
+class PodNames implements Names {
+  readonly #names = new Map<string, string>()
+
+  readonly see = ({ pod }: { readonly pod: SimPod }): void => {
+    this.#names.set(pod.target, nameOf(pod)).set(pod.volumeId, nameOf(pod))
+  }
+
+  readonly atTarget = (target: string): string => this.#names.get(target) ?? target
+
+  readonly ofVolume = (volumeId: string): string => this.#names.get(volumeId) ?? volumeId.slice(0, 12)
+}
+
 /** A trace in the making. */
 export class Trace {
   /** How many events there were. */
@@ -30,6 +47,7 @@ export class Trace {
   readonly #events: Array<Event> = []
   readonly #listeners: Array<(event: Event) => void> = []
   readonly #hash = sha256.create()
+  readonly #names = new PodNames()
 
   /** `clock` gives milliseconds; `kept` is how many of the last events can be shown. */
   constructor(clock: () => number, kept: number) {
@@ -41,9 +59,10 @@ export class Trace {
   /** Takes an event in and tells the listeners. */
   readonly record = (where: string, what: Happening): void => {
     const event = { step: ++this.steps, at: this.#clock(), where, what }
+    if (what._tag === "PodScheduled") this.#names.see(what)
     this.#events.push(event)
     if (this.#events.length > this.#kept * 2) this.#events.splice(0, this.#events.length - this.#kept)
-    this.#hash.update(utf8.encode(`${event.at} ${where} ${sentenceOf(what)}\n`))
+    this.#hash.update(utf8.encode(`${event.at} ${where} ${sentenceOf(what, this.#names)}\n`))
     for (const listen of this.#listeners) listen(event)
   }
 
@@ -63,17 +82,23 @@ export class Trace {
     return bytesToHex(this.#hash.clone().digest())
   }
 
-  /** The last events as aligned lines: step, time since the beginning, place, sentence. */
+  /**
+   * The last events as aligned lines: step, time since the beginning, node, who, sentence. What happens at one instant stands
+   * below one time.
+   */
   readonly lines = (last = this.#kept): ReadonlyArray<string> => {
     const events = this.#events.slice(-Math.min(last, this.#kept))
-    const widths = {
-      step: Math.max(0, ...events.map(({ step }) => String(step).length)),
-      where: Math.max(0, ...events.map(({ where }) => where.length))
-    }
-    return events.map(({ at, step, what, where }) =>
-      [String(step).padStart(widths.step), since(at - this.#began), where.padEnd(widths.where), sentenceOf(what)].join(
-        "  "
-      )
+    const rows = events.map(({ at, step, what, where }, i) => [
+      String(step),
+      events[i - 1]?.at === at ? "" : since(at - this.#began),
+      places.includes(where) ? "" : where,
+      places.includes(where) && what._tag === "Struck" ? where : whoOf(what),
+      sentenceOf(what, this.#names)
+    ])
+    const width = (column: number) => rows.reduce((most, row) => Math.max(most, row[column]?.length ?? 0), 0)
+    const widths = [0, 1, 2, 3].map(width)
+    return rows.map(([step = "", ...rest]) =>
+      [step.padStart(widths[0] ?? 0), ...rest.map((cell, i) => cell.padEnd(widths[i + 1] ?? 0))].join("  ")
     )
   }
 }

@@ -4,7 +4,7 @@
  * story as a value for a test of its own. Pure, but for the runs that shrinking takes.
  */
 import { Effect } from "effect"
-import { Faults, weatherNames } from "./Faults.ts"
+import { weatherNames } from "./Faults.ts"
 import { changesOf } from "./Happening.ts"
 import { incidentSentence, roughly } from "./incidentSentence.ts"
 import type { Act, Story } from "./Story.ts"
@@ -70,12 +70,10 @@ const tailOf = ({ outcome }: Shrunk, last: number): ReadonlyArray<string> => {
     : outcome.lines(last)
 }
 
-/** A story as a value, without what says nothing. */
+/** A story as a line of TypeScript that runs it, without what says nothing. */
 const literalOf = ({ faults, ...story }: Story): string => {
-  const some = Object.entries(faults).filter(
-    ([name, amount]) => amount !== Object.entries(Faults.none).find(([other]) => other === name)?.[1]
-  )
-  return JSON.stringify({ ...story, faults: Object.fromEntries(some) })
+  const some = Object.fromEntries(Object.entries(faults).filter(([, amount]) => amount !== 0))
+  return `runStory({ ...${JSON.stringify(story)}, faults: Faults.of(${JSON.stringify(some)}) })`
 }
 
 /** A shrunk story as a text. `from` is the story that it was made of, `replay` the command that runs that one again. */
@@ -94,7 +92,7 @@ export const report = (from: Story, shrunk: Shrunk, replay: string, last = 30): 
     ...indented(tailOf(shrunk, last)),
     "",
     `Again: ${replay}`,
-    `The shrunk story as a value, for runStory: ${literalOf(story)}`
+    `For a test of its own: ${literalOf(story)}`
   ].join("\n")
 }
 

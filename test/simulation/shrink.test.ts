@@ -1,0 +1,91 @@
+/** Stories that break are made small: of what is left nothing can be left out, and it is told whole. */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { explain } from "../../src/testing/explain.ts"
+import { invariant } from "../../src/testing/Invariants.ts"
+import { drawStory, type Story } from "../../src/testing/Story.ts"
+import { shrink } from "../../src/testing/shrink.ts"
+import { type RunOptions, runStory } from "../../src/testing/simulate.ts"
+import { fault } from "../../src/testing/strike.ts"
+import { sameKeysInEveryLife } from "./mutants.ts"
+
+/** Every story that has one act or incident less. */
+const oneLess = (story: Story): ReadonlyArray<Story> => [
+  ...story.acts.map((_, at) => ({ ...story, acts: story.acts.toSpliced(at, 1) })),
+  ...story.incidents.map((_, at) => ({ ...story, incidents: story.incidents.toSpliced(at, 1) }))
+]
+
+/** The first story of some seeds that breaks. */
+const firstBroken = Effect.fnUntraced(function* (seeds: ReadonlyArray<number>, options: RunOptions) {
+  for (const seed of seeds) {
+    const story = drawStory(seed, { pods: 4 }, options.ownFaults)
+    const { outcome } = yield* runStory(story, options)
+    if (outcome._tag !== "passed") return story
+  }
+  return yield* Effect.die(new Error(`none of the seeds ${seeds} breaks anything`))
+})
+
+const isMinimal = Effect.fnUntraced(function* (seeds: ReadonlyArray<number>, options: RunOptions, name: string) {
+  const whole = yield* firstBroken(seeds, options)
+  const { minimal, outcome, runs, story } = yield* shrink(whole, options)
+  expect(minimal).toBe(true)
+  expect(runs).toBeLessThanOrEqual(250)
+  expect(outcome.outcome).toMatchObject({ _tag: "safety", broken: { name } })
+  expect(whole.acts.length + whole.incidents.length).toBeGreaterThan(story.acts.length + story.incidents.length)
+  for (const less of oneLess(story)) {
+    const { outcome } = yield* runStory(less, options)
+    expect(outcome).not.toMatchObject({ broken: { name } })
+  }
+  return story
+})
+
+/** A user's own: this node has to keep its certlet, and somebody pulls the plug. */
+const own: RunOptions = {
+  ownFaults: [fault("pluggedOut", 3, (cluster, { node }) => cluster.kill(node))],
+  invariants: [
+    invariant("never again", "No certlet has a second life.", ({ what }) =>
+      what._tag === "ProcessStarted" && what.incarnation > 1 ? `this is life ${what.incarnation}` : undefined
+    )
+  ]
+}
+
+describe("shrinking", { timeout: 120_000 }, () => {
+  it.live("leaves one pod and one restart of a mutant that makes the same keys in every life", () =>
+    Effect.gen(function* () {
+      const story = yield* isMinimal([1, 2, 3, 4, 5, 6], sameKeysInEveryLife, "one key, one request")
+      expect([story.acts.length, story.incidents.length]).toEqual([1, 1])
+      expect(Object.values(story.faults).filter((amount) => amount !== 0)).toEqual([])
+    })
+  )
+
+  it.live("leaves one blow of a user's own fault that breaks a user's own invariant", () =>
+    Effect.gen(function* () {
+      const story = yield* isMinimal([1], own, "never again")
+      expect([story.acts.length, story.incidents.length]).toEqual([0, 1])
+      const again = yield* runStory(story, own)
+      expect(again.outcome._tag).toBe("safety")
+    })
+  )
+
+  it.live("stops where the runs are used up, and then claims nothing", () =>
+    Effect.gen(function* () {
+      const { minimal, outcome, runs } = yield* shrink(drawStory(1, {}, own.ownFaults), own, 2)
+      expect([minimal, outcome.outcome._tag, runs]).toEqual([false, "safety", 3])
+    })
+  )
+
+  it.live("tells the invariant with its sentence, the story, the last events and how to run it again", () =>
+    Effect.gen(function* () {
+      const text = yield* explain(drawStory(1, {}, own.ownFaults), own, "certlet simulate 1")
+      expect(text).toMatch(
+        /^story 1 breaks safety: never again\n {2}No certlet has a second life\.\n {2}Seen at step \d+/
+      )
+      expect(text).toMatch(/shrunk from \d+ acts? and \d+ incidents? to 0 acts and 1 incident in \d+ runs/)
+      expect(text).toMatch(/The last events:\n( +\d+ .*\n)* +\d+ .*node-\d {2}certlet {2}starts, life 2\n/)
+      expect(text).toContain("Again: certlet simulate 1\n")
+      const value =
+        /^For a test of its own: runStory\(\{ \.\.\.(.*), faults: Faults\.of\(\{\}\) \}\)$/m.exec(text)?.[1] ?? ""
+      expect(JSON.parse(value)).toMatchObject({ seed: "1", acts: [], incidents: [{ fault: "pluggedOut" }] })
+    })
+  )
+})

@@ -8,7 +8,7 @@ import { TestClock } from "effect/testing"
 import type { PodState } from "../PodState.ts"
 import type { Dice } from "./Dice.ts"
 import type { Incident } from "./Faults.ts"
-import type { CrashPoint } from "./fence.ts"
+import { type CrashPoint, fenced } from "./fence.ts"
 import type { Court, InvariantBroken, World } from "./Invariants.ts"
 import {
   apiLevers,
@@ -66,8 +66,8 @@ export class Cluster {
     this.seed = parts.seed
     this.trace = parts.trace
     this.world = parts.world
-    this.issuer = issuerLevers(parts, parts.timed)
-    this.api = apiLevers(parts, parts.timed)
+    this.issuer = this.#byItsClock(issuerLevers(parts, parts.timed))
+    this.api = this.#byItsClock(apiLevers(parts, parts.timed))
   }
 
   /** Schedules a pod; its kubelet takes it from there. */
@@ -188,13 +188,14 @@ export class Cluster {
   }
 
   /** A trust bundle, by the words of the attribute `trust-bundle`, such as `ConfigMap/roots`. */
-  readonly bundle = (name: string, namespace?: string) => bundleLevers(this.#parts, this.#parts.timed, name, namespace)
+  readonly bundle = (name: string, namespace?: string) =>
+    this.#byItsClock(bundleLevers(this.#parts, this.#parts.timed, name, namespace))
 
   /** A node's disk. */
-  readonly disk = (node: string) => diskLevers(this.#parts, this.#parts.timed, this.node(node))
+  readonly disk = (node: string) => this.#byItsClock(diskLevers(this.#parts, this.#parts.timed, this.node(node)))
 
   /** A node's clock. */
-  readonly clock = (node: string) => clockLever(this.#parts, this.node(node))
+  readonly clock = (node: string) => this.#byItsClock(clockLever(this.#parts, this.node(node)))
 
   /** Faults end, and within two hours everything has to converge: every live pod served, every deleted one gone. */
   get settle(): Effect.Effect<void, InvariantBroken> {
@@ -225,6 +226,10 @@ export class Cluster {
     if (node === undefined) throw new Error(`there is no node ${name}; there are ${[...this.#parts.nodes.keys()]}`)
     return node
   }
+
+  /** Levers are pulled from anywhere, and what they do happens by the cluster's own clock and chance. */
+  readonly #byItsClock = <L extends object>(levers: L): L =>
+    fenced(levers, (pull) => Effect.provideContext(pull, this.#parts.context))
 
   readonly #within = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
     Effect.provideContext(effect, this.#parts.context)

@@ -16,7 +16,7 @@ const plural = (count: number, word: string): string => `${count} ${word}${count
 
 const wishOf = (wish: Readonly<Record<string, unknown>>): string =>
   Object.entries(wish)
-    .filter(([key]) => key !== "name" && key !== "node")
+    .filter(([key, value]) => key !== "name" && key !== "node" && JSON.stringify(value) !== "{}")
     .map(([key, value]) => `${key} ${typeof value === "string" ? value : JSON.stringify(value)}`)
     .join(", ")
 

@@ -184,8 +184,18 @@ const rounder = (story: Story): ReadonlyArray<Story> => {
   return JSON.stringify(rounded) === JSON.stringify(story) ? [] : [rounded]
 }
 
+/** Nothing happens before the first thing that does. */
+const atOnce = (story: Story): ReadonlyArray<Story> => {
+  const first = Math.min(...[...story.acts, ...story.incidents].map(({ at }) => at))
+  if (first === 0 || !Number.isFinite(first)) return []
+  const sooner = <A extends { readonly at: number }>(one: A): A => ({ ...one, at: one.at - first })
+  const millis = story.millis - first
+  return [{ ...story, millis, acts: story.acts.map(sooner), incidents: story.incidents.map(sooner) }]
+}
+
 const plainer = [
   oneNode,
+  atOnce,
   oncePublished,
   withoutTokens,
   shorterStories,

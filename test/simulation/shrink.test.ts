@@ -7,7 +7,7 @@ import { drawStory, type Story } from "../../src/testing/Story.ts"
 import { shrink } from "../../src/testing/shrink.ts"
 import { type RunOptions, runStory } from "../../src/testing/simulate.ts"
 import { fault } from "../../src/testing/strike.ts"
-import { sameKeysInEveryLife } from "./mutants.ts"
+import { mistakes } from "../simulate/mistakes.ts"
 
 /** Every story that has one act or incident less. */
 const oneLess = (story: Story): ReadonlyArray<Story> => [
@@ -18,7 +18,7 @@ const oneLess = (story: Story): ReadonlyArray<Story> => [
 /** The first story of some seeds that breaks. */
 const firstBroken = Effect.fnUntraced(function* (seeds: ReadonlyArray<number>, options: RunOptions) {
   for (const seed of seeds) {
-    const story = drawStory(seed, { pods: 4 }, options.ownFaults)
+    const story = drawStory(seed, { nodes: 1, pods: 4 }, options.ownFaults)
     const { outcome } = yield* runStory(story, options)
     if (outcome._tag !== "passed") return story
   }
@@ -52,7 +52,7 @@ const own: RunOptions = {
 describe("shrinking", { timeout: 120_000 }, () => {
   it.live("leaves one pod and one restart of a mutant that makes the same keys in every life", () =>
     Effect.gen(function* () {
-      const story = yield* isMinimal([1, 2, 3, 4, 5, 6], sameKeysInEveryLife, "one key, one request")
+      const story = yield* isMinimal([1, 2, 3, 4, 5, 6], mistakes.sameKeysInEveryLife, "one key, one request")
       expect([story.acts.length, story.incidents.length]).toEqual([1, 1])
       expect(Object.values(story.faults).filter((amount) => amount !== 0)).toEqual([])
     })

@@ -9,7 +9,7 @@ import type { RunOptions } from "../../src/testing/simulate.ts"
 import { VolumeFS } from "../../src/volume/VolumeFS.ts"
 
 /** Every life of certlet makes the same keys again: two requests get one key, once it was started anew. */
-export const sameKeysInEveryLife: RunOptions = {
+const sameKeysInEveryLife: RunOptions = {
   layers: {
     edges: Layer.effect(
       KeyGenerator,
@@ -25,7 +25,7 @@ export const sameKeysInEveryLife: RunOptions = {
 }
 
 /** The key is left out of the files. */
-export const noKeyInTheFiles: RunOptions = {
+const noKeyInTheFiles: RunOptions = {
   layers: {
     edges: Layer.effect(
       VolumeFS,
@@ -42,7 +42,7 @@ export const noKeyInTheFiles: RunOptions = {
 }
 
 /** The third files of a life are without a key: who lives that long sees it. */
-export const noKeyInTheThirdFiles: RunOptions = {
+const noKeyInTheThirdFiles: RunOptions = {
   layers: {
     edges: Layer.effect(
       VolumeFS,
@@ -62,9 +62,12 @@ export const noKeyInTheThirdFiles: RunOptions = {
 }
 
 /** Nothing is ever signed. */
-export const silentIssuer: RunOptions = {
+const silentIssuer: RunOptions = {
   layers: { issuer: Layer.succeed(Issuer, { sign: () => Effect.never, rotate: Effect.void }) }
 }
 
 /** The issuer cannot even be made. */
-export const noIssuer: RunOptions = { layers: { issuer: Layer.effect(Issuer, Effect.die(new Error("out of paper"))) } }
+const noIssuer: RunOptions = { layers: { issuer: Layer.effect(Issuer, Effect.die(new Error("out of paper"))) } }
+
+/** All of them by name. */
+export const mistakes = { sameKeysInEveryLife, noKeyInTheFiles, noKeyInTheThirdFiles, silentIssuer, noIssuer } as const

@@ -31,6 +31,8 @@ export const run = async (
 }
 
 export interface Surroundings {
+  /** Where the sources are; the repository, unless a copy of it is meant. */
+  readonly sources: string
   /** The Node that npm and the build run on. */
   readonly node: string
   readonly environment: NodeJS.ProcessEnv
@@ -41,9 +43,9 @@ export interface Surroundings {
 
 /** Copies the sources into `folder/copy`, packs them there, and resolves with the tarball's path. */
 export const packedCopy = async (folder: string, given: Partial<Surroundings> = {}): Promise<string> => {
-  const { node = process.execPath, environment = {}, umask = "022", changed = new Date() } = given
+  const { sources = root, node = process.execPath, environment = {}, umask = "022", changed = new Date() } = given
   const copy = join(folder, "copy")
-  for (const name of [...shipped, ...needed]) cpSync(join(root, name), join(copy, name), { recursive: true })
+  for (const name of [...shipped, ...needed]) cpSync(join(sources, name), join(copy, name), { recursive: true })
   for (const path of readdirSync(copy, { recursive: true, encoding: "utf8" })) {
     lutimesSync(join(copy, path), changed, changed)
   }

@@ -4,7 +4,7 @@
  * Flakes are copies of what git knows of this repository, or would after `git add`.
  */
 import { execFile } from "node:child_process"
-import { cpSync, mkdirSync, mkdtempSync, realpathSync, writeFileSync } from "node:fs"
+import { cpSync, existsSync, mkdirSync, mkdtempSync, realpathSync, writeFileSync } from "node:fs"
 import { rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { dirname, join, resolve } from "node:path"
@@ -59,10 +59,16 @@ export class Nix {
 
   /** Starts with an empty store; `stop` removes all of it. */
   static async start(): Promise<Nix> {
+    for (const program of ["nix", "patchelf", "jq"]) {
+      await execute(program, ["--version"]).catch((cause: unknown) => {
+        throw new Error("the Nix tier needs Debian's packages nix-bin, patchelf and jq", { cause })
+      })
+    }
     const nix = new Nix(mkdtempSync(join(tmpdir(), "certlet-nix-")))
     const known = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     const { stdout } = await execute("git", known, { cwd: root })
-    for (const path of new Set(stdout.split("\0").filter((path) => path !== ""))) {
+    const paths = stdout.split("\0").filter((path) => path !== "" && existsSync(join(root, path)))
+    for (const path of new Set(paths)) {
       cpSync(join(root, path), join(nix.folder, "repository", path))
     }
     const programs = await host()

@@ -66,7 +66,7 @@ describe("the program", () => {
     expect(await runBuilt(`${program}/bin/certlet`, "--version")).toContain("0.1.0")
     const folder = mkdtempSync(join(tmpdir(), "certlet-built-"))
     try {
-      await packedCopy(folder)
+      await packedCopy(folder, { sources: flake })
       for (const name of ["certlet.mjs", "certlet-simulate.mjs"]) {
         const built = readFileSync(join(program, "lib/certlet", name))
         expect(built.equals(readFileSync(join(folder, "copy/dist", name)))).toBe(true)

@@ -105,7 +105,7 @@ export class ControlPlane {
     await this.startApiServer()
     await this.createNamespace("default")
     await this.createNamespace(this.clusterResourceNamespace)
-    await this.#installCrds()
+    await this.installCrds(this.tools.crds)
     await this.api.apply({
       apiVersion: "rbac.authorization.k8s.io/v1",
       kind: "ClusterRoleBinding",
@@ -120,12 +120,13 @@ export class ControlPlane {
     return join(this.dir, "cert-manager.kubeconfig")
   }
 
-  async #installCrds(): Promise<void> {
-    const files = await readdir(this.tools.crds)
-    await Promise.all(files.map((file) => this.#installCrd(join(this.tools.crds, file))))
+  /** Makes the API server know the kinds of a folder of YAML files. */
+  async installCrds(folder: string): Promise<void> {
+    const files = await readdir(folder)
+    await Promise.all(files.map((file) => this.#installCrd(join(folder, file))))
   }
 
-  /** cert-manager names the file `<group>_<plural>.yaml` and the object `<plural>.<group>`. */
+  /** cert-manager, as others, names the file `<group>_<plural>.yaml` and the object `<plural>.<group>`. */
   async #installCrd(file: string): Promise<void> {
     const [group, plural] = basename(file, ".yaml").split("_")
     const name = `${plural}.${group}`

@@ -27,6 +27,8 @@ describe("the alert rules", { timeout: 900_000 }, () => {
     const names = [...(await readFile(rules, "utf8")).matchAll(/- alert: (\w+)/g)].map(([, name]) => name)
     const told = await readFile(stories, "utf8")
     expect(names.length).toBeGreaterThan(10)
-    expect(names.filter((name) => ![`alertname="${name}"`, `alertname: ${name}`].some((by) => told.includes(by)))).toEqual([])
+    expect(
+      names.filter((name) => ![`alertname="${name}"`, `alertname: ${name}`].some((by) => told.includes(by)))
+    ).toEqual([])
   })
 })

@@ -132,18 +132,42 @@ const programFile = async (folder: string, program: Program, goVersion: string) 
   return { file, make }
 }
 
-const crdFolder = async (folder: string) => {
-  const module = programs.certManager.module
-  const file = join(folder, `crds-${await hashOf(module)}`)
+/** Kinds that somebody else's module describes: YAML files in one of its folders. */
+interface Kinds {
+  readonly name: string
+  readonly module: string
+  readonly path: string
+  readonly folder: string
+  readonly files: RegExp
+}
+
+const certManagerKinds: Kinds = {
+  name: "crds",
+  module: programs.certManager.module,
+  path: "github.com/cert-manager/cert-manager",
+  folder: "deploy/crds",
+  files: /\.yaml$/
+}
+
+const monitoringKinds: Kinds = {
+  name: "monitoring-crds",
+  module: "monitoring",
+  path: "github.com/prometheus-operator/prometheus-operator",
+  folder: "example/prometheus-operator-crd",
+  files: /_(podmonitors|prometheusrules)\.yaml$/
+}
+
+const crdFolder = async (folder: string, kinds: Kinds) => {
+  const { module, path } = kinds
+  const file = join(folder, `${kinds.name}-${await hashOf(module)}`)
   const make = async (partial: string) => {
-    const path = "github.com/cert-manager/cert-manager"
     // Known only once the module is in Go's module cache, where a build puts it; here it is asked for outright.
     await go(module, "mod", "download", path)
-    const source = join(await go(module, "list", "-m", "-f", "{{.Dir}}", path), "deploy", "crds")
+    const source = join(await go(module, "list", "-m", "-f", "{{.Dir}}", path), kinds.folder)
     await mkdir(partial)
     // Go's module cache is read-only, and a copied folder would be too.
     for (const name of await readdir(source)) {
-      if (name.endsWith(".yaml")) await writeFile(join(partial, name), await readFile(join(source, name)))
+      if (kinds.files.test(name)) await writeFile(join(partial, name), await readFile(join(source, name)))
     }
   }
   return { file, make }
@@ -193,6 +217,14 @@ export const buildTool = async (name: "helm" | "promtool"): Promise<string> => {
   return file
 }
 
+/** The kinds of Prometheus' operator, as a folder of YAML files. */
+export const monitoringCrds = async (): Promise<string> => {
+  const { folder } = await ready()
+  const { file, make } = await crdFolder(folder, monitoringKinds)
+  if (!existsSync(file)) await exclusively(folder, () => produce(file, make))
+  return file
+}
+
 /** Builds what is missing in the cache and tells where everything is. */
 export const buildTools = async (): Promise<Tools> => {
   const { folder, goVersion } = await ready()
@@ -202,7 +234,7 @@ export const buildTools = async (): Promise<Tools> => {
     etcd: await programFile(folder, programs.etcd, goVersion.stdout),
     certManager: await programFile(folder, programs.certManager, goVersion.stdout),
     floor: await programFile(folder, programs.floor, goVersion.stdout),
-    crds: await crdFolder(folder)
+    crds: await crdFolder(folder, certManagerKinds)
   }
   const missing = Object.values(wanted).filter(({ file }) => !existsSync(file))
   // One after the other: each of them uses all cores by itself.

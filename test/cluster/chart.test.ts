@@ -5,6 +5,7 @@ import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { loadAllYaml, loadYaml } from "@kubernetes/client-node"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { monitoringCrds } from "./build.ts"
 import { render, renderShipped } from "./chart.ts"
 import { applyManifest, chartFolder, shippedManifest } from "./manifests.ts"
 import { at, type KubeObject, listAt } from "./objects.ts"
@@ -14,6 +15,7 @@ let world: World
 
 beforeAll(async () => {
   world = await World.start()
+  await world.plane.installCrds(await monitoringCrds())
 }, worldLimitMilliseconds)
 
 afterAll(() => world?.stop())
@@ -98,6 +100,17 @@ const everything = {
   podLabels: { three: "3" },
   extraEnv: [{ name: "OTEL_SERVICE_NAME", value: "certlet" }],
   affinity: { nodeAffinity: {} },
+  metrics: {
+    podmonitor: {
+      enabled: true,
+      labels: { release: "prometheus" },
+      endpointAdditionalProperties: {
+        relabelings: [{ action: "replace", sourceLabels: ["__meta_kubernetes_pod_node_name"], targetLabel: "node" }]
+      }
+    },
+    prometheusRule: { enabled: true, annotations: { owner: "infra" } },
+    dashboard: { enabled: true }
+  },
   hostNetwork: true,
   updateStrategy: { type: "OnDelete" },
   networkPolicy: { enabled: true, extraEgress: [{ ports: [{ protocol: "TCP", port: 4318 }] }] },
@@ -134,6 +147,10 @@ describe("the chart", { timeout: 60_000 }, () => {
       kind: "ClusterRole",
       name: "other"
     })
+    for (const kind of ["PodMonitor", "PrometheusRule"]) {
+      const monitoring = { apiVersion: "monitoring.coreos.com/v1", kind, namespace: account.namespace, name: "other" }
+      expect(at(await world.plane.api.get(monitoring), "metadata", "labels", "team")).toBe("infra")
+    }
     // It is the pod's own ServiceAccount that creates then.
     expect(at(role, "rules", 0, "verbs")).toEqual(["delete", "list", "watch"])
   })

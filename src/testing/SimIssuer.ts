@@ -38,6 +38,9 @@ const seconds = (time: DateTime.Utc): Date => DateTime.toDateUtc(DateTime.mapEpo
 const makeAuthority = Effect.fnUntraced(function* (serialNumber: string, kind: SimKeyKind) {
   const keys = simKeyPair(yield* randomBytes, kind)
   const now = yield* DateTime.now
+  const identifier = yield* Effect.promise(() =>
+    x509.SubjectKeyIdentifierExtension.create(keys.publicKey, false, simCrypto)
+  )
   const certificate = yield* Effect.promise(() =>
     x509.X509CertificateGenerator.createSelfSigned(
       {
@@ -47,12 +50,17 @@ const makeAuthority = Effect.fnUntraced(function* (serialNumber: string, kind: S
         notAfter: seconds(DateTime.addDuration(now, Duration.days(3650))),
         keys,
         signingAlgorithm,
-        extensions: [new x509.BasicConstraintsExtension(true, undefined, true)]
+        extensions: [
+          new x509.BasicConstraintsExtension(true, undefined, true),
+          new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+          identifier
+        ]
       },
       simCrypto
     )
   )
-  return { keys, certificate, pem: certificate.toString("pem") }
+  const names = new x509.AuthorityKeyIdentifierExtension(identifier.keyId)
+  return { keys, certificate, names, pem: certificate.toString("pem") }
 })
 
 /** The certificate of a new CA that nobody knows yet, PEM: something to put into a trust bundle. */
@@ -71,7 +79,7 @@ export const makeSimIssuerOf = Effect.fnUntraced(function* (kind: SimKeyKind): E
     const request = new x509.Pkcs10CertificateRequest(signingRequest)
     const now = yield* DateTime.now
     const granted = request.extensions.filter(({ type }) => grantable.includes(type))
-    const { certificate, keys, pem } = authority
+    const { certificate, keys, names, pem } = authority
     const leaf = yield* Effect.promise(() =>
       x509.X509CertificateGenerator.create(
         {
@@ -83,7 +91,7 @@ export const makeSimIssuerOf = Effect.fnUntraced(function* (kind: SimKeyKind): E
           publicKey: forKey ?? request.publicKey,
           signingKey: keys.privateKey,
           signingAlgorithm,
-          extensions: granted
+          extensions: [...granted, names]
         },
         simCrypto
       )

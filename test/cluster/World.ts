@@ -7,7 +7,6 @@ import { Certlet, type CertletOptions } from "./Certlet.ts"
 import { ControlPlane } from "./ControlPlane.ts"
 import type { CaIssuer } from "./issuers.ts"
 import { applyShipped } from "./manifests.ts"
-import { NodeCertlet, type NodeCertletOptions } from "./NodeCertlet.ts"
 import { at, type KubeObject, listAt } from "./objects.ts"
 import { makePodVolume, type PodVolume, type PodVolumeOptions } from "./PodVolume.ts"
 import type { TokenAccess } from "./serviceAccountToken.ts"
@@ -123,12 +122,6 @@ export class World {
     const node = await WorkerNode.start(this.plane, options)
     this.#nodes.push(node)
     return node
-  }
-
-  /** certlet on a real node, registered with its kubelet. */
-  install(node: WorkerNode, options: Partial<NodeCertletOptions> = {}): Promise<NodeCertlet> {
-    const { program, access } = this
-    return NodeCertlet.start(node, { program, kubeconfig: access.clientNodeKubeconfig, ...options })
   }
 
   /** A namespace with a CA issuer; one called "manual" signs only what a test approves. */

@@ -34,7 +34,7 @@ afterAll(() => world?.stop())
 
 afterEach(() => {
   expect(node.machine.mountTable()).toBe(before)
-  expect(certlet.log()).not.toContain('"level":"ERROR"')
+  expect(certlet.log()).not.toContain('"level":"error"')
 })
 
 const volume = (attributes: Readonly<Record<string, string>> = {}, more: Readonly<Record<string, unknown>> = {}) =>

@@ -3,9 +3,10 @@
 // writes the asker into the request, as cert-manager's webhook does for approvers to read; the other lets a pod ask for
 // itself alone, by the pod that the token is bound to.
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { certletImage } from "./certletImage.ts"
 import { render } from "./chart.ts"
+import { DaemonSetPod } from "./DaemonSetPod.ts"
 import { applyManifest } from "./manifests.ts"
-import type { NodeCertlet } from "./NodeCertlet.ts"
 import { certificateVolume, type NodePod } from "./NodePod.ts"
 import { at, type KubeObject, textAt } from "./objects.ts"
 import { until } from "./until.ts"
@@ -15,7 +16,7 @@ import { account, type Stage, World, worldLimitMilliseconds } from "./World.ts"
 
 let world: World
 let node: WorkerNode
-let certlet: NodeCertlet
+let certlet: DaemonSetPod
 let stage: Stage
 
 const admission = "admissionregistration.k8s.io/v1"
@@ -122,7 +123,9 @@ beforeAll(async () => {
   await world.plane.createServiceAccount(stage.namespace, "web")
   await letAsk("web")
   node = await world.node()
-  certlet = await world.install(node, { flags: ["--use-token-request"] })
+  await node.load(await certletImage(world.program))
+  // The chart has given it the flag.
+  certlet = await DaemonSetPod.start(node)
 }, worldLimitMilliseconds)
 
 afterAll(() => world?.stop())
@@ -150,8 +153,7 @@ describe("with token requests", { timeout: 120_000 }, () => {
     const first = serialOf(await judge(await pod.path("/tls"), stage.issuer.caFile))
     const users = async () => (await requestsOf(pod)).map((request) => textAt(request, "spec", "username"))
     expect(await users()).toEqual(["system:serviceaccount:tokens:web"])
-    await certlet.end("SIGKILL")
-    await certlet.startAgain()
+    await certlet.kill()
     // Its memory of the token is gone; the kubelet brings another one with its next call.
     await certlet.until("the renewal", 60_000, async () =>
       serialOf(await readIssue(await pod.path("/tls"))) === first ? undefined : true

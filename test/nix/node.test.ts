@@ -43,7 +43,7 @@ describe("the flake's image on a real node", () => {
     expect(await inCertlet("certlet", "status")).toMatch(/flake.*web|web.*flake/)
     await pod.delete()
     expect(node.machine.mountTable()).toBe(before)
-    expect(certlet.log()).not.toContain('"level":"ERROR"')
+    expect(certlet.log()).not.toContain('"level":"error"')
   })
 
   it("has its tools, and no shell", async () => {

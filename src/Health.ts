@@ -29,6 +29,9 @@ export interface HealthBoard {
   readonly end: Effect.Effect<void>
 }
 
+/** The check that the board itself has, once the process is ending. */
+const ending = "ending"
+
 /** The process's board. */
 export const Health = Context.Reference<HealthBoard>("certlet/Health", {
   defaultValue: () => ({ add: () => Effect.void, look: Effect.succeed([]), end: Effect.void })
@@ -46,7 +49,7 @@ export const layer: Layer.Layer<never> = Layer.sync(Health, () => {
     look: Effect.suspend(() =>
       Effect.forEach([...checks], ({ complaint, name }) => Effect.map(complaint, (said) => ({ name, complaint: said })))
     ),
-    end: Effect.sync(() => void checks.add({ name: "ending", complaint: Effect.succeedSome("certlet is ending") }))
+    end: Effect.sync(() => void checks.add({ name: ending, complaint: Effect.succeedSome("certlet is ending") }))
   }
 })
 
@@ -54,6 +57,9 @@ export const layer: Layer.Layer<never> = Layer.sync(Health, () => {
 export const endsFirst: Layer.Layer<never> = Layer.effectDiscard(
   Effect.flatMap(Health, ({ end }) => Effect.addFinalizer(() => end))
 )
+
+/** True once the board has been told that the process is ending. */
+export const isEnding = (answers: ReadonlyArray<HealthAnswer>): boolean => answers.some(({ name }) => name === ending)
 
 /** True where no check has anything to say. */
 export const isWell = (answers: ReadonlyArray<HealthAnswer>): boolean =>

@@ -1,13 +1,13 @@
 /**
  * The door for the kubelet's probes: a plain HTTP server at `--health-bind-address`. `/livez` says whether a restart would help:
- * it fails only where certlet's own socket no longer answers. `/readyz` says whether certlet can do its work now: the socket
+ * it fails only where certlet's own socket no longer answers, and never once certlet is ending anyhow. `/readyz` says whether certlet can do its work now: the socket
  * answers, the watch is fresh, the kubelet has registered the driver, and certlet is not ending. Each answers 200 with "ok", or
  * 503 with a line for each check that fails; with `?verbose`, a line for every check. It ends last, so that an end is seen.
  */
 import { Effect, Layer, Option, Schema } from "effect"
 import { HttpServerRequest } from "effect/http"
 import { selfProbe } from "./csi/GrpcSelfProbe.ts"
-import { Health, type HealthAnswer, isWell } from "./Health.ts"
+import { Health, type HealthAnswer, isEnding, isWell } from "./Health.ts"
 import { answerHttp, plain } from "./NodeHttp.ts"
 import { Settings } from "./Settings.ts"
 
@@ -42,10 +42,14 @@ const serve = Effect.fnUntraced(function* (host: string, port: number) {
       const { status, text } = probeAnswer(yield* look, /[?&]verbose\b/.test(url))
       return plain(`${text}\n`, status)
     })
+  // The socket goes first when certlet ends, and calls in flight have some time left: nobody shall cut it short.
+  const alive = Effect.flatMap(board.look, (answers) =>
+    isEnding(answers) ? Effect.succeed([]) : Effect.map(socket, (only) => [only])
+  )
   yield* answerHttp(
     { host, port },
     {
-      "GET /livez": answer(Effect.map(socket, (only) => [only])),
+      "GET /livez": answer(alive),
       "GET /readyz": answer(Effect.zipWith(socket, board.look, (first, others) => [first, ...others]))
     }
   ).pipe(Effect.mapError(({ cause }) => new HealthError({ detail: String(cause) })))

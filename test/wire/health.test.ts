@@ -3,16 +3,17 @@
  * Probe never says anything else. The freshness of a watch is weighed here too, on a told time.
  */
 import { spawn } from "node:child_process"
-import { mkdirSync, unlinkSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, unlinkSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { join } from "node:path"
 import { create } from "@bufbuild/protobuf"
 import { describe, expect, it } from "@effect/vitest"
 import * as grpc from "@grpc/grpc-js"
-import { Effect, Option, Schedule } from "effect"
+import { Effect, Exit, Fiber, Option, Schedule } from "effect"
 import { WatchFreshness } from "../../src/cluster/WatchFreshness.ts"
 import { methodDefinition } from "../../src/csi/GrpcDefinitions.ts"
 import { Identity } from "../../src/csi/generated/csi_pb.js"
+import { startNode } from "./LiveNode.ts"
 import { temporaryFolder } from "./World.ts"
 
 /** A port on which nobody listens. */
@@ -102,6 +103,48 @@ describe("health", () => {
       expect(status).toBe(503)
       expect(text).toContain(`[-] socket: no answer on ${join(folder, "csi.sock")}`)
     }).pipe(Effect.scoped)
+  )
+})
+
+/** What is answered at a path. */
+const lookAt = (port: number) => (path: string) =>
+  Effect.promise(async () => {
+    const answer = await fetch(`http://127.0.0.1:${port}${path}`)
+    return { status: answer.status, text: await answer.text() }
+  })
+
+const until = <E>(holds: Effect.Effect<boolean, E>) =>
+  holds.pipe(
+    Effect.repeat({ schedule: Schedule.spaced("50 millis"), until: (held) => held }),
+    Effect.timeout("20 seconds")
+  )
+
+describe("a node", () => {
+  it.live(
+    "is ready when it sees the API server, and while it drains it is alive, not ready, and finishes its calls",
+    () =>
+      Effect.gen(function* () {
+        const port = yield* freePort
+        const node = yield* startNode(["--health-bind-address", `127.0.0.1:${port}`])
+        const get = lookAt(port)
+        yield* until(Effect.map(get("/readyz"), ({ status }) => status === 200))
+        expect(yield* get("/readyz")).toEqual({ status: 200, text: "ok\n" })
+        expect((yield* get("/readyz?verbose")).text).toBe("[+] socket: ok\n[+] watch CertificateRequests: ok\nok\n")
+        expect(yield* isReady(join(node.folder, "csi.sock"))).toBe(true)
+        yield* node.cluster.setApproval("manual")
+        const publishing = yield* Effect.forkChild(Effect.exit(node.publish("web")))
+        yield* until(Effect.sync(() => node.cluster.store.all().length === 1))
+        node.child.kill("SIGTERM")
+        yield* until(Effect.sync(() => !existsSync(join(node.folder, "csi.sock"))))
+        const { status, text } = yield* get("/readyz")
+        expect(status).toBe(503)
+        expect(text).toContain("[-] ending: certlet is ending")
+        expect(yield* get("/livez")).toEqual({ status: 200, text: "ok\n" })
+        yield* node.cluster.setApproval("automatic")
+        expect(Exit.isSuccess(yield* Fiber.join(publishing))).toBe(true)
+        expect(yield* node.ended).toBe(0)
+        expect(existsSync(join(node.request("web").target, "tls.crt"))).toBe(true)
+      }).pipe(Effect.scoped)
   )
 })
 

@@ -38,10 +38,11 @@ const namesOf = ({ names }: VolumeStatus): string => {
   return names.length === 0 ? "-" : `${names.slice(0, namesShown).join(",")}${more > 0 ? ` +${more}` : ""}`
 }
 
-const waiting = ({ pending, pod }: VolumeStatus, now: DateTime.Utc): string =>
-  pending === undefined
-    ? ""
-    : `CertificateRequest ${pod.namespace}/${pending.requestName} waits for ${pending.waitsFor}, ${span(DateTime.distance(pending.since, now))} so far`
+const waiting = ({ missing, pending, pod }: VolumeStatus, now: DateTime.Utc): string => {
+  if (pending === undefined) return missing === undefined ? "" : `waits for ${missing}`
+  const waited = span(DateTime.distance(pending.since, now))
+  return `CertificateRequest ${pod.namespace}/${pending.requestName} waits for ${pending.waitsFor}, ${waited} so far`
+}
 
 const lastError = (volume: VolumeStatus, now: DateTime.Utc): string => {
   const words = volume.failure === undefined ? waiting(volume, now) : volume.failure.sentence

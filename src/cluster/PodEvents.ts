@@ -9,12 +9,14 @@ import type { Pod } from "../VolumeSpec.ts"
 
 /** Why an Event is told; in `kubectl describe pod` the column "Reason". */
 export type EventReason =
+  | "CertificateNotRequested"
   | "CertificateNotApproved"
   | "CertificateNotSigned"
   | "CertificateDenied"
   | "CertificateFailed"
   | "CertificateNotRenewed"
   | "CertificateRenewedLate"
+  | "VolumeDamaged"
   | "VolumeHealed"
   | "VolumeInherited"
   | "VolumeMountLost"

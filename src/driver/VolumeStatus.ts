@@ -6,6 +6,7 @@ import { DateTime, Effect, Option, Ref, Schema } from "effect"
 import { attributeTypes } from "../DistinguishedName.ts"
 import { CertificateRequests } from "../issuance/CertificateRequests.ts"
 import { adviceFor } from "./Advice.ts"
+import { missingPrerequisite } from "./prerequisites.ts"
 import type { Volume } from "./Volume.ts"
 
 /**
@@ -43,6 +44,8 @@ export const VolumeStatus = Schema.Struct({
       waitsFor: Schema.Literals(["approval", "signature", "the API server"])
     })
   ),
+  /** What has to be there before a certificate is asked for. */
+  missing: Schema.optionalKey(Schema.String),
   /** Why the volume has no newer certificate. */
   failure: Schema.optionalKey(
     Schema.Struct({
@@ -96,10 +99,13 @@ export const statusOf = Effect.fnUntraced(function* (volume: Volume) {
   const { issued: certificate } = yield* Ref.get(volume.record)
   const pending = yield* pendingOf(volume)
   const failure = yield* failureOf(volume)
+  const isWaiting = pending === undefined && (yield* Ref.get(volume.renewing))
+  const missing = isWaiting ? yield* missingPrerequisite(volume) : Option.none<string>()
   const { name, namespace, uid } = volume.spec.pod
   const parts = {
     ...(certificate === undefined ? {} : { certificate }),
     ...(pending === undefined ? {} : { pending }),
+    ...(Option.isNone(missing) ? {} : { missing: missing.value }),
     ...(failure === undefined ? {} : { failure })
   }
   const status: VolumeStatus = {

@@ -17,7 +17,7 @@ import { takePasswords } from "./knowPasswords.ts"
 import { observeStep, timeCall } from "./Metrics.ts"
 import { Renewals } from "./Renewals.ts"
 import { swapAgain } from "./swap.ts"
-import { tellInherited, tellMountLost } from "./tell.ts"
+import { tellDamaged, tellInherited, tellMountLost } from "./tell.ts"
 import { letGo, takeAway } from "./unpublish.ts"
 import { type Attempt, makeVolume, podOf, sameWish, type Volume, Volumes } from "./Volume.ts"
 
@@ -157,7 +157,8 @@ const ensureFilled = Effect.fnUntraced(function* (volume: Volume, mountLost: boo
   const unexpired = yield* isUnexpired(volume)
   const filled = (yield* fs.inspect(volume.place.target)) === "filled"
   if (unexpired && filled) return [volume, Option.none<Attempt>()] as const
-  if (unexpired && !mountLost) yield* Ref.set(volume.damaged, true)
+  const damaged = unexpired && !mountLost
+  if (damaged && !(yield* Ref.getAndSet(volume.damaged, true))) yield* tellDamaged(volume)
   return [volume, Option.some(yield* renewals.fill(volume))] as const
 })
 

@@ -19,9 +19,9 @@ import type { PendingRecord, VolumeRecord } from "../volume/VolumeRecord.ts"
 import { Defect, RenewError } from "./DriverError.ts"
 import { needPasswords } from "./knowPasswords.ts"
 import { countRenewal, issueErrors, issueRequests, observeStep } from "./Metrics.ts"
-import { awaitFollowed, awaitGates, awaitToken } from "./prerequisites.ts"
+import { awaitFollowed, awaitGates, awaitToken, missingPrerequisite } from "./prerequisites.ts"
 import { swap } from "./swap.ts"
-import { remindOfRequest, tellHealed, tellRenewed } from "./tell.ts"
+import { remindOfMissing, remindOfRequest, tellHealed, tellRenewed } from "./tell.ts"
 import { awaitTrust } from "./trust.ts"
 import { changeRecord, podOf, type Volume } from "./Volume.ts"
 
@@ -29,23 +29,13 @@ import { changeRecord, podOf, type Volume } from "./Volume.ts"
 export const renew = Effect.fn("driver.renew")(
   function* (volume: Volume) {
     yield* Effect.annotateCurrentSpan({ volumeId: volume.id, pod: podOf(volume.spec) })
-    yield* needPasswords(volume)
-    yield* awaitGates(volume)
-    yield* awaitTrust(volume)
-    const pending = yield* pendingOf(volume)
-    const followed = yield* namesOf(volume, pending)
-    const order = {
-      volumeId: volume.id,
-      spec: yield* specWith(volume, followed),
-      token: yield* awaitToken(volume),
-      pending,
-      reuse: yield* keyToReuse(volume),
-      remember: remember(volume, followed)
-    }
+    const order = (yield* isHeldBack(volume))
+      ? yield* Effect.raceFirst(prepare(volume), remindOfMissing(volume, missingPrerequisite(volume)))
+      : yield* prepare(volume)
     if (Option.isNone(order.pending)) yield* discardOthers(volume)
     const issued = yield* Effect.raceFirst(issue(order), remindOfRequest(volume))
     const [write] = yield* Effect.timed(swap(volume, issued))
-    yield* conclude(volume, issued, followed, write)
+    yield* conclude(volume, issued, order.followed, write)
     yield* discardOthers(volume)
   },
   (program, volume) =>
@@ -60,6 +50,32 @@ export const renew = Effect.fn("driver.renew")(
       Effect.annotateLogs({ volumeId: volume.id, pod: podOf(volume.spec) })
     )
 )
+
+/** True where something may have to be waited for before a certificate is asked for. */
+const isHeldBack = ({ spec }: Volume) =>
+  Effect.map(
+    Settings,
+    ({ useTokenRequest }) =>
+      useTokenRequest || spec.gates.length > 0 || spec.follows.length > 0 || Option.isSome(spec.trustBundle)
+  )
+
+/** Waits for everything that a certificate of this volume needs, and makes an order of it. */
+const prepare = Effect.fnUntraced(function* (volume: Volume) {
+  yield* needPasswords(volume)
+  yield* awaitGates(volume)
+  yield* awaitTrust(volume)
+  const pending = yield* pendingOf(volume)
+  const followed = yield* namesOf(volume, pending)
+  return {
+    volumeId: volume.id,
+    spec: yield* specWith(volume, followed),
+    token: yield* awaitToken(volume),
+    pending,
+    reuse: yield* keyToReuse(volume),
+    remember: remember(volume, followed),
+    followed
+  }
+})
 
 /** What the names follow: as it is now, or as it was when a request that is still open was made. */
 const namesOf = (volume: Volume, pending: Option.Option<PendingRecord>) =>

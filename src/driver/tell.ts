@@ -29,18 +29,36 @@ export const spoken = (span: Duration.Duration): string => {
   return Duration.format(whole).split(" ").slice(0, 2).join(" ")
 }
 
-/** Says now and then whom a request still waits for. Never ends: it runs beside the issue. */
-export const remindOfRequest = (volume: Volume): Effect.Effect<never, never, CertificateRequests | PodEvents> =>
+/** Says something now and then. Never ends: it runs beside what is waited for. */
+const remind = <R>(saying: Effect.Effect<void, never, R>): Effect.Effect<never, never, R> =>
   Effect.gen(function* () {
     for (const pause of firstReminders) {
       yield* Effect.sleep(pause)
-      yield* tellOpen(volume)
+      yield* saying
     }
     while (true) {
       yield* Effect.sleep(laterReminders)
-      yield* tellOpen(volume)
+      yield* saying
     }
   })
+
+/** Says now and then whom a request still waits for. */
+export const remindOfRequest = (volume: Volume): Effect.Effect<never, never, CertificateRequests | PodEvents> =>
+  remind(tellOpen(volume))
+
+/** Says now and then what is missing before a certificate can be asked for. */
+export const remindOfMissing = <R>(volume: Volume, missing: Effect.Effect<Option.Option<string>, never, R>) =>
+  Effect.flatMap(DateTime.now, (began) =>
+    remind(
+      Effect.gen(function* () {
+        const found = yield* missing
+        if (Option.isNone(found)) return
+        const waited = spoken(DateTime.distance(began, yield* DateTime.now))
+        const note = `no certificate has been asked for: for ${waited} waiting for ${found.value}; certlet asks as soon as it is there`
+        yield* tell(volume, "Warning", "CertificateNotRequested", note)
+      })
+    )
+  )
 
 const tellOpen = Effect.fnUntraced(function* (volume: Volume) {
   const requests = yield* CertificateRequests
@@ -108,14 +126,19 @@ export const tellRenewed = Effect.fnUntraced(function* (volume: Volume, before: 
   yield* tell(volume, type, "CertificateRenewedLate", `${note}; look at how long the approver and the issuer take`)
 })
 
-/** The volume's files were missing, and are there again. */
-export const tellHealed = (volume: Volume) =>
+/** The volume's files are missing; a new certificate is being asked for. */
+export const tellDamaged = (volume: Volume) =>
   tell(
     volume,
-    "Normal",
-    "VolumeHealed",
-    "the volume's files were missing, and a new certificate is in place; look at what cleans up below the kubelet's folder"
+    "Warning",
+    "VolumeDamaged",
+    "the volume's files were removed on the node, and a new certificate is being asked for; look at what cleans up below the " +
+      "kubelet's folder"
   )
+
+/** The volume's files were missing, and are there again. */
+export const tellHealed = (volume: Volume) =>
+  tell(volume, "Normal", "VolumeHealed", "the volume's files were missing, and a new certificate is in place")
 
 /** The mount was made anew, and the pod's containers cannot see it. */
 export const tellMountLost = (volume: Volume) =>

@@ -140,8 +140,56 @@ describe("a pod's owner", () => {
       yield* disk.empty(web.target)
       yield* during("1 second", driver.publish(web))
       yield* driver.publish(web)
-      expect(yield* told).toMatchObject([{ reason: "VolumeHealed", type: "Normal", count: 1 }])
+      expect(yield* told).toMatchObject([
+        { reason: "VolumeDamaged", type: "Warning", count: 1 },
+        { reason: "VolumeHealed", type: "Normal", count: 1 }
+      ])
     }).pipe(onNode("damage"))
+  )
+
+  it.effect("is told of damage once, however long it takes to heal", () =>
+    Effect.gen(function* () {
+      const disk = yield* SimDisk
+      const cluster = yield* SimControlPlane
+      const driver = yield* published
+      yield* cluster.behave({ approval: "hold" })
+      yield* disk.empty(web.target)
+      for (let minute = 0; minute < 5; minute++) {
+        yield* during("61 seconds", Effect.ignore(driver.publish(web)))
+      }
+      const reasons = Effect.map(told, (events) => events.map(({ count, reason }) => `${count} ${reason}`))
+      expect((yield* reasons)[0]).toBe("1 VolumeDamaged")
+      yield* cluster.behave({ approval: "approve" })
+      yield* TestClock.adjust("1 minute")
+      expect(yield* reasons).toContain("1 VolumeHealed")
+    }).pipe(onNode("slowly healed"))
+  )
+
+  it.effect("is told what a certificate needs that is not there, when nobody waits for the volume", () =>
+    Effect.gen(function* () {
+      const driver = yield* startDriver
+      const held = publishRequest("held", {
+        "csi.cert-manager.io/continue-on-not-ready": "true",
+        "csi.cert-manager.io/trust-bundle": "ConfigMap/corporate"
+      })
+      yield* during("1 second", driver.publish(held))
+      yield* TestClock.adjust("13 seconds")
+      expect(yield* told).toEqual([])
+      expect((yield* driver.status)[0]).toMatchObject({
+        state: "Issuing",
+        missing: expect.stringContaining("ConfigMap apps/corporate, key ca.crt")
+      })
+      yield* TestClock.adjust("2 minutes")
+      expect(yield* told).toMatchObject([
+        {
+          reason: "CertificateNotRequested",
+          type: "Warning",
+          note: expect.stringMatching(
+            /^no certificate has been asked for: for 1m waiting for ConfigMap apps\/corporate.*; certlet asks as soon as it is there$/
+          )
+        }
+      ])
+    }).pipe(onNode("held"))
   )
 
   it.effect("of another pod is told nothing", () =>

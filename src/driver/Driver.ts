@@ -97,7 +97,9 @@ export class Driver extends Context.Service<
       yield* resume()
       const { nodeId } = yield* Settings
       const measured = Effect.provideContext(
-        Effect.flatMap(statuses, (volumes) => measure(volumes, nodeId)),
+        Effect.flatMap(Effect.all([statuses, inheritedCount]), ([volumes, inherited]) =>
+          measure(volumes, inherited, nodeId)
+        ),
         context
       )
       return Driver.of({
@@ -112,6 +114,8 @@ export class Driver extends Context.Service<
     })
   ).pipe(Layer.provide(Renewals.layer), Layer.provide(Volumes.layer))
 }
+
+const inheritedCount = Effect.flatMap(Volumes, (volumes) => Effect.map(volumes.inherited, ({ size }) => size))
 
 const statuses = Effect.flatMap(Volumes, (volumes) =>
   Effect.flatMap(volumes.all, (all) => Effect.forEach(all, statusOf))

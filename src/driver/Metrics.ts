@@ -137,13 +137,14 @@ const count = <Key extends string>(keys: ReadonlyArray<Key>, found: ReadonlyArra
   keys.map((key) => [key, found.filter((one) => one === key).length] as const)
 
 /** The series of the node as a whole. */
-const summarise = Effect.fnUntraced(function* (volumes: ReadonlyArray<VolumeStatus>, node: string) {
+const summarise = Effect.fnUntraced(function* (volumes: ReadonlyArray<VolumeStatus>, inherited: number, node: string) {
   yield* set(information, 1, { version })
   yield* set(volumeCount, volumes.length, { node })
   const found = volumes.map(({ state }) => state)
   for (const [state, of] of count(["Ready", "Renewing", "Failing", "Issuing", "Expired"], found)) {
     yield* set(states, of, { state })
   }
+  yield* set(states, inherited, { state: "Inherited" })
   const awaited = volumes.map(({ pending }) => pending?.waitsFor)
   const now = DateTime.toEpochMillis(yield* DateTime.now)
   for (const [waitsFor, of] of count(["approval", "signature", "the API server"], awaited)) {
@@ -170,8 +171,15 @@ const summariseHealth = Effect.gen(function* () {
 /** Metrics by their names and labels, as `Metric.MetricRegistry` holds them. */
 export type Registry = Metric.MetricRegistry
 
-/** Everything there is to measure at this moment: what has been counted, and how the volumes are. */
-export const measure = (volumes: ReadonlyArray<VolumeStatus>, node: string): Effect.Effect<Registry> =>
+/**
+ * Everything there is to measure at this moment: what has been counted, how the volumes are, and how many there are beside them
+ * that another driver has mounted.
+ */
+export const measure = (
+  volumes: ReadonlyArray<VolumeStatus>,
+  inherited: number,
+  node: string
+): Effect.Effect<Registry> =>
   Effect.gen(function* () {
     // A zero is said as well: a series that appears with its first event hides that event from every rate.
     yield* Metric.update(issueRequests, 0)
@@ -182,7 +190,7 @@ export const measure = (volumes: ReadonlyArray<VolumeStatus>, node: string): Eff
     const counted = yield* Metric.MetricRegistry
     const gauges: Registry = new Map()
     yield* Effect.gen(function* () {
-      yield* summarise(volumes, node)
+      yield* summarise(volumes, inherited, node)
       yield* summariseHealth
       yield* Effect.forEach(volumes, describe, { discard: true })
     }).pipe(Effect.provideService(Metric.MetricRegistry, gauges))

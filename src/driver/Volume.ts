@@ -128,6 +128,10 @@ export class Volumes extends Context.Service<
     readonly set: (volume: Volume) => Effect.Effect<void>
     readonly remove: (volumeId: string) => Effect.Effect<void>
     readonly all: Effect.Effect<ReadonlyArray<Volume>>
+    /** Takes note of a volume that another driver has mounted; `remove` forgets it. It is none of `all`. */
+    readonly inherit: (volumeId: string) => Effect.Effect<void>
+    /** The ids of the volumes that another driver has mounted, as far as a publish has come across them. */
+    readonly inherited: Effect.Effect<ReadonlySet<string>>
     /** Runs a program while no other program that is locked on the same volume runs. */
     readonly locked: (volumeId: string) => <A, E, R>(program: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   }
@@ -136,13 +140,20 @@ export class Volumes extends Context.Service<
     Volumes,
     Effect.gen(function* () {
       const table = MutableHashMap.empty<string, Volume>()
+      const inherited = new Set<string>()
       // A lock lives as long as somebody holds or awaits it: volumes come and go, and so do their locks.
       const locks = yield* RcMap.make({ lookup: (_volumeId: string) => Semaphore.make(1) })
       return Volumes.of({
         get: (volumeId) => Effect.sync(() => MutableHashMap.get(table, volumeId)),
         set: (volume) => Effect.sync(() => void MutableHashMap.set(table, volume.id, volume)),
-        remove: (volumeId) => Effect.sync(() => void MutableHashMap.remove(table, volumeId)),
+        remove: (volumeId) =>
+          Effect.sync(() => {
+            MutableHashMap.remove(table, volumeId)
+            inherited.delete(volumeId)
+          }),
         all: Effect.sync(() => [...MutableHashMap.values(table)]),
+        inherit: (volumeId) => Effect.sync(() => void inherited.add(volumeId)),
+        inherited: Effect.sync(() => new Set(inherited)),
         locked: (volumeId) => (program) =>
           Effect.scopedWith((scope) =>
             Effect.flatMap(RcMap.get(locks, volumeId).pipe(Effect.provideService(Scope.Scope, scope)), (lock) =>

@@ -22,6 +22,7 @@ export interface VolumeComplaint {
     | "CertificateNotRenewed"
     | "FilesMissing"
     | "MountLost"
+    | "VolumeInherited"
     | "VolumeUnreadable"
   readonly sentence: string
 }
@@ -36,12 +37,25 @@ export interface VolumeReport {
 /** Looks at a volume; a path that is given has to be where the volume is. */
 export const inspectVolume = Effect.fn("driver.inspect")(function* (volumeId: string, path: Option.Option<string>) {
   const volumes = yield* Volumes
+  if ((yield* volumes.inherited).has(volumeId)) return inherited
   const volume = Option.getOrUndefined(yield* volumes.get(volumeId))
   if (volume === undefined || Option.exists(path, (path) => path !== volume.place.target)) {
     return yield* new UnknownVolume({ volumeId })
   }
   return yield* report(volume)
 })
+
+/** Of a volume that another driver has mounted no more is known. */
+const inherited: VolumeReport = {
+  usage: Option.none(),
+  complaints: [
+    {
+      severity: "degraded",
+      reason: "VolumeInherited",
+      sentence: "another driver has mounted the volume, and nobody renews its certificate; restart the pod"
+    }
+  ]
+}
 
 const report = Effect.fnUntraced(function* (volume: Volume): Effect.fn.Return<VolumeReport, never, Needs> {
   const fs = yield* VolumeFS

@@ -70,6 +70,9 @@ const claim = Effect.fnUntraced(function* (request: PublishRequest, spec: Volume
   const fs = yield* VolumeFS
   if ((yield* fs.inspect(request.target)) === "inherited") {
     yield* Effect.logInfo("the volume was mounted by another driver, so it is left as it is until the pod goes")
+    // What certlet may have had there before nobody sees any more, so nobody needs another certificate for it.
+    yield* letGo(request.volumeId)
+    yield* volumes.inherit(request.volumeId)
     yield* tellInherited(spec)
     return Option.none()
   }

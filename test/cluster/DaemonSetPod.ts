@@ -75,6 +75,21 @@ export class DaemonSetPod {
     return last === undefined ? "" : readFileSync(`${folder}/${last}`, "utf8")
   }
 
+  /** What it serves at one of its ports, as the node reaches it; rejects unless the answer is 200. */
+  async get(port: "health" | "metrics", path: string): Promise<string> {
+    const seen = await this.pod.object()
+    const ports = listAt(seen, "spec", "containers", 0, "ports")
+    const number = at(
+      ports.find((one) => textAt(one, "name") === port),
+      "containerPort"
+    )
+    const url = `http://${textAt(seen, "status", "podIP")}:${number}${path}`
+    const answer = await fetch(url, { signal: AbortSignal.timeout(10_000) })
+    const text = await answer.text()
+    if (answer.status !== 200) throw new Error(`${url} answers ${answer.status}: ${text}`)
+    return text
+  }
+
   /** As an update does it: the old pod ends in its own time, then a new one is made of the DaemonSet as it is now. */
   async replace(): Promise<void> {
     await this.remove()

@@ -95,6 +95,7 @@ describe("a change of drivers", { timeout: 240_000 }, () => {
       )
     }
     expect(await world.requests(stage.namespace)).toEqual([])
+    expect(await certlet.get("metrics", "/metrics")).toMatch(/^certlet_volumes\{.*state="Inherited".*\} 2$/m)
 
     await goes.delete()
     await restartContainer(stays)

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Option } from "effect"
 import { TestClock } from "effect/testing"
+import type { Driver } from "../../src/driver/Driver.ts"
 import { SimControlPlane } from "../../src/testing/SimCertificateRequests.ts"
 import { SimEvents } from "../../src/testing/SimPodEvents.ts"
 import { SimDisk } from "../../src/testing/SimVolumeFS.ts"
@@ -13,6 +14,15 @@ const web = publishRequest("web")
 const inherit = Effect.flatMap(SimDisk, (disk) => disk.plant(web.target, Option.some("volume")))
 
 const condition = Effect.flatMap(VolumeFS, (fs) => fs.inspect(web.target))
+
+/** What an operator and the kubelet are told of it. */
+const complained = (driver: Driver["Service"]) =>
+  Effect.gen(function* () {
+    const count = (yield* driver.metrics).match(/^certlet_volumes\{.*state="Inherited".*\} (\d+)$/m)?.[1]
+    const report = yield* Effect.option(driver.inspect(web.volumeId, Option.some(web.target)))
+    const reasons = Option.map(report, ({ complaints }) => complaints.map(({ reason }) => reason).join())
+    return { count, reasons: Option.getOrElse(reasons, () => "unknown") }
+  })
 
 /** The Events, and what there is of certlet's. */
 const seen = Effect.gen(function* () {
@@ -32,6 +42,7 @@ describe("a volume that another driver has mounted", () => {
         yield* TestClock.adjust("1 minute")
       }
       expect(yield* condition).toBe("inherited")
+      expect(yield* complained(driver)).toEqual({ count: "1", reasons: "VolumeInherited" })
       expect(yield* seen).toEqual({ events: ["VolumeInherited"], records: 0, requests: 0 })
     }).pipe(onNode("inherited"))
   )
@@ -43,6 +54,7 @@ describe("a volume that another driver has mounted", () => {
       yield* driver.publish(web)
       yield* driver.unpublish(web)
       expect(yield* condition).toBe("absent")
+      expect(yield* complained(driver)).toEqual({ count: "0", reasons: "unknown" })
       yield* during("1 second", driver.publish(web))
       expect(yield* condition).toBe("filled")
     }).pipe(onNode("inherited goes"))
@@ -55,8 +67,9 @@ describe("a volume that another driver has mounted", () => {
       yield* Effect.flatMap(SimDisk, (disk) => disk.clean(web.target))
       yield* inherit
       yield* driver.publish(web)
-      yield* TestClock.adjust("1 day")
+      yield* TestClock.adjust("2 days")
       expect(yield* condition).toBe("inherited")
+      expect(yield* seen).toEqual({ events: ["VolumeInherited"], records: 0, requests: 1 })
       yield* driver.unpublish(web)
       expect(yield* condition).toBe("absent")
       expect((yield* seen).records).toBe(0)

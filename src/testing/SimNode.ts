@@ -164,7 +164,7 @@ export class SimNode {
       )
     })
 
-  /** Nothing is amiss on this node any more, and what was to come does not come. */
+  /** Nothing is amiss on this node any more, what was to come does not come, and a certlet that is away is started. */
   readonly calm: Effect.Effect<void> = Effect.sync(() => {
     this.skew.millis = 0
     this.diskLatency = Duration.zero
@@ -172,7 +172,13 @@ export class SimNode {
     this.#process?.gate.thawed.openUnsafe()
     this.#process?.gate.crashAt(undefined)
     this.#notBefore = 0
+    if (this.#process === undefined) this.#parts.run(this.#restart)
   })
+
+  /** True where a certlet runs that has listened to its kubelet. */
+  get isServing(): boolean {
+    return this.#process?.hasServed === true
+  }
 
   /** The record that is being written when certlet dies next is left half. */
   readonly tear: Effect.Effect<void> = Effect.sync(() => {

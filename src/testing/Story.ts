@@ -50,7 +50,7 @@ const drawPace = (dice: Dice, days: number | undefined) => {
   const isQuick = days === undefined && dice.chance(0.5)
   const hours = dice.pick(isQuick ? [1 / 12, 1 / 6, 1 / 4, 1 / 2] : [1, 2, 6, 12, 24])
   // Short stories, and many of them, find more than long ones: a few lifetimes show all that there is to see.
-  const lasts = Math.max(0.5, hours * dice.between(1, 5)) * 3_600_000
+  const lasts = Math.max(0.5, hours * dice.between(1, 4)) * 3_600_000
   const millis = days === undefined ? lasts : days * day
   // A kubelet looks about once a minute; over long times that would be all there is to simulate.
   const syncSeconds = Math.min(1800, Math.max(60, Math.round((millis / 1000) * dice.between(1 / 60, 1 / 12))))
@@ -73,7 +73,7 @@ const drawFeatures = (dice: Dice, name: string) => {
     ...(address ? { [`${prefix}ip-sans`]: podAddress } : {}),
     ...(gate === undefined ? {} : { [`${prefix}pod-readiness-gate`]: gate }),
     ...(address || gate !== undefined ? { [`${prefix}continue-on-not-ready`]: "true" } : {}),
-    ...(dice.chance(0.1)
+    ...(dice.chance(0.05)
       ? { [`${prefix}pkcs12-enable`]: "true", [`${prefix}pkcs12-password`]: `${passwordMark}${dice.hex(16)}` }
       : {})
   }
@@ -123,7 +123,7 @@ const drawActs = (dice: Dice, pods: number, nodes: number, hours: number, millis
 export const drawStory = (seed: number | string, knobs: Knobs = {}, own: ReadonlyArray<Rate> = []): Story => {
   const dice = new Dice(`${seed}/story`)
   const { hours, millis, syncSeconds } = drawPace(dice, knobs.days)
-  const [drawnNodes, drawnPods] = [dice.pick([1, 1, 2, 3]), dice.whole(1, 7)]
+  const [drawnNodes, drawnPods] = [dice.pick([1, 1, 2, 3]), dice.whole(1, 6)]
   const useTokenRequest = dice.chance(0.2)
   const nodes = knobs.nodes ?? drawnNodes
   const faults = knobs.faults ?? Faults.swarm(seed)

@@ -103,9 +103,14 @@ const fewRequests = liveness(
   }
 )
 
+const withoutCertlet = ({ nodes }: World): string | undefined => {
+  const node = [...nodes.values()].find(({ isServing }) => !isServing)
+  return node === undefined ? undefined : `no certlet serves on ${node.name}`
+}
+
 /** What is not at rest yet; nothing where everything is. */
 export const unrest = (world: World): string | undefined =>
-  unserved(world) ?? distrusting(world) ?? outdated(world) ?? orphaned(world)
+  withoutCertlet(world) ?? unserved(world) ?? distrusting(world) ?? outdated(world) ?? orphaned(world)
 
 /** How long the certificates of now are good for, in milliseconds: after that each has been renewed or has run out. */
 export const outlivingMillis = (world: World): number => {

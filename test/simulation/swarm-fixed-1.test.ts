@@ -1,0 +1,5 @@
+/** Half of the fixed seeds; the other half runs beside it. */
+import { describe } from "@effect/vitest"
+import { from, swarm } from "./swarm.ts"
+
+describe("the swarm", () => swarm(from(1, 100)))

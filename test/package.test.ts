@@ -3,7 +3,7 @@
  * by node:test and by vitest, with its types. The project's other dependencies are links to ours, so nothing is fetched; what
  * the package needs and does not declare is not there.
  */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
@@ -24,6 +24,7 @@ const manifest: { readonly dependencies: object; readonly peerDependencies: obje
 beforeAll(async () => {
   const tarball = await packedCopy(folder)
   mkdirSync(project)
+  cpSync(join(root, "test/examples"), join(project, "examples"), { recursive: true })
   writeFileSync(join(project, "package.json"), JSON.stringify({ name: "project", private: true, type: "module" }))
   const declared = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies })
   const links = [...declared, "vitest", "typescript", "@types/node"].map(dependency)
@@ -52,5 +53,61 @@ describe("the package", () => {
       ]))`
     const found = await node(["--input-type=module", "--eval", script])
     expect(JSON.parse(found)).toEqual(["open", "open", "certlet", "ERR_PACKAGE_PATH_NOT_EXPORTED"])
+  })
+
+  it(
+    "has types that a strict project checks whole, with those of all examples",
+    async () => {
+      const compilerOptions = {
+        target: "es2024",
+        module: "nodenext",
+        types: ["node"],
+        strict: true,
+        exactOptionalPropertyTypes: true,
+        noUncheckedIndexedAccess: true,
+        allowImportingTsExtensions: true,
+        noEmit: true,
+        skipLibCheck: false
+      }
+      writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["examples"] }))
+      await node(["node_modules/typescript/bin/tsc", "--project", "."])
+    },
+    packLimitMilliseconds
+  )
+
+  it(
+    "simulates clusters under vitest",
+    async () => {
+      const vitest = ["node_modules/vitest/vitest.mjs", "run", "--dir", "examples", "--testTimeout", "60000", "vitest"]
+      const found = await node(vitest)
+      expect(found).toMatch(/Tests {2}1 passed/)
+    },
+    packLimitMilliseconds
+  )
+
+  it(
+    "simulates clusters under node:test, with an issuer and an invariant of the project's own",
+    async () => {
+      expect(await node(["--test", "examples/node.test.ts"])).toMatch(/^. pass 3\n. fail 0$/m)
+    },
+    packLimitMilliseconds
+  )
+
+  it(
+    "simulates clusters in a plain script, with a fault and an edge of the project's own",
+    async () => {
+      const found = await node(["examples/script.ts"])
+      expect(found.trim().split("\n")).toEqual(
+        [1, 2, 3].map((seed) => expect.stringMatching(`^story ${seed}: passed after`))
+      )
+    },
+    packLimitMilliseconds
+  )
+
+  it("is shown in the README by an example that runs", () => {
+    const readme = readFileSync(join(root, "README.md"), "utf8")
+    const [, section = ""] = readme.split("## Simulated clusters in your tests\n")
+    const [, shown = "nothing"] = /```ts\n([\s\S]*?)```/.exec(section) ?? []
+    expect(readFileSync(join(root, "test/examples/vitest.test.ts"), "utf8")).toBe(shown)
   })
 })

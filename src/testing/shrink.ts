@@ -1,7 +1,7 @@
 /**
  * A story that breaks something, made smaller until it says why. First everything is left out that the break does not need: acts,
  * incidents, weather. Then what remains is made plainer: one node, pods without extras, shorter faults, a shorter story. A
- * smaller story counts where it breaks the same invariant. Whatever a user brings along, invariants, faults or layers, is run
+ * smaller story counts where it breaks the same invariant in the same words. Whatever a user brings along, invariants, faults or layers, is run
  * with it like certlet's own. The number of runs is bounded; where it suffices, no act, no incident and no weather can be left
  * out of what comes back.
  */
@@ -52,9 +52,14 @@ const withParts = (story: Story, parts: ReadonlyArray<Part>): Story => {
   }
 }
 
+/** What was seen, without the names and numbers that are another's in every run. */
+const wordsOf = (detail: string): string => detail.replace(/[0-9a-f]{8}-[0-9a-f-]{27}|\d+/g, "#")
+
+/** Whether two stories break the same: one that breaks it in other words has something else wrong with it. */
 const isSame = (one: Verdict, other: Verdict): boolean => {
   if (one._tag === "safety" || one._tag === "liveness") {
-    return one._tag === other._tag && one.broken.name === other.broken.name
+    if (one._tag !== other._tag || one.broken.name !== other.broken.name) return false
+    return wordsOf(one.broken.detail) === wordsOf(other.broken.detail)
   }
   return one._tag === other._tag
 }

@@ -171,8 +171,10 @@ export class SimNode {
     this.#torn = false
     this.#process?.gate.thawed.openUnsafe()
     this.#process?.gate.crashAt(undefined)
+    // Who was to stay away for longer is back at once: a node without a certlet renews nothing, and that is no fault of certlet's.
     this.#notBefore = 0
     if (this.#process === undefined) this.#parts.run(this.#restart)
+    this.kubelet.start()
   })
 
   /** True where a certlet runs that has listened to its kubelet. */

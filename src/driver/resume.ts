@@ -1,7 +1,7 @@
 /**
  * After a restart: every record is read, compared with what stands at its target, and given its life back. A volume that
  * holds its files sleeps until its next renewal; one whose request was pending picks that request up; one whose mount is
- * gone waits for its publish, because nothing may be written where no mount is. What cannot be understood is named in the
+ * gone waits for its publish, because nothing may be written where no mount is, and one whose pod is gone is forgotten. What cannot be understood is named in the
  * log and left alone: one volume's damage stays that volume's.
  */
 import { Deferred, Effect, Option } from "effect"
@@ -10,6 +10,7 @@ import { decodeVolumeSpec } from "../VolumeSpec.ts"
 import { VolumeFS } from "../volume/VolumeFS.ts"
 import { type VolumeRecord, VolumeRecords } from "../volume/VolumeRecord.ts"
 import { Renewals } from "./Renewals.ts"
+import { letGo } from "./unpublish.ts"
 import { makeVolume, type Volume, Volumes } from "./Volume.ts"
 
 /** Takes up the volumes of the process before this one. */
@@ -39,6 +40,11 @@ const revive = (volume: Volume, record: VolumeRecord) =>
     const condition = yield* fs.inspect(volume.place.target)
     yield* Deferred.succeed(volume.mounted, undefined)
     if (condition === "filled" && record.issued !== undefined) return yield* renewals.keep(volume)
+    if (condition === "gone") {
+      // Another driver has ended the volume in certlet's absence: nobody will unpublish it here.
+      yield* Effect.logInfo("the kubelet has cleared the pod away meanwhile, so its volume is forgotten")
+      return yield* letGo(volume.id)
+    }
     if (condition === "filled" || condition === "empty") return yield* Effect.asVoid(renewals.fill(volume))
     yield* Effect.logInfo(`the volume's target is ${condition}, so it waits for its next publish`)
   })

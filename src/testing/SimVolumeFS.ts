@@ -53,6 +53,8 @@ export class SimDisk extends Context.Service<
     readonly empty: (target: string) => Effect.Effect<void>
     /** A stranger puts something at this path; none takes it away again. */
     readonly plant: (path: string, obstacle: Option.Option<Obstacle>) => Effect.Effect<void>
+    /** The kubelet has cleared the volume's pod away: the folder that the target is in is gone, with all that was there. */
+    readonly clear: (target: string) => Effect.Effect<void>
     /** The volumes that stand, in the order in which they were made. */
     readonly volumes: Effect.Effect<ReadonlyArray<SimVolume>>
   }
@@ -62,6 +64,8 @@ export class SimDisk extends Context.Service<
 interface Disk {
   readonly volumes: Map<string, SimVolume>
   readonly obstacles: Map<string, Obstacle>
+  /** Targets whose folder is not there. */
+  readonly cleared: Set<string>
   /** Told of every change, at the moment it is made. */
   readonly observe: (change: DiskChange) => void
   full: boolean
@@ -94,7 +98,7 @@ const isForeign = (disk: Disk, target: string): boolean => disk.obstacles.has(ta
 const conditionOf = (disk: Disk, target: string): VolumeCondition => {
   if (isForeign(disk, target)) return disk.obstacles.get(target) === "volume" ? "inherited" : "foreign"
   const volume = disk.volumes.get(target)
-  if (volume === undefined) return "absent"
+  if (volume === undefined) return disk.cleared.has(target) ? "gone" : "absent"
   return Option.isSome(volume.files) ? "filled" : "empty"
 }
 
@@ -106,6 +110,7 @@ const mount = (disk: Disk, place: VolumePlace): Effect.Effect<boolean, VolumeErr
   }
   return operate(disk, "mount", target, () => {
     if (isForeign(disk, target)) return failure("Foreign", "mount", target, "what stands there is not certlet's")
+    if (disk.cleared.has(target)) return failure("Io", "mount", target, "the parent folder does not exist")
     const isNew = !disk.volumes.has(target)
     if (isNew) {
       disk.volumes.set(target, { target, group, files: Option.none() })
@@ -195,12 +200,24 @@ const levers = (disk: Disk) =>
           onSome: (obstacle) => void disk.obstacles.set(path, obstacle)
         })
       ),
+    clear: (target) =>
+      Effect.sync(() => {
+        disk.volumes.delete(target)
+        disk.cleared.add(target)
+      }),
     volumes: Effect.sync(() => [...disk.volumes.values()])
   })
 
 /** A new, empty disk, as the programs and as a test or a judge sees it. */
 export const makeSimDisk = (observe: (change: DiskChange) => void = () => undefined) => {
-  const disk: Disk = { volumes: new Map(), obstacles: new Map(), observe, full: false, broken: false }
+  const disk: Disk = {
+    volumes: new Map(),
+    obstacles: new Map(),
+    cleared: new Set(),
+    observe,
+    full: false,
+    broken: false
+  }
   const volumeFS = VolumeFS.of({
     mount: (place) => mount(disk, place),
     inspect: (target) => operate(disk, "inspect", target, () => Effect.succeed(conditionOf(disk, target))),

@@ -125,12 +125,19 @@ const mount = Effect.fn("VolumeFS.mount")(function* (medium: Medium, place: Volu
   )
 })
 
+/** True where the kubelet's folder of pods is to be seen: one that is not there, or empty, is a mount of certlet's that is missing. */
+const isInSight = (target: string): boolean => {
+  const end = target.indexOf("/pods/") + "/pods".length
+  const pods = target.slice(0, end)
+  return pods.endsWith("/pods") && fs.existsSync(pods) && fs.readdirSync(pods).length > 0
+}
+
 const inspect = Effect.fn("VolumeFS.inspect")((medium: Medium, target: string) =>
   withSpot(
     "inspect",
     target,
     (spot) => withFolder(spot, (found) => look(medium, spot, found)),
-    Effect.succeed<Standing>("absent")
+    attempt<Standing>({ action: "inspect", target }, () => (isInSight(target) ? "gone" : "absent"))
   ).pipe(Effect.map((standing): VolumeCondition => (standing === "vacant" ? "absent" : standing)))
 )
 

@@ -26,10 +26,11 @@ export interface VolumePlace {
 export const folderMode = ({ openToAll = false }: Pick<VolumePlace, "openToAll">): number => (openToAll ? 0o555 : 0o550)
 
 /**
- * What stands at a target: nothing, something that is not ours, a volume with files that another driver has mounted, our
- * volume without files, or our volume with files.
+ * What stands at a target: nothing, and not even the folder that the kubelet made for it (the kubelet has cleared the pod away);
+ * nothing; something that is not ours; a volume with files that another driver has mounted; our volume without files, or
+ * with files.
  */
-export type VolumeCondition = "absent" | "foreign" | "inherited" | "empty" | "filled"
+export type VolumeCondition = "gone" | "absent" | "foreign" | "inherited" | "empty" | "filled"
 
 /**
  * The file system failed. `Full`: no space. `Busy`: somebody uses the mount. `Io`: the disk or the kernel failed.

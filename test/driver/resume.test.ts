@@ -8,6 +8,7 @@ import { VolumeRecords } from "../../src/volume/VolumeRecord.ts"
 import { during, isServed, onNode, publishRequest, seen, startDriver } from "./World.ts"
 
 const web = publishRequest("web")
+const other = publishRequest("other")
 
 const submissions = Effect.flatMap(SimControlPlane, (cluster) => Effect.map(cluster.submitted, (all) => all.length))
 
@@ -122,5 +123,20 @@ describe("resume", () => {
       yield* TestClock.adjust("30 days")
       expect(yield* submissions).toBe(1)
     }).pipe(onNode("handover"))
+  )
+
+  it.effect("forgets a volume whose pod another driver has ended meanwhile, and no other", () =>
+    Effect.gen(function* () {
+      const records = yield* VolumeRecords
+      const first = yield* startDriver
+      for (const pod of [web, other]) yield* during("1 second", first.publish(pod))
+      yield* first.stop
+      yield* Effect.flatMap(SimDisk, (disk) => disk.clear(web.target))
+      yield* startDriver
+      expect((yield* records.all).map(({ volumeId }) => volumeId)).toEqual([other.volumeId])
+      yield* TestClock.adjust("30 days")
+      expect(Option.isSome(yield* seen(other.target))).toBe(true)
+      expect(Option.isNone(yield* seen(web.target))).toBe(true)
+    }).pipe(onNode("ended elsewhere"))
   )
 })

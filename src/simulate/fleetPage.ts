@@ -50,9 +50,17 @@ const herdWindow = (plan: FleetPlan) => {
 const figure = (id: string, caption: string, drawn: Plot): string =>
   `<figure id="${id}" role="img" aria-label="${caption}">${plot(id, drawn)}<figcaption>${caption}</figcaption></figure>`
 
-const overTime = (series: Series): Plot => ({
+/** A round number above this one, with room for a word. */
+const roundUp = (value: number): number => {
+  const unit = 10 ** Math.floor(Math.log10(Math.max(1, value)))
+  return Math.ceil((value * 1.1) / unit) * unit
+}
+
+const overTime = (plan: FleetPlan, series: Series, most: number): Plot => ({
   x: "days",
   y: "requests per second",
+  most,
+  shade: { ...outageDays(plan), word: "issuer away" },
   lines: [
     { name: "highest second", points: pointsOf(series.days, series.peak), pale: true },
     { name: "mean", points: pointsOf(series.days, series.mean) }
@@ -133,6 +141,8 @@ export const fleetPage = (fleets: Fleets): string => {
   const { plan } = fleets.jittered
   const title = `${whole(plan.pods)} pods on ${whole(plan.nodes)} nodes for ${plan.days} days`
   const { jittered, plain } = fleets
+  const [calls, plainCalls, asked] = [jittered.record.apiServer(), plain.record.apiServer(), jittered.record.issuer()]
+  const mostCalls = roundUp(Math.max(highest(calls), highest(plainCalls)))
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>certlet: ${title}</title>
 <link rel="icon" href="data:,"><style>${style}</style></head><body>
@@ -140,14 +150,14 @@ export const fleetPage = (fleets: Fleets): string => {
 ${planTable(fleets)}
 ${results(fleets)}
 <h2>Requests at the API server</h2>
-${figure("api-server", "With jitter: requests per second at the API server", overTime(jittered.record.apiServer()))}
-${figure("api-server-plain", "The same fleet without jitter", overTime(plain.record.apiServer()))}
+${figure("api-server", "With jitter: requests per second at the API server", overTime(plan, calls, mostCalls))}
+${figure("api-server-plain", "The same fleet without jitter, on the same scale", overTime(plan, plainCalls, mostCalls))}
 <h2>Requests at the issuer</h2>
-${figure("issuer", "With jitter: requests per second that reach the issuer", overTime(jittered.record.issuer()))}
+${figure("issuer", "With jitter: requests per second that reach the issuer", overTime(plan, asked, roundUp(highest(asked))))}
 <h2>Life left in the pods' certificates</h2>
 ${figure("lifetimes", "Hours left over all pods, with jitter", lifetimes(jittered))}
 <h2>The herd after the outage</h2>
-${figure("herd", "Requests per second, before, in and after the outage", herd(fleets))}
+${figure("herd", "Requests per second that reach the issuer, before, in and after the outage, with and without jitter", herd(fleets))}
 <h2>What is real here</h2>
 ${model}
 </body></html>

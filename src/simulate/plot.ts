@@ -22,12 +22,16 @@ export interface Plot {
   readonly lines: ReadonlyArray<Line>
   readonly x: string
   readonly y: string
+  /** The end of the y axis, where plots are to be compared; by default what the points need. */
+  readonly most?: number
   readonly shade?: { readonly from: number; readonly to: number; readonly word: string }
 }
 
 /** In pixels; the page scales it. */
 const size = { width: 960, height: 320 } as const
 const colours = ["#0072b2", "#d55e00", "#009e73"]
+/** The same, beneath others. */
+const paleColours = ["#8cbfdc", "#eeb68c", "#8ccfba"]
 const font = "system-ui, sans-serif"
 
 const seriesOf = (line: Line, index: number, shade: Plot["shade"]) => ({
@@ -37,7 +41,9 @@ const seriesOf = (line: Line, index: number, shade: Plot["shade"]) => ({
   showSymbol: false,
   animation: false,
   z: line.pale ? 1 : 2,
-  lineStyle: { width: line.pale ? 1 : 1.6, opacity: line.pale ? 0.45 : 1 },
+  // A legend shows what is drawn: so pale is a colour, and not the other one seen through.
+  color: (line.pale ? paleColours : colours)[index % colours.length] ?? "#444",
+  lineStyle: { width: line.pale ? 1 : 1.6 },
   ...(shade === undefined || index > 0
     ? {}
     : {
@@ -51,12 +57,11 @@ const seriesOf = (line: Line, index: number, shade: Plot["shade"]) => ({
 })
 
 /** Draws it; `id` goes into the names that its parts refer to each other by, so it must be the page's only plot of this id. */
-export const plot = (id: string, { lines, shade, x, y }: Plot): string => {
+export const plot = (id: string, { lines, most, shade, x, y }: Plot): string => {
   const xs = lines.flatMap(({ points }) => points.map(([x]) => x))
   const axis = { nameTextStyle: { fontFamily: font, color: "#444" }, axisLabel: { fontFamily: font, color: "#444" } }
   const chart = init(null, null, { renderer: "svg", ssr: true, ...size })
   chart.setOption({
-    color: colours,
     textStyle: { fontFamily: font },
     grid: { left: 64, right: 24, top: 44, bottom: 48 },
     legend: {
@@ -77,7 +82,15 @@ export const plot = (id: string, { lines, shade, x, y }: Plot): string => {
       max: Math.ceil(xs.reduce((most, x) => Math.max(most, x), Number.NEGATIVE_INFINITY)),
       ...axis
     },
-    yAxis: { type: "value", axisLine: { onZero: false }, name: y, nameLocation: "middle", nameGap: 44, ...axis },
+    yAxis: {
+      type: "value",
+      axisLine: { onZero: false },
+      name: y,
+      nameLocation: "middle",
+      nameGap: 44,
+      ...(most === undefined ? {} : { max: most }),
+      ...axis
+    },
     series: lines.map((line, index) => seriesOf(line, index, shade))
   })
   const svg = chart.renderToSVGString()

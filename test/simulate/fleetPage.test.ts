@@ -87,7 +87,7 @@ const figures = [...document.querySelectorAll("figure")].map((figure) => {
     const [outer, inner] = [box(svg), box(mark)]
     return inner.left >= outer.left - 1 && inner.right <= outer.right + 1 && inner.top >= outer.top - 1 && inner.bottom <= outer.bottom + 1
   })
-  const lines = [...svg.querySelectorAll('path[fill="none"][stroke="#0072b2"], path[fill="none"][stroke="#d55e00"]')]
+  const lines = [...svg.querySelectorAll('path[fill="none"][stroke="#0072b2"], path[fill="none"][stroke="#d55e00"], path[fill="none"][stroke="#8cbfdc"]')]
   return {
     id: figure.id,
     width: box(svg).width,

@@ -11,6 +11,7 @@ let
       drv = derivation (
         {
           inherit system;
+          outputs = [ "out" ];
           builder = "/bin/bash";
           args = [
             "-e"

@@ -38,8 +38,8 @@ in
 
   # Left out: what fetches, what asks programs of other people, and what packs or builds once more.
   tests = inRepository "tests" ''
-    node node_modules/vitest/vitest.mjs run --project node \
-      --exclude 'test/{consumers,wire}/**' --exclude 'test/{hashes,package,reproducible}.test.ts'
+    rm test/{consumers,wire}/*.test.ts test/{hashes,package,reproducible}.test.ts
+    node node_modules/vitest/vitest.mjs run --project node
   '';
 
   # The lock's own linter, because another version would format otherwise; its program looks for a loader that Nix does not have.

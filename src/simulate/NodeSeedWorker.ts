@@ -6,7 +6,7 @@
  */
 import { parentPort, workerData } from "node:worker_threads"
 import { Effect } from "effect"
-import { beginning } from "../testing/Cluster.ts"
+import { beginning } from "../testing/ClusterParts.ts"
 import { explain, findingOf } from "../testing/explain.ts"
 import { drawStory, type Knobs, type Story } from "../testing/Story.ts"
 import { type RunOptions, runStory, type Verdict } from "../testing/simulate.ts"

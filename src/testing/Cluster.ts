@@ -1,55 +1,26 @@
 /**
  * A running simulated cluster, with its verbs. What they do they do at once; only `advance` and `settle` let time pass. After
  * any of these two, and in `check`, what the judges have found becomes a failure that shows the trace and the seed. It is
- * made by `SimCluster.make`.
+ * made by `SimCluster.make`. In the examples `cluster` has the nodes node-1 and node-2, `pod` asks for certificates of an hour and
+ * runs on node-1, and `assert` is `node:assert/strict`; each of them is run by the tests.
  */
-import { type Cause, type Context, Deferred, Duration, Effect, Option } from "effect"
+import { Deferred, Duration, Effect, Option } from "effect"
 import { TestClock } from "effect/testing"
 import type { PodState } from "../PodState.ts"
-import type { Dice } from "./Dice.ts"
+import { beginning, type ClusterParts, downtimeOf, type Ending, sound } from "./ClusterParts.ts"
 import type { Incident } from "./Faults.ts"
 import { type CrashPoint, fenced } from "./fence.ts"
-import type { Court, InvariantBroken, World } from "./Invariants.ts"
-import {
-  apiLevers,
-  bundleLevers,
-  clockLever,
-  diskLevers,
-  issuerLevers,
-  type TimedLevers,
-  tell,
-  type Workings
-} from "./levers.ts"
+import type { InvariantBroken, World } from "./Invariants.ts"
+import { apiLevers, issuerLevers } from "./levers.ts"
+import { bundleLevers, clockLever, diskLevers } from "./leversOfNodes.ts"
+import { Misuse, named, present, timeOf, worded } from "./misuse.ts"
 import { CannotSee, type Sight, seeVolume } from "./Sight.ts"
 import type { SimNode } from "./SimNode.ts"
 import { makePod, nameOf, type PodWish, type SimPod } from "./SimPod.ts"
 import { settle } from "./settle.ts"
-import { type OwnFault, strike } from "./strike.ts"
+import { strike } from "./strike.ts"
+import { tell } from "./TimedLevers.ts"
 import type { Trace } from "./Trace.ts"
-
-/** How a process ends before it is started again. */
-export interface Ending {
-  /** How long the node has no certlet; two seconds at least, and by default. */
-  readonly downtime?: Duration.Input
-}
-
-/** The simulation begins here, in milliseconds since 1970: any instant would do. */
-export const beginning = 1_893_456_000_000
-
-/** What the parts of a cluster share. */
-export interface ClusterParts extends Workings {
-  readonly seed: string
-  readonly context: Context.Context<never>
-  readonly dice: Dice
-  readonly court: Court
-  readonly world: World
-  readonly timed: TimedLevers
-  readonly pods: Map<string, SimPod>
-  readonly ownFaults: ReadonlyArray<OwnFault>
-  /** The first defect of the simulation itself. */
-  readonly crash: () => Cause.Cause<never> | undefined
-  readonly syncFrequency: Duration.Duration
-}
 
 /** A running cluster. Verbs do their work at once; only `advance` and `settle` let time pass. */
 export class Cluster {
@@ -70,26 +41,52 @@ export class Cluster {
     this.api = this.#byItsClock(apiLevers(parts, parts.timed))
   }
 
-  /** Schedules a pod; its kubelet takes it from there. */
+  /**
+   * Schedules a pod; its kubelet takes it from there.
+   *
+   * @example
+   * const web = yield* cluster.schedule({ name: "web", node: "node-2", duration: "2 hours", issuer: "ca" })
+   * yield* cluster.advance("1 minute")
+   * assert.deepEqual((yield* cluster.exec(web)).certificate.names, ["DNS:web.apps.svc"])
+   */
   readonly schedule = (wish: PodWish = {}): Effect.Effect<SimPod> =>
     this.#within(
       Effect.suspend(() => {
         const { dice, nodes, pods } = this.#parts
         const names = [...nodes.keys()]
-        const node = wish.node ?? names[this.#pods % names.length] ?? ""
+        const node = this.node(wish.node ?? names[this.#pods % names.length] ?? "")
+        const name = wish.name ?? `pod-${this.#pods + 1}`
+        const pod = makePod({ ...wish, name, node: node.name }, dice.uuid(), dice.hex(64))
+        if ([...pods.values()].some((other) => nameOf(other) === nameOf(pod))) {
+          throw new Misuse(`there is a pod ${nameOf(pod)} already; give the other one another name`)
+        }
         this.#pods += 1
-        const pod = makePod({ ...wish, name: wish.name ?? `pod-${this.#pods}`, node }, dice.uuid(), dice.hex(64))
         pods.set(pod.uid, pod)
-        this.node(node).kubelet.add(pod)
+        node.kubelet.add(pod)
         return Effect.as(this.#parts.network.change(pod, wish.labels === undefined ? {} : { labels: wish.labels }), pod)
       })
     )
 
-  /** Deletes a pod: its container ends, its volume goes, its requests follow. */
+  /**
+   * Deletes a pod: its container ends, its volume goes, its requests follow.
+   *
+   * @example
+   * yield* cluster.delete(pod)
+   * yield* cluster.advance("1 minute")
+   * assert.equal(pod.phase, "gone")
+   */
   readonly delete = (pod: SimPod): Effect.Effect<void> =>
-    this.#within(Effect.sync(() => this.node(pod.node).kubelet.delete(pod)))
+    this.#within(Effect.sync(() => this.node(present(this.#parts.pods, pod).node).kubelet.delete(pod)))
 
-  /** What a process in the pod's container sees. */
+  /**
+   * What a process in the pod's container sees: files and modes, the certificate, whether it chains and matches its key.
+   *
+   * @example
+   * const { certificate, chains, files, matchesKey } = yield* cluster.exec(pod)
+   * assert.equal(chains && matchesKey, true)
+   * assert.equal(files.get("tls.key")?.mode, 0o440)
+   * assert.deepEqual(certificate.names, ["DNS:pod-1.apps.svc"])
+   */
   readonly exec = (pod: SimPod): Effect.Effect<Sight, CannotSee> =>
     Effect.suspend(() => {
       const fail = (detail: string) => Effect.fail(new CannotSee({ pod: nameOf(pod), detail }))
@@ -98,14 +95,28 @@ export class Cluster {
       return Effect.catch(Effect.fromResult(seeVolume(pod.held.value)), fail)
     })
 
-  /** Lets time pass. Fails where an invariant was broken meanwhile. */
+  /**
+   * Lets time pass. Fails where an invariant was broken meanwhile.
+   *
+   * @example
+   * const before = yield* cluster.exec(pod)
+   * yield* cluster.advance("1 hour")
+   * assert.notEqual((yield* cluster.exec(pod)).certificate.serialNumber, before.certificate.serialNumber)
+   */
   readonly advance = (time: Duration.Input): Effect.Effect<void, InvariantBroken> =>
-    Effect.andThen(this.#within(this.#unlessFound(TestClock.adjust(time))), this.#verdict)
+    Effect.andThen(this.#within(this.#unlessFound(TestClock.adjust(timeOf(time)))), this.#verdict)
 
   readonly #unlessFound = (passing: Effect.Effect<void>): Effect.Effect<void> =>
     Effect.raceFirst(passing, Deferred.await(this.#parts.court.finding))
 
-  /** Ends certlet on a node in order, as a rollout does; it is started again. */
+  /**
+   * Ends certlet on a node in order, as a rollout does; it is started again.
+   *
+   * @example
+   * yield* cluster.stop("node-1", { downtime: "10 minutes" })
+   * yield* cluster.advance("1 hour")
+   * yield* cluster.exec(pod)
+   */
   readonly stop = (node: string, ending: Ending = {}): Effect.Effect<void> =>
     this.#within(
       Effect.andThen(
@@ -114,20 +125,42 @@ export class Cluster {
       )
     )
 
-  /** Kills certlet on a node, now or, with `at`, at its n-th call to anything from now on; it is started again. */
+  /**
+   * Kills certlet on a node, now or, with `at`, at its n-th call to anything from now on; it is started again.
+   *
+   * @example
+   * yield* cluster.kill("node-1", { at: { call: 3, when: "after" } })
+   * yield* cluster.advance("6 hours")
+   * assert.equal((yield* cluster.exec(pod)).matchesKey, true)
+   */
   readonly kill = (node: string, ending: Ending & { readonly at?: CrashPoint } = {}): Effect.Effect<void> =>
-    this.#within(this.node(node).kill(downtimeOf(ending), Option.fromUndefinedOr(ending.at)))
+    this.#within(this.node(node).kill(downtimeOf(ending), Option.map(Option.fromUndefinedOr(ending.at), sound)))
 
-  /** Nothing of certlet on this node moves for so long: no call, no answer, no timer. */
+  /**
+   * Nothing of certlet on this node moves for so long: no call, no answer, no timer.
+   *
+   * @example
+   * yield* cluster.freeze("node-2", "10 minutes")
+   * const waiting = yield* cluster.schedule({ node: "node-2" })
+   * yield* cluster.advance("9 minutes")
+   * assert.equal(waiting.phase, "pending")
+   */
   readonly freeze = (node: string, time: Duration.Input): Effect.Effect<void> =>
     this.#within(
       Effect.andThen(
-        tell(this.#parts, node, `certlet is frozen for ${Duration.format(Duration.fromInputUnsafe(time))}`),
-        this.node(node).freeze(Duration.fromInputUnsafe(time))
+        tell(this.#parts, node, `certlet is frozen for ${worded(time)}`),
+        this.node(node).freeze(timeOf(time))
       )
     )
 
-  /** The node cannot reach the API server for so long. */
+  /**
+   * The node cannot reach the API server for so long.
+   *
+   * @example
+   * yield* cluster.cut("node-1", "15 minutes")
+   * yield* cluster.advance("1 hour")
+   * yield* cluster.exec(pod)
+   */
   readonly cut = (node: string, time: Duration.Input): Effect.Effect<void> => {
     const { link } = this.node(node)
     const cut = Effect.sync(() => void Object.assign(link, { cut: true }))
@@ -135,17 +168,23 @@ export class Cluster {
       Effect.sync(() => void Object.assign(link, { cut: false })),
       this.#parts.server.dropWatches((other) => other === link, "the connection timed out (simulated)")
     )
-    const sentence = `the API server is out of reach for ${Duration.format(Duration.fromInputUnsafe(time))}`
+    const sentence = `the API server is out of reach for ${worded(time)}`
     return this.#within(
       Effect.andThen(tell(this.#parts, node, sentence), this.#parts.timed.pull(`${node}/cut`, time, cut, mend))
     )
   }
 
-  /** The node's kubelet is away for so long; containers run on. */
+  /**
+   * The node's kubelet is away for so long; containers run on.
+   *
+   * @example
+   * yield* cluster.restartKubelet("node-1", "5 minutes")
+   * yield* cluster.advance("6 minutes")
+   * assert.equal(pod.phase, "running")
+   */
   readonly restartKubelet = (node: string, time: Duration.Input): Effect.Effect<void> => {
     const { kubelet } = this.node(node)
-    const away = Effect.sync(() => kubelet.stop())
-    const back = Effect.sync(() => kubelet.start())
+    const [away, back] = [Effect.sync(kubelet.stop), Effect.sync(kubelet.start)]
     return this.#within(
       Effect.andThen(
         tell(this.#parts, node, "the kubelet restarts"),
@@ -154,37 +193,40 @@ export class Cluster {
     )
   }
 
-  /** The node starts anew: mounts, data root and containers are gone and made again. */
+  /**
+   * The node starts anew: mounts, data root and containers are gone and made again.
+   *
+   * @example
+   * yield* cluster.reboot("node-1", "3 minutes")
+   * assert.equal(pod.phase, "pending")
+   * yield* cluster.settle
+   * assert.equal(pod.phase, "running")
+   */
   readonly reboot = (node: string, time: Duration.Input): Effect.Effect<void> =>
-    this.#within(
-      Effect.andThen(
-        tell(this.#parts, node, "the node reboots"),
-        this.node(node).reboot(Duration.fromInputUnsafe(time))
-      )
-    )
+    this.#within(Effect.andThen(tell(this.#parts, node, "the node reboots"), this.node(node).reboot(timeOf(time))))
 
-  /** Changes what the API server shows of a pod: its labels, annotations, conditions or addresses. */
+  /**
+   * Changes what the API server shows of a pod: its labels, annotations, conditions or addresses.
+   *
+   * @example
+   * yield* cluster.change(pod, { labels: { team: "blue" } })
+   * assert.deepEqual(cluster.world.stateOf(pod).labels, { team: "blue" })
+   */
   readonly change = (pod: SimPod, change: Partial<PodState>): Effect.Effect<void> =>
-    this.#within(this.#parts.network.change(pod, change))
+    this.#within(Effect.suspend(() => this.#parts.network.change(present(this.#parts.pods, pod), change)))
 
   /** The pod's sandbox is made anew, under another address. */
-  readonly readdress = (pod: SimPod): Effect.Effect<void> => this.#within(this.#parts.network.readdress(pod))
+  readonly readdress = (pod: SimPod) => this.#within(Effect.suspend(() => this.#parts.network.readdress(pod)))
 
   /** No ServiceAccount token that was handed out so far is good any more; the next publish brings a new one. */
   get expireTokens(): Effect.Effect<void> {
-    const { accounts } = this.#parts
-    return Effect.andThen(
-      tell(this.#parts, "api", "takes no token any more that was handed out so far"),
-      Effect.sync(accounts.revoke)
-    )
+    const sentence = "takes no token any more that was handed out so far"
+    return Effect.andThen(tell(this.#parts, "api", sentence), Effect.sync(this.#parts.accounts.revoke))
   }
 
   /** The trust bundles that were ever written, by the words of the attribute `trust-bundle`. */
   get bundleNames(): ReadonlyArray<readonly [name: string, namespace: string]> {
-    return this.#parts.bundles.all.map((bundle) => [
-      bundle.kind === "ConfigMap" ? `ConfigMap/${bundle.name}/${bundle.key}` : `ClusterTrustBundle/${bundle.name}`,
-      bundle.namespace
-    ])
+    return this.#parts.bundles.names
   }
 
   /** A trust bundle, by the words of the attribute `trust-bundle`, such as `ConfigMap/roots`. */
@@ -197,12 +239,28 @@ export class Cluster {
   /** A node's clock. */
   readonly clock = (node: string) => this.#byItsClock(clockLever(this.#parts, this.node(node)))
 
-  /** Faults end, and within two hours everything has to converge: every live pod served, every deleted one gone. */
+  /**
+   * Faults end, and within two hours and a look of the kubelet everything has to converge: every live pod served, every deleted
+   * one gone.
+   *
+   * @example
+   * yield* cluster.api.down("3 days")
+   * yield* cluster.advance("1 day")
+   * yield* cluster.settle
+   * yield* cluster.exec(pod)
+   */
   get settle(): Effect.Effect<void, InvariantBroken> {
     return Effect.andThen(this.#within(this.#unlessFound(settle(this.#parts))), this.#verdict)
   }
 
-  /** Every invariant, as far as the cluster has come. */
+  /**
+   * Every invariant, as far as the cluster has come; fails with the trace, the seed and how to run it again.
+   *
+   * @example
+   * yield* cluster.kill("node-1")
+   * yield* cluster.advance("1 day")
+   * yield* cluster.check
+   */
   get check(): Effect.Effect<void, InvariantBroken> {
     return this.#verdict
   }
@@ -221,11 +279,7 @@ export class Cluster {
     )
 
   /** A node by its name. */
-  readonly node = (name: string): SimNode => {
-    const node = this.#parts.nodes.get(name)
-    if (node === undefined) throw new Error(`there is no node ${name}; there are ${[...this.#parts.nodes.keys()]}`)
-    return node
-  }
+  readonly node = (name: string): SimNode => named("node", this.#parts.nodes, name)
 
   /** Levers are pulled from anywhere, and what they do happens by the cluster's own clock and chance. */
   readonly #byItsClock = <L extends object>(levers: L): L =>
@@ -244,5 +298,3 @@ export class Cluster {
     })
   }
 }
-
-const downtimeOf = ({ downtime = "2 seconds" }: Ending): Duration.Duration => Duration.fromInputUnsafe(downtime)

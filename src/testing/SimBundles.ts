@@ -6,6 +6,7 @@ import { Effect, Random, Result } from "effect"
 import { bundleText, type TrustBundleReference } from "../cluster/TrustBundles.ts"
 import { trustBundleName } from "../TrustBundle.ts"
 import { Dice } from "./Dice.ts"
+import { Misuse } from "./misuse.ts"
 import type { SimKeyKind } from "./SimCrypto.ts"
 import { makeAuthorityPem } from "./SimIssuer.ts"
 import type { SimBundleShelf } from "./SimTrustBundles.ts"
@@ -22,7 +23,7 @@ interface Kept {
 
 /** A bundle by the words of the attribute `trust-bundle`, such as `ConfigMap/roots`; throws where they name none. */
 export const bundleNamed = (name: string, namespace = "apps"): TrustBundleReference => ({
-  ...Result.getOrThrowWith(trustBundleName(name), (rule) => new Error(`a trust bundle ${rule}`)),
+  ...Result.getOrThrowWith(trustBundleName(name), (rule) => new Misuse(`a trust bundle ${rule}`)),
   namespace
 })
 
@@ -39,9 +40,14 @@ export class SimBundles {
     this.#kind = kind
   }
 
-  /** The bundles that were ever written, in the order of their first writing. */
-  get all(): ReadonlyArray<TrustBundleReference> {
-    return [...this.#kept.values()].filter(({ text }) => text !== undefined).map(({ reference }) => reference)
+  /** The bundles that were ever written, in the order of their first writing, by the words of the attribute. */
+  get names(): ReadonlyArray<readonly [name: string, namespace: string]> {
+    return [...this.#kept.values()]
+      .filter(({ text }) => text !== undefined)
+      .map(({ reference: { namespace, ...bundle } }) => [
+        bundle.kind === "ConfigMap" ? `ConfigMap/${bundle.name}/${bundle.key}` : `ClusterTrustBundle/${bundle.name}`,
+        namespace
+      ])
   }
 
   /** Makes a bundle hold a new CA; the first time this is its making. */

@@ -8,12 +8,13 @@ import { Cause, Clock, Context, Duration, Effect, FiberSet, Layer, Random, type 
 import { TestClock } from "effect/testing"
 import { Driver } from "../driver/Driver.ts"
 import type { Settings } from "../Settings.ts"
-import { beginning, Cluster } from "./Cluster.ts"
+import { Cluster } from "./Cluster.ts"
+import { beginning } from "./ClusterParts.ts"
 import { Dice } from "./Dice.ts"
 import { Faults, type Incident, incidentsOf } from "./Faults.ts"
 import { Court, type Invariant, type World } from "./Invariants.ts"
 import { invariants as ownInvariants } from "./judges.ts"
-import { TimedLevers } from "./levers.ts"
+import { countOf } from "./misuse.ts"
 import { SimAccounts } from "./SimAccounts.ts"
 import { makeSimApiServer } from "./SimApiServer.ts"
 import { SimBundles } from "./SimBundles.ts"
@@ -30,6 +31,7 @@ import type { Edges } from "./SimProcess.ts"
 import * as SimTrustBundles from "./SimTrustBundles.ts"
 import { simSettings } from "./simSettings.ts"
 import type { OwnFault } from "./strike.ts"
+import { TimedLevers } from "./TimedLevers.ts"
 import { Trace } from "./Trace.ts"
 import { weatherOf } from "./weather.ts"
 
@@ -111,7 +113,7 @@ const makeNodes = (
   parts: Omit<NodeParts, "name" | "settings" | "kubelet" | "keys" | "edges" | "driver">
 ): ReadonlyMap<string, SimNode> =>
   new Map(
-    Array.from({ length: options.nodes ?? 1 }, (_, i) => {
+    Array.from({ length: countOf(options.nodes ?? 1) }, (_, i) => {
       const node = new SimNode({
         ...parts,
         name: `node-${i + 1}`,

@@ -5,7 +5,8 @@
  * any.
  */
 
-export type { Cluster, Ending } from "./Cluster.ts"
+export type { Cluster } from "./Cluster.ts"
+export type { Ending } from "./ClusterParts.ts"
 export * as CertificateRequestsContract from "./contract/certificateRequests.ts"
 export * as KeyGeneratorContract from "./contract/keyGenerator.ts"
 export * as KubeletContract from "./contract/kubelet.ts"
@@ -20,6 +21,7 @@ export { type FaultName, Faults, type Incident, type Rate } from "./Faults.ts"
 export type { Happening } from "./Happening.ts"
 export { type Invariant, InvariantBroken, invariant, type World } from "./Invariants.ts"
 export { invariants } from "./judges.ts"
+export { Misuse } from "./misuse.ts"
 export { CannotSee, type Sight } from "./Sight.ts"
 export * as SimCertificateRequests from "./SimCertificateRequests.ts"
 export { SimControlPlane } from "./SimCertificateRequests.ts"

@@ -1,107 +1,89 @@
 /**
- * The levers of a simulated cluster, as its user pulls them and as incidents do: what is done to the issuer, to the API server,
- * to a node's disk or clock. What lasts for a time ends by itself; where two pulls of one lever overlap, the longer one
- * counts. Every pull is told in the trace.
+ * The levers of a simulated cluster's approver, issuer and API server, as its user pulls them and as incidents do. In the examples
+ * `cluster` has the nodes node-1 and node-2, `pod` asks for certificates of an hour and runs on node-1, and `assert` is
+ * `node:assert/strict`; each of them is run by the tests.
  */
-import { Duration, Effect, Option } from "effect"
-import { bundleText } from "../cluster/TrustBundles.ts"
-import type { SimAccounts } from "./SimAccounts.ts"
-import type { ApiBehaviour, SimApiServer } from "./SimApiServer.ts"
-import { bundleNamed, type SimBundles } from "./SimBundles.ts"
+import { type Duration, Effect, Option } from "effect"
+import { shareOf, timeOf, worded } from "./misuse.ts"
 import { behave } from "./SimCertificateRequests.ts"
-import type { IssuanceBehaviour, SimControllers } from "./SimControllers.ts"
-import type { SimIssuer } from "./SimIssuer.ts"
-import type { SimNetwork } from "./SimNetwork.ts"
-import type { SimNode } from "./SimNode.ts"
-import type { SimPod } from "./SimPod.ts"
-import type { Trace } from "./Trace.ts"
+import { type Behaviour, type TimedLevers, tell, type Workings } from "./TimedLevers.ts"
 
-type Behaviour = ApiBehaviour & IssuanceBehaviour
-
-/** What the levers work on. */
-export interface Workings {
-  readonly trace: Trace
-  readonly server: SimApiServer
-  readonly controllers: SimControllers
-  readonly issuer: SimIssuer
-  readonly network: SimNetwork
-  readonly accounts: SimAccounts
-  readonly bundles: SimBundles
-  readonly nodes: ReadonlyMap<string, SimNode>
-  readonly now: () => number
-  /** How things are when nobody pulls: what the weather makes of them. */
-  readonly usual: () => Behaviour
-  readonly run: (effect: Effect.Effect<unknown>) => unknown
-}
-
-/** Tells the trace what was done to the cluster. */
-export const tell = ({ trace }: Pick<Workings, "trace">, where: string, sentence: string): Effect.Effect<void> =>
-  Effect.sync(() => trace.record(where, { _tag: "Struck", sentence }))
-
-const timeOf = (time: Duration.Input): Duration.Duration => Duration.fromInputUnsafe(time)
-const worded = (time: Duration.Input): string => Duration.format(timeOf(time))
-
-/** Levers that go back by themselves; `release` lets all of them go. */
-export class TimedLevers {
-  readonly #workings: Workings
-  readonly #until = new Map<string, { readonly at: number; readonly back: Effect.Effect<void> }>()
-
-  constructor(workings: Workings) {
-    this.#workings = workings
-  }
-
-  /** Pulls a lever for a time. */
-  readonly pull = (
-    name: string,
-    time: Duration.Input,
-    pull: Effect.Effect<void>,
-    back: Effect.Effect<void>
-  ): Effect.Effect<void> =>
-    Effect.suspend(() => {
-      const { now, run } = this.#workings
-      const at = now() + Duration.toMillis(timeOf(time))
-      if ((this.#until.get(name)?.at ?? 0) < at) this.#until.set(name, { at, back })
-      const end = Effect.suspend(() => {
-        const held = this.#until.get(name)
-        if (held === undefined || held.at > now()) return Effect.void
-        this.#until.delete(name)
-        return back
-      })
-      return Effect.andThen(
-        pull,
-        Effect.sync(() => void run(Effect.delay(end, timeOf(time))))
-      )
-    })
-
-  /** Lets every lever go, now. */
-  readonly release: Effect.Effect<void> = Effect.suspend(() => {
-    const held = [...this.#until.values()]
-    this.#until.clear()
-    return Effect.forEach(held, ({ back }) => back, { discard: true })
-  })
+/** How a behaviour is changed for a time, and told of as something that happens there. */
+const puller = (workings: Workings, levers: TimedLevers, where: string) => {
+  const change = (change: Partial<Behaviour>) => behave(workings.server, workings.controllers, change)
+  const usual = <K extends keyof Behaviour>(key: K) => Effect.suspend(() => change({ [key]: workings.usual()[key] }))
+  return (sentence: string, key: keyof Behaviour, to: Partial<Behaviour>, time: Duration.Input) =>
+    Effect.andThen(
+      tell(workings, where, `${sentence} for ${worded(time)}`),
+      levers.pull(key, time, change(to), usual(key))
+    )
 }
 
 /** The issuer's levers. */
 export const issuerLevers = (workings: Workings, levers: TimedLevers) => {
-  const change = (change: Partial<Behaviour>) => behave(workings.server, workings.controllers, change)
-  const usual = <K extends keyof Behaviour>(key: K) => Effect.suspend(() => change({ [key]: workings.usual()[key] }))
-  const pull = (sentence: string, key: keyof Behaviour, to: Partial<Behaviour>, time: Duration.Input) =>
-    Effect.andThen(
-      tell(workings, "issuer", `${sentence} for ${worded(time)}`),
-      levers.pull(key, time, change(to), usual(key))
-    )
+  const pull = puller(workings, levers, "issuer")
   return {
-    /** Nothing is signed for so long; afterwards everything that waits is. */
+    /**
+     * Nothing is signed for so long; afterwards everything that waits is.
+     *
+     * @example
+     * yield* cluster.issuer.stall("20 minutes")
+     * const late = yield* cluster.schedule()
+     * yield* cluster.advance("19 minutes")
+     * assert.equal(late.phase, "pending")
+     * yield* cluster.advance("5 minutes")
+     * assert.equal(late.phase, "running")
+     */
     stall: (time: Duration.Input) => pull("signs nothing", "issuer", { issuer: "hold" }, time),
-    /** Nothing is approved for so long; afterwards everything that waits is. */
+    /**
+     * Nothing is approved for so long; afterwards everything that waits is.
+     *
+     * @example
+     * yield* cluster.issuer.holdApproval("1 hour")
+     * yield* cluster.schedule()
+     * yield* cluster.advance("30 minutes")
+     * assert.match(cluster.trace.lines().join(), /CertificateNotApproved/)
+     */
     holdApproval: (time: Duration.Input) => pull("approves nothing", "approval", { approval: "hold" }, time),
-    /** Every request is denied. */
+    /**
+     * Every request is denied for so long.
+     *
+     * @example
+     * yield* cluster.issuer.deny("10 minutes")
+     * const refused = yield* cluster.schedule()
+     * yield* cluster.advance("5 minutes")
+     * assert.equal(refused.phase, "pending")
+     */
     deny: (time: Duration.Input) => pull("denies every request", "approval", { approval: "deny" }, time),
-    /** Every request fails. */
+    /**
+     * Every request fails for so long.
+     *
+     * @example
+     * const before = yield* cluster.exec(pod)
+     * yield* cluster.issuer.fail("45 minutes")
+     * yield* cluster.advance("45 minutes")
+     * assert.deepEqual(yield* cluster.exec(pod), before)
+     */
     fail: (time: Duration.Input) => pull("fails every request", "issuer", { issuer: "fail" }, time),
-    /** Every certificate is for a key that nobody asked about. */
+    /**
+     * Every certificate is for a key that nobody asked about, for so long.
+     *
+     * @example
+     * yield* cluster.issuer.signWrongKey("50 minutes")
+     * yield* cluster.advance("50 minutes")
+     * assert.equal((yield* cluster.exec(pod)).matchesKey, true)
+     */
     signWrongKey: (time: Duration.Input) => pull("signs other keys", "issuer", { issuer: "signWrongKey" }, time),
-    /** Certificates live this long, whatever is asked for. */
+    /**
+     * Certificates live this long, whatever is asked for.
+     *
+     * @example
+     * yield* cluster.issuer.shorten("5 minutes", "1 day")
+     * const brief = yield* cluster.schedule({ duration: "30 days" })
+     * yield* cluster.advance("1 minute")
+     * const { notAfter, notBefore } = (yield* cluster.exec(brief)).certificate
+     * assert.equal(DateTime.toEpochMillis(notAfter) - DateTime.toEpochMillis(notBefore), 300_000)
+     */
     shorten: (lifetime: Duration.Input, time: Duration.Input) =>
       pull(
         `shortens every lifetime to ${worded(lifetime)}`,
@@ -109,7 +91,17 @@ export const issuerLevers = (workings: Workings, levers: TimedLevers) => {
         { lifetime: Option.some(timeOf(lifetime)) },
         time
       ),
-    /** From now on it signs with another key. */
+    /**
+     * From now on it signs with another key.
+     *
+     * @example
+     * const before = yield* cluster.exec(pod)
+     * yield* cluster.issuer.rotateCa
+     * yield* cluster.advance("1 hour")
+     * const after = yield* cluster.exec(pod)
+     * assert.notEqual(after.files.get("ca.crt")?.text, before.files.get("ca.crt")?.text)
+     * assert.equal(after.chains, true)
+     */
     rotateCa: Effect.andThen(tell(workings, "issuer", "signs with a new key from now on"), workings.issuer.rotate)
   }
 }
@@ -117,38 +109,72 @@ export const issuerLevers = (workings: Workings, levers: TimedLevers) => {
 /** The API server's levers. */
 export const apiLevers = (workings: Workings, levers: TimedLevers) => {
   const { server } = workings
-  const change = (change: Partial<Behaviour>) => behave(server, workings.controllers, change)
-  const usual = <K extends keyof Behaviour>(key: K) => Effect.suspend(() => change({ [key]: workings.usual()[key] }))
-  const pull = (sentence: string, key: keyof Behaviour, to: Partial<Behaviour>, time: Duration.Input) =>
-    Effect.andThen(
-      tell(workings, "api", `${sentence} for ${worded(time)}`),
-      levers.pull(key, time, change(to), usual(key))
-    )
+  const pull = puller(workings, levers, "api")
+  const drop = server.dropWatches(() => true, "the connection was dropped (simulated)")
   return {
-    /** Calls take up to `most`, each way. */
+    /**
+     * Calls take up to `most`, each way, for so long.
+     *
+     * @example
+     * yield* cluster.api.latency("10 seconds", "1 hour")
+     * const slow = yield* cluster.schedule()
+     * yield* cluster.advance("1 second")
+     * assert.equal(slow.phase, "pending")
+     */
     latency: (most: Duration.Input, time: Duration.Input) =>
       pull(`takes up to ${worded(most)} each way`, "callLatency", { callLatency: timeOf(most) }, time),
-    /** This share of calls is throttled (429). */
+    /**
+     * This share of calls, from 0 to 1, is throttled (429) for so long.
+     *
+     * @example
+     * yield* cluster.api.throttle(0.5, "1 hour")
+     * const patient = yield* cluster.schedule()
+     * yield* cluster.advance("10 minutes")
+     * assert.equal(patient.phase, "running")
+     */
     throttle: (share: number, time: Duration.Input) =>
-      pull(`throttles ${Math.round(share * 100)} % of calls`, "throttled", { throttled: share }, time),
-    /** Every watch is cut off once. */
-    dropWatches: Effect.andThen(
-      tell(workings, "api", "drops every watch"),
-      server.dropWatches(() => true, "the connection was dropped (simulated)")
-    ),
-    /** History is forgotten and watches end: clients have to list anew (410). */
+      pull(
+        `throttles ${Math.round(shareOf("how much the API server throttles", share) * 100)} % of calls`,
+        "throttled",
+        { throttled: share },
+        time
+      ),
+    /**
+     * Every watch is cut off once.
+     *
+     * @example
+     * yield* cluster.api.dropWatches
+     * yield* cluster.advance("1 hour")
+     * yield* cluster.exec(pod)
+     */
+    dropWatches: Effect.andThen(tell(workings, "api", "drops every watch"), drop),
+    /**
+     * History is forgotten and watches end: clients have to list anew (410).
+     *
+     * @example
+     * yield* cluster.api.expire
+     * yield* cluster.advance("1 minute")
+     * assert.match(cluster.trace.lines().join(), /Gone/)
+     */
     expire: Effect.andThen(
       tell(workings, "api", "forgets its history"),
       Effect.andThen(
         Effect.sync(() => server.store.compact()),
-        server.dropWatches(() => true, "the connection was dropped (simulated)")
+        drop
       )
     ),
-    /** Somebody deletes one of the requests that are there; `draw`, from [0, 1), picks it. */
+    /**
+     * Somebody deletes one of the requests that are there; `draw`, a share from 0 to 1, picks it.
+     *
+     * @example
+     * assert.equal(cluster.world.server.store.all().length, 1)
+     * yield* cluster.api.deleteRequest(0)
+     * assert.equal(cluster.world.server.store.all().length, 0)
+     */
     deleteRequest: (draw: number) =>
       Effect.suspend(() => {
         const all = server.store.all()
-        const object = all[Math.floor(draw * all.length)]
+        const object = all[Math.min(all.length - 1, Math.floor(shareOf("which request", draw) * all.length))]
         if (object === undefined) return Effect.void
         const { name, namespace } = object.metadata
         return Effect.andThen(
@@ -156,89 +182,24 @@ export const apiLevers = (workings: Workings, levers: TimedLevers) => {
           Effect.sync(() => void server.store.delete(namespace, name))
         )
       }),
-    /** Every call is forbidden (403). */
+    /**
+     * Every call is forbidden (403) for so long.
+     *
+     * @example
+     * yield* cluster.api.forbid("10 minutes")
+     * const kept = yield* cluster.schedule()
+     * yield* cluster.advance("9 minutes")
+     * assert.equal(kept.phase, "pending")
+     */
     forbid: (time: Duration.Input) => pull("forbids every call", "api", { api: "Forbidden" }, time),
-    /** It is away: no call is answered, every watch ends. */
+    /**
+     * It is away for so long: no call is answered, every watch ends.
+     *
+     * @example
+     * yield* cluster.api.down("30 minutes")
+     * yield* cluster.advance("2 hours")
+     * assert.equal((yield* cluster.exec(pod)).matchesKey, true)
+     */
     down: (time: Duration.Input) => pull("is down", "api", { api: "Unavailable" }, time)
-  }
-}
-
-/** The levers of a node's disk, with its volumes and its records. */
-export const diskLevers = (workings: Workings, levers: TimedLevers, node: SimNode) => {
-  const { disk, records } = node
-  const pull = (
-    sentence: string,
-    name: string,
-    time: Duration.Input,
-    on: Effect.Effect<void>,
-    off: Effect.Effect<void>
-  ) =>
-    Effect.andThen(
-      tell(workings, node.name, `${sentence} for ${worded(time)}`),
-      levers.pull(`${node.name}/${name}`, time, on, off)
-    )
-  return {
-    /** There is no space left for so long. */
-    fill: (time: Duration.Input) =>
-      pull(
-        "the disk is full",
-        "full",
-        time,
-        Effect.andThen(disk.levers.fill, records.levers.fill),
-        Effect.andThen(disk.levers.free, records.levers.free)
-      ),
-    /** Every operation fails (EIO) for so long. */
-    fail: (time: Duration.Input) =>
-      pull(
-        "the disk fails",
-        "broken",
-        time,
-        Effect.andThen(disk.levers.fail, records.levers.fail),
-        Effect.andThen(disk.levers.heal, records.levers.heal)
-      ),
-    /** The record that was written last before certlet's next death is left half written. */
-    tear: Effect.andThen(tell(workings, node.name, "the next crash will tear a record"), node.tear),
-    /** A stranger unmounts the pod's volume. */
-    clean: (pod: SimPod) =>
-      Effect.andThen(
-        tell(workings, node.name, `a stranger unmounts the volume of ${pod.namespace}/${pod.name}`),
-        disk.levers.clean(pod.target)
-      ),
-    /** A stranger removes the whole data root. */
-    wipeRecords: Effect.andThen(tell(workings, node.name, "a stranger wipes the data root"), records.levers.wipe)
-  }
-}
-
-/** The lever of a node's clock. */
-export const clockLever = (workings: Workings, node: SimNode) => ({
-  /** From now on the node's clock is this wrong. */
-  skew: (by: Duration.Input, direction: "ahead" | "behind" = "ahead") =>
-    Effect.andThen(
-      tell(workings, node.name, `the clock is ${worded(by)} ${direction}`),
-      Effect.sync(() => {
-        node.skew.millis = Duration.toMillis(timeOf(by)) * (direction === "ahead" ? 1 : -1)
-      })
-    )
-})
-
-/** The levers of a trust bundle, by the words of the attribute `trust-bundle`. */
-export const bundleLevers = (workings: Workings, levers: TimedLevers, name: string, namespace?: string) => {
-  const bundle = bundleNamed(name, namespace)
-  const text = bundleText(bundle)
-  const { rotate, turn, write } = workings.bundles
-  const pull = (sentence: string, sight: "lost" | "damaged", time: Duration.Input) =>
-    Effect.andThen(
-      tell(workings, "api", `${text} ${sentence} for ${worded(time)}`),
-      levers.pull(text, time, turn(bundle, sight), turn(bundle, "whole"))
-    )
-  return {
-    /** It holds a new CA from now on; the first time, it is made. */
-    rotate: Effect.andThen(tell(workings, "api", `${text} holds a new CA`), rotate(bundle)),
-    /** It holds this text from now on. */
-    write: (pem: string) => Effect.andThen(tell(workings, "api", `${text} is written`), write(bundle, pem)),
-    /** It is deleted, and made again after so long. */
-    lose: (time: Duration.Input) => pull("is deleted", "lost", time),
-    /** It is cut off in the middle of a certificate, and mended after so long. */
-    damage: (time: Duration.Input) => pull("is damaged", "damaged", time)
   }
 }

@@ -8,9 +8,9 @@ import { TestClock } from "effect/testing"
 import { Faults } from "./Faults.ts"
 import type { World } from "./Invariants.ts"
 import { unrest } from "./judgesOfRest.ts"
-import type { TimedLevers, Workings } from "./levers.ts"
 import { behave } from "./SimCertificateRequests.ts"
 import type { SimPod } from "./SimPod.ts"
+import type { TimedLevers, Workings } from "./TimedLevers.ts"
 import { weatherOf } from "./weather.ts"
 
 /**

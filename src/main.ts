@@ -96,7 +96,8 @@ const simulation = (order: Order) =>
     catch: (cause) => new Error(`cannot simulate (certlet-simulate.mjs must lie beside certlet.mjs): ${cause}`)
   }).pipe(
     Effect.flatMap(endWith),
-    Effect.catchCauseIf((cause) => !Cause.hasInterruptsOnly(cause), failed)
+    Effect.catchCauseIf((cause) => !Cause.hasInterruptsOnly(cause), failed),
+    Effect.provide(loggingLayer({ level: 1, format: Option.none() }))
   )
 const simulateCommand = Command.make("simulate", simulateFlags, (given) =>
   Effect.flatMap(orderOf(given), simulation)

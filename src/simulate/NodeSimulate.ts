@@ -3,7 +3,7 @@
  * (`certlet-simulate.mjs`), because a node's process should not carry what draws plots; so it runs its own effects, and what
  * goes in and comes out is plain. The same file is what each worker thread runs.
  */
-import { Cause, Effect } from "effect"
+import { Cause, Console, Effect } from "effect"
 import { reportFleet } from "./NodeFleet.ts"
 import { isSeedWorker, serveSeeds } from "./NodeSeedWorker.ts"
 import { tellStories } from "./NodeStories.ts"
@@ -22,7 +22,7 @@ export const simulate = (order: Order, signal: AbortSignal): Promise<number> =>
         (cause) => !Cause.hasInterruptsOnly(cause),
         (cause) => {
           const error = Cause.squash(cause)
-          return Effect.as(Effect.logFatal(error instanceof Error ? error.message : String(error)), 1)
+          return Effect.as(Console.error(error instanceof Error ? error.message : String(error)), 1)
         }
       )
     ),

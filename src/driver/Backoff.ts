@@ -26,6 +26,11 @@ export const urgent = { base: Duration.millis(500), cap: Duration.seconds(15) } 
 export const patient = { base: Duration.seconds(30), cap: Duration.minutes(5) } as const
 /** A refusal is asked about again this seldom, so that a mended policy reaches a running pod without anybody's help. */
 export const refusal = { base: Duration.minutes(5), cap: Duration.hours(1) } as const
+/**
+ * However near the end is, no pause is cut shorter than this by it: a policy that says no is not stormed for the last minute of a
+ * certificate, and a world that fails is asked some ten times in it.
+ */
+export const shortestBound = { refused: Duration.seconds(30), transient: Duration.seconds(2) } as const
 
 const doubling = (range: { readonly base: Duration.Duration; readonly cap: Duration.Duration }, failures: number) =>
   Duration.min(range.cap, Duration.times(range.base, 2 ** Math.min(failures - 1, 20)))
@@ -34,7 +39,8 @@ const byTemper = (setback: Setback): Duration.Duration => {
   switch (setback.temper) {
     case "refused":
     case "defect":
-      return doubling(refusal, setback.failures)
+      // Whoever holds no valid certificate has nothing that lasts until the longer pauses are over.
+      return Option.isSome(setback.remaining) ? doubling(refusal, setback.failures) : refusal.base
     case "waiting":
     case "transient":
       return doubling(Option.isSome(setback.remaining) ? patient : urgent, setback.failures)
@@ -47,9 +53,10 @@ const byTemper = (setback: Setback): Duration.Duration => {
  */
 export const pauseAfter = (setback: Setback, jitter: number): Duration.Duration => {
   const wanted = byTemper(setback)
+  const floor = shortestBound[setback.temper === "refused" || setback.temper === "defect" ? "refused" : "transient"]
   const bounded = Option.match(setback.remaining, {
     onNone: () => wanted,
-    onSome: (remaining) => Duration.min(wanted, Duration.max(Duration.seconds(1), Duration.times(remaining, 0.1)))
+    onSome: (remaining) => Duration.min(wanted, Duration.max(floor, Duration.times(remaining, 0.1)))
   })
   const drawn = Duration.times(bounded, 0.5 + jitter)
   return Duration.max(

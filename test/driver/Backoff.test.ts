@@ -35,7 +35,16 @@ describe("pauseAfter", () => {
   it("shrinks as the end comes near", () => {
     expect(pause("transient", 9, Duration.minutes(10))).toBe(60_000)
     expect(pause("transient", 9, Duration.seconds(100))).toBe(10_000)
-    expect(pause("transient", 9, Duration.seconds(2))).toBe(1000)
+    expect(pause("transient", 9, Duration.seconds(2))).toBe(2000)
+  })
+
+  it("does not storm a policy that says no, however near the end is", () => {
+    expect(pause("refused", 9, Duration.minutes(10))).toBe(60_000)
+    expect(pause("refused", 9, Duration.seconds(20))).toBe(30_000)
+  })
+
+  it("stays at five minutes after a refusal where the pod holds no valid certificate", () => {
+    expect(pause("refused", 9)).toBe(Duration.toMillis(refusal.base))
   })
 
   it("asks seldom after a refusal, and not at all sooner", () => {
@@ -63,7 +72,7 @@ describe("pauseAfter", () => {
           const widest = Math.max(...[urgent, patient, refusal].map((range) => Duration.toMillis(range.cap)))
           expect(drawn).toBeGreaterThanOrEqual(Duration.toMillis(shortestPause))
           expect(drawn).toBeLessThanOrEqual(1.5 * widest)
-          if (left !== null) expect(drawn).toBeLessThanOrEqual(Math.max(1500, 0.15 * left) + 1)
+          if (left !== null) expect(drawn).toBeLessThanOrEqual(Math.max(1.5 * 30_000, 0.15 * left) + 1)
         }
       )
     )

@@ -54,4 +54,27 @@ describe("stories that once went wrong", () => {
       yield* cluster.advance("1 millis")
     }).pipe(Effect.scoped)
   )
+
+  // Found by seed 1769: a request for each second of the last minute, and after the end an hour without any.
+  it.live(
+    "a policy that says no is not stormed as a certificate ends, and reaches its pod soon once it is mended",
+    () =>
+      Effect.gen(function* () {
+        const cluster = yield* SimCluster.make({ seed: "denied to the end", kubelet: { requiresRepublish: false } })
+        const pod = yield* cluster.schedule({ duration: "1 hour" })
+        yield* cluster.advance("1 minute")
+        yield* cluster.issuer.deny("90 minutes")
+        const { notAfter } = (yield* cluster.exec(pod)).certificate
+        const requests = () => cluster.trace.lines().filter((line) => line.endsWith("is created")).length
+        const left = Math.max(0, DateTime.toEpochMillis(notAfter) - cluster.world.now)
+        yield* cluster.advance(Math.max(0, left - 60_000))
+        const before = requests()
+        yield* cluster.advance("1 minute")
+        expect(requests() - before).toBeLessThanOrEqual(4)
+        yield* cluster.advance("30 minutes")
+        yield* cluster.advance("8 minutes")
+        const after = (yield* cluster.exec(pod)).certificate
+        expect(DateTime.toEpochMillis(after.notAfter)).toBeGreaterThan(cluster.world.now)
+      }).pipe(Effect.scoped)
+  )
 })

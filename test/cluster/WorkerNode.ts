@@ -4,6 +4,7 @@
 import { readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import type { ControlPlane } from "./ControlPlane.ts"
+import { criAnswers } from "./criAnswers.ts"
 import type { Daemon } from "./Daemon.ts"
 import { Machine } from "./Machine.ts"
 import { type Mount, parseMounts } from "./mounts.ts"
@@ -134,7 +135,7 @@ export class WorkerNode {
     })
     this.#containerd = containerd
     await containerd.until("containerd to serve", startLimitMilliseconds, async () => {
-      await this.ctr("version")
+      await criAnswers(this.machine.path(containerdSocket))
       return true
     })
   }

@@ -108,9 +108,15 @@ const withoutCertlet = ({ nodes }: World): string | undefined => {
   return node === undefined ? undefined : `no certlet serves on ${node.name}`
 }
 
+/** A running pod whose record was lost: certlet hears of it with its next publish. */
+const unknown = ({ nodes, pods }: World): string | undefined => {
+  const pod = pods.find(({ node, phase, volumeId }) => phase === "running" && !nodes.get(node)?.texts.has(volumeId))
+  return pod === undefined ? undefined : `there is no record of ${nameOf(pod)}`
+}
+
 /** What is not at rest yet; nothing where everything is. */
 export const unrest = (world: World): string | undefined =>
-  withoutCertlet(world) ?? unserved(world) ?? distrusting(world) ?? outdated(world) ?? orphaned(world)
+  withoutCertlet(world) ?? unknown(world) ?? unserved(world) ?? distrusting(world) ?? outdated(world) ?? orphaned(world)
 
 /** How long the certificates of now are good for, in milliseconds: after that each has been renewed or has run out. */
 export const outlivingMillis = (world: World): number => {

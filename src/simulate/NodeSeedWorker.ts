@@ -27,6 +27,8 @@ export interface SeedResult {
   readonly digest: string
   readonly steps: number
   readonly ranTwice: boolean
+  /** False where two runs differed: a story that is another one each time cannot be shrunk. */
+  readonly isRepeatable: boolean
   /** The events, where they were asked for. */
   readonly lines: ReadonlyArray<string>
 }
@@ -63,6 +65,13 @@ const sayShares = (story: Story): RunOptions["watch"] => {
   }
 }
 
+/** Where two runs part, as far back as their events are kept. */
+const differenceOf = (one: ReadonlyArray<string>, other: ReadonlyArray<string>): string => {
+  const at = one.findIndex((line, i) => line !== other[i])
+  if (at < 0) return "the events are the same, what is left on disks or at the API server is not"
+  return `${JSON.stringify(one[at])}, and ${JSON.stringify(other[at] ?? "nothing")}`
+}
+
 const runSeed = Effect.fnUntraced(function* (
   { knobs, lines }: Assignment,
   options: RunOptions,
@@ -82,9 +91,9 @@ const runSeed = Effect.fnUntraced(function* (
   const name = verdict._tag === "passed" || verdict._tag === "crash" ? "" : verdict.broken.name
   const result = { seed, verdict: verdict._tag, name, finding: findingOf(verdict), digest, steps, ranTwice: twice }
   const events = lines === 0 ? [] : outcome.lines(lines)
-  if (digest === again.digest) return { ...result, lines: events }
-  const finding = `run twice, it does not come out the same: ${digest} after ${steps} events, ${again.digest} after ${again.steps}`
-  return { ...result, verdict: "crash", name: "", finding, lines: events }
+  if (digest === again.digest) return { ...result, isRepeatable: true, lines: events }
+  const finding = `run twice, it came out in two ways: ${differenceOf(outcome.lines(), again.lines())}`
+  return { ...result, verdict: "crash", name: "two ways", finding, isRepeatable: false, lines: events }
 })
 
 const answer = (assignment: Assignment, options: RunOptions, question: Question): Effect.Effect<Answer> =>

@@ -65,6 +65,7 @@ const lost = (seed: number, finding: string): SeedResult => ({
   digest: "",
   steps: 0,
   ranTwice: false,
+  isRepeatable: true,
   lines: []
 })
 
@@ -73,7 +74,7 @@ const replayOf = (order: StoriesOrder, seed: number): string => storiesLine({ ..
 
 const explainAll = (ask: Ask, order: StoriesOrder, broken: ReadonlyArray<SeedResult>) =>
   Effect.forEach(
-    broken.slice(0, mostTold),
+    broken.filter(({ isRepeatable }) => isRepeatable).slice(0, mostTold),
     ({ seed }) =>
       ask({ _tag: "Explain", seed, replay: replayOf(order, seed) }, () => undefined).pipe(
         Effect.map((answer) => (answer._tag === "Explained" ? answer.text : "")),

@@ -19,10 +19,10 @@ export class Tally {
 
   /** Takes a result in. */
   readonly add = (result: SeedResult): void => {
-    const { digest, name, ranTwice, seed, steps, verdict } = result
+    const { digest, isRepeatable, name, ranTwice, seed, steps, verdict } = result
     this.stories += 1
     this.steps += steps
-    if (ranTwice) this.ranTwice += 1
+    if (ranTwice && isRepeatable) this.ranTwice += 1
     this.#counts[verdict] += 1
     this.#hash.update(new TextEncoder().encode(`${seed} ${verdict} ${digest}\n`))
     const kind = `${verdict} ${name}`

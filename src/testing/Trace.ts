@@ -1,11 +1,11 @@
 /**
  * What happened in a simulated cluster, in order: one event, one sentence. The trace keeps the last events to show, a digest
- * over all of them to compare runs by, and hands each one to whoever listens, at the moment it happens; the judges do. Two
- * runs of one seed have the same digest, on any machine.
+ * over all of them and over every byte that was written, to compare runs by, and hands each one to whoever listens, at the
+ * moment it happens; the judges do. Two runs of one seed have the same digest, on any machine.
  */
 import { sha256 } from "@noble/hashes/sha2.js"
 import { bytesToHex } from "@noble/hashes/utils.js"
-import { DateTime } from "effect"
+import { DateTime, Option, Redacted } from "effect"
 import { type Happening, type Names, sentenceOf, whoOf } from "./Happening.ts"
 import { nameOf, type SimPod } from "./SimPod.ts"
 
@@ -63,7 +63,19 @@ export class Trace {
     this.#events.push(event)
     if (this.#events.length > this.#kept * 2) this.#events.splice(0, this.#events.length - this.#kept)
     this.#hash.update(utf8.encode(`${event.at} ${where} ${sentenceOf(what, this.#names)}\n`))
+    this.#weighBehind(what)
     for (const listen of this.#listeners) listen(event)
+  }
+
+  /** A sentence names what was made; its bytes are in the digest too, for they may be gone before the end. */
+  #weighBehind(what: Happening): void {
+    if (what._tag === "RecordSaved") this.weigh(utf8.encode(what.text))
+    if (what._tag === "RequestCreated") this.weigh(utf8.encode(JSON.stringify(what.object)))
+    if (what._tag !== "Written" || Option.isNone(what.volume.files)) return
+    for (const [name, { content, mode }] of what.volume.files.value) {
+      this.weigh(utf8.encode(`${name} ${mode}\n`))
+      this.weigh(Redacted.value(content))
+    }
   }
 
   /** Adds bytes to the digest that are no event: the files in a volume, a certificate. */

@@ -61,6 +61,21 @@ const noKeyInTheThirdFiles: RunOptions = {
   }
 }
 
+let keysEver = 0
+
+/** Keys depend on how many there were before, in any story. */
+const otherKeysEachTime: RunOptions = {
+  layers: {
+    edges: Layer.effect(
+      KeyGenerator,
+      Effect.map(KeyGenerator, (real) => ({
+        ...real,
+        generate: (wanted) => Effect.suspend(() => real.generate(wanted).pipe(Random.withSeed(keysEver++)))
+      }))
+    )
+  }
+}
+
 /** Nothing is ever signed. */
 const silentIssuer: RunOptions = {
   layers: { issuer: Layer.succeed(Issuer, { sign: () => Effect.never, rotate: Effect.void }) }
@@ -70,4 +85,11 @@ const silentIssuer: RunOptions = {
 const noIssuer: RunOptions = { layers: { issuer: Layer.effect(Issuer, Effect.die(new Error("out of paper"))) } }
 
 /** All of them by name. */
-export const mistakes = { sameKeysInEveryLife, noKeyInTheFiles, noKeyInTheThirdFiles, silentIssuer, noIssuer } as const
+export const mistakes = {
+  sameKeysInEveryLife,
+  noKeyInTheFiles,
+  noKeyInTheThirdFiles,
+  otherKeysEachTime,
+  silentIssuer,
+  noIssuer
+} as const

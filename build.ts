@@ -7,6 +7,16 @@ import { execFileSync } from "node:child_process"
 import { chmodSync, rmSync, statSync } from "node:fs"
 import { build, type Plugin } from "esbuild"
 
+/**
+ * A node's certlet is to be small, and is idle nearly always: V8 keeps its young generation as small as it begins and lets the old
+ * one grow by a half between collections, not by several times. A simulation wants speed and no such thing. It is done here and
+ * not by flags, so that every image and every start has it, and before the program itself is loaded.
+ */
+const lean = `import { setFlagsFromString as __setFlags } from "node:v8"
+if (!["simulate", "demo"].includes(process.argv[2])) {
+  for (const flag of ["--semi-space-growth-factor=1", "--heap-growing-percent=50"]) __setFlags(flag)
+}`
+
 const require = `import { createRequire as __createRequire } from "node:module"
 const require = __createRequire(import.meta.url)`
 
@@ -15,6 +25,7 @@ if (Number(process.versions.node.split(".")[0]) < 24) {
   process.stderr.write("certlet needs Node 24 or newer, this is " + process.version + "\\n")
   process.exit(1)
 }
+${lean}
 ${require}`
 
 /** What a node's process never needs stays out of its file, and so out of its memory. */
@@ -22,6 +33,33 @@ const simulationsApart: Plugin = {
   name: "simulations apart",
   setup: ({ onResolve }) =>
     onResolve({ filter: /\/simulate\/NodeSimulate\.ts$/ }, () => ({ path: "./certlet-simulate.mjs", external: true }))
+}
+
+const fromClient = /[/\\\\]@kubernetes[/\\\\]client-node[/\\\\]/
+
+/**
+ * Of client-node only its reading of credentials is used: its models, its clients, and undici behind them would lie in every node's
+ * memory for nothing. A module of it stays where something of it is used, and of undici no more than the names, which say
+ * that they are not there.
+ */
+const leanClient: Plugin = {
+  name: "lean client",
+  setup: ({ onLoad, onResolve, resolve }) => {
+    onResolve({ filter: /^undici$/ }, () => ({ path: "undici", namespace: "absent" }))
+    onLoad({ filter: /^undici$/, namespace: "absent" }, () => ({
+      contents: `const absent = function () { throw new Error("undici is not in this program: its calls go over node:https") }
+        module.exports = { Agent: absent, ProxyAgent: absent, fetch: absent }`
+    }))
+    onResolve(
+      { filter: /^\.{1,2}\/|^@kubernetes\/client-node$/ },
+      async ({ importer, kind, path, pluginData, resolveDir }) => {
+        const isClient = fromClient.test(importer) || path === "@kubernetes/client-node"
+        if (pluginData === leanClient || !isClient) return undefined
+        const found = await resolve(path, { importer, kind, resolveDir, pluginData: leanClient })
+        return found.errors.length > 0 ? { errors: found.errors } : { path: found.path, sideEffects: false }
+      }
+    )
+  }
 }
 
 const bundle = async (entry: string, outfile: string, banner: string, plugins: Array<Plugin>): Promise<void> => {
@@ -46,7 +84,7 @@ const bundle = async (entry: string, outfile: string, banner: string, plugins: A
 process.chdir(import.meta.dirname)
 // npm packs files with the modes that they have.
 process.umask(0o022)
-await bundle("src/main.ts", "dist/certlet.mjs", program, [simulationsApart])
+await bundle("src/main.ts", "dist/certlet.mjs", program, [simulationsApart, leanClient])
 chmodSync("dist/certlet.mjs", 0o755)
 await bundle("src/simulate/NodeSimulate.ts", "dist/certlet-simulate.mjs", require, [])
 

@@ -79,6 +79,12 @@ describe.skipIf(spawnSync(node26, ["--version"]).status !== 0)("built and packed
     expect(telling).toEqual([])
   })
 
+  it("holds nothing of the clients that no node uses: each byte would lie in the memory of every node", () => {
+    const program = readFileSync(join(one, "copy/dist/certlet.mjs"), "utf8")
+    expect(program).not.toMatch(/llhttp|CoreV1Api/)
+    expect(program).toContain("undici is not in this program")
+  })
+
   it("is the same tarball", () => {
     expect(new Set(tarballs.map(digest)).size).toBe(1)
   })

@@ -41,6 +41,8 @@ in
       wantedBy = [ "multi-user.target" ];
       wants = [ "network-online.target" ];
       after = [ "network-online.target" ];
+      # As in k8s/certlet.yaml, and so are the capabilities and the memory below.
+      environment.MALLOC_ARENA_MAX = "2";
       serviceConfig = {
         ExecStart = utils.escapeSystemdExecArgs (
           [
@@ -58,7 +60,7 @@ in
         RuntimeDirectory = "certlet";
         RuntimeDirectoryMode = "0700";
         RuntimeDirectoryPreserve = true;
-        # As in k8s/certlet.yaml: what mounting and giving files away needs, and a limit that counts the pods' files too.
+        # What mounting and giving files away needs, and a limit that counts the pods' files too.
         CapabilityBoundingSet = "CAP_SYS_ADMIN CAP_CHOWN CAP_FOWNER CAP_DAC_OVERRIDE";
         MemoryMax = "512M";
         TimeoutStopSec = 30;

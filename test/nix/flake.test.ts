@@ -155,13 +155,14 @@ describe("the NixOS module", () => {
             nodeName = "node-1"; kubeconfig = "/etc/kubeconfig"; extraFlags = [ "--log-level=3" ];
           };
         };
-      in module.config.systemd.services.certlet.serviceConfig`
+      in { inherit (module.config.systemd.services.certlet) environment serviceConfig; }`
     const service = JSON.parse(await nix.run(flake, "eval", "--impure", "--json", "--expr", expression))
-    const [program, command, ...flags] = service.ExecStart.split(" ")
+    const [program, command, ...flags] = service.serviceConfig.ExecStart.split(" ")
     expect([program, command]).toEqual(["/certlet/bin/certlet", "run"])
     const help = await runBuilt(`${await nix.build(flake, `${output}default`)}/bin/certlet`, "run", "--help")
     for (const flag of flags) expect(help).toMatch(new RegExp(`^ *${flag.split("=")[0]}[ ,]`, "m"))
     const manifest = readFileSync(join(flake, "k8s/certlet.yaml"), "utf8")
-    expect(manifest).toContain(`memory: ${service.MemoryMax}i`)
+    expect(manifest).toContain(`memory: ${service.serviceConfig.MemoryMax}i`)
+    expect(manifest).toContain(`name: MALLOC_ARENA_MAX, value: "${service.environment.MALLOC_ARENA_MAX}"`)
   })
 })

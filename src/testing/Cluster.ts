@@ -220,8 +220,8 @@ export class Cluster {
 
   /** No ServiceAccount token that was handed out so far is good any more; the next publish brings a new one. */
   get expireTokens(): Effect.Effect<void> {
-    const sentence = "takes no token any more that was handed out so far"
-    return Effect.andThen(tell(this.#parts, "api", sentence), Effect.sync(this.#parts.accounts.revoke))
+    const told = tell(this.#parts, "api", "takes no token any more that was handed out so far")
+    return Effect.andThen(told, Effect.sync(this.#parts.accounts.revoke))
   }
 
   /** The trust bundles that were ever written, by the words of the attribute `trust-bundle`. */
@@ -271,9 +271,12 @@ export class Cluster {
       incidents,
       (incident) =>
         Effect.suspend(() => {
-          const left = beginning + incident.at - this.#parts.now()
-          const now = strike(this, incident, this.#parts.ownFaults)
-          return left > 0 ? Effect.delay(now, Duration.millis(left)) : now
+          const left = Math.max(0, beginning + incident.at - this.#parts.now())
+          // Whom it strikes is settled when it does, not when it is waited for.
+          return Effect.delay(
+            Effect.suspend(() => strike(this, incident, this.#parts.ownFaults)),
+            Duration.millis(left)
+          )
         }),
       { discard: true }
     )

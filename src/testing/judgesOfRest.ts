@@ -14,15 +14,24 @@ import { isFollowing, isHeldBack, trustOf } from "./wishes.ts"
 /** What disturbs a cluster that was at rest. */
 const disturbances: ReadonlyArray<string> = ["Struck", "PodScheduled", "PodDeleted", "PodChanged"]
 
+/** A pause that began before faults ended may last so long beyond them, in milliseconds: refusals are met with 7.5 min. */
+const lastPause = 600_000
+
 const served = liveness(
   "served",
   "Once faults end, every live pod is served and every deleted one is gone, and so it stays.",
   () => {
+    let calmSince: number | undefined
     let isAtRest = false
-    return ({ what }, world) => {
-      if (disturbances.includes(what._tag)) isAtRest = false
+    return ({ at, what }, world) => {
+      if (disturbances.includes(what._tag)) {
+        isAtRest = false
+        calmSince = undefined
+      }
+      if (what._tag === "FaultsEnded") calmSince ??= at
       if (what._tag === "Settled") isAtRest = true
-      return isAtRest ? unserved(world) : undefined
+      const isPausing = calmSince !== undefined && at - calmSince < lastPause
+      return what._tag === "Settled" || (isAtRest && !isPausing) ? unserved(world) : undefined
     }
   }
 )

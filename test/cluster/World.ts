@@ -4,7 +4,7 @@
 import { buildTools } from "./build.ts"
 import { bundle } from "./bundle.ts"
 import { Certlet, type CertletOptions } from "./Certlet.ts"
-import { ControlPlane } from "./ControlPlane.ts"
+import { ControlPlane, type ControlPlaneOptions } from "./ControlPlane.ts"
 import type { CaIssuer } from "./issuers.ts"
 import { applyShipped } from "./manifests.ts"
 import { at, type KubeObject, listAt } from "./objects.ts"
@@ -36,10 +36,10 @@ export class World {
   readonly #certlets: Array<Certlet> = []
   readonly #nodes: Array<WorkerNode> = []
 
-  static async start(): Promise<World> {
+  static async start(options: ControlPlaneOptions = {}): Promise<World> {
     await buildTools()
     const program = await bundle()
-    const plane = await ControlPlane.start()
+    const plane = await ControlPlane.start(options)
     try {
       await applyShipped(plane.api)
       const access = await plane.tokenKubeconfig(account)

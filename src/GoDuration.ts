@@ -32,9 +32,10 @@ const term = (whole: string, fraction: string, unit: string): bigint => {
 export const parseGoDuration = (text: string): Option.Option<Duration.Duration> => {
   if (/^[+-]?0$/.test(text)) return Option.some(Duration.zero)
   // The length first: what follows may look at a long text again and again.
-  if (text.length > 100 || !/^[+-]?((\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h))+$/.test(text)) return Option.none()
+  if (text.length > 100 || !/^[+-]?((\d+\.?\d*|\.\d+)(ns|us|\u00b5s|\u03bcs|ms|s|m|h))+$/.test(text))
+    return Option.none()
   let nanos = 0n
-  for (const [, whole, fraction, unit] of text.matchAll(/(\d*)\.?(\d*)(ns|us|µs|μs|ms|s|m|h)/g)) {
+  for (const [, whole, fraction, unit] of text.matchAll(/(\d*)\.?(\d*)(ns|us|\u00b5s|\u03bcs|ms|s|m|h)/g)) {
     nanos += term(whole ?? "", fraction ?? "", unit ?? "")
   }
   return nanos > longest ? Option.none() : Option.some(Duration.nanos(text.startsWith("-") ? -nanos : nanos))

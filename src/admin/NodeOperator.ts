@@ -25,9 +25,9 @@ const say = (text: string) => write(process.stderr, text)
 const json = <A, I>(schema: Schema.Codec<A, I>, value: A) =>
   Effect.map(Effect.orDie(Schema.encodeEffect(schema)(value)), (encoded) => `${JSON.stringify(encoded, null, 2)}\n`)
 
-/** How wide a line may be: as wide as it likes where nobody looks at it. */
-const widthOf = (stream: NodeJS.WriteStream): number =>
-  stream.isTTY === true ? Math.max(stream.columns ?? 80, 40) : Number.POSITIVE_INFINITY
+/** How wide a line may be: as wide as it likes where nobody looks at it, or somebody has asked for everything. */
+const widthOf = (stream: NodeJS.WriteStream, layout: "plain" | "wide"): number =>
+  layout === "plain" && stream.isTTY === true ? Math.max(stream.columns ?? 80, 40) : Number.POSITIVE_INFINITY
 
 /** What `certlet status` was asked. */
 export interface StatusOrder {
@@ -48,7 +48,7 @@ export const showStatus = Effect.fnUntraced(function* ({ output, pod, socket }: 
   const layout = Option.getOrElse(output, () => "plain" as const)
   if (layout === "json") return yield* print(yield* json(NodeStatus, status))
   if (layout === "plain" && Option.isSome(pod)) return yield* print(statusDetails(volumes, whole.at))
-  yield* print(statusTable(status, layout, widthOf(process.stdout)))
+  yield* print(statusTable(status, layout, widthOf(process.stdout, layout)))
   yield* say(statusSummary(status))
 })
 

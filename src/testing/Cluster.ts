@@ -12,7 +12,7 @@ import type { Incident } from "./Faults.ts"
 import { type CrashPoint, fenced } from "./fence.ts"
 import type { InvariantBroken, World } from "./Invariants.ts"
 import { apiLevers, issuerLevers } from "./levers.ts"
-import { bundleLevers, clockLever, diskLevers } from "./leversOfNodes.ts"
+import { bundleLevers, clockLever, cutOff, diskLevers } from "./leversOfNodes.ts"
 import { Misuse, named, present, timeOf, worded } from "./misuse.ts"
 import { CannotSee, type Sight, seeVolume } from "./Sight.ts"
 import type { SimNode } from "./SimNode.ts"
@@ -161,18 +161,8 @@ export class Cluster {
    * yield* cluster.advance("1 hour")
    * yield* cluster.exec(pod)
    */
-  readonly cut = (node: string, time: Duration.Input): Effect.Effect<void> => {
-    const { link } = this.node(node)
-    const cut = Effect.sync(() => void Object.assign(link, { cut: true }))
-    const mend = Effect.andThen(
-      Effect.sync(() => void Object.assign(link, { cut: false })),
-      this.#parts.server.dropWatches((other) => other === link, "the connection timed out (simulated)")
-    )
-    const sentence = `the API server is out of reach for ${worded(time)}`
-    return this.#within(
-      Effect.andThen(tell(this.#parts, node, sentence), this.#parts.timed.pull(`${node}/cut`, time, cut, mend))
-    )
-  }
+  readonly cut = (node: string, time: Duration.Input): Effect.Effect<void> =>
+    this.#within(cutOff(this.#parts, this.#parts.timed, this.node(node), time))
 
   /**
    * The node's kubelet is away for so long; containers run on.

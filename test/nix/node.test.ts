@@ -35,14 +35,14 @@ const inCertlet = (...command: ReadonlyArray<string>) => certlet.pod.exec(comman
 
 describe("the flake's image on a real node", () => {
   it("gives a pod its certificate, says so, and leaves nothing when the pod goes", async () => {
-    const before = node.machine.mountTable()
+    const before = node.mounts()
     const volumes = { tls: certificateVolume(stage.issuer.ref) }
     const pod = await node.run({ namespace: "flake", name: "web", volumes })
     await pod.running()
     await judge(await pod.path("/tls"), stage.issuer.caFile)
     expect(await inCertlet("certlet", "status")).toMatch(/flake.*web|web.*flake/)
     await pod.delete()
-    expect(node.machine.mountTable()).toBe(before)
+    expect(node.mounts()).toEqual(before)
     expect(certlet.log()).not.toContain('"level":"error"')
   })
 

@@ -19,7 +19,7 @@ const order: StoriesOrder = {
   jobs: 1,
   faults: "none",
   nodes: 1,
-  pods: 2,
+  pods: 1,
   days: undefined,
   trace: false
 }
@@ -62,13 +62,13 @@ describe("certlet simulate", { timeout: 120_000 }, () => {
       expect(run.code).toBe(code)
       expect(run.out).toMatch(says)
       if (code !== 0 && mutant !== "otherKeysEachTime")
-        expect(run.out).toMatch(/^Again: certlet simulate \d --nodes 1 --pods 2 --faults none$/m)
+        expect(run.out).toMatch(/^Again: certlet simulate \d --nodes 1 --pods 1 --faults none$/m)
     })
   )
 
   it.live("says the same in the same order however many threads there are, and runs the first of twenty twice", () =>
     Effect.gen(function* () {
-      const many = { ...order, seeds: 21, pods: 1 }
+      const many = { ...order, seeds: 21 }
       const alone = yield* told(many, "noKeyInTheThirdFiles")
       const together = yield* told({ ...many, jobs: 3 }, "noKeyInTheThirdFiles")
       expect(together.out).toBe(alone.out)
@@ -85,7 +85,7 @@ describe("certlet simulate", { timeout: 120_000 }, () => {
     Effect.gen(function* () {
       const { out } = yield* told({ ...order, trace: true })
       const [line, head] = out.trim().split("\n")
-      expect(line).toBe("certlet simulate 3 --nodes 1 --pods 2 --faults none")
+      expect(line).toBe("certlet simulate 3 --nodes 1 --pods 1 --faults none")
       expect(head).toMatch(/^1 node, faults for .* Ed25519 keys; the kubelet looks every .*$/)
       expect(out).toMatch(/^ +1 +0d 00:00:00\.000 {2}node-1 {2}certlet +starts, life 1$/m)
       expect(out).toMatch(/story +the time to converge is over\n/)
@@ -174,10 +174,10 @@ describe("the command line of simulate", () => {
 
   it("fixes in a story what was given, and nothing else", () => {
     expect(knobsOf({ ...order, faults: "swarm", nodes: undefined, pods: undefined })).toEqual({})
-    expect(knobsOf({ ...order, days: 2 })).toEqual({ nodes: 1, pods: 2, days: 2, faults: Faults.none })
+    expect(knobsOf({ ...order, days: 2 })).toEqual({ nodes: 1, pods: 1, days: 2, faults: Faults.none })
     expect(knobsOf({ ...order, faults: "cutsPerDay" }).faults).toEqual(Faults.named(["cutsPerDay"]))
     expect(storiesLine({ ...order, seeds: 5, jobs: 2 })).toBe(
-      "certlet simulate 3 --seeds 5 --nodes 1 --pods 2 --faults none"
+      "certlet simulate 3 --seeds 5 --nodes 1 --pods 1 --faults none"
     )
   })
 })

@@ -18,7 +18,7 @@ const oneLess = (story: Story): ReadonlyArray<Story> => [
 /** The first story of some seeds that breaks. */
 const firstBroken = Effect.fnUntraced(function* (seeds: ReadonlyArray<number>, options: RunOptions) {
   for (const seed of seeds) {
-    const story = drawStory(seed, { nodes: 1, pods: 4 }, options.ownFaults)
+    const story = drawStory(seed, { nodes: 1, pods: 2 }, options.ownFaults)
     const { outcome } = yield* runStory(story, options)
     if (outcome._tag !== "passed") return story
   }

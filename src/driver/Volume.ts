@@ -14,13 +14,14 @@ import {
   MutableHashMap,
   Option,
   RcMap,
+  Record,
   Ref,
   Scope,
   Semaphore,
   SubscriptionRef
 } from "effect"
 import type { Passwords, PodToken } from "../VolumeSecrets.ts"
-import type { VolumeSpec } from "../VolumeSpec.ts"
+import { kubeletPrefix, type VolumeSpec } from "../VolumeSpec.ts"
 import type { VolumePlace } from "../volume/VolumeFS.ts"
 import { type VolumeRecord, VolumeRecords } from "../volume/VolumeRecord.ts"
 import type { RenewError, Unpublished } from "./DriverError.ts"
@@ -66,12 +67,18 @@ export interface Volume {
 /** `namespace/name` of the volume's pod. */
 export const podOf = (spec: VolumeSpec): string => `${spec.pod.namespace}/${spec.pod.name}`
 
+const identity = ["pod.name", "pod.namespace", "pod.uid", "serviceAccount.name"].map((key) => kubeletPrefix + key)
+
+/** What a pod asks for: a key that a newer kubelet adds on its own is nobody's wish, and no reason to touch a running pod. */
+const wishIn = (attributes: VolumeRecord["attributes"]) =>
+  Record.filter(attributes, (_, key) => !key.startsWith(kubeletPrefix) || identity.includes(key))
+
 /** True where two records ask for the same thing at the same place: what was issued or is pending does not count. */
 export const sameWish = (one: VolumeRecord, other: VolumeRecord): boolean =>
   one.target === other.target &&
   one.volumeMountGroup === other.volumeMountGroup &&
   Equal.equals(one.mountFlags, other.mountFlags) &&
-  Equal.equals(one.attributes, other.attributes)
+  Equal.equals(wishIn(one.attributes), wishIn(other.attributes))
 
 /** A volume that nobody holds yet. */
 export const makeVolume = (

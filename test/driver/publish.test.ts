@@ -233,6 +233,18 @@ describe("publish", () => {
     }).pipe(onNode("changed"))
   )
 
+  it.effect("leaves a volume alone where only a newer kubelet says more than the last one did", () =>
+    Effect.gen(function* () {
+      const driver = yield* startDriver
+      yield* during("1 second", driver.publish(web))
+      const before = yield* Effect.flatMap(SimDisk, (disk) => disk.volumes)
+      const more = publishRequest("web", { "csi.storage.k8s.io/something.new": "true" })
+      yield* during("1 second", driver.publish(more))
+      expect(yield* submissions).toBe(1)
+      expect((yield* Effect.flatMap(SimDisk, (disk) => disk.volumes))[0]).toBe(before[0])
+    }).pipe(onNode("newer kubelet"))
+  )
+
   it.effect("fills a volume again whose mount has disappeared", () =>
     Effect.gen(function* () {
       const driver = yield* startDriver

@@ -3,26 +3,11 @@
  * `stop` is the orderly end: no new call is taken, those in flight may finish, scopes close. `die` is a crash: the gate shuts
  * first, so that nothing the dead process still does changes anything, and only then its fibers are cleared away.
  */
-import {
-  Clock,
-  Context,
-  Deferred,
-  Duration,
-  Effect,
-  Exit,
-  Fiber,
-  Layer,
-  Logger,
-  Option,
-  Random,
-  References,
-  Scope
-} from "effect"
+import { Clock, Context, Duration, Effect, Exit, Layer, Logger, Random, References, Scope } from "effect"
 import { PodEvents } from "../cluster/PodEvents.ts"
 import { Pods } from "../cluster/Pods.ts"
 import { TrustBundles } from "../cluster/TrustBundles.ts"
-import { type Calls, Kubelet } from "../csi/Kubelet.ts"
-import { Status } from "../csi/Status.ts"
+import { Kubelet } from "../csi/Kubelet.ts"
 import { serve } from "../csi/serve.ts"
 import type { Driver } from "../driver/Driver.ts"
 import { CertificateRequests } from "../issuance/CertificateRequests.ts"
@@ -35,6 +20,7 @@ import { Dice } from "./Dice.ts"
 import { fenced, Gate } from "./fence.ts"
 import type { Happening } from "./Happening.ts"
 import { makeSimClock, type Skew } from "./SimClock.ts"
+import { SimDoor } from "./SimDoor.ts"
 
 /** The services of a node that certlet's programs use. A layer of some of them takes the place of the simulated ones. */
 export type Edges =
@@ -64,23 +50,16 @@ export interface ProcessParts {
   readonly onDeath: () => void
 }
 
-const goneAway = new Status({ code: "UNAVAILABLE", sentence: "error reading from server: EOF" })
-
 /** A process of certlet. */
 export class SimProcess {
   readonly gate: Gate
-  /** Done when the process has died or stopped: its connections end. */
-  readonly ended = Deferred.makeUnsafe<void>()
-  /** True once it has listened to its kubelet. */
-  hasServed = false
-  #calls: Calls | undefined
+  readonly #door: SimDoor
   readonly #parts: ProcessParts
   readonly #scope = Scope.makeUnsafe()
-  readonly #inFlight = new Set<Fiber.Fiber<void, Status>>()
-  #context: Context.Context<never> = Context.empty()
 
   constructor(parts: ProcessParts) {
     this.#parts = parts
+    this.#door = new SimDoor(parts.settings.shutdownTimeout)
     this.gate = new Gate(Effect.sync(() => this.die()))
   }
 
@@ -89,13 +68,12 @@ export class SimProcess {
     const { driver, edges, observe, seed, settings, skew } = this.#parts
     observe({ _tag: "ProcessStarted", incarnation: this.#parts.incarnation })
     const services = Effect.map(edges, (context) => this.#fence(context, settings))
-    const kubelet = Layer.succeed(Kubelet, { listen: (calls) => this.#listen(calls) })
+    const kubelet = Layer.succeed(Kubelet, this.#door.kubelet)
     const process = Layer.effectDiscard(serve).pipe(
       Layer.provide(Layer.provide(driver, Layer.effectContext(services))),
       Layer.provide(kubelet)
     )
     return Effect.gen({ self: this }, function* (this: SimProcess) {
-      this.#context = yield* Effect.context<never>()
       const exit = yield* Effect.exit(Layer.buildWithMemoMap(process, Layer.makeMemoMapUnsafe(), this.#scope))
       // A certlet that cannot start ends, and its DaemonSet starts the next one.
       if (Exit.isFailure(exit)) this.die()
@@ -107,20 +85,13 @@ export class SimProcess {
     )
   })
 
-  /** A call of the kubelet, with the patience that it has. An interrupted call is one that the kubelet cancels. */
-  readonly call = (method: (calls: Calls) => Effect.Effect<void, Status>): Effect.Effect<void, Status> =>
-    Effect.suspend(() => {
-      const calls = this.#calls
-      if (calls === undefined) return Effect.fail(refused)
-      const fiber = Effect.runForkWith(this.#context)(method(calls))
-      this.#inFlight.add(fiber)
-      fiber.addObserver(() => this.#inFlight.delete(fiber))
-      const cut = Effect.andThen(Deferred.await(this.ended), Effect.fail(goneAway))
-      return Effect.raceFirst(Effect.flatMap(Fiber.await(fiber), answerOf), cut).pipe(
-        // Nobody waits for a handler to end whose caller has gone.
-        Effect.onInterrupt(() => Effect.sync(() => fiber.interruptUnsafe()))
-      )
-    })
+  /** A call of the kubelet. An interrupted call is one that the kubelet cancels. */
+  readonly call: SimDoor["call"] = (method) => this.#door.call(method)
+
+  /** True once it has listened to its kubelet. */
+  get hasServed(): boolean {
+    return this.#door.hasServed
+  }
 
   /** When a call with this patience has to be answered, by the node's own clock. */
   readonly deadline = (now: number, patience: Duration.Duration): number =>
@@ -145,35 +116,14 @@ export class SimProcess {
     this.#shut()
     this.#parts.observe({ _tag: "ProcessKilled", incarnation: this.#parts.incarnation })
     this.#parts.run(Scope.close(this.#scope, Exit.void))
-    for (const fiber of [...this.#inFlight]) fiber.interruptUnsafe()
+    this.#door.clear()
     this.#parts.onDeath()
   }
 
   #shut(): void {
     this.gate.shut()
-    this.#calls = undefined
+    this.#door.slam()
     this.gate.thawed.openUnsafe()
-    Deferred.doneUnsafe(this.ended, Effect.void)
-  }
-
-  #listen(calls: Calls): Effect.Effect<void, never, Scope.Scope> {
-    const begin = Effect.sync(() => {
-      this.hasServed = true
-      this.#calls = calls
-    })
-    // As the live door does: calls in flight may finish within the settings' bound, then they are cut off.
-    const patience = this.#parts.settings.shutdownTimeout
-    const end = Effect.suspend(() => {
-      this.#calls = undefined
-      return Effect.forEach([...this.#inFlight], Fiber.await, { concurrency: "unbounded", discard: true }).pipe(
-        Effect.timeoutOption(patience),
-        // A process that dies meanwhile waits for nobody, nor does a cluster that is taken down.
-        Effect.interruptible,
-        Effect.raceFirst(Deferred.await(this.ended)),
-        Effect.andThen(Effect.suspend(() => Fiber.interruptAll([...this.#inFlight])))
-      )
-    })
-    return Effect.acquireRelease(begin, () => (this.gate.alive ? end : Effect.void))
   }
 
   readonly #logger = Logger.make<unknown, void>(({ fiber, logLevel, message }) => {
@@ -197,16 +147,3 @@ export class SimProcess {
     )
   }
 }
-
-/** Nobody listens at the socket. */
-const refused = new Status({
-  code: "UNAVAILABLE",
-  sentence: "connection error: dial unix /csi/csi.sock: connect: connection refused"
-})
-
-/** An interrupted handler answers nothing that anybody reads. */
-const answerOf = (exit: Exit.Exit<void, Status>): Effect.Effect<void, Status> =>
-  Option.match(Exit.findErrorOption(exit), {
-    onNone: () => (Exit.isSuccess(exit) ? Effect.void : Effect.fail(goneAway)),
-    onSome: Effect.fail
-  })

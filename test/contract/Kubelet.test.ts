@@ -1,11 +1,14 @@
 import { join } from "node:path"
 import { describe, it } from "@effect/vitest"
-import { Context, Duration, Effect, Layer, Logger, Option } from "effect"
+import { Context, DateTime, Duration, Effect, Fiber, Layer, Logger, Option } from "effect"
+import { TestClock } from "effect/testing"
 import * as GrpcKubelet from "../../src/csi/GrpcKubelet.ts"
 import { Kubelet } from "../../src/csi/Kubelet.ts"
+import type { Status } from "../../src/csi/Status.ts"
 import { connectKubelet } from "../../src/demo/GrpcKubeletClient.ts"
 import { Settings } from "../../src/Settings.ts"
 import { KubeletScene, laws } from "../../src/testing/contract/kubelet.ts"
+import { SimDoor } from "../../src/testing/SimDoor.ts"
 import { settings } from "../settings.ts"
 import { temporaryFolder } from "../wire/World.ts"
 
@@ -49,4 +52,48 @@ const live = Layer.effectContext(
 
 describe("the live Kubelet, on a unix socket", () => {
   for (const { law, program } of laws) it.live(law, () => Effect.provide(program, live))
+})
+
+/** The door of a simulated process, and a kubelet that gives a call up when its deadline passes. */
+const simulated = Layer.effectContext(
+  Effect.sync(() => {
+    const door = new SimDoor(Duration.minutes(10))
+    const failure = ({ code, sentence }: Status) => ({ code, sentence })
+    const outOfTime = { code: "DEADLINE_EXCEEDED", sentence: "context deadline exceeded" }
+    const scene = KubeletScene.of({
+      publish: ({ deadline, volumeId }) => {
+        const request = { volumeId, target, attributes, readonly: true, mountFlags: [], volumeMountGroup: "", deadline }
+        const call = Effect.mapError(
+          door.call(({ publish }) => publish(request)),
+          failure
+        )
+        return Option.match(deadline, {
+          onNone: () => call,
+          onSome: (deadline) =>
+            Effect.flatMap(DateTime.now, (now) =>
+              Effect.timeoutOrElse(call, {
+                duration: DateTime.distance(now, deadline),
+                orElse: () => Effect.fail(outOfTime)
+              })
+            )
+        })
+      },
+      unpublish: (volumeId) =>
+        Effect.mapError(
+          door.call(({ unpublish }) => unpublish({ volumeId, target })),
+          failure
+        ),
+      passing: (program) =>
+        Effect.gen(function* () {
+          const fiber = yield* Effect.forkChild(program, { startImmediately: true })
+          yield* TestClock.adjust("1 minute")
+          return yield* Fiber.join(fiber)
+        })
+    })
+    return Context.make(Kubelet, door.kubelet).pipe(Context.add(KubeletScene, scene))
+  })
+)
+
+describe("the simulated Kubelet", () => {
+  for (const { law, program } of laws) it.effect(law, () => Effect.provide(program, simulated))
 })

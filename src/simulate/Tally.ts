@@ -60,8 +60,9 @@ export class Tally {
 
   /** How fast it went. */
   readonly pace = (seconds: number, jobs: number): string => {
-    const [stories, events] = [this.stories / seconds, this.steps / seconds]
+    const events = `${Math.round(this.steps / seconds)} events a second`
     const threads = `${jobs} ${jobs === 1 ? "thread" : "threads"}`
-    return `${seconds.toFixed(1)} s on ${threads}: ${stories.toFixed(1)} stories and ${Math.round(events)} events a second`
+    const rates = this.stories === 1 ? events : `${(this.stories / seconds).toFixed(1)} stories and ${events}`
+    return `${seconds.toFixed(1)} s on ${threads}: ${rates}`
   }
 }

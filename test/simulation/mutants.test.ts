@@ -1,4 +1,6 @@
 /** The judges, judged: each invariant is broken by a certlet with a flaw, and the judge of that invariant says so. */
+import { readFileSync } from "node:fs"
+import { resolve } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { drawStory, invariants, runStory } from "../../src/testing/index.ts"
@@ -20,6 +22,12 @@ const caught = Effect.fnUntraced(function* (name: string, { faults, layers }: Mu
 describe("the invariants", () => {
   it("have a mutant each", () => {
     expect(Object.keys(mutants).sort()).toEqual(invariants.map(({ name }) => name).sort())
+  })
+
+  it("stand in the README, each with its sentence", () => {
+    const readme = readFileSync(resolve(import.meta.dirname, "../../README.md"), "utf8")
+    const rows = invariants.map(({ name, sentence }) => `| ${name} | ${sentence.replace(/\.$/, "")} |`)
+    expect(rows.filter((row) => !readme.includes(row))).toEqual([])
   })
 
   for (const [name, flawed] of Object.entries(mutants)) {

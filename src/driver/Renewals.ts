@@ -11,10 +11,11 @@ import type { TrustBundles } from "../cluster/TrustBundles.ts"
 import type { CertificateRequests } from "../issuance/CertificateRequests.ts"
 import { RequestError } from "../issuance/CertificateRequests.ts"
 import type { KeyGenerator } from "../issuance/KeyGenerator.ts"
+import { renewalTime, shortestInterval } from "../issuance/RenewalTime.ts"
 import type { Settings } from "../Settings.ts"
 import type { Entropy } from "../volume/Entropy.ts"
 import type { VolumeFS } from "../volume/VolumeFS.ts"
-import type { VolumeRecords } from "../volume/VolumeRecord.ts"
+import type { IssuedRecord, VolumeRecords } from "../volume/VolumeRecord.ts"
 import { pauseAfter } from "./Backoff.ts"
 import { type RenewError, Unpublished } from "./DriverError.ts"
 import { awaitRenamed } from "./prerequisites.ts"
@@ -158,14 +159,35 @@ const untilDue = (volume: Volume) =>
 /** Sleeps until the record's `renewAt`; one that has passed is drawn into the next half minute at most. */
 const untilTime = (volume: Volume): Effect.Effect<void> =>
   Effect.gen(function* () {
+    const { issued } = yield* Ref.get(volume.record)
+    if (issued !== undefined && DateTime.isLessThanOrEqualTo(issued.notAfter, issued.renewAt)) {
+      return yield* untilItsOwnTime(volume, issued)
+    }
     const left = (yield* remainingUntil(volume, "renewAt")).pipe(Option.getOrElse(() => Duration.zero))
     if (Duration.isLessThanOrEqualTo(left, Duration.zero)) return yield* spread(volume)
+    yield* sleepUntil(volume, ({ renewAt }) => renewAt)
+  })
+
+/**
+ * Only a clock that was wrong puts a renewal behind its certificate's end, by the shortest interval after an issue. That interval
+ * is kept; but when it is over the certificate's own times count, because the clock may have been set right meanwhile.
+ */
+const untilItsOwnTime = (volume: Volume, issued: IssuedRecord) =>
+  Effect.andThen(
+    Effect.sleep(shortestInterval(issued)),
+    sleepUntil(volume, (held) => renewalTime(held, volume.spec.renewBefore, 0, held.notBefore))
+  )
+
+/** Sleeps until an instant of what the volume holds, looking at the clock now and then. */
+const sleepUntil = (volume: Volume, instant: (held: IssuedRecord) => DateTime.Utc): Effect.Effect<void> =>
+  Effect.gen(function* () {
     while (true) {
-      const left = (yield* remainingUntil(volume, "renewAt")).pipe(Option.getOrElse(() => Duration.zero))
-      if (Duration.isLessThanOrEqualTo(left, Duration.zero)) return
-      const remaining = (yield* remainingUntil(volume, "notAfter")).pipe(Option.getOrElse(() => Duration.zero))
-      const look = Duration.max(shortestSleep, Duration.min(longestSleep, Duration.times(remaining, 0.1)))
-      yield* Effect.sleep(Duration.min(left, look))
+      const now = yield* DateTime.now
+      const { issued } = yield* Ref.get(volume.record)
+      const left = issued === undefined ? Duration.zero : DateTime.distance(now, instant(issued))
+      if (issued === undefined || Duration.isLessThanOrEqualTo(left, Duration.zero)) return
+      const remaining = Duration.times(DateTime.distance(now, issued.notAfter), 0.1)
+      yield* Effect.sleep(Duration.min(left, Duration.max(shortestSleep, Duration.min(longestSleep, remaining))))
     }
   })
 

@@ -77,4 +77,19 @@ describe("stories that once went wrong", () => {
         expect(DateTime.toEpochMillis(after.notAfter)).toBeGreaterThan(cluster.world.now)
       }).pipe(Effect.scoped)
   )
+
+  // Found by seed 10472: the renewal was due by the wrong clock, a minute after the certificate's true end.
+  it.live("a certificate that was made by a clock that was ahead is renewed in time when the clock is set right", () =>
+    Effect.gen(function* () {
+      const cluster = yield* SimCluster.make({ seed: "clock set back", kubelet: { requiresRepublish: false } })
+      yield* cluster.clock("node-1").skew("9 minutes", "ahead")
+      const pod = yield* cluster.schedule({ duration: "570s" })
+      yield* cluster.advance("20 seconds")
+      const { notAfter } = (yield* cluster.exec(pod)).certificate
+      yield* cluster.clock("node-1").skew("0 seconds")
+      yield* cluster.advance("8 minutes")
+      const after = (yield* cluster.exec(pod)).certificate
+      expect(DateTime.toEpochMillis(after.notAfter)).toBeGreaterThan(DateTime.toEpochMillis(notAfter))
+    }).pipe(Effect.scoped)
+  )
 })

@@ -5,7 +5,12 @@
 import { Console, Effect } from "effect"
 import { type CliError, CliOutput } from "effect/cli"
 
-const sentence = (error: CliError.NonShowHelpErrors): string => error.message.replace(/\s*\n\s*/g, " ").trim()
+/** Effect sets a suggestion apart by lines; in a sentence a full stop does. */
+const sentence = (error: CliError.NonShowHelpErrors): string =>
+  error.message
+    .trim()
+    .replace(/([^.!?\s])\s*\n\s*(?=Did you mean)/, "$1. ")
+    .replace(/\s*\n\s*/g, " ")
 
 const hint = (commandPath: ReadonlyArray<string>): string => `See ${commandPath.join(" ")} --help`
 

@@ -33,6 +33,7 @@ describe("certlet", () => {
     { args: ["--node-id", "n"], names: "--endpoint" },
     { args: [], names: "--node-id" },
     { args: [...required, "--no-such-flag"], names: "--no-such-flag" },
+    { args: ["run", "--node-idd"], names: "--node-idd in command certlet run. Did you mean this? --node-id" },
     { args: [...required, "--data-root", "relative"], names: "--data-root" },
     { args: [...required, "--volume-medium", "disk"], names: "--volume-medium" },
     { args: [...required, "--publish-timeout", "3m"], names: "--publish-timeout" },

@@ -5,6 +5,8 @@ export default defineConfig({
   test: {
     // What a passing test logs is nobody's business; a failing one shows all of it.
     silent: "passed-only",
+    // Vitest keeps one core for itself, which on two cores is half of them, and it has little to do.
+    maxWorkers: "100%",
     projects: [
       {
         test: {

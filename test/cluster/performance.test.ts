@@ -1,6 +1,7 @@
 // The promise about speed, kept in the same run in which it is measured: a publish takes at most three times the time in
-// which this machine's control plane can deliver a certificate to anybody (twice is what is aimed at, and about what is seen). Everything else is printed and not judged here, because
-// two cores that are shared with the control plane and the judges make tails and throughput a matter of luck.
+// which this machine's control plane can deliver a certificate to anybody (twice is what is aimed at, and about what is seen).
+// Everything else is printed and not judged here, because two cores that are shared with the control plane and the judges make
+// tails and throughput a matter of luck.
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { brief, describeFigures, measure } from "./bench.ts"
 import { World, worldLimitMilliseconds } from "./World.ts"

@@ -4,6 +4,7 @@
  * resources and reasons, and never a namespace or a name, so that there are as few series as there are kinds of calls.
  */
 import { Effect, Metric } from "effect"
+import { gaugeDuring } from "../gaugeDuring.ts"
 import type { ApiError, ApiReason } from "./ApiError.ts"
 
 const calls = Metric.counter("certlet_api_calls_total", {
@@ -35,15 +36,6 @@ export const resourceOf = (path: string): string => {
 const countCall = (method: string, path: string, outcome: "success" | "interrupted" | ApiReason) =>
   Metric.update(Metric.withAttributes(calls, { method, resource: resourceOf(path), outcome }), 1)
 
-const during =
-  (gauge: Metric.Gauge<number>) =>
-  <A, E, R>(program: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    Effect.acquireUseRelease(
-      Metric.modify(gauge, 1),
-      () => program,
-      () => Metric.modify(gauge, -1)
-    )
-
 /** Counts a call, and that it is under way. */
 export const observeCall =
   ({ method, path }: { readonly method: string; readonly path: string }) =>
@@ -52,11 +44,11 @@ export const observeCall =
       Effect.tap(() => countCall(method, path, "success")),
       Effect.tapError(({ reason }) => countCall(method, path, reason)),
       Effect.onInterrupt(() => countCall(method, path, "interrupted")),
-      during(underWay)
+      gaugeDuring(underWay)
     )
 
 /** Counts who waits here. */
-export const observeWait: <A, E, R>(wait: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> = during(heldBack)
+export const observeWait: <A, E, R>(wait: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> = gaugeDuring(heldBack)
 
 /** Says of both gauges that there is nothing yet, so that they are there from the start. */
 export const observeNothing: Effect.Effect<void> = Effect.andThen(

@@ -65,6 +65,13 @@ export class Renewals extends Context.Service<
           live(volume, Effect.void),
           Effect.map(atWork(volume), (_) => !_)
         )
+      const hasten = (volume: Volume) =>
+        Effect.gen(function* () {
+          const running = yield* runningAttempt(volume)
+          const attempt = Option.isSome(running) ? running.value : yield* begin(volume)
+          yield* start(volume)
+          return attempt
+        })
       return Renewals.of({
         keep: (volume) =>
           Effect.gen(function* () {
@@ -75,18 +82,9 @@ export class Renewals extends Context.Service<
         fill: (volume) =>
           Effect.gen(function* () {
             const running = yield* runningAttempt(volume)
-            if (Option.isSome(running)) return running.value
-            const attempt = yield* begin(volume)
-            yield* start(volume)
-            return attempt
+            return Option.isSome(running) ? running.value : yield* hasten(volume)
           }),
-        hasten: (volume) =>
-          Effect.gen(function* () {
-            const running = yield* runningAttempt(volume)
-            const attempt = Option.isSome(running) ? running.value : yield* begin(volume)
-            yield* start(volume)
-            return attempt
-          }),
+        hasten,
         stop: (volume) =>
           Effect.gen(function* () {
             yield* FiberMap.remove(fibers, volume.id)

@@ -68,7 +68,8 @@ const readSpec = Effect.fnUntraced(function* (request: PublishRequest) {
 const claim = Effect.fnUntraced(function* (request: PublishRequest, spec: VolumeSpec) {
   const volumes = yield* Volumes
   const fs = yield* VolumeFS
-  if ((yield* fs.inspect(request.target)) === "inherited") {
+  const found = yield* fs.inspect(request.target)
+  if (found === "inherited") {
     yield* Effect.logInfo("the volume was mounted by another driver, so it is left as it is until the pod goes")
     // What certlet may have had there before nobody sees any more, so nobody needs another certificate for it.
     yield* letGo(request.volumeId)
@@ -88,8 +89,12 @@ const claim = Effect.fnUntraced(function* (request: PublishRequest, spec: Volume
     volumeMountGroup: request.volumeMountGroup
   }
   const known = yield* Effect.flatMap(volumes.get(request.volumeId), keepIfSameWish(record))
-  if (Option.isNone(known))
-    return Option.some(yield* claimNew(yield* makeVolume(spec, record, token, Option.some(passwords)), record))
+  if (Option.isNone(known)) {
+    const volume = yield* makeVolume(spec, record, token, Option.some(passwords))
+    // A place that cannot be had is refused before anybody is asked for a certificate.
+    if (found === "foreign") yield* fs.mount(volume.place)
+    return Option.some(yield* claimNew(volume, record))
+  }
   if (Option.isSome(token)) yield* SubscriptionRef.set(known.value.token, token)
   const mountLost = yield* remount(known.value)
   yield* renewKeystores(known.value, passwords)
@@ -110,19 +115,12 @@ const claimNew = Effect.fnUntraced(function* (volume: Volume, record: VolumeReco
   const records = yield* VolumeRecords
   const renewals = yield* Renewals
   const volumes = yield* Volumes
-  yield* checkPlace(volume)
   yield* records.save(record)
   yield* volumes.set(volume)
   const attempt = yield* renewals.fill(volume)
   // What could not be mounted left nothing there, and what stood there before is not this call's to unmount.
   yield* mount(volume).pipe(Effect.onError(() => Effect.ignore(letGo(volume.id))))
   return [volume, Option.some(attempt)] as const
-})
-
-/** A place that cannot be had is refused before anybody is asked for a certificate. */
-const checkPlace = Effect.fnUntraced(function* (volume: Volume) {
-  const fs = yield* VolumeFS
-  if ((yield* fs.inspect(volume.place.target)) === "foreign") yield* fs.mount(volume.place)
 })
 
 const mount = Effect.fnUntraced(function* (volume: Volume) {

@@ -13,6 +13,7 @@ import {
   webcrypto
 } from "node:crypto"
 import { Effect, Layer, Metric, Redacted } from "effect"
+import { gaugeDuring } from "../gaugeDuring.ts"
 import type { KeyParameters } from "../VolumeSpec.ts"
 import { KeyError, KeyGenerator, type PrivateKey } from "./KeyGenerator.ts"
 
@@ -93,18 +94,11 @@ const inThePool = Metric.gauge("certlet_rsa_keys_in_the_making", {
   description: "RSA keys that are being made or wait for a thread; four are made at a time"
 })
 
-const counted = <A, E>(making: Effect.Effect<A, E>) =>
-  Effect.acquireUseRelease(
-    Metric.modify(inThePool, 1),
-    () => making,
-    () => Metric.modify(inThePool, -1)
-  )
-
 /** RSA on the thread pool, because it takes a core for a tenth of a second and more; curves at once. */
 const makeKey = (parameters: KeyParameters): Effect.Effect<KeyObject, unknown> => {
   switch (parameters.algorithm) {
     case "RSA":
-      return counted(
+      return gaugeDuring(inThePool)(
         Effect.callback((resume) =>
           generateKeyPair("rsa", { modulusLength: parameters.size }, (error, _, privateKey) =>
             resume(error === null ? Effect.succeed(privateKey) : Effect.fail(error))

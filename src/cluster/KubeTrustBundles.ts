@@ -3,38 +3,18 @@
  * certlet needs no right to any other object. A watch is opened for the first who waits and closed half a minute after the
  * last. ClusterTrustBundles are read in version v1 where the server has it (Kubernetes 1.37), else in v1beta1.
  */
-import { Effect, Layer, Option, Predicate, RcMap, Result, Schedule, Schema } from "effect"
-import { type Fact, Facts } from "./Facts.ts"
+import { Effect, Layer, Predicate, Schedule } from "effect"
+import { bundleFact } from "./BundleObject.ts"
+import type { Fact } from "./Facts.ts"
 import { KubeClient } from "./KubeClient.ts"
 import { follow, type Watched } from "./KubeWatch.ts"
 import {
-  absent,
+  bundlesFollowedBy,
   bundleText,
-  certificatesBut,
   type TrustBundleReference,
   TrustBundles,
-  type TrustState,
-  trustState
+  type TrustState
 } from "./TrustBundles.ts"
-
-const ConfigMap = Schema.Struct({
-  data: Schema.optionalKey(Schema.NullOr(Schema.Record(Schema.String, Schema.String)))
-})
-const ClusterTrustBundle = Schema.Struct({
-  spec: Schema.Struct({ trustBundle: Schema.optionalKey(Schema.String) })
-})
-
-const decodeConfigMap = Schema.decodeUnknownResult(ConfigMap)
-const decodeClusterTrustBundle = Schema.decodeUnknownResult(ClusterTrustBundle)
-
-const stateOf = (bundle: TrustBundleReference, object: unknown): Option.Option<TrustState> =>
-  bundle.kind === "ConfigMap"
-    ? Option.map(Result.getSuccess(decodeConfigMap(object)), ({ data }) =>
-        trustState(data?.[bundle.key], `has no key ${bundle.key}`)
-      )
-    : Option.map(Result.getSuccess(decodeClusterTrustBundle(object)), ({ spec }) =>
-        trustState(spec.trustBundle, "holds no certificate")
-      )
 
 const certificatesApi = "/apis/certificates.k8s.io"
 
@@ -66,53 +46,17 @@ const watched = (bundle: TrustBundleReference, path: string): Watched<Fact<Trust
   kind: `${bundle.kind}s`,
   path,
   query: { fieldSelector: `metadata.name=${bundle.name}` },
-  decode: (object) => Option.map(stateOf(bundle, object), (value) => ({ key: bundleText(bundle), value })),
+  decode: bundleFact(bundle),
   meanwhile: `no change of ${bundleText(bundle)} is seen until this works`
 })
-
-/** How long a watch that nobody needs stays open for the next who does. */
-const idle = "30 seconds"
 
 /** The bundles of the cluster. */
 export const layer: Layer.Layer<TrustBundles, never, KubeClient> = Layer.effect(
   TrustBundles,
   Effect.gen(function* () {
     const client = yield* KubeClient
-    const references = new Map<string, TrustBundleReference>()
-    const open = new Map<string, Facts<TrustState>>()
-    const watches = yield* RcMap.make({
-      idleTimeToLive: idle,
-      lookup: Effect.fnUntraced(function* (key: string) {
-        const bundle = references.get(key)
-        const facts = new Facts<TrustState>()
-        if (bundle === undefined) return facts
-        open.set(key, facts)
-        yield* Effect.addFinalizer(() =>
-          Effect.sync(() => {
-            if (open.get(key) === facts) open.delete(key)
-          })
-        )
-        const following = Effect.flatMap(pathOf(client, bundle), (path) => follow(client, watched(bundle, path), facts))
-        yield* Effect.forkScoped(following)
-        return facts
-      })
-    })
-    return TrustBundles.of({
-      await: (bundle, held) => {
-        const key = bundleText(bundle)
-        references.set(key, bundle)
-        return Effect.scoped(
-          Effect.flatMap(RcMap.get(watches, key), (facts) => facts.await(key, certificatesBut(held)))
-        )
-      },
-      state: (bundle) =>
-        Effect.sync(() => {
-          const facts = open.get(bundleText(bundle))
-          if (facts === undefined) return Option.none()
-          return Option.orElse(facts.get(bundleText(bundle)), () =>
-            facts.synced ? Option.some(absent) : Option.none()
-          )
-        })
-    })
+    return yield* bundlesFollowedBy((bundle, facts) =>
+      Effect.flatMap(pathOf(client, bundle), (path) => follow(client, watched(bundle, path), facts))
+    )
   })
 )

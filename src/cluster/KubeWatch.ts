@@ -11,6 +11,7 @@ import { ApiError, apiFailure } from "./ApiError.ts"
 import { countRestart } from "./ApiMetrics.ts"
 import { type KubeClient, parseJson } from "./KubeClient.ts"
 import { WatchFreshness } from "./WatchFreshness.ts"
+import type { WatchStore } from "./WatchStore.ts"
 
 /** What is watched, and how an object of it is read. */
 export interface Watched<A> {
@@ -24,16 +25,6 @@ export interface Watched<A> {
   readonly decode: (object: unknown) => Option.Option<A>
   /** What is amiss as long as the watch fails: "no certificate is seen to be issued until this works". */
   readonly meanwhile: string
-}
-
-/** Where a watch writes what it learns. Called synchronously, within the event. */
-export interface WatchStore<A> {
-  /** Begins a list; `finish` takes the version of the list and drops whatever the list has not shown. */
-  readonly listing: () => { readonly add: (object: A) => void; readonly finish: (version: string) => void }
-  /** An object that was added or changed. */
-  readonly seen: (object: A) => void
-  /** An object that was deleted, as it was last. */
-  readonly gone: (object: A) => void
 }
 
 /** What a list or an event holds, as far as it is read here; its objects are decoded one by one, so that one cannot spoil all. */

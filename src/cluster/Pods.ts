@@ -1,10 +1,11 @@
 /**
  * What the cluster knows of this node's pods: addresses, labels, annotations and conditions, as the API server shows them. Names
- * in certificates follow them and readiness gates wait for them. `KubePods` is the live side, one watch on the node's pods
- * that exists only while somebody waits; the simulation stands behind the same contract.
+ * in certificates follow them and readiness gates wait for them. `KubePods` is the live side, one watch on the node's pods;
+ * the simulation stands behind the same contract. Both are looked at in the same way, and only while somebody waits.
  */
-import { Context, type Effect, type Option } from "effect"
+import { Context, Effect, Option, RcRef, type Scope } from "effect"
 import type { PodState } from "../PodState.ts"
+import { Facts } from "./Facts.ts"
 
 /** Which pod: its uid, because another one may have its name by now. */
 export interface PodReference {
@@ -29,3 +30,33 @@ export class Pods extends Context.Service<
     readonly state: (pod: PodReference) => Effect.Effect<Option.Option<PodState>>
   }
 >()("certlet/cluster/Pods") {}
+
+/** How long a watch that nobody needs stays open for the next who does. */
+const idle = "30 seconds"
+
+/**
+ * The pods, as `follow` writes them down, for ever: it runs while somebody waits for a pod, and half a minute longer. What it had
+ * learnt is forgotten when it ends.
+ */
+export const podsFollowedBy = Effect.fnUntraced(function* (
+  follow: (facts: Facts<PodState>) => Effect.Effect<never>
+): Effect.fn.Return<Pods["Service"], never, Scope.Scope> {
+  let open: Facts<PodState> | undefined
+  const closed = Effect.sync(() => {
+    open = undefined
+  })
+  const watch = yield* RcRef.make({
+    idleTimeToLive: idle,
+    acquire: Effect.gen(function* () {
+      const facts = new Facts<PodState>()
+      open = facts
+      yield* Effect.addFinalizer(() => closed)
+      yield* Effect.forkScoped(follow(facts))
+      return facts
+    })
+  })
+  return {
+    await: (pod, fits) => Effect.scoped(Effect.flatMap(RcRef.get(watch), (facts) => facts.await(pod.uid, fits))),
+    state: (pod) => Effect.sync(() => Option.flatMap(Option.fromUndefinedOr(open), (facts) => facts.get(pod.uid)))
+  }
+})

@@ -3,8 +3,9 @@
  * followed only while somebody waits for it or for its next change. `KubeTrustBundles` is the live side, one watch for each
  * bundle and not for each volume; the simulation stands behind the same contract.
  */
-import { Context, type Effect, Option, Result } from "effect"
+import { Context, Effect, Option, RcMap, Result, type Scope } from "effect"
 import { certificatesIn, type TrustBundleName } from "../TrustBundle.ts"
+import { Facts } from "./Facts.ts"
 
 /** A bundle as a pod's namespace makes it unique. */
 export type TrustBundleReference = TrustBundleName & { readonly namespace: string }
@@ -56,3 +57,45 @@ export class TrustBundles extends Context.Service<
     readonly state: (bundle: TrustBundleReference) => Effect.Effect<Option.Option<TrustState>>
   }
 >()("certlet/cluster/TrustBundles") {}
+
+/** How long a watch that nobody needs stays open for the next who does. */
+const idle = "30 seconds"
+
+/**
+ * The trust bundles, as `follow` writes each of them down, for ever: it runs while somebody waits for that bundle, and half a
+ * minute longer. What it had learnt is forgotten when it ends.
+ */
+export const bundlesFollowedBy = Effect.fnUntraced(function* (
+  follow: (bundle: TrustBundleReference, facts: Facts<TrustState>) => Effect.Effect<never>
+): Effect.fn.Return<TrustBundles["Service"], never, Scope.Scope> {
+  const references = new Map<string, TrustBundleReference>()
+  const open = new Map<string, Facts<TrustState>>()
+  const watches = yield* RcMap.make({
+    idleTimeToLive: idle,
+    lookup: Effect.fnUntraced(function* (key: string) {
+      const bundle = references.get(key)
+      const facts = new Facts<TrustState>()
+      if (bundle === undefined) return facts
+      open.set(key, facts)
+      const closed = Effect.sync(() => {
+        if (open.get(key) === facts) open.delete(key)
+      })
+      yield* Effect.addFinalizer(() => closed)
+      yield* Effect.forkScoped(follow(bundle, facts))
+      return facts
+    })
+  })
+  return {
+    await: (bundle, held) => {
+      const key = bundleText(bundle)
+      references.set(key, bundle)
+      return Effect.scoped(Effect.flatMap(RcMap.get(watches, key), (facts) => facts.await(key, certificatesBut(held))))
+    },
+    state: (bundle) =>
+      Effect.sync(() => {
+        const facts = open.get(bundleText(bundle))
+        if (facts === undefined) return Option.none()
+        return Option.orElse(facts.get(bundleText(bundle)), () => (facts.synced ? Option.some(absent) : Option.none()))
+      })
+  }
+})

@@ -102,6 +102,20 @@ export class ObjectStore {
     )
   }
 
+  /** Takes an object in as `create` does; where there is one of its name, it is replaced but for what the store gave it. */
+  put(object: NewObject, wanted?: string): void {
+    const { name, namespace } = object.metadata
+    const present = this.get(namespace, name)
+    if (present === undefined) this.create(object, wanted)
+    else {
+      const { creationTimestamp, resourceVersion, uid } = present.metadata
+      this.update(namespace, name, () => ({
+        ...object,
+        metadata: { ...object.metadata, creationTimestamp, resourceVersion, uid }
+      }))
+    }
+  }
+
   /** Replaces an object by what `change` makes of it. `expected` is a resourceVersion that it must still have. */
   update(
     namespace: string,

@@ -52,9 +52,17 @@ export type WatchEvent =
   | { readonly _tag: "Changed" | "Deleted"; readonly object: StoredObject }
   | { readonly _tag: "Bookmark"; readonly version: string }
 
-interface Connection {
-  readonly link: Link
+/** What a client lists and watches. */
+export interface Collection {
+  /** The objects' plural, as calls and errors name it: "CertificateRequests". */
+  readonly kind: string
+  readonly store: ObjectStore
+  /** Which of them. */
   readonly selects: (object: StoredObject) => boolean
+}
+
+interface Connection extends Collection {
+  readonly link: Link
   readonly sink: (event: WatchEvent) => void
   readonly ended: Deferred.Deferred<void, RequestError>
   /** When the last event on its way arrives, in milliseconds. */
@@ -63,8 +71,6 @@ interface Connection {
   open: boolean
 }
 
-/** As refusals name the collection. */
-const requestsResource = "certificaterequests.cert-manager.io"
 /** How long a client waits for an answer that does not come: the default of `--request-timeout`. */
 const requestTimeout = Duration.seconds(30)
 /** A server sends its watchers a bookmark about once a minute. */
@@ -83,7 +89,11 @@ const reasons: Readonly<Record<number, RequestError["reason"]>> = {
 
 /** The API server. */
 export class SimApiServer {
+  /** The CertificateRequests. */
   readonly store: ObjectStore
+  readonly pods: ObjectStore
+  readonly configMaps: ObjectStore
+  readonly clusterTrustBundles: ObjectStore
   readonly dice: Dice
   behaviour = calmApi
   /** Whose a token is; undefined refuses it. */
@@ -103,8 +113,10 @@ export class SimApiServer {
     this.#run = options.run
     this.#now = options.now
     this.observe = options.observe
-    this.store = new ObjectStore({ resource: requestsResource, now: this.timestamp, uid: this.dice.uuid })
-    this.store.subscribe((change) => this.#spread(change))
+    this.store = this.#keep("certificaterequests.cert-manager.io")
+    this.pods = this.#keep("pods")
+    this.configMaps = this.#keep("configmaps")
+    this.clusterTrustBundles = this.#keep("clustertrustbundles.certificates.k8s.io")
   }
 
   /** RFC 3339, to the second. */
@@ -140,21 +152,21 @@ export class SimApiServer {
   /** Opens a watch from a version; comes back when the connection ends. */
   readonly watch = (
     link: Link,
+    collection: Collection,
     version: string,
-    selects: (object: StoredObject) => boolean,
     sink: (event: WatchEvent) => void
   ): Effect.Effect<void, RequestError> =>
     Effect.gen({ self: this }, function* (this: SimApiServer) {
       const ended = yield* Deferred.make<void, RequestError>()
       const now = this.#now()
-      const connection = { link, selects, sink, ended, arrival: now, bookmarkedAt: now, open: true }
+      const connection = { ...collection, link, sink, ended, arrival: now, bookmarkedAt: now, open: true }
       // The server begins to tell when the call has reached it, not when its answer is back.
       const begin = () =>
-        Result.map(this.store.since(Number(version)), (missed) => {
+        Result.map(collection.store.since(Number(version)), (missed) => {
           this.#connections.add(connection)
           for (const change of missed) this.#tell(connection, change)
         })
-      yield* this.call(link, "watch CertificateRequests", begin).pipe(
+      yield* this.call(link, `watch ${collection.kind}`, begin).pipe(
         Effect.andThen(Deferred.await(ended)),
         Effect.ensuring(Effect.sync(() => this.#close(connection)))
       )
@@ -166,12 +178,25 @@ export class SimApiServer {
       for (const connection of [...this.#connections]) {
         if (!which(connection.link)) continue
         this.#close(connection)
-        Deferred.doneUnsafe(
-          connection.ended,
-          Effect.fail(new RequestError({ reason: "Unavailable", action: "watch CertificateRequests", detail }))
-        )
+        const action = `watch ${connection.kind}`
+        Deferred.doneUnsafe(connection.ended, Effect.fail(new RequestError({ reason: "Unavailable", action, detail })))
       }
     })
+
+  /** How many watches are open on what a store keeps. */
+  readonly watchesOn = (store: ObjectStore): number =>
+    [...this.#connections].filter((connection) => connection.store === store).length
+
+  /** Forgets the history of everything: whoever watches from before this moment is too late (410). */
+  readonly forget: Effect.Effect<void> = Effect.sync(() => {
+    for (const store of [this.store, this.pods, this.configMaps, this.clusterTrustBundles]) store.compact()
+  })
+
+  #keep(resource: string): ObjectStore {
+    const store = new ObjectStore({ resource, now: this.timestamp, uid: this.dice.uuid })
+    store.subscribe((change) => this.#spread(store, change))
+    return store
+  }
 
   #close(connection: Connection): void {
     connection.open = false
@@ -221,8 +246,8 @@ export class SimApiServer {
     })
   }
 
-  #spread(change: Change): void {
-    for (const connection of this.#connections) this.#tell(connection, change)
+  #spread(store: ObjectStore, change: Change): void {
+    for (const connection of this.#connections) if (connection.store === store) this.#tell(connection, change)
   }
 
   #tell(connection: Connection, { object, type, version }: Change): void {

@@ -4,7 +4,8 @@
  * anew where the server has forgotten the place (410). `SimControlPlane` is the lever and the window of the side behind it, for
  * tests of one node; `SimCluster` has many nodes on one such server.
  */
-import { Cause, Context, Duration, Effect, Layer, Option, Random, Redacted, Result, Schema, type Scope } from "effect"
+import { Cause, Context, Effect, Layer, Option, Redacted, Result, Schema, type Scope } from "effect"
+import type { WatchStore } from "../cluster/WatchStore.ts"
 import { type Refusal, refusalOf } from "../embedded/ApiStatus.ts"
 import type { StoredObject } from "../embedded/ObjectStore.ts"
 import { newRequest } from "../embedded/RequestRules.ts"
@@ -18,9 +19,10 @@ import { CertificateRequests, type RequestDraft, type RequestError } from "../is
 import { hashIdentifier, nodeLabel, volumeAnnotation } from "../issuance/RequestLabels.ts"
 import { requestManifest } from "../issuance/RequestManifest.ts"
 import { keyOf, RequestStore } from "../issuance/RequestStore.ts"
-import { type ApiBehaviour, type Link, makeSimApiServer, type SimApiServer, type WatchEvent } from "./SimApiServer.ts"
+import { type ApiBehaviour, type Link, makeSimApiServer, type SimApiServer } from "./SimApiServer.ts"
 import { type IssuanceBehaviour, SimControllers } from "./SimControllers.ts"
 import { makeSimIssuer } from "./SimIssuer.ts"
+import { follow, type Watched } from "./simWatch.ts"
 
 const decodeRequest = Schema.decodeUnknownResult(CertificateRequest)
 
@@ -140,45 +142,17 @@ const discard = Effect.fnUntraced(function* (
   })
 })
 
-/** Lists and watches for ever; a place in history that is no longer known is listed anew. */
-const follow = ({ link, server, store }: Client): Effect.Effect<never> => {
-  const label = hashIdentifier(link.node)
+const requestsInto = (store: RequestStore): WatchStore<CertificateRequest> => ({
+  listing: () => store.listing(),
+  seen: (request) => store.seen(request),
+  gone: ({ metadata }) => store.gone(metadata, metadata.uid)
+})
+
+/** The requests of a node. */
+const requestsOf = ({ node }: Link, { store }: SimApiServer): Watched<CertificateRequest> => {
+  const label = hashIdentifier(node)
   const selects = (object: StoredObject) => object.metadata.labels?.[nodeLabel] === label
-  let version = ""
-  let failures = 0
-  const take = (event: WatchEvent): void => {
-    failures = 0
-    version = event._tag === "Bookmark" ? event.version : event.object.metadata.resourceVersion
-    if (event._tag === "Changed") store.seen(asRequest(event.object))
-    if (event._tag === "Deleted") store.gone(event.object.metadata, event.object.metadata.uid)
-  }
-  const list = Effect.gen(function* () {
-    const listing = store.listing()
-    const found = yield* server.call(link, "list CertificateRequests", () =>
-      Result.succeed({ objects: server.store.all().filter(selects), version: String(server.store.version) })
-    )
-    for (const object of found.objects) listing.add(asRequest(object))
-    listing.finish(found.version)
-    version = found.version
-  })
-  const round = Effect.gen(function* () {
-    if (version === "") yield* list
-    yield* server.watch(link, version, selects, take)
-  })
-  const pause = Effect.suspend(() => {
-    const most = failures === 0 ? 100 : Math.min(15_000, 125 * 2 ** Math.min(failures, 10))
-    return Effect.flatMap(Random.nextBetween(most / 2, most), (millis) => Effect.sleep(Duration.millis(millis)))
-  })
-  return round.pipe(
-    Effect.catch((error) =>
-      Effect.sync(() => {
-        if (error.reason === "Gone") version = ""
-        failures += 1
-      })
-    ),
-    Effect.andThen(pause),
-    Effect.forever
-  )
+  return { kind: "CertificateRequests", store, selects, read: (object) => Option.some(asRequest(object)) }
 }
 
 /** A node's client; it follows the server as long as the scope lives. */
@@ -188,7 +162,7 @@ export const makeSimCertificateRequests = Effect.fnUntraced(function* (
   submitted: (draft: RequestDraft) => void = () => undefined
 ): Effect.fn.Return<CertificateRequests["Service"], never, Scope.Scope> {
   const client: Client = { server, link, store: new RequestStore(), submitted }
-  yield* Effect.forkScoped(follow(client))
+  yield* Effect.forkScoped(follow(server, link, requestsOf(link, server), requestsInto(client.store)))
   return CertificateRequests.of({
     submit: (draft) => submit(client, draft),
     await: (request) => client.store.await(request),

@@ -26,9 +26,9 @@ import type { KubeletSettings } from "./SimKubelet.ts"
 import { SimNetwork } from "./SimNetwork.ts"
 import { type NodeParts, SimNode } from "./SimNode.ts"
 import type { SimPod } from "./SimPod.ts"
-import * as SimPods from "./SimPods.ts"
+import { makeSimPodRegistry } from "./SimPods.ts"
 import type { Edges } from "./SimProcess.ts"
-import * as SimTrustBundles from "./SimTrustBundles.ts"
+import { makeSimBundleShelf } from "./SimTrustBundles.ts"
 import { simSettings } from "./simSettings.ts"
 import type { OwnFault } from "./strike.ts"
 import { TimedLevers } from "./TimedLevers.ts"
@@ -139,9 +139,8 @@ const makeParts = Effect.fnUntraced(function* (options: ClusterOptions, seed: st
   const issuer = yield* makeIssuer(options)
   const controllers = new SimControllers(server, issuer)
   const pods = new Map<string, SimPod>()
-  const facts = yield* Layer.build(Layer.merge(SimPods.layer, SimTrustBundles.layer))
-  const registry = Context.get(facts, SimPods.SimPodRegistry)
-  const shelf = Context.get(facts, SimTrustBundles.SimBundleShelf)
+  const registry = makeSimPodRegistry(server)
+  const shelf = makeSimBundleShelf(server)
   const settings = { ...simSettings, ...options.settings }
   const network = new SimNetwork(registry, new Dice(`${seed}/network`), trace.record)
   network.lateness = Duration.seconds((options.faults ?? Faults.none).podAddressLateSeconds)
@@ -149,7 +148,6 @@ const makeParts = Effect.fnUntraced(function* (options: ClusterOptions, seed: st
   server.userOf = accounts.userOf
   const nodes = makeNodes(options, {
     seed,
-    facts,
     server,
     now,
     observe: trace.record,

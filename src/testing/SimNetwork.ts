@@ -8,9 +8,7 @@ import type { PodState } from "../PodState.ts"
 import type { Dice } from "./Dice.ts"
 import type { Happening } from "./Happening.ts"
 import type { SimPod } from "./SimPod.ts"
-import type { SimPodRegistry } from "./SimPods.ts"
-
-const bare: PodState = { ips: [], labels: {}, annotations: {}, conditions: {} }
+import { bare, type SimPodRegistry } from "./SimPods.ts"
 
 /** The pods as the API server shows them. */
 export class SimNetwork {
@@ -28,7 +26,7 @@ export class SimNetwork {
   }
 
   /** What is shown of a pod. */
-  readonly stateOf = (pod: Pick<SimPod, "uid">): PodState => Option.getOrElse(this.#registry.get(pod), () => bare)
+  readonly stateOf = (pod: SimPod): PodState => Option.getOrElse(this.#registry.get(pod), () => bare)
 
   /** Changes what is shown of a pod: whole fields, except that labels, annotations and conditions are merged. */
   readonly change = (pod: SimPod, change: Partial<PodState>): Effect.Effect<void> =>

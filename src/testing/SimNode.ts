@@ -5,8 +5,8 @@
  */
 import { Context, Duration, Effect, type Fiber, Layer, Option, Scope } from "effect"
 import { PodEvents } from "../cluster/PodEvents.ts"
-import type { Pods } from "../cluster/Pods.ts"
-import type { TrustBundles } from "../cluster/TrustBundles.ts"
+import { Pods } from "../cluster/Pods.ts"
+import { TrustBundles } from "../cluster/TrustBundles.ts"
 import type { Driver } from "../driver/Driver.ts"
 import { CertificateRequests } from "../issuance/CertificateRequests.ts"
 import { KeyGenerator } from "../issuance/KeyGenerator.ts"
@@ -24,7 +24,9 @@ import type { SimKeyKind } from "./SimCrypto.ts"
 import { drawBytes } from "./SimEntropy.ts"
 import { makeSimKeyGenerator } from "./SimKeyGenerator.ts"
 import { type KubeletParts, type KubeletSettings, SimKubelet } from "./SimKubelet.ts"
+import { makeSimPods } from "./SimPods.ts"
 import { type Edges, SimProcess } from "./SimProcess.ts"
+import { makeSimTrustBundles } from "./SimTrustBundles.ts"
 import { makeSimDisk } from "./SimVolumeFS.ts"
 import { makeSimRecords } from "./SimVolumeRecords.ts"
 
@@ -36,8 +38,6 @@ export interface NodeParts {
   readonly kubelet: KubeletSettings
   readonly keys: SimKeyKind
   readonly server: SimApiServer
-  /** What the cluster knows of its pods and its trust bundles. */
-  readonly facts: Context.Context<Pods | TrustBundles>
   /** Takes the place of some of the node's edges. */
   readonly edges: Layer.Layer<never, never, Edges>
   readonly driver: Layer.Layer<Driver, unknown, Edges>
@@ -240,19 +240,20 @@ export class SimNode {
   }
 
   readonly #edges: Effect.Effect<Context.Context<Edges>, never, Scope.Scope> = Effect.suspend(() => {
-    const { edges, facts, keys, server, settings } = this.#parts
+    const { edges, keys, server, settings } = this.#parts
     const simulated = Layer.effectContext(
-      Effect.map(makeSimCertificateRequests(server, this.link), (requests) =>
-        Context.make(CertificateRequests, requests).pipe(
+      Effect.gen({ self: this }, function* (this: SimNode) {
+        return Context.make(CertificateRequests, yield* makeSimCertificateRequests(server, this.link)).pipe(
           Context.add(PodEvents, { tell: (event) => Effect.sync(() => this.observe({ _tag: "EventTold", event })) }),
           Context.add(Entropy, { bytes: drawBytes }),
-          Context.merge(facts),
+          Context.add(Pods, yield* makeSimPods(server, this.link)),
+          Context.add(TrustBundles, yield* makeSimTrustBundles(server, this.link)),
           Context.add(KeyGenerator, makeSimKeyGenerator(keys)),
           Context.add(Settings, { ...settings, nodeId: this.name }),
           Context.add(VolumeFS, this.disk.volumeFS),
           Context.add(VolumeRecords, this.records.records)
         )
-      )
+      })
     )
     const built = Layer.provideMerge(edges, simulated)
     return Effect.flatMap(Scope.Scope, (scope) => Layer.buildWithMemoMap(built, Layer.makeMemoMapUnsafe(), scope))

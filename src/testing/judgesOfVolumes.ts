@@ -9,7 +9,7 @@ import type { Happening } from "./Happening.ts"
 import { type Invariant, safety, type World } from "./Invariants.ts"
 import { filesOf, seeVolume } from "./Sight.ts"
 import { nameOf, type SimPod } from "./SimPod.ts"
-import { attribute } from "./wishes.ts"
+import { attribute, fixedNamesOf } from "./wishes.ts"
 
 const podAt = (world: World, target: string): SimPod | undefined => world.pods.find((pod) => pod.target === target)
 
@@ -50,8 +50,8 @@ const ownCertificate = safety(
       const sight = seeVolume(what.volume)
       if (Result.isFailure(sight)) return undefined
       const { names } = sight.success.certificate
-      const wanted = `DNS:${attribute(pod, "dns-names").split(",")[0]}`
-      return names.includes(wanted) ? undefined : `${nameOf(pod)} sees a certificate for ${names}`
+      const isOwn = fixedNamesOf(pod).every((name) => names.includes(name))
+      return isOwn ? undefined : `${nameOf(pod)} sees a certificate for ${names}`
     }
 )
 

@@ -156,13 +156,7 @@ export const apiLevers = (workings: Workings, levers: TimedLevers) => {
      * yield* cluster.advance("1 minute")
      * assert.match(cluster.trace.lines().join(), /Gone/)
      */
-    expire: Effect.andThen(
-      tell(workings, "api", "forgets its history"),
-      Effect.andThen(
-        Effect.sync(() => server.store.compact()),
-        drop
-      )
-    ),
+    expire: Effect.andThen(tell(workings, "api", "forgets its history"), Effect.andThen(server.forget, drop)),
     /**
      * Somebody deletes one of the requests that are there; `draw`, a share from 0 to 1, picks it.
      *

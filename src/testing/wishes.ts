@@ -33,27 +33,39 @@ export const mayComeLater = (pod: SimPod, { settings }: World): boolean =>
 
 const kinds = { "dns-names": "DNS", "ip-sans": "IP Address" } as const
 
-/**
- * The names that the pod's certificate is to have while the API server shows this of the pod, as OpenSSL prints them; none where
- * some of them cannot be known yet.
- */
-export const namesOf = (pod: SimPod, state: PodState): Option.Option<ReadonlyArray<string>> => {
-  const names = (["dns-names", "ip-sans"] as const).flatMap((key) =>
+/** The names that the pod asks for, as it writes them. */
+const wantedNames = (pod: SimPod) =>
+  (["dns-names", "ip-sans"] as const).flatMap((key) =>
     attribute(pod, key)
       .split(",")
       .filter((text) => text !== "")
       .map((text) => [kinds[key], text] as const)
   )
+
+/** A name as OpenSSL prints it. */
+const printed = (pod: SimPod, kind: string, text: string, values: Readonly<Record<string, string>> = {}): string => {
   const fixed = { POD_NAME: pod.name, POD_NAMESPACE: pod.namespace, POD_UID: pod.uid, NODE_NAME: pod.node }
-  return Option.all(
-    names.map(([kind, text]) =>
-      Option.map(Option.all(followedIn(text).map((name) => named(name, state))), (values) => {
-        const known = { ...fixed, ...Object.fromEntries(values) }
-        return `${kind}:${Result.getOrElse(expand(text, known), () => text)}`
-      })
+  return `${kind}:${Result.getOrElse(expand(text, { ...fixed, ...values }), () => text)}`
+}
+
+/** The DNS names that the pod's certificate has whatever the API server shows of the pod, as OpenSSL prints them. */
+export const fixedNamesOf = (pod: SimPod): ReadonlyArray<string> =>
+  wantedNames(pod)
+    .filter(([kind, text]) => kind === "DNS" && followedIn(text).length === 0)
+    .map(([kind, text]) => printed(pod, kind, text))
+
+/**
+ * The names that the pod's certificate is to have while the API server shows this of the pod, as OpenSSL prints them; none where
+ * some of them cannot be known yet.
+ */
+export const namesOf = (pod: SimPod, state: PodState): Option.Option<ReadonlyArray<string>> =>
+  Option.all(
+    wantedNames(pod).map(([kind, text]) =>
+      Option.map(Option.all(followedIn(text).map((name) => named(name, state))), (values) =>
+        printed(pod, kind, text, Object.fromEntries(values))
+      )
     )
   )
-}
 
 const named = (name: string, state: PodState) =>
   Option.map(followedValue(name, state), (value) => [name, value] as const)

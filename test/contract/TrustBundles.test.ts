@@ -1,19 +1,27 @@
 import { describe, it } from "@effect/vitest"
-import { Effect, Layer, Logger } from "effect"
+import { Context, Effect, Layer, Logger } from "effect"
+import { TestClock } from "effect/testing"
+import { TrustBundles } from "../../src/cluster/TrustBundles.ts"
 import { BundleScene, laws } from "../../src/testing/contract/trustBundles.ts"
+import { makeSimApiServer } from "../../src/testing/SimApiServer.ts"
 import * as SimTrustBundles from "../../src/testing/SimTrustBundles.ts"
 import { bundlesLayer } from "../kube/LiveCluster.ts"
 
-const simScene = Layer.effect(
-  BundleScene,
+const node = Layer.effectContext(
   Effect.gen(function* () {
-    const { remove, write } = yield* SimTrustBundles.SimBundleShelf
-    return BundleScene.of({ write, remove, cut: Effect.void, watching: () => Effect.void })
+    const server = yield* makeSimApiServer("bundles")
+    const drop = server.dropWatches(() => true, "cut")
+    const scene = BundleScene.of({
+      ...SimTrustBundles.bundlesIn(server),
+      cut: Effect.andThen(drop, TestClock.adjust("1 second")),
+      watching: () => TestClock.adjust(0)
+    })
+    const bundles = yield* SimTrustBundles.makeSimTrustBundles(server, { node: "node-1", cut: false })
+    return Context.make(TrustBundles, bundles).pipe(Context.add(BundleScene, scene))
   })
 )
 
 describe("the simulated TrustBundles", () => {
-  const node = Layer.provideMerge(simScene, SimTrustBundles.layer)
   for (const { law, program } of laws) it.effect(law, () => Effect.provide(program, Layer.fresh(node)))
 })
 

@@ -85,9 +85,10 @@ describe("names that need the pod's address", () => {
       const driver = yield* startDriver
       const registry = yield* SimPodRegistry
       yield* during("1 second", driver.publish(request))
-      expect(yield* registry.waiting).toBe(1)
+      expect(yield* registry.watches).toBe(1)
       yield* driver.unpublish(request)
-      expect(yield* registry.waiting).toBe(0)
+      yield* TestClock.adjust("31 seconds")
+      expect(yield* registry.watches).toBe(0)
     }).pipe(onNode("unpublish"))
   )
 })
@@ -182,7 +183,7 @@ describe("a volume that needs nothing of its pod", () => {
       const driver = yield* startDriver
       const registry = yield* SimPodRegistry
       yield* during("1 second", driver.publish(publishRequest()))
-      expect(yield* registry.waiting).toBe(0)
+      expect(yield* registry.watches).toBe(0)
     }).pipe(onNode("nothing"))
   )
 })

@@ -3,8 +3,9 @@ import { Effect, Fiber, Layer, Logger, Option } from "effect"
 import { describe, expect } from "vitest"
 import { Pods } from "../../src/cluster/Pods.ts"
 import { TrustBundles } from "../../src/cluster/TrustBundles.ts"
+import { bare, podObject } from "../../src/testing/SimPods.ts"
 import { record } from "../issuance/LiveWorld.ts"
-import { bundlesLayer, podObject, podsLayer, Server, watching } from "./LiveCluster.ts"
+import { bundlesLayer, podsLayer, Server, watching } from "./LiveCluster.ts"
 
 const limit = 20_000
 const pod = { namespace: "shop", name: "web-0", uid: "uid-1" }
@@ -26,10 +27,13 @@ describe("KubePods", () => {
           )
         )
         yield* watching(cluster, "pods")
-        cluster.stores.pods.create(podObject({ ...pod, name: "other" }, { ips: ["10.0.0.9"] }, "node-2"), "uid-2")
-        const plain = { ...podObject({ ...pod, name: "plain" }, {}), spec: { nodeName: "node-1" } }
+        cluster.stores.pods.create(
+          podObject({ ...pod, name: "other", node: "node-2" }, { ...bare, ips: ["10.0.0.9"] }),
+          "uid-2"
+        )
+        const plain = { ...podObject({ ...pod, name: "plain" }, bare), spec: { nodeName: "node-1" } }
         cluster.stores.pods.create(plain, "uid-3")
-        cluster.stores.pods.create(podObject(pod, { ips: ["10.0.0.1"] }), pod.uid)
+        cluster.stores.pods.create(podObject(pod, { ...bare, ips: ["10.0.0.1"] }), pod.uid)
         expect(yield* Effect.forEach(waiting, Fiber.join)).toEqual(["10.0.0.1", "10.0.0.1", "10.0.0.1"])
         const calls = events.filter((_) => _._tag === "Request").map((_) => new URL(_.path, "https://a").searchParams)
         expect(calls.map((_) => _.get("fieldSelector"))).toEqual(["spec.nodeName=node-1", "spec.nodeName=node-1"])
@@ -45,7 +49,10 @@ describe("KubePods", () => {
       Effect.gen(function* () {
         const cluster = yield* Server
         const pods = yield* Pods
-        cluster.stores.pods.create(podObject(pod, { annotations: { long: "x".repeat(100_000), short: "y" } }), pod.uid)
+        cluster.stores.pods.create(
+          podObject(pod, { ...bare, annotations: { long: "x".repeat(100_000), short: "y" } }),
+          pod.uid
+        )
         const { annotations } = yield* pods.await(pod, Option.some)
         expect([annotations.long?.length, annotations.short]).toEqual([2048, "y"])
       }).pipe(Effect.provide(quiet(podsLayer))),

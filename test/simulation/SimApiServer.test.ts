@@ -5,6 +5,7 @@ import { TestClock } from "effect/testing"
 import type { NewObject } from "../../src/embedded/ObjectStore.ts"
 import {
   type ApiBehaviour,
+  type Collection,
   calmApi,
   type Link,
   makeSimApiServer,
@@ -34,8 +35,8 @@ const server = Effect.fnUntraced(function* (change: Partial<ApiBehaviour> = {}) 
     server,
     seen,
     create: (name: string, labels = {}) => server.call(link, "create", () => server.store.create(object(name, labels))),
-    watch: (version = String(server.store.version), selects: Parameters<typeof server.watch>[2] = () => true) =>
-      Effect.forkChild(server.watch(link, version, selects, sink))
+    watch: (version = String(server.store.version), selects: Collection["selects"] = () => true) =>
+      Effect.forkChild(server.watch(link, { kind: "CertificateRequests", store: server.store, selects }, version, sink))
   }
 })
 

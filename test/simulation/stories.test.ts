@@ -92,4 +92,15 @@ describe("stories that once went wrong", () => {
       expect(DateTime.toEpochMillis(after.notAfter)).toBeGreaterThan(DateTime.toEpochMillis(notAfter))
     }).pipe(Effect.scoped)
   )
+
+  // A judge took the first name as it was written for the pod's own, and so called a variable somebody else's.
+  it.live("a pod may have no name but those that follow it", () =>
+    Effect.gen(function* () {
+      const cluster = yield* SimCluster.make({ seed: "names that follow" })
+      const pod = yield* cluster.schedule({ labels: { team: "red" }, dnsNames: ["${POD_LABEL:team}.example.com"] })
+      yield* cluster.advance("1 minute")
+      expect((yield* cluster.exec(pod)).certificate.names).toEqual(["DNS:red.example.com"])
+      yield* cluster.check
+    }).pipe(Effect.scoped)
+  )
 })

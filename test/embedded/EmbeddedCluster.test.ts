@@ -62,6 +62,18 @@ const manifest = Effect.fnUntraced(function* (name: string, spec: object = {}, l
   }
 })
 
+/** The next certificate that is signed, as PEM. */
+const signed = (cluster: EmbeddedCluster) =>
+  Effect.callback<string>((resume) => {
+    const stop = cluster.store.subscribe(({ object }) => {
+      const status = object.status
+      if (typeof status === "object" && status !== null && "certificate" in status) {
+        resume(Effect.succeed(atob(String(status.certificate))))
+      }
+    })
+    return Effect.sync(stop)
+  })
+
 describe("EmbeddedCluster: the API", () => {
   it.live(
     "refuses strangers, and whatever a user may not do",
@@ -161,7 +173,9 @@ describe("EmbeddedCluster: the API", () => {
         yield* call("POST", inShop, yield* manifest("b"))
         yield* call("PATCH", `${inShop}/b`, { metadata: { labels: { mine: "yes" } } })
         yield* call("PATCH", `${inShop}/b`, { metadata: { labels: { mine: null } } })
+        const signature = yield* Effect.forkChild(signed(cluster), { startImmediately: true })
         yield* cluster.approve({ namespace: "shop", name: "a" })
+        yield* Fiber.join(signature)
         yield* call("DELETE", `${inShop}/a`)
         yield* cluster.endWatches
         const { lines } = yield* Fiber.join(watching)
@@ -191,16 +205,7 @@ describe("EmbeddedCluster: the API", () => {
 
 describe("EmbeddedCluster: the issuer", () => {
   const issued = Effect.fnUntraced(function* (cluster: EmbeddedCluster, name: string, spec: object) {
-    const done = Effect.callback<string>((resume) => {
-      const stop = cluster.store.subscribe(({ object }) => {
-        const status = object.status
-        if (typeof status === "object" && status !== null && "certificate" in status) {
-          resume(Effect.succeed(atob(String(status.certificate))))
-        }
-      })
-      return Effect.sync(stop)
-    })
-    const waiting = yield* Effect.forkChild(done, { startImmediately: true })
+    const waiting = yield* Effect.forkChild(signed(cluster), { startImmediately: true })
     const body = yield* manifest(name, spec)
     yield* client(cluster)("POST", inShop, body)
     const certificate = new x509.X509Certificate(yield* Fiber.join(waiting))

@@ -8,6 +8,7 @@ import { KeyGenerator } from "../src/issuance/KeyGenerator.ts"
 import { layer } from "../src/issuance/NodeKeyGenerator.ts"
 import { checkSigned } from "../src/issuance/SignedCertificate.ts"
 import { signingRequest } from "../src/issuance/SigningRequest.ts"
+import { simCrypto, simKeyPair, simSpki } from "../src/testing/SimCrypto.ts"
 import { decodeVolumeSpec } from "../src/VolumeSpec.ts"
 import { privateKeyOf } from "../src/volume/FileSet.ts"
 import { settings } from "./settings.ts"
@@ -97,22 +98,22 @@ describe("damage", () => {
   it.effect("of any byte in a certificate is a Mismatch or harmless, never a defect", () =>
     Effect.gen(function* () {
       const wanted = yield* spec({ "dns-names": "a" })
-      const key = yield* Effect.flatMap(KeyGenerator, (_) => _.generate(wanted.key))
+      const keys = simKeyPair(new Uint8Array(32))
       const good = yield* Effect.promise(() =>
         x509.X509CertificateGenerator.createSelfSigned(
           {
             name: "CN=c",
-            keys: key.keys,
+            keys,
             signingAlgorithm: { name: "ECDSA", hash: "SHA-256" },
             extensions: [new x509.SubjectAlternativeNameExtension([{ type: "dns", value: "a" }])]
           },
-          key.crypto
+          simCrypto
         )
       )
       const now = DateTime.fromDateUnsafe(good.notBefore)
       const check = (certificate: string, ca = "") =>
         Effect.suspend(() =>
-          checkSigned({ request: "shop/r", signed: { certificate, ca }, spec: wanted, spki: key.spki, now })
+          checkSigned({ request: "shop/r", signed: { certificate, ca }, spec: wanted, spki: simSpki(keys), now })
         )
       yield* check(good.toString("pem"))
       const pem = good.toString("pem")

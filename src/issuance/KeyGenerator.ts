@@ -1,11 +1,21 @@
 /**
- * Where private keys are born. The contract stands inside the issuance room; `NodeKeyGenerator` is the live side (WebCrypto
- * on the thread pool, so that an RSA key never blocks the event loop), the simulation derives keys from its seed. A key is
+ * Where private keys are born. The contract stands inside the issuance room; `NodeKeyGenerator` is the live side (Node's
+ * cryptography, with RSA on the thread pool, so that it never blocks the event loop), the simulation derives keys from its seed. A key is
  * handed around as a value that can sign and can be written once; nobody prints it, because its secret half is `Redacted`.
  */
 import { Context, type Effect, type Redacted, Schema } from "effect"
 import type { Temper } from "../Temper.ts"
 import type { KeyParameters } from "../VolumeSpec.ts"
+
+/** How a key signs, by the names that the standards have for it (RFC 8017, RFC 5758, RFC 8410). */
+export type SignatureAlgorithm =
+  | "sha256WithRSAEncryption"
+  | "sha384WithRSAEncryption"
+  | "sha512WithRSAEncryption"
+  | "ecdsa-with-SHA256"
+  | "ecdsa-with-SHA384"
+  | "ecdsa-with-SHA512"
+  | "id-Ed25519"
 
 /** A private key with everything that issuing a certificate for it needs. */
 export interface PrivateKey {
@@ -14,10 +24,9 @@ export interface PrivateKey {
   readonly pkcs8: Redacted.Redacted<Uint8Array>
   /** SubjectPublicKeyInfo, DER (RFC 5280). */
   readonly spki: Uint8Array
-  /** The pair as WebCrypto knows it, only ever to be used with `crypto` beside it. */
-  readonly keys: CryptoKeyPair
-  /** The WebCrypto that made `keys`: Node's own, or the simulation's synchronous one. */
-  readonly crypto: Crypto
+  readonly signatureAlgorithm: SignatureAlgorithm
+  /** Signs bytes with this key and algorithm; the signature is what X.509 puts into its BIT STRING. */
+  readonly sign: (data: Uint8Array) => Effect.Effect<Uint8Array, KeyError>
 }
 
 /** A key could not be made or read. `Unsupported` is a defect of ours, `Corrupt` a damaged key on disk, `Failed` the system's failure. */

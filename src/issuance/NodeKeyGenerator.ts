@@ -1,91 +1,72 @@
 /**
  * The live side of `KeyGenerator`: Node's cryptography. RSA keys are made on Node's thread pool, because one takes a core for a
- * tenth of a second and more and must never block the event loop; keys of curves are made on the spot. Keys are extractable, because they have to reach the
- * pod's volume; they leave this module as DER inside a Redacted, and nowhere else.
+ * tenth of a second and more and must never block the event loop; keys of curves are made on the spot. Keys have to reach the pod's
+ * volume; they leave this module as DER inside a Redacted, and nowhere else.
  */
 import {
   createPrivateKey,
   createPublicKey,
   generateKeyPair,
   generateKeyPairSync,
-  KeyObject,
-  sign,
-  webcrypto
+  type KeyObject,
+  sign
 } from "node:crypto"
 import { Effect, Layer, Metric, Redacted } from "effect"
 import { gaugeDuring } from "../gaugeDuring.ts"
 import type { KeyParameters } from "../VolumeSpec.ts"
-import { KeyError, KeyGenerator, type PrivateKey } from "./KeyGenerator.ts"
+import { KeyError, KeyGenerator, type PrivateKey, type SignatureAlgorithm } from "./KeyGenerator.ts"
 
-type Parameters = RsaHashedKeyGenParams | EcKeyGenParams | Algorithm
+const derOf = (key: KeyObject, type: "pkcs8" | "spki"): Uint8Array =>
+  new Uint8Array(key.export({ format: "der", type }))
 
-// The hash is part of an RSA CryptoKey, and grows with the modulus as cert-manager has it.
-const rsaHash = (bits: number): string => (bits >= 4096 ? "SHA-512" : bits >= 3072 ? "SHA-384" : "SHA-256")
-
-const webParameters = (parameters: KeyParameters): Parameters => {
+/** The hash grows with the key, as cert-manager chooses it; Ed25519 has its own. */
+const signatureAlgorithmOf = (parameters: KeyParameters): SignatureAlgorithm => {
   switch (parameters.algorithm) {
     case "RSA":
-      return {
-        name: "RSASSA-PKCS1-v1_5",
-        modulusLength: parameters.size,
-        publicExponent: Uint8Array.of(1, 0, 1),
-        hash: rsaHash(parameters.size)
-      }
+      if (parameters.size >= 4096) return "sha512WithRSAEncryption"
+      return parameters.size >= 3072 ? "sha384WithRSAEncryption" : "sha256WithRSAEncryption"
     case "ECDSA":
-      return { name: "ECDSA", namedCurve: `P-${parameters.size}` }
+      if (parameters.size === 521) return "ecdsa-with-SHA512"
+      return parameters.size === 384 ? "ecdsa-with-SHA384" : "ecdsa-with-SHA256"
     case "Ed25519":
-      return { name: "Ed25519" }
+      return "id-Ed25519"
   }
 }
 
-// A live edge: Node's WebCrypto and the DOM's are the same interface, declared twice.
-const web = webcrypto as unknown as Crypto
-const asNode = (key: CryptoKey): KeyObject => KeyObject.from(key as webcrypto.CryptoKey)
-const asWeb = (key: KeyObject, parameters: KeyParameters, usage: "sign" | "verify"): CryptoKey =>
-  key.toCryptoKey(webParameters(parameters) as webcrypto.RsaHashedImportParams, true, [usage]) as CryptoKey
-
-const derOf = (key: KeyObject, type: "pkcs8" | "spki"): Uint8Array<ArrayBuffer> =>
-  new Uint8Array(key.export({ format: "der", type }))
-
-/** Ed25519 hashes by itself. */
-const hashOf = (algorithm: AlgorithmIdentifier | EcdsaParams, key: KeyObject): string | null => {
-  if (key.asymmetricKeyType === "ed25519" || typeof algorithm === "string" || !("hash" in algorithm)) return null
-  return typeof algorithm.hash === "string" ? algorithm.hash : algorithm.hash.name
+const hashes: Readonly<Record<SignatureAlgorithm, string | null>> = {
+  sha256WithRSAEncryption: "sha256",
+  sha384WithRSAEncryption: "sha384",
+  sha512WithRSAEncryption: "sha512",
+  "ecdsa-with-SHA256": "sha256",
+  "ecdsa-with-SHA384": "sha384",
+  "ecdsa-with-SHA512": "sha512",
+  "id-Ed25519": null
 }
 
 /**
- * WebCrypto for keys of elliptic curves, in which exporting and signing answer at once: each takes some hundredths of a
- * millisecond, and a trip through the thread pool of a busy node takes far more. All else is WebCrypto's own.
+ * Curves sign at once: that takes some hundredths of a millisecond, and a trip through the thread pool of a busy node far more.
+ * RSA takes a millisecond and more, and goes there.
  */
-const prompt: Crypto = {
-  subtle: {
-    digest: (algorithm: AlgorithmIdentifier, data: BufferSource) => web.subtle.digest(algorithm, data),
-    exportKey: (format: "pkcs8" | "spki", key: CryptoKey) => Promise.resolve(derOf(asNode(key), format).buffer),
-    sign: (algorithm: EcdsaParams, key: CryptoKey, data: BufferSource) =>
-      Promise.resolve(
-        new Uint8Array(
-          sign(hashOf(algorithm, asNode(key)), bytesOf(data), { key: asNode(key), dsaEncoding: "ieee-p1363" })
-        ).buffer
-      ),
-    verify: (algorithm: EcdsaParams, key: CryptoKey, signature: BufferSource, data: BufferSource) =>
-      web.subtle.verify(algorithm, key, signature, data)
-    // A live edge: the interface is wider than what signing a request needs, and nobody else is given this one.
-  } as unknown as SubtleCrypto,
-  getRandomValues: (array) => web.getRandomValues(array),
-  randomUUID: () => web.randomUUID()
+const signWith = (key: KeyObject, algorithm: SignatureAlgorithm) => {
+  const failed = (cause: unknown) => new KeyError({ reason: "Failed", cause })
+  return (data: Uint8Array): Effect.Effect<Uint8Array, KeyError> =>
+    key.asymmetricKeyType === "rsa"
+      ? Effect.callback((resume) =>
+          sign(hashes[algorithm], data, key, (error, signature) =>
+            resume(error === null ? Effect.succeed(new Uint8Array(signature)) : Effect.fail(failed(error)))
+          )
+        )
+      : Effect.try({ try: () => new Uint8Array(sign(hashes[algorithm], data, key)), catch: failed })
 }
 
-const bytesOf = (data: BufferSource): Uint8Array =>
-  data instanceof ArrayBuffer ? new Uint8Array(data) : new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-
 const describe = (privateKey: KeyObject, parameters: KeyParameters): PrivateKey => {
-  const publicKey = createPublicKey(privateKey)
+  const signatureAlgorithm = signatureAlgorithmOf(parameters)
   return {
     parameters,
-    keys: { privateKey: asWeb(privateKey, parameters, "sign"), publicKey: asWeb(publicKey, parameters, "verify") },
-    crypto: parameters.algorithm === "RSA" ? web : prompt,
     pkcs8: Redacted.make(derOf(privateKey, "pkcs8")),
-    spki: derOf(publicKey, "spki")
+    spki: derOf(createPublicKey(privateKey), "spki"),
+    signatureAlgorithm,
+    sign: signWith(privateKey, signatureAlgorithm)
   }
 }
 

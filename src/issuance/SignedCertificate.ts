@@ -5,7 +5,10 @@
  * issuer's business; whose signature it trusts is the pod's.
  */
 import "reflect-metadata"
-import * as x509 from "@peculiar/x509"
+import { bytesToHex } from "@noble/hashes/utils.js"
+import { AsnConvert } from "@peculiar/asn1-schema"
+import { Certificate, id_ce_subjectAltName, SubjectAlternativeName } from "@peculiar/asn1-x509"
+import { PemConverter, X509Certificate } from "@peculiar/x509"
 import { DateTime, Effect, Option, Result } from "effect"
 import { attributeTypes } from "../DistinguishedName.ts"
 import type { VolumeSpec } from "../VolumeSpec.ts"
@@ -35,15 +38,21 @@ export interface Answer {
 
 const noCertificate = "holds something that is no certificate"
 
+/** A certificate as it was signed, and as it is read; its extensions are read when they are asked for. */
+interface ReadCertificate {
+  readonly der: ArrayBuffer
+  readonly asn: Certificate
+}
+
 /** A text may have words between its blocks, but a block that is cut off or of another kind is damage. */
-const parseAll = (pem: string): Result.Result<ReadonlyArray<x509.X509Certificate>, string> => {
+const parseAll = (pem: string): Result.Result<ReadonlyArray<ReadCertificate>, string> => {
   if (pem.trim() === "") return Result.succeed([])
-  const blocks = Result.try({ try: () => x509.PemConverter.decodeWithHeaders(pem), catch: () => noCertificate })
+  const blocks = Result.try({ try: () => PemConverter.decodeWithHeaders(pem), catch: () => noCertificate })
   return Result.flatMap(blocks, (blocks) => {
     const whole = blocks.length > 0 && blocks.length === pem.split("-----BEGIN ").length - 1
     if (!whole || blocks.some(({ type }) => type !== "CERTIFICATE")) return Result.fail(noCertificate)
     return Result.try({
-      try: () => blocks.map(({ rawData }) => new x509.X509Certificate(rawData)),
+      try: () => blocks.map(({ rawData: der }) => ({ der, asn: AsnConvert.parse(der, Certificate) })),
       catch: () => noCertificate
     })
   })
@@ -58,9 +67,17 @@ const canonical = (type: string, value: string): string => {
   return type === "dns" ? value.toLowerCase() : value
 }
 
-const missingNames = (leaf: x509.X509Certificate, spec: VolumeSpec): ReadonlyArray<string> => {
-  const names = leaf.getExtension(x509.SubjectAlternativeNameExtension)?.names.items ?? []
-  const present = new Set(names.map((name) => `${name.type}:${canonical(name.type, name.value)}`))
+const missingNames = ({ asn }: ReadCertificate, spec: VolumeSpec): ReadonlyArray<string> => {
+  const extension = asn.tbsCertificate.extensions?.find(({ extnID }) => extnID === id_ce_subjectAltName)
+  const names = extension === undefined ? [] : AsnConvert.parse(extension.extnValue, SubjectAlternativeName)
+  const present = new Set(
+    names.flatMap(({ dNSName, iPAddress, rfc822Name, uniformResourceIdentifier }) => {
+      if (dNSName !== undefined) return [`dns:${canonical("dns", dNSName)}`]
+      if (iPAddress !== undefined) return [`ip:${canonical("ip", iPAddress)}`]
+      if (uniformResourceIdentifier !== undefined) return [`url:${uniformResourceIdentifier}`]
+      return rfc822Name === undefined ? [] : [`email:${rfc822Name}`]
+    })
+  )
   const wanted = [
     ...spec.dnsNames.map((value) => ["dns", value] as const),
     ...spec.ipAddresses.map((value) => ["ip", value] as const),
@@ -70,20 +87,28 @@ const missingNames = (leaf: x509.X509Certificate, spec: VolumeSpec): ReadonlyArr
   return wanted.filter(([type, value]) => !present.has(`${type}:${canonical(type, value)}`)).map(([, value]) => value)
 }
 
-const missingCommonNames = (leaf: x509.X509Certificate, spec: VolumeSpec): ReadonlyArray<string> => {
-  const present = leaf.subjectName.getField(attributeTypes.CN)
+const missingCommonNames = ({ asn }: ReadCertificate, spec: VolumeSpec): ReadonlyArray<string> => {
   const wanted = spec.subject.flat().filter(({ type }) => type === attributeTypes.CN)
-  return wanted.map(({ value }) => value).filter((value) => !present.includes(value))
+  const present = asn.tbsCertificate.subject.flat().filter(({ type }) => type === attributeTypes.CN)
+  return wanted.map(({ value }) => value).filter((wanted) => !present.some(({ value }) => value.toString() === wanted))
 }
 
 /** What is wrong with an answer; nothing where it fits. */
-const wrongWith = (leaf: x509.X509Certificate, { now, spec, spki }: Answer): string | undefined => {
-  if (!sameBytes(leaf.publicKey.rawData, spki)) return "the certificate is for another key than the one that asked"
+const wrongWith = (leaf: ReadCertificate, { now, spec, spki }: Answer): string | undefined => {
+  const { subjectPublicKeyInfo, validity } = leaf.asn.tbsCertificate
+  if (!sameBytes(AsnConvert.serialize(subjectPublicKeyInfo), spki))
+    return "the certificate is for another key than the one that asked"
   const missing = [...missingNames(leaf, spec), ...missingCommonNames(leaf, spec)]
   if (missing.length > 0) return `the certificate lacks what was asked for: ${missing.join(", ")}`
-  if (leaf.notAfter.getTime() <= DateTime.toEpochMillis(now)) {
-    return `the certificate ran out at ${leaf.notAfter.toISOString()}`
+  const notAfter = validity.notAfter.getTime()
+  if (notAfter.getTime() <= DateTime.toEpochMillis(now)) {
+    return `the certificate ran out at ${notAfter.toISOString()}`
   }
+  return spec.nameConstraints.length > 0 || spec.spiffe ? wrongBeyond(new X509Certificate(leaf.der), spec) : undefined
+}
+
+/** What is wrong with an answer to a volume that asks for more than names. */
+const wrongBeyond = (leaf: X509Certificate, spec: VolumeSpec): string | undefined => {
   const weaker = weakerThanAsked(leaf, spec.nameConstraints)
   if (weaker !== undefined) return `the certificate would sign for names that it must not: ${weaker}`
   const broken = spec.spiffe ? notAnSvid(leaf) : undefined
@@ -125,10 +150,10 @@ const needsCa = ({ files, keystores, trustBundle }: VolumeSpec): string | undefi
   return files.caDer === undefined ? undefined : "ca-der-file"
 }
 
-const factsOf = (leaf: x509.X509Certificate): Leaf => ({
-  serialNumber: leaf.serialNumber,
-  notBefore: DateTime.fromDateUnsafe(leaf.notBefore),
-  notAfter: DateTime.fromDateUnsafe(leaf.notAfter)
+const factsOf = ({ asn: { tbsCertificate } }: ReadCertificate): Leaf => ({
+  serialNumber: bytesToHex(new Uint8Array(tbsCertificate.serialNumber)),
+  notBefore: DateTime.fromDateUnsafe(tbsCertificate.validity.notBefore.getTime()),
+  notAfter: DateTime.fromDateUnsafe(tbsCertificate.validity.notAfter.getTime())
 })
 
 /** The leaf of an answer that fits its request; `Mismatch` otherwise. */

@@ -1,21 +1,36 @@
 /**
- * The signing request (PKCS#10, RFC 2986) that a spec and a key make. Pure but for the signature, which the key's own crypto
- * makes. Subject, names, usages and the CA flag stand in it exactly as the CertificateRequest beside it says: cert-manager
- * refuses a request whose two halves disagree. The subject is encoded here attribute by attribute, because text would have
- * to be escaped and could be misread on the way.
+ * The signing request (PKCS#10, RFC 2986) that a spec and a key make. Pure but for the signature, which the key itself makes.
+ * Subject, names, usages and the CA flag stand in it exactly as the CertificateRequest beside it says: cert-manager refuses
+ * a request whose two halves disagree. The subject is encoded here attribute by attribute, because text would have to be escaped
+ * and could be misread on the way.
  */
 import "reflect-metadata"
 import { AsnConvert } from "@peculiar/asn1-schema"
-import { AttributeTypeAndValue, AttributeValue, Name, RelativeDistinguishedName } from "@peculiar/asn1-x509"
-import * as x509 from "@peculiar/x509"
+import {
+  AttributeTypeAndValue,
+  AttributeValue,
+  BasicConstraints,
+  ExtendedKeyUsage,
+  id_ce_basicConstraints,
+  id_ce_extKeyUsage,
+  id_ce_keyUsage,
+  id_ce_subjectAltName,
+  KeyUsage,
+  SubjectAlternativeName
+} from "@peculiar/asn1-x509"
+import { PemConverter } from "@peculiar/x509"
 import { Effect } from "effect"
+import { bits, type DerValue, der, encoded, implicitSet, integer, nothing, oid, sequence, setOf } from "../Der.ts"
 import { attributeTypes, type DistinguishedName, type NameAttribute } from "../DistinguishedName.ts"
 import { extendedKeyUsages, keyUsageBits } from "../KeyUsage.ts"
-import type { KeyParameters, VolumeSpec } from "../VolumeSpec.ts"
+import type { VolumeSpec } from "../VolumeSpec.ts"
 import { constraintsExtension } from "./constraintsExtension.ts"
-import { KeyError, type PrivateKey } from "./KeyGenerator.ts"
+import { type Extension, extensionDer, generalName } from "./Extension.ts"
+import { KeyError, type PrivateKey, type SignatureAlgorithm } from "./KeyGenerator.ts"
 
 const email = "1.2.840.113549.1.9.1"
+/** PKCS#9's extensionRequest (RFC 2985, 5.4.2). */
+const extensionRequest = "1.2.840.113549.1.9.14"
 
 /** The string types that profiles demand (RFC 5280, A.1): IA5String for mail and domains, else PrintableString where it fits. */
 const attributeValue = ({ type, value }: NameAttribute): AttributeValue => {
@@ -26,31 +41,27 @@ const attributeValue = ({ type, value }: NameAttribute): AttributeValue => {
     : new AttributeValue({ utf8String: value })
 }
 
-/** The order of DER's sets: byte by byte (X.690, 11.6). */
-const compareBytes = (one: ArrayBuffer, other: ArrayBuffer): number => {
-  const [left, right] = [new Uint8Array(one), new Uint8Array(other)]
-  const at = left.findIndex((byte, index) => byte !== right[index])
-  return at < 0 ? left.length - right.length : (left[at] ?? 0) - (right[at] ?? -1)
-}
-
 /** A name as DER wants it: the attributes of a multi-valued RDN are a set, so they are in the order of their encodings. */
-const encodeName = (name: DistinguishedName): x509.Name => {
-  const rdns = name.map((rdn) => {
-    const attributes = rdn.map((attribute) => {
-      const asn = new AttributeTypeAndValue({ type: attribute.type, value: attributeValue(attribute) })
-      return { asn, der: AsnConvert.serialize(asn) }
-    })
-    return new RelativeDistinguishedName(attributes.sort((a, b) => compareBytes(a.der, b.der)).map(({ asn }) => asn))
-  })
-  return new x509.Name(AsnConvert.serialize(new Name(rdns)))
-}
+const nameDer = (name: DistinguishedName): DerValue =>
+  sequence(
+    ...name.map((rdn) =>
+      setOf(
+        ...rdn.map((attribute) =>
+          encoded(
+            AsnConvert.serialize(new AttributeTypeAndValue({ type: attribute.type, value: attributeValue(attribute) }))
+          )
+        )
+      )
+    )
+  )
 
-const namesOf = (spec: VolumeSpec): ReadonlyArray<x509.JsonGeneralName> => [
-  ...spec.dnsNames.map((value) => ({ type: "dns" as const, value })),
-  ...spec.ipAddresses.map((value) => ({ type: "ip" as const, value })),
-  ...spec.uris.map((value) => ({ type: "url" as const, value })),
-  ...spec.emails.map((value) => ({ type: "email" as const, value }))
-]
+const namesOf = (spec: VolumeSpec): SubjectAlternativeName =>
+  new SubjectAlternativeName([
+    ...spec.dnsNames.map((value) => generalName("dns", value)),
+    ...spec.ipAddresses.map((value) => generalName("ip", value)),
+    ...spec.uris.map((value) => generalName("url", value)),
+    ...spec.emails.map((value) => generalName("email", value))
+  ])
 
 /** The key usages with what a CA needs (cert-manager adds it for isCA), as cert-manager's webhook compares them. */
 const keyUsages = (spec: VolumeSpec): number =>
@@ -59,45 +70,50 @@ const keyUsages = (spec: VolumeSpec): number =>
     spec.isCA ? (keyUsageBits["cert sign"] ?? 0) : 0
   )
 
-const extensionsOf = (spec: VolumeSpec): Array<x509.Extension> => {
+const extensionsOf = (spec: VolumeSpec): ReadonlyArray<Extension> => {
   const names = namesOf(spec)
-  const bits = keyUsages(spec)
+  const usages = keyUsages(spec)
   // Repeats stay: cert-manager compares this list with the usages one by one, and two of its words mean one purpose.
   const purposes = spec.usages.flatMap((usage) => extendedKeyUsages[usage] ?? [])
+  const when = (isThere: boolean, id: string, critical: boolean, value: unknown) =>
+    isThere ? [{ id, critical, value }] : []
   return [
     // Without a subject the names are all there is, and then the extension is critical (RFC 5280, 4.2.1.6).
-    ...(names.length > 0 ? [new x509.SubjectAlternativeNameExtension([...names], spec.subject.length === 0)] : []),
-    ...(bits !== 0 ? [new x509.KeyUsagesExtension(bits, true)] : []),
-    ...(purposes.length > 0 ? [new x509.ExtendedKeyUsageExtension(purposes, false)] : []),
-    ...(spec.isCA ? [new x509.BasicConstraintsExtension(true, undefined, true)] : []),
+    ...when(names.length > 0, id_ce_subjectAltName, spec.subject.length === 0, names),
+    ...when(usages !== 0, id_ce_keyUsage, true, new KeyUsage(usages)),
+    ...when(purposes.length > 0, id_ce_extKeyUsage, false, new ExtendedKeyUsage(purposes)),
+    ...when(spec.isCA, id_ce_basicConstraints, true, new BasicConstraints({ cA: true })),
     ...(spec.nameConstraints.length > 0 ? [constraintsExtension(spec.nameConstraints)] : [])
   ]
 }
 
-/** The hash grows with the key (as cert-manager chooses it); Ed25519 has its own. */
-const signingAlgorithm = (key: KeyParameters): Algorithm | EcdsaParams => {
-  switch (key.algorithm) {
-    case "RSA":
-      return { name: "RSASSA-PKCS1-v1_5" }
-    case "ECDSA":
-      return { name: "ECDSA", hash: key.size === 256 ? "SHA-256" : key.size === 384 ? "SHA-384" : "SHA-512" }
-    case "Ed25519":
-      return { name: "Ed25519" }
+/** AlgorithmIdentifiers: of RSA with a NULL (RFC 4055, 5), of the others without parameters (RFC 5758, 3.2; RFC 8410, 3). */
+const algorithms: Readonly<Record<SignatureAlgorithm, readonly [id: string, ...parameters: ReadonlyArray<DerValue>]>> =
+  {
+    sha256WithRSAEncryption: ["1.2.840.113549.1.1.11", nothing()],
+    sha384WithRSAEncryption: ["1.2.840.113549.1.1.12", nothing()],
+    sha512WithRSAEncryption: ["1.2.840.113549.1.1.13", nothing()],
+    "ecdsa-with-SHA256": ["1.2.840.10045.4.3.2"],
+    "ecdsa-with-SHA384": ["1.2.840.10045.4.3.3"],
+    "ecdsa-with-SHA512": ["1.2.840.10045.4.3.4"],
+    "id-Ed25519": ["1.3.101.112"]
   }
+
+/** CertificationRequestInfo (RFC 2986, 4.1): what is signed. */
+const requestInfo = (spec: VolumeSpec, { spki }: PrivateKey): DerValue => {
+  const extensions = extensionsOf(spec).map(extensionDer)
+  const attributes = extensions.length === 0 ? [] : [sequence(oid(extensionRequest), setOf(sequence(...extensions)))]
+  return sequence(integer(0), nameDer(spec.subject), encoded(spki), implicitSet(0, ...attributes))
 }
 
 /** The signing request for a spec, signed by the key; PEM. */
-export const signingRequest = (spec: VolumeSpec, key: PrivateKey): Effect.Effect<string, KeyError> =>
-  Effect.tryPromise({
-    try: () =>
-      x509.Pkcs10CertificateRequestGenerator.create(
-        {
-          name: encodeName(spec.subject),
-          keys: key.keys,
-          signingAlgorithm: signingAlgorithm(key.parameters),
-          extensions: extensionsOf(spec)
-        },
-        key.crypto
-      ),
+export const signingRequest = Effect.fnUntraced(function* (spec: VolumeSpec, key: PrivateKey) {
+  const info = yield* Effect.try({
+    try: () => requestInfo(spec, key),
     catch: (cause) => new KeyError({ reason: "Failed", cause })
-  }).pipe(Effect.map((request) => `${request.toString("pem")}\n`))
+  })
+  const [id, ...parameters] = algorithms[key.signatureAlgorithm]
+  const signature = bits(yield* key.sign(der(info)))
+  const request = der(sequence(info, sequence(oid(id), ...parameters), signature))
+  return `${PemConverter.encode(new Uint8Array(request), "CERTIFICATE REQUEST")}\n`
+})

@@ -4,43 +4,33 @@
  */
 import { AsnConvert } from "@peculiar/asn1-schema"
 import {
-  GeneralName,
+  type GeneralName,
   GeneralSubtree,
   GeneralSubtrees,
   id_ce_nameConstraints,
   NameConstraints
 } from "@peculiar/asn1-x509"
-import * as x509 from "@peculiar/x509"
+import type * as x509 from "@peculiar/x509"
 import type { NameConstraint } from "../NameConstraints.ts"
-
-const baseOf = ({ type, value }: NameConstraint): GeneralName => {
-  switch (type) {
-    case "dns":
-      return new GeneralName({ dNSName: value })
-    case "ip":
-      return new GeneralName({ iPAddress: value })
-    case "email":
-      return new GeneralName({ rfc822Name: value })
-    case "url":
-      return new GeneralName({ uniformResourceIdentifier: value })
-  }
-}
+import { type Extension, generalName } from "./Extension.ts"
 
 const subtrees = (constraints: ReadonlyArray<NameConstraint>, side: NameConstraint["side"]) => {
   const own = constraints.filter((constraint) => constraint.side === side)
   return own.length === 0
     ? undefined
-    : new GeneralSubtrees(own.map((constraint) => new GeneralSubtree({ base: baseOf(constraint) })))
+    : new GeneralSubtrees(
+        own.map((constraint) => new GeneralSubtree({ base: generalName(constraint.type, constraint.value) }))
+      )
 }
 
 /** The extension for these constraints, of which there must be one at least. */
-export const constraintsExtension = (constraints: ReadonlyArray<NameConstraint>): x509.Extension => {
+export const constraintsExtension = (constraints: ReadonlyArray<NameConstraint>): Extension => {
   const [permitted, excluded] = [subtrees(constraints, "permitted"), subtrees(constraints, "excluded")]
   const value = new NameConstraints({
     ...(permitted === undefined ? {} : { permittedSubtrees: permitted }),
     ...(excluded === undefined ? {} : { excludedSubtrees: excluded })
   })
-  return new x509.Extension(id_ce_nameConstraints, true, AsnConvert.serialize(value))
+  return { id: id_ce_nameConstraints, critical: true, value }
 }
 
 /** A constraint as one text that begins with its kind; the case of domains makes no difference, that of mailboxes may. */
@@ -79,9 +69,13 @@ export const weakerThanAsked = (
   const found = constraintsOf(certificate)
   const has = (side: NameConstraint["side"]) => new Set(found[side].map(encoded))
   const present = { permitted: has("permitted"), excluded: has("excluded") }
-  const missing = asked.find((constraint) => !present[constraint.side].has(encoded(baseOf(constraint))))
+  const missing = asked.find(
+    (constraint) => !present[constraint.side].has(encoded(generalName(constraint.type, constraint.value)))
+  )
   if (missing !== undefined) return `it lacks the constraint "${missing.side} ${missing.value}"`
-  const wanted = new Set(asked.filter(({ side }) => side === "permitted").map((one) => encoded(baseOf(one))))
+  const wanted = new Set(
+    asked.filter(({ side }) => side === "permitted").map((one) => encoded(generalName(one.type, one.value)))
+  )
   const kinds = new Set([...wanted].map(kindOf))
   const further = [...present.permitted].some((one) => kinds.has(kindOf(one)) && !wanted.has(one))
   return further ? "it permits more names than were asked for" : undefined

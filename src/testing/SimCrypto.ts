@@ -9,6 +9,7 @@ import { p256 } from "@noble/curves/nist.js"
 import { sha1 } from "@noble/hashes/legacy.js"
 import { sha256 } from "@noble/hashes/sha2.js"
 import { concatBytes, hexToBytes } from "@noble/hashes/utils.js"
+import type { SignatureAlgorithm } from "../issuance/KeyGenerator.ts"
 
 /** The kinds of keys that a simulation can have. */
 export type SimKeyKind = "P-256" | "Ed25519"
@@ -24,6 +25,7 @@ interface SimKey extends CryptoKey {
 /** What the kinds differ in. Prefixes are the DER up to the key itself (RFC 5480, RFC 5958, RFC 5915, RFC 8410). */
 interface Kind {
   readonly algorithm: KeyAlgorithm
+  readonly signatureAlgorithm: SignatureAlgorithm
   readonly spkiPrefix: Uint8Array
   readonly pkcs8: (key: SimKey) => Uint8Array
   readonly publicHalf: (secret: Uint8Array) => Uint8Array
@@ -52,6 +54,7 @@ const kinds: Readonly<Record<SimKeyKind, Kind>> = {
   "P-256": {
     // The interface of WebCrypto names only what all algorithms share.
     algorithm: { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as EcKeyAlgorithm,
+    signatureAlgorithm: "ecdsa-with-SHA256",
     spkiPrefix: hexToBytes("3059301306072a8648ce3d020106082a8648ce3d030107034200"),
     pkcs8: (key) => concatBytes(p256Pkcs8, key.secret, p256Middle, pointOf(key)),
     publicHalf: (secret) => p256.getPublicKey(secret, false),
@@ -61,6 +64,7 @@ const kinds: Readonly<Record<SimKeyKind, Kind>> = {
   },
   Ed25519: {
     algorithm: { name: "Ed25519" },
+    signatureAlgorithm: "id-Ed25519",
     spkiPrefix: hexToBytes("302a300506032b6570032100"),
     pkcs8: (key) => concatBytes(ed25519Pkcs8, key.secret),
     publicHalf: (secret) => {
@@ -119,6 +123,17 @@ export const simPkcs8 = ({ privateKey }: CryptoKeyPair): Uint8Array<ArrayBuffer>
 
 /** SubjectPublicKeyInfo of a simulated pair, DER. */
 export const simSpki = ({ publicKey }: CryptoKeyPair): Uint8Array<ArrayBuffer> => new Uint8Array(simKey(publicKey).spki)
+
+/** How a simulated pair signs. */
+export const simSignatureAlgorithm = ({ privateKey }: CryptoKeyPair): SignatureAlgorithm =>
+  kinds[simKey(privateKey).kind].signatureAlgorithm
+
+/** A signature as X.509 has it: of ECDSA two numbers in DER, where WebCrypto has them one after the other. */
+export const simSign = ({ privateKey }: CryptoKeyPair, data: Uint8Array): Uint8Array => {
+  const { kind } = simKey(privateKey)
+  const signature = kinds[kind].sign(data, simKey(privateKey))
+  return kind === "P-256" ? p256.Signature.fromBytes(signature, "compact").toBytes("der") : signature
+}
 
 const startsWith = (bytes: Uint8Array, prefix: Uint8Array): boolean => prefix.every((byte, i) => bytes[i] === byte)
 

@@ -6,15 +6,23 @@
 import { Effect, Layer, Redacted } from "effect"
 import { KeyError, KeyGenerator, type PrivateKey } from "../issuance/KeyGenerator.ts"
 import type { KeyParameters } from "../VolumeSpec.ts"
-import { type SimKeyKind, simCrypto, simKeyPair, simPairFromPkcs8, simPkcs8, simSpki } from "./SimCrypto.ts"
+import {
+  type SimKeyKind,
+  simKeyPair,
+  simPairFromPkcs8,
+  simPkcs8,
+  simSign,
+  simSignatureAlgorithm,
+  simSpki
+} from "./SimCrypto.ts"
 import { drawBytes } from "./SimEntropy.ts"
 
 const asPrivateKey = (keys: CryptoKeyPair, parameters: KeyParameters): PrivateKey => ({
   parameters,
   pkcs8: Redacted.make(simPkcs8(keys)),
   spki: simSpki(keys),
-  keys,
-  crypto: simCrypto
+  signatureAlgorithm: simSignatureAlgorithm(keys),
+  sign: (data) => Effect.sync(() => simSign(keys, data))
 })
 
 /** 32 bytes from Effect's Random. */

@@ -4,7 +4,7 @@
  * `KeyProtector` beside it: a stream of SHA-1 over password and salt. It is weak by today's measure and it is what "JKS" means.
  */
 import { sha1 } from "@noble/hashes/legacy.js"
-import { der, nothing, octets, oid, sequence } from "./Der.ts"
+import { der, nothing, octets, oid, sequence } from "../Der.ts"
 import type { KeyEntry, KeystoreContent } from "./Pkcs12.ts"
 
 /** How many random bytes a keystore takes. */

@@ -7,8 +7,8 @@ import { hmac } from "@noble/hashes/hmac.js"
 import { sha1 } from "@noble/hashes/legacy.js"
 import { pbkdf2 } from "@noble/hashes/pbkdf2.js"
 import { sha256 } from "@noble/hashes/sha2.js"
+import { type DerValue, integer, nothing, octets, oid, sequence } from "../Der.ts"
 import { type CbcCipher, encryptCbc } from "./Ciphers.ts"
-import { type DerValue, integer, nothing, octets, oid, sequence } from "./Der.ts"
 
 /** Rounds of every derivation. */
 export const iterations = 2048

@@ -5,7 +5,6 @@
  * certificate carries the attribute by which Java tells an entry of a truststore from a link of a chain.
  */
 import { sha1 } from "@noble/hashes/legacy.js"
-import type { Pkcs12Profile } from "../Keystore.ts"
 import {
   bmpString,
   type DerValue,
@@ -17,7 +16,8 @@ import {
   oid,
   sequence,
   setOf
-} from "./Der.ts"
+} from "../Der.ts"
+import type { Pkcs12Profile } from "../Keystore.ts"
 import { type Encrypted, encrypted, macData, type Scheme, saltLength } from "./PasswordEncryption.ts"
 
 /** A certificate that is to be trusted, DER, and the name that it goes by. */

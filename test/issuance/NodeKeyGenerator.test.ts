@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto"
+import { createPrivateKey, createPublicKey, type KeyObject, verify } from "node:crypto"
 import { describe, expect, it, layer } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
 import * as fc from "fast-check"
@@ -8,6 +8,7 @@ import type { KeyParameters } from "../../src/VolumeSpec.ts"
 
 const all: ReadonlyArray<KeyParameters> = [
   { algorithm: "RSA", size: 2048 },
+  { algorithm: "RSA", size: 3072 },
   { algorithm: "ECDSA", size: 256 },
   { algorithm: "ECDSA", size: 384 },
   { algorithm: "ECDSA", size: 521 },
@@ -30,45 +31,48 @@ const details = (key: PrivateKey) => {
   return [asymmetricKeyType, asymmetricKeyDetails?.namedCurve ?? asymmetricKeyDetails?.modulusLength]
 }
 
-const signs = (key: PrivateKey) =>
-  Effect.promise(async () => {
-    const algorithm = { name: key.keys.privateKey.algorithm.name, hash: "SHA-256" }
-    const data = new TextEncoder().encode("text")
-    const signature = await key.crypto.subtle.sign(algorithm, key.keys.privateKey, data)
-    return key.crypto.subtle.verify(algorithm, key.keys.publicKey, signature, data)
-  })
+/** True where its signature verifies, by the hash that cert-manager would choose for such a key. */
+const signs = (key: PrivateKey, hash: string | null) => {
+  const data = new TextEncoder().encode("text")
+  return Effect.map(key.sign(data), (signature) => verify(hash, data, open(key), signature))
+}
 
 layer(NodeKeyGenerator.layer)("keys of Node", (it) => {
   const expected = [
-    ["rsa", 2048],
-    ["ec", "prime256v1"],
-    ["ec", "secp384r1"],
-    ["ec", "secp521r1"],
-    ["ed25519", undefined]
-  ]
+    { is: ["rsa", 2048], hash: "sha256", signatureAlgorithm: "sha256WithRSAEncryption" },
+    { is: ["rsa", 3072], hash: "sha384", signatureAlgorithm: "sha384WithRSAEncryption" },
+    { is: ["ec", "prime256v1"], hash: "sha256", signatureAlgorithm: "ecdsa-with-SHA256" },
+    { is: ["ec", "secp384r1"], hash: "sha384", signatureAlgorithm: "ecdsa-with-SHA384" },
+    { is: ["ec", "secp521r1"], hash: "sha512", signatureAlgorithm: "ecdsa-with-SHA512" },
+    { is: ["ed25519", undefined], hash: null, signatureAlgorithm: "id-Ed25519" }
+  ] as const
 
-  it.effect.each(all.map((parameters, index) => ({ parameters, expected: expected[index] })))(
-    "$parameters.algorithm $parameters.size is made, signs, and comes back from its DER",
-    ({ expected, parameters }) =>
-      Effect.gen(function* () {
-        const key = yield* generate(parameters)
-        expect(key.parameters).toEqual(parameters)
-        expect(details(key)).toEqual(expected)
-        expect(createPublicKey(secret(key)).equals(open(key))).toBe(true)
-        expect(yield* signs(key)).toBe(true)
-        const again = yield* restore(Redacted.value(key.pkcs8), parameters)
-        expect(again.spki).toEqual(key.spki)
-        expect(secret(again).equals(secret(key))).toBe(true)
-        expect(yield* signs(again)).toBe(true)
-        for (const other of all.filter((_) => _ !== parameters)) {
-          const error = yield* Effect.flip(restore(Redacted.value(key.pkcs8), other))
-          expect(error.reason).toBe("Corrupt")
-        }
-        if (parameters.algorithm === "RSA") {
-          const error = yield* Effect.flip(restore(Redacted.value(key.pkcs8), { algorithm: "RSA", size: 3072 }))
-          expect(error.reason).toBe("Corrupt")
-        }
-      })
+  it.effect.each(
+    all.flatMap((parameters, index) => {
+      const wanted = expected[index]
+      return wanted === undefined ? [] : [{ parameters, expected: wanted }]
+    })
+  )("$parameters.algorithm $parameters.size is made, signs, and comes back from its DER", ({ expected, parameters }) =>
+    Effect.gen(function* () {
+      const key = yield* generate(parameters)
+      expect(key.parameters).toEqual(parameters)
+      expect(details(key)).toEqual(expected.is)
+      expect(key.signatureAlgorithm).toBe(expected.signatureAlgorithm)
+      expect(createPublicKey(secret(key)).equals(open(key))).toBe(true)
+      expect(yield* signs(key, expected.hash)).toBe(true)
+      const again = yield* restore(Redacted.value(key.pkcs8), parameters)
+      expect(again.spki).toEqual(key.spki)
+      expect(secret(again).equals(secret(key))).toBe(true)
+      expect(yield* signs(again, expected.hash)).toBe(true)
+      for (const other of all.filter((_) => _ !== parameters)) {
+        const error = yield* Effect.flip(restore(Redacted.value(key.pkcs8), other))
+        expect(error.reason).toBe("Corrupt")
+      }
+      if (parameters.algorithm === "RSA") {
+        const error = yield* Effect.flip(restore(Redacted.value(key.pkcs8), { algorithm: "RSA", size: 4096 }))
+        expect(error.reason).toBe("Corrupt")
+      }
+    })
   )
 
   it.effect("are different every time", () =>

@@ -10,6 +10,7 @@ import { checkSigned } from "../../src/issuance/SignedCertificate.ts"
 import { signingRequest } from "../../src/issuance/SigningRequest.ts"
 import type { Keystore } from "../../src/Keystore.ts"
 import type { NameConstraint } from "../../src/NameConstraints.ts"
+import { simKeyPair } from "../../src/testing/SimCrypto.ts"
 import { makeSimIssuer } from "../../src/testing/SimIssuer.ts"
 import * as SimKeyGenerator from "../../src/testing/SimKeyGenerator.ts"
 import type { VolumeSpec } from "../../src/VolumeSpec.ts"
@@ -134,12 +135,8 @@ layer(SimKeyGenerator.layer)("an answer", (it) => {
   it.effect("for another key is a Mismatch", () =>
     Effect.gen(function* () {
       const { check, issuer, key } = yield* issued({})
-      const other = yield* newKey
-      const { certificate } = yield* issuer.sign(
-        yield* signingRequest(spec(), key),
-        Duration.hours(1),
-        other.keys.publicKey
-      )
+      const other = simKeyPair(new Uint8Array(32))
+      const { certificate } = yield* issuer.sign(yield* signingRequest(spec(), key), Duration.hours(1), other.publicKey)
       const error = yield* Effect.flip(check({ certificate }))
       expect(error).toBeInstanceOf(IssuanceError)
       expect([error.reason, error.request, error.temper]).toEqual(["Mismatch", "shop/r", "transient"])

@@ -5,7 +5,7 @@
  * one, so a law says where it waits.
  */
 import { bytesToHex } from "@noble/hashes/utils.js"
-import { Context, DateTime, Effect, Fiber, Option, Redacted } from "effect"
+import { Context, DateTime, Effect, Fiber, Option } from "effect"
 import type { RequestReference } from "../../issuance/CertificateRequest.ts"
 import {
   CertificateRequests,
@@ -18,8 +18,7 @@ import type { KeyError } from "../../issuance/KeyGenerator.ts"
 import { checkSigned } from "../../issuance/SignedCertificate.ts"
 import { signingRequest } from "../../issuance/SigningRequest.ts"
 import { decodeVolumeSpec, type SpecError } from "../../VolumeSpec.ts"
-import { simCrypto, simKeyPair, simPkcs8, simSpki } from "../SimCrypto.ts"
-import { randomBytes } from "../SimKeyGenerator.ts"
+import { makeSimKeyGenerator, randomBytes } from "../SimKeyGenerator.ts"
 import { holds, type Law, LawBroken, same } from "./Law.ts"
 
 /** What the laws need beside the service. */
@@ -62,9 +61,7 @@ const makeDraft = Effect.fnUntraced(function* (volumeId: string) {
     { nodeId: "node-1", clusterDomain: "cluster.local", podReadinessGates: [], continueOnNotReady: false }
   )
   const bytes = yield* randomBytes
-  const keys = simKeyPair(bytes)
-  const spki = simSpki(keys)
-  const key = { parameters: spec.key, pkcs8: Redacted.make(simPkcs8(keys)), spki, keys, crypto: simCrypto }
+  const key = yield* makeSimKeyGenerator("P-256").generate(spec.key)
   const hex = bytesToHex(bytes)
   const name = `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`
   const draft: RequestDraft = {
@@ -74,7 +71,7 @@ const makeDraft = Effect.fnUntraced(function* (volumeId: string) {
     signingRequest: yield* signingRequest(spec, key),
     token: Option.none()
   }
-  return { draft, spki }
+  return { draft, spki: key.spki }
 })
 
 type Made = Effect.Success<ReturnType<typeof makeDraft>>

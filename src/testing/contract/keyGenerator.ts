@@ -1,8 +1,9 @@
 /**
- * The laws of `KeyGenerator`, as programs. They run on the simulated keys and on Node's own. What is asked of a key is asked
- * through the crypto that came with it, so no law knows who made it. The kinds of keys are the generator's to name: the
+ * The laws of `KeyGenerator`, as programs. They run on the simulated keys and on Node's own. Signatures are verified by Node's
+ * cryptography, whoever made the key. The kinds of keys are the generator's to name: the
  * simulation makes one kind only.
  */
+import { createPublicKey, verify } from "node:crypto"
 import { bytesToHex } from "@noble/hashes/utils.js"
 import { Effect, Redacted } from "effect"
 import { type KeyError, KeyGenerator, type PrivateKey } from "../../issuance/KeyGenerator.ts"
@@ -17,14 +18,11 @@ const law = (
 ): KeyLaw => ({ law: sentence, program: Effect.flatMap(KeyGenerator, Effect.fnUntraced(trial)) })
 
 /** True where `signer` signs what `verifier` verifies. */
-const fits = (signer: PrivateKey, verifier: PrivateKey): Effect.Effect<boolean> => {
-  const algorithm = { name: signer.keys.privateKey.algorithm.name, hash: "SHA-256" }
+const fits = (signer: PrivateKey, verifier: PrivateKey): Effect.Effect<boolean, KeyError> => {
   const data = new TextEncoder().encode("what is signed")
-  return Effect.promise(() =>
-    signer.crypto.subtle
-      .sign(algorithm, signer.keys.privateKey, data)
-      .then((signature) => verifier.crypto.subtle.verify(algorithm, verifier.keys.publicKey, signature, data))
-  )
+  const hash = /sha(256|384|512)/i.exec(signer.signatureAlgorithm)?.[0]?.toLowerCase()
+  const publicKey = createPublicKey({ key: Buffer.from(verifier.spki), format: "der", type: "spki" })
+  return Effect.map(signer.sign(data), (signature) => verify(hash, data, publicKey, signature))
 }
 
 /** Every law of `KeyGenerator`, for keys of these parameters. */

@@ -1,6 +1,6 @@
 /**
- * DER (X.690) as it is read in standards: a few words for the kinds of values that keystores are made of. Pure; the bytes are
- * asn1js's.
+ * DER (X.690) as it is read in standards: a few words for the kinds of values that keystores and signing requests are made of.
+ * Pure; the bytes are asn1js's.
  */
 import * as asn1js from "asn1js"
 
@@ -10,16 +10,19 @@ export type DerValue = asn1js.BaseBlock
 /** SEQUENCE. */
 export const sequence = (...value: Array<DerValue>): DerValue => new asn1js.Sequence({ value })
 /** SET OF: DER has its elements in the order of their bytes (X.690, 11.6). */
-export const setOf = (...value: Array<DerValue>): DerValue =>
-  new asn1js.Set({ value: value.sort((one, other) => compareBytes(der(one), der(other))) })
+export const setOf = (...value: Array<DerValue>): DerValue => new asn1js.Set({ value: inOrder(value) })
 /** INTEGER, not negative. */
 export const integer = (value: number): DerValue => new asn1js.Integer({ value })
+/** BOOLEAN. */
+export const boolean = (value: boolean): DerValue => new asn1js.Boolean({ value })
 /** OBJECT IDENTIFIER, dotted. */
 export const oid = (value: string): DerValue => new asn1js.ObjectIdentifier({ value })
 /** NULL. */
 export const nothing = (): DerValue => new asn1js.Null()
 /** OCTET STRING. */
 export const octets = (bytes: Uint8Array): DerValue => new asn1js.OctetString({ valueHex: bytes.slice().buffer })
+/** BIT STRING of whole bytes. */
+export const bits = (bytes: Uint8Array): DerValue => new asn1js.BitString({ valueHex: bytes.slice().buffer })
 /** BMPString (UTF-16). */
 export const bmpString = (value: string): DerValue => new asn1js.BmpString({ value })
 /** `[tag] EXPLICIT`. */
@@ -29,8 +32,21 @@ export const explicit = (tag: number, value: DerValue): DerValue =>
 export const implicitOctets = (tag: number, bytes: Uint8Array): DerValue =>
   new asn1js.Primitive({ idBlock: { tagClass: 3, tagNumber: tag }, valueHex: bytes.slice().buffer })
 
+/** `[tag] IMPLICIT SET OF`. */
+export const implicitSet = (tag: number, ...value: Array<DerValue>): DerValue =>
+  new asn1js.Constructed({ idBlock: { tagClass: 3, tagNumber: tag }, value: inOrder(value) })
+/** What is DER already; throws where it is none. */
+export const encoded = (bytes: Uint8Array | ArrayBuffer): DerValue => {
+  const { offset, result } = asn1js.fromBER(bytes)
+  if (offset !== bytes.byteLength || result.error !== "") throw new Error("bytes that are no DER")
+  return result
+}
+
 /** The bytes of a value. */
 export const der = (value: DerValue): Uint8Array => new Uint8Array(value.toBER())
+
+const inOrder = (value: Array<DerValue>): Array<DerValue> =>
+  value.length < 2 ? value : value.sort((one, other) => compareBytes(der(one), der(other)))
 
 const compareBytes = (one: Uint8Array, other: Uint8Array): number => {
   const at = one.findIndex((byte, index) => byte !== other[index])

@@ -75,6 +75,8 @@ const authoritiesKept = 16
 /** The node's requests. */
 export class RequestStore {
   readonly #entries = new Map<string, Entry>()
+  /** The keys of each volume's requests: a node has a thousand others that need not be looked at. */
+  readonly #volumes = new Map<string, Set<string>>()
   readonly #waiters = new Map<string, Set<Waiter>>()
   /** Who waits for an approval, which an end of any kind makes pointless. */
   readonly #approvalWaiters = new Map<string, Set<() => void>>()
@@ -108,7 +110,8 @@ export class RequestStore {
 
   /** The known requests of a volume. */
   ofVolume(namespace: string, volumeId: string): ReadonlyArray<KnownRequest> {
-    return [...this.#entries.values()].filter((_) => _.volumeId === volumeId && _.namespace === namespace)
+    const entries = [...(this.#volumes.get(volumeId) ?? [])].map((key) => this.#entries.get(key))
+    return entries.filter((entry) => entry !== undefined).filter((entry) => entry.namespace === namespace)
   }
 
   /** The requests of a volume of which nobody knows whether they were made. */
@@ -133,7 +136,7 @@ export class RequestStore {
     this.#uncertain.delete(key)
     const entry = this.#entries.get(key)
     if (uid !== undefined && entry !== undefined && entry.uid !== uid) return
-    this.#entries.delete(key)
+    if (entry !== undefined) this.#drop(key, entry)
     if (!this.#submissions.has(key)) this.#wake(key, "gone")
   }
 
@@ -236,18 +239,28 @@ export class RequestStore {
     if (before !== undefined && before.uid !== metadata.uid) this.#wake(key, "gone")
     const state = this.#slim(requestState(object))
     this.#uncertain.delete(key)
+    if (before !== undefined) this.#drop(key, before)
+    const volumeId = metadata.annotations?.[volumeAnnotation] ?? ""
+    this.#volumes.set(volumeId, (this.#volumes.get(volumeId) ?? new Set()).add(key))
     this.#entries.set(key, {
       namespace: metadata.namespace,
       name: metadata.name,
       uid: metadata.uid,
       resourceVersion: metadata.resourceVersion,
-      volumeId: metadata.annotations?.[volumeAnnotation] ?? "",
+      volumeId,
       ownerUid: metadata.ownerReferences?.[0]?.uid ?? "",
       state,
       submittedIn
     })
     if (isEnded(state)) this.#wake(key, state)
     else if (!isUndecided(state)) this.#wakeApproval(key)
+  }
+
+  #drop(key: string, { volumeId }: Entry): void {
+    this.#entries.delete(key)
+    const keys = this.#volumes.get(volumeId)
+    keys?.delete(key)
+    if (keys?.size === 0) this.#volumes.delete(volumeId)
   }
 
   /** A node's certificates come from few issuers: the text of a CA is kept once, not a thousand times. */

@@ -42,6 +42,12 @@ const makeFolder = (folder: string): void => {
   fs.chmodSync(folder, 0o700)
 }
 
+/** Makes sure of the folder before a record goes there: cleaners of temporary files may have removed it since the start. */
+const ensureFolder = (folder: string): void => {
+  const { mode, uid } = fs.lstatSync(folder, { throwIfNoEntry: false }) ?? {}
+  if (uid !== process.geteuid?.() || mode !== (fs.constants.S_IFDIR | 0o700)) makeFolder(folder)
+}
+
 /**
  * Not synced to a disk: under a memory-backed data root there is none, and under another one a power failure costs a record
  * that the volume's next publish heals.
@@ -52,9 +58,8 @@ const save = Effect.fn("VolumeRecords.save")(function* (folder: string, record: 
   const name = fileName(volumeId)
   const unfinished = `${folder}/.${name}.tmp`
   yield* attempt("save", volumeId, () => {
-    // Cleaners of temporary files may have removed it since the start.
-    makeFolder(folder)
-    fs.rmSync(unfinished, { force: true })
+    ensureFolder(folder)
+    if (fs.lstatSync(unfinished, { throwIfNoEntry: false }) !== undefined) fs.rmSync(unfinished)
     fs.writeFileSync(unfinished, text, { flag: "wx", mode: 0o600 })
     fs.renameSync(unfinished, `${folder}/${name}`)
   }).pipe(Effect.onError(() => Effect.ignore(attempt("save", volumeId, () => fs.rmSync(unfinished, { force: true })))))

@@ -54,6 +54,7 @@ stdenvNoCC.mkDerivation {
     ../package.json
     ../tsconfig.json
     ../tsconfig.library.json
+    ./compileCache.ts
   ];
   nativeBuildInputs = [
     nodejs_24
@@ -74,7 +75,10 @@ stdenvNoCC.mkDerivation {
   installPhase = ''
     runHook preInstall
     install -D --mode=644 --target-directory=$out/lib/certlet dist/*.mjs
+    ${nodejs-slim_24}/bin/node --hash-seed=1 nix/compileCache.ts $out/lib/certlet/{certlet.mjs,compile-cache}
     makeWrapper ${nodejs-slim_24}/bin/node $out/bin/certlet \
+      --set-default NODE_COMPILE_CACHE $out/lib/certlet/compile-cache \
+      --set-default NODE_COMPILE_CACHE_PORTABLE 1 \
       --add-flags $out/lib/certlet/certlet.mjs \
       --suffix PATH : ${util-linuxMinimal.mount}/bin:${findutils}/bin
     runHook postInstall

@@ -30,6 +30,8 @@ dockerTools.buildLayeredImage {
     Env = [
       "PATH=/bin"
       "SSL_CERT_FILE=/etc/ssl/certs/ca-bundle.crt"
+      "NODE_COMPILE_CACHE=/lib/certlet/compile-cache"
+      "NODE_COMPILE_CACHE_PORTABLE=1"
     ];
     Labels = {
       "org.opencontainers.image.title" = "certlet";

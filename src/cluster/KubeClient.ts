@@ -112,7 +112,9 @@ const readLines = (
   Effect.callback((resume) => {
     let rest = ""
     const feed = (text: string, last: boolean) => {
-      const lines = (rest + text).split("\n")
+      // Only what is new is searched: a list is one line of a megabyte, in a hundred pieces.
+      const [first = "", ...others] = text.split("\n")
+      const lines = [rest + first, ...others]
       rest = last ? "" : (lines.pop() ?? "")
       for (const line of lines) {
         if (line !== "" && onLine(line) === "enough") return resume(Effect.void)

@@ -6,6 +6,7 @@ import { existsSync } from "node:fs"
 import { mkdir, readdir, readFile, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { compileCacheEnvironment } from "./bundle.ts"
 import { Daemon } from "./Daemon.ts"
 import { CallError, KubeletClient } from "./KubeletClient.ts"
 import { type Mount, mountsUnder, unmountAll } from "./mounts.ts"
@@ -113,6 +114,7 @@ export class Certlet {
       name: "certlet",
       command: process.execPath,
       args: this.#arguments,
+      environment: compileCacheEnvironment(this.#options.program),
       logFile: join(this.folder, "certlet.log")
     })
     this.#daemon = daemon

@@ -3,10 +3,11 @@
 // linked to, and the CA roots, taken from this machine, which is a Debian. No shell, no package manager. `certlet` is on its
 // PATH, as the manifest expects of every image of certlet.
 import { execFile } from "node:child_process"
-import { readFile } from "node:fs/promises"
-import { basename } from "node:path"
+import { readdir, readFile } from "node:fs/promises"
+import { basename, dirname, join, relative } from "node:path"
 import { promisify } from "node:util"
 import { version } from "../../src/Version.ts"
+import { compileCacheEnvironment, compileCacheOf } from "./bundle.ts"
 import { type Entry, ociImage } from "./ociImage.ts"
 
 /** What `certlet:<version>` of the manifest is to a container runtime. */
@@ -32,17 +33,25 @@ const file = async (path: string, mode: number, from = path): Promise<Entry> => 
 export const certletImage = async (program: string, mark = ""): Promise<Buffer> => {
   const programs = [...tools, process.execPath]
   const libraries = new Set((await Promise.all(programs.map(librariesOf))).flat())
+  const cache = await readdir(compileCacheOf(program), { recursive: true, withFileTypes: true })
+  const cached = cache.filter((entry) => entry.isFile()).map(({ name, parentPath }) => join(parentPath, name))
+  const inside = (path: string) => `/usr/lib/certlet/${relative(dirname(program), path)}`
   const entries = await Promise.all([
     ...tools.map((tool) => file(tool, 0o755)),
     ...[...libraries].map((library) => file(library, 0o755)),
     file("/usr/bin/node", 0o755, process.execPath),
-    file(`/usr/lib/certlet/${basename(program)}`, 0o755, program),
+    file(inside(program), 0o755, program),
+    ...cached.map((path) => file(inside(path), 0o644, path)),
     file(roots, 0o644)
   ])
   return ociImage({
     name: certletImageName,
     entries: [...entries, { path: "usr/bin/certlet", mode: 0o777, link: `../lib/certlet/${basename(program)}` }],
     entrypoint: ["/usr/bin/certlet"],
-    environment: ["PATH=/usr/bin", ...(mark === "" ? [] : [`RELEASE=${mark}`])]
+    environment: [
+      "PATH=/usr/bin",
+      ...Object.entries(compileCacheEnvironment(inside(program))).map(([name, value]) => `${name}=${value}`),
+      ...(mark === "" ? [] : [`RELEASE=${mark}`])
+    ]
   })
 }

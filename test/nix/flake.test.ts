@@ -76,6 +76,13 @@ describe("the program", () => {
     }
   })
 
+  it("starts from its compile cache", async () => {
+    const program = `${await nix.build(flake, `${output}default`)}/bin/certlet`
+    const env = { NODE_DEBUG_NATIVE: "COMPILE_CACHE" }
+    const { stderr } = await execute(program, ["--version"], { env, timeout: 60_000 })
+    expect(stderr).toMatch(/V8 code cache for ESM \S+certlet.mjs was accepted/)
+  })
+
   it("needs neither its dependencies nor npm", async () => {
     const closure = await nix.on(flake, ["path-info"], "--recursive", `${output}default`)
     expect(closure).toMatch(/-nodejs-slim-24$/m)

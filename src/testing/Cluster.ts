@@ -234,8 +234,8 @@ export class Cluster {
    * one gone.
    *
    * @example
-   * yield* cluster.api.down("3 days")
-   * yield* cluster.advance("1 day")
+   * yield* cluster.api.down("1 day")
+   * yield* cluster.advance("4 hours")
    * yield* cluster.settle
    * yield* cluster.exec(pod)
    */

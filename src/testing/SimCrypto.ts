@@ -8,7 +8,7 @@ import * as crypto from "node:crypto"
 import { p256 } from "@noble/curves/nist.js"
 import { sha1 } from "@noble/hashes/legacy.js"
 import { sha256 } from "@noble/hashes/sha2.js"
-import { concatBytes, hexToBytes } from "@noble/hashes/utils.js"
+import { bytesToHex, concatBytes, hexToBytes } from "@noble/hashes/utils.js"
 import type { SignatureAlgorithm } from "../issuance/KeyGenerator.ts"
 
 /** The kinds of keys that a simulation can have. */
@@ -39,14 +39,26 @@ const p256Middle = hexToBytes("a144034200")
 const ed25519Pkcs8 = hexToBytes("302e020100300506032b657004220420")
 
 const pointOf = (key: SimKey): Uint8Array => key.spki.slice(kinds[key.kind].spkiPrefix.length)
-const privateObjects = new WeakMap<Uint8Array, crypto.KeyObject>()
+/** Node's forms of an Ed25519 pair, by the secret. */
+interface NodePair {
+  readonly privateKey: crypto.KeyObject
+  readonly publicHalf: Uint8Array
+}
 
-/** Node's form of an Ed25519 secret, made once per secret. */
-const privateObject = (secret: Uint8Array): crypto.KeyObject => {
-  const made =
-    privateObjects.get(secret) ??
-    crypto.createPrivateKey({ key: Buffer.from(concatBytes(ed25519Pkcs8, secret)), format: "der", type: "pkcs8" })
-  privateObjects.set(secret, made)
+const pairs = new Map<string, NodePair>()
+/** A request that is tried again for days restores its key each time. */
+const pairsKept = 1000
+
+const nodePair = (secret: Uint8Array): NodePair => {
+  const name = bytesToHex(secret)
+  const known = pairs.get(name)
+  if (known !== undefined) return known
+  const der = Buffer.from(concatBytes(ed25519Pkcs8, secret))
+  const privateKey = crypto.createPrivateKey({ key: der, format: "der", type: "pkcs8" })
+  const spki = crypto.createPublicKey(privateKey).export({ format: "der", type: "spki" })
+  const made = { privateKey, publicHalf: new Uint8Array(spki.subarray(-32)) }
+  if (pairs.size >= pairsKept) pairs.clear()
+  pairs.set(name, made)
   return made
 }
 
@@ -67,11 +79,8 @@ const kinds: Readonly<Record<SimKeyKind, Kind>> = {
     signatureAlgorithm: "id-Ed25519",
     spkiPrefix: hexToBytes("302a300506032b6570032100"),
     pkcs8: (key) => concatBytes(ed25519Pkcs8, key.secret),
-    publicHalf: (secret) => {
-      const key = crypto.createPublicKey(privateObject(secret))
-      return new Uint8Array(key.export({ format: "der", type: "spki" }).subarray(-32))
-    },
-    sign: (data, key) => new Uint8Array(crypto.sign(null, data, privateObject(key.secret))),
+    publicHalf: (secret) => nodePair(secret).publicHalf,
+    sign: (data, key) => new Uint8Array(crypto.sign(null, data, nodePair(key.secret).privateKey)),
     verify: (signature, data, key) => {
       const object = crypto.createPublicKey({ key: Buffer.from(key.spki), format: "der", type: "spki" })
       return crypto.verify(null, data, object, signature)

@@ -5,7 +5,7 @@ import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { loadAllYaml, loadYaml } from "@kubernetes/client-node"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { monitoringCrds } from "./build.ts"
+import { buildTool, monitoringCrds } from "./build.ts"
 import { render, renderShipped } from "./chart.ts"
 import { applyManifest, chartFolder, shippedManifest } from "./manifests.ts"
 import { at, type KubeObject, listAt } from "./objects.ts"
@@ -14,6 +14,8 @@ import { account, World, worldLimitMilliseconds } from "./World.ts"
 let world: World
 
 beforeAll(async () => {
+  // The first run on a machine builds Helm, which takes longer than a test may.
+  await buildTool("helm")
   world = await World.start()
   await world.plane.installCrds(await monitoringCrds())
 }, worldLimitMilliseconds)

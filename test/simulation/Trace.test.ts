@@ -26,9 +26,9 @@ describe("a trace", () => {
         " 3                     node-2  user     schedules apps/web",
         " 4                     node-2  kubelet  publish apps/web",
         " 5                     node-2  disk     the record of apps/web is saved",
-        " 6                     node-2  disk     the volume of apps/web is mounted",
-        " 7                     node-2  disk     the record of apps/web is saved",
-        " 8                             api      request # of apps/web is created",
+        " 6                     node-2  disk     the record of apps/web is saved",
+        " 7                             api      request # of apps/web is created",
+        " 8                     node-2  disk     the volume of apps/web is mounted",
         " 9    0d 00:00:00.020          issuer   request # of apps/web is approved",
         "10                             issuer   request # of apps/web is signed"
       ])

@@ -75,7 +75,8 @@ stdenvNoCC.mkDerivation {
   installPhase = ''
     runHook preInstall
     install -D --mode=644 --target-directory=$out/lib/certlet dist/*.mjs
-    ${nodejs-slim_24}/bin/node --hash-seed=1 nix/compileCache.ts $out/lib/certlet/{certlet.mjs,compile-cache}
+    ${nodejs-slim_24}/bin/node --hash-seed=1 --preserve-symlinks nix/compileCache.ts \
+      $out/lib/certlet/{certlet.mjs,compile-cache}
     makeWrapper ${nodejs-slim_24}/bin/node $out/bin/certlet \
       --set-default NODE_COMPILE_CACHE $out/lib/certlet/compile-cache \
       --set-default NODE_COMPILE_CACHE_PORTABLE 1 \

@@ -42,6 +42,6 @@ export const bundle = async (): Promise<string> => {
   await mkdir(place, { recursive: true })
   for (const name of ["certlet.mjs", "certlet-simulate.mjs"])
     await copyFile(join(repository, "dist", name), join(place, name))
-  await run("--hash-seed=1", "nix/compileCache.ts", file, compileCacheOf(file))
+  await run("--hash-seed=1", "--preserve-symlinks", "nix/compileCache.ts", file, compileCacheOf(file))
   return file
 }

@@ -24,10 +24,9 @@ const served = liveness(
     let calmSince: number | undefined
     let isAtRest = false
     return ({ at, what }, world) => {
-      if (disturbances.includes(what._tag)) {
-        isAtRest = false
-        calmSince = undefined
-      }
+      if (disturbances.includes(what._tag)) isAtRest = false
+      // What a pod does by itself is no fault, and the pauses of before last as long beside it.
+      if (what._tag === "Struck") calmSince = undefined
       if (what._tag === "FaultsEnded") calmSince ??= at
       if (what._tag === "Settled") isAtRest = true
       const isPausing = calmSince !== undefined && at - calmSince < lastPause

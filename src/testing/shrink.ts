@@ -174,9 +174,9 @@ const oneNode = (story: Story): ReadonlyArray<Story> => {
   return [{ ...story, nodes: 1, acts, incidents }]
 }
 
-/** A kubelet that publishes once. */
+/** A kubelet that publishes once; where requests need tokens it may not, as a token is good for an hour only. */
 const oncePublished = (story: Story): ReadonlyArray<Story> =>
-  story.requiresRepublish ? [{ ...story, requiresRepublish: false }] : []
+  story.requiresRepublish && !story.useTokenRequest ? [{ ...story, requiresRepublish: false }] : []
 
 /** Requests in certlet's own name. */
 const withoutTokens = (story: Story): ReadonlyArray<Story> =>

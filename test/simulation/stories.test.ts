@@ -6,6 +6,8 @@ import { describe, expect, it } from "@effect/vitest"
 import { DateTime, Effect } from "effect"
 import { Faults } from "../../src/testing/Faults.ts"
 import { SimCluster } from "../../src/testing/SimCluster.ts"
+import { drawStory } from "../../src/testing/Story.ts"
+import { runStory } from "../../src/testing/simulate.ts"
 
 describe("stories that once went wrong", () => {
   // Found by seeds 54 and 96: the publish after the loss took the volume for a new one, and its refusal took it away.
@@ -102,5 +104,16 @@ describe("stories that once went wrong", () => {
       expect((yield* cluster.exec(pod)).certificate.names).toEqual(["DNS:red.example.com"])
       yield* cluster.check
     }).pipe(Effect.scoped)
+  )
+
+  // Found by seed 63402: a pod that began to run after the faults' end took the others' last pauses from the judge's eyes.
+  it.live(
+    "a kubelet's last pause may cost a certificate whose request needs a token, also when another pod begins meanwhile",
+    () =>
+      Effect.gen(function* () {
+        const drawn = drawStory("63402")
+        expect(drawn.useTokenRequest).toBe(true)
+        expect((yield* runStory(drawn)).outcome).toEqual({ _tag: "passed" })
+      })
   )
 })

@@ -6,10 +6,12 @@ import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import { version } from "../src/Version.ts"
 
+const { NODE_COMPILE_CACHE, PATH } = process.env
+
 const certlet = (args: ReadonlyArray<string>, environment: Readonly<Record<string, string>> = {}) => {
   const { status, stderr, stdout } = spawnSync(process.execPath, ["src/main.ts", ...args], {
     cwd: `${import.meta.dirname}/..`,
-    env: { PATH: process.env.PATH, NO_COLOR: "1", ...environment },
+    env: { PATH, NODE_COMPILE_CACHE, NO_COLOR: "1", ...environment },
     encoding: "utf8",
     timeout: 25_000
   })

@@ -16,7 +16,8 @@ const main = join(import.meta.dirname, "../../src/main.ts")
 
 type Environment = Readonly<Record<string, string>>
 
-const environmentOf = (environment: Environment) => ({ PATH: process.env.PATH, NO_COLOR: "1", ...environment })
+const { NODE_COMPILE_CACHE, PATH } = process.env
+const environmentOf = (environment: Environment) => ({ PATH, NODE_COMPILE_CACHE, NO_COLOR: "1", ...environment })
 
 /** Runs one of certlet's commands to its end. */
 export const certlet = (args: ReadonlyArray<string>, environment: Environment = {}) =>

@@ -5,6 +5,7 @@ import "reflect-metadata"
 import { AsnConvert } from "@peculiar/asn1-schema"
 import { GeneralName } from "@peculiar/asn1-x509"
 import { boolean, type DerValue, octets, oid, sequence } from "../Der.ts"
+import type { NameConstraint } from "../NameConstraints.ts"
 
 /** One extension; its value is one that @peculiar/asn1-schema can encode. */
 export interface Extension {
@@ -14,11 +15,8 @@ export interface Extension {
   readonly value: unknown
 }
 
-/** The kinds of names that a volume can ask for, by the words of its attributes. */
-export type NameKind = "dns" | "ip" | "email" | "url"
-
 /** A name as extensions have it. An address may have a mask (`10.0.0.0/8`), as name constraints want it. */
-export const generalName = (kind: NameKind, value: string): GeneralName => {
+export const generalName = (kind: NameConstraint["type"], value: string): GeneralName => {
   switch (kind) {
     case "dns":
       return new GeneralName({ dNSName: value })

@@ -1,7 +1,8 @@
 /**
  * Where private keys are born. The contract stands inside the issuance room; `NodeKeyGenerator` is the live side (Node's
- * cryptography, with RSA on the thread pool, so that it never blocks the event loop), the simulation derives keys from its seed. A key is
- * handed around as a value that can sign and can be written once; nobody prints it, because its secret half is `Redacted`.
+ * cryptography, with RSA on the thread pool, so that it never blocks the event loop), the simulation derives keys from its
+ * seed. A key is handed around as a value that can sign and can be written once; nobody prints it, because its secret half is
+ * `Redacted`.
  */
 import { Context, type Effect, type Redacted, Schema } from "effect"
 import type { Temper } from "../Temper.ts"

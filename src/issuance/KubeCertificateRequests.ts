@@ -8,13 +8,12 @@ import { Cause, Effect, Layer, Option, Result, Schema } from "effect"
 import type { ApiError } from "../cluster/ApiError.ts"
 import { type KubeCall, KubeClient } from "../cluster/KubeClient.ts"
 import { follow, type Watched } from "../cluster/KubeWatch.ts"
-import type { WatchStore } from "../cluster/WatchStore.ts"
 import { Settings } from "../Settings.ts"
 import { CertificateRequest, type RequestReference } from "./CertificateRequest.ts"
 import { CertificateRequests, type RequestDraft, RequestError } from "./CertificateRequests.ts"
 import { requestSelector, volumeAnnotation } from "./RequestLabels.ts"
 import { requestManifest } from "./RequestManifest.ts"
-import { keyOf, RequestStore } from "./RequestStore.ts"
+import { keyOf, RequestStore, requestsInto } from "./RequestStore.ts"
 
 const List = Schema.Struct({ items: Schema.Array(CertificateRequest) })
 
@@ -156,12 +155,6 @@ const watched = (nodeId: string): Watched<CertificateRequest> => ({
   query: { labelSelector: requestSelector(nodeId) },
   decode: (object) => Result.getSuccess(decodeRequest(object)),
   meanwhile: "no certificate is seen to be issued until this works"
-})
-
-const requestsInto = (store: RequestStore): WatchStore<CertificateRequest> => ({
-  listing: () => store.listing(),
-  seen: (request) => store.seen(request),
-  gone: ({ metadata }) => store.gone(metadata, metadata.uid)
 })
 
 /** cert-manager's CertificateRequests, for the node that the settings name. */

@@ -5,6 +5,7 @@
  * for later. It makes no calls, and stands inside the live side of `CertificateRequests`. Pure.
  */
 import { Effect } from "effect"
+import type { WatchStore } from "../cluster/WatchStore.ts"
 import {
   type CertificateRequest,
   type RequestReference,
@@ -286,3 +287,10 @@ export class RequestStore {
     for (const waiter of waiters ?? []) waiter(end)
   }
 }
+
+/** Where a watch on the requests writes what it learns. */
+export const requestsInto = (store: RequestStore): WatchStore<CertificateRequest> => ({
+  listing: () => store.listing(),
+  seen: (request) => store.seen(request),
+  gone: ({ metadata }) => store.gone(metadata, metadata.uid)
+})

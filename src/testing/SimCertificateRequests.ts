@@ -5,7 +5,6 @@
  * tests of one node; `SimCluster` has many nodes on one such server.
  */
 import { Cause, Context, Effect, Layer, Option, Redacted, Result, Schema, type Scope } from "effect"
-import type { WatchStore } from "../cluster/WatchStore.ts"
 import { type Refusal, refusalOf } from "../embedded/ApiStatus.ts"
 import type { StoredObject } from "../embedded/ObjectStore.ts"
 import { newRequest } from "../embedded/RequestRules.ts"
@@ -18,7 +17,7 @@ import {
 import { CertificateRequests, type RequestDraft, type RequestError } from "../issuance/CertificateRequests.ts"
 import { hashIdentifier, nodeLabel, volumeAnnotation } from "../issuance/RequestLabels.ts"
 import { requestManifest } from "../issuance/RequestManifest.ts"
-import { keyOf, RequestStore } from "../issuance/RequestStore.ts"
+import { keyOf, RequestStore, requestsInto } from "../issuance/RequestStore.ts"
 import { type ApiBehaviour, type Link, makeSimApiServer, type SimApiServer } from "./SimApiServer.ts"
 import { type IssuanceBehaviour, SimControllers } from "./SimControllers.ts"
 import { makeSimIssuer } from "./SimIssuer.ts"
@@ -140,12 +139,6 @@ const discard = Effect.fnUntraced(function* (
     concurrency: 4,
     discard: true
   })
-})
-
-const requestsInto = (store: RequestStore): WatchStore<CertificateRequest> => ({
-  listing: () => store.listing(),
-  seen: (request) => store.seen(request),
-  gone: ({ metadata }) => store.gone(metadata, metadata.uid)
 })
 
 /** The requests of a node. */

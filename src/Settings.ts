@@ -4,7 +4,7 @@
  * sentence that names the flag.
  */
 import { Context, type Duration, type Option, type Redacted } from "effect"
-import type { Gate } from "./Gate.ts"
+import type { Gate } from "./spec/Gate.ts"
 
 /** How to reach and address the API server; whatever is none comes from the kubeconfig or the pod's own ServiceAccount. */
 export interface KubeSettings {

@@ -31,8 +31,6 @@ export { lifetime, renewalTime, type Validity } from "./issuance/RenewalTime.ts"
 export { checkSigned, type Leaf } from "./issuance/SignedCertificate.ts"
 export { signingRequest } from "./issuance/SigningRequest.ts"
 export { type KubeSettings, Settings } from "./Settings.ts"
-export type { Temper } from "./Temper.ts"
-export { version } from "./Version.ts"
 export {
   decodeVolumeSpec,
   type KeyParameters,
@@ -40,7 +38,9 @@ export {
   SpecError,
   type VolumeContext,
   type VolumeSpec
-} from "./VolumeSpec.ts"
+} from "./spec/VolumeSpec.ts"
+export type { Temper } from "./Temper.ts"
+export { version } from "./Version.ts"
 export { Entropy } from "./volume/Entropy.ts"
 export { type File, type FileSet, fileSet } from "./volume/FileSet.ts"
 export { type VolumeCondition, VolumeError, VolumeFS, type VolumePlace } from "./volume/VolumeFS.ts"

@@ -8,30 +8,30 @@ import { Cause, Effect, Exit, Layer, Option, type Runtime } from "effect"
 import { CliConfig, Command, Flag, GlobalFlag } from "effect/cli"
 import * as NodeAdmin from "./admin/NodeAdmin.ts"
 import { renewNow, showStatus } from "./admin/NodeOperator.ts"
-import * as CommandErrors from "./CommandErrors.ts"
-import * as KubeClient from "./cluster/KubeClient.ts"
-import * as KubePodEvents from "./cluster/KubePodEvents.ts"
-import * as KubePods from "./cluster/KubePods.ts"
-import * as KubeTrustBundles from "./cluster/KubeTrustBundles.ts"
+import * as CommandErrors from "./commands/CommandErrors.ts"
+import { demo } from "./commands/demo/NodeDemo.ts"
+import { waitForFiles } from "./commands/NodeFilesWait.ts"
+import { adminSocketOf, renewFlags, runFlags, settingsOf, statusFlags, waitFlags } from "./commands/NodeFlags.ts"
+import { orderOf, simulateFlags, usageCode } from "./commands/simulate/NodeSimulateFlags.ts"
+import type { Order } from "./commands/simulate/Order.ts"
 import * as GrpcKubelet from "./csi/GrpcKubelet.ts"
 import * as GrpcRegistration from "./csi/GrpcRegistration.ts"
 import { serve } from "./csi/serve.ts"
-import { demo } from "./demo/NodeDemo.ts"
 import { Driver } from "./driver/Driver.ts"
 import * as Health from "./Health.ts"
 import * as KubeCertificateRequests from "./issuance/KubeCertificateRequests.ts"
 import * as NodeKeyGenerator from "./issuance/NodeKeyGenerator.ts"
-import { adminSocketOf, renewFlags, runFlags, settingsOf, statusFlags, waitFlags } from "./NodeFlags.ts"
-import * as NodeHealth from "./NodeHealth.ts"
-import { loggingLayer } from "./NodeLogging.ts"
-import * as NodeMetrics from "./NodeMetrics.ts"
-import * as NodeTelemetry from "./NodeTelemetry.ts"
+import * as KubeClient from "./kube/KubeClient.ts"
+import * as KubePodEvents from "./kube/KubePodEvents.ts"
+import * as KubePods from "./kube/KubePods.ts"
+import * as KubeTrustBundles from "./kube/KubeTrustBundles.ts"
+import * as NodeHealth from "./observability/NodeHealth.ts"
+import { loggingLayer } from "./observability/NodeLogging.ts"
+import * as NodeMetrics from "./observability/NodeMetrics.ts"
+import * as NodeTelemetry from "./observability/NodeTelemetry.ts"
 import { Settings } from "./Settings.ts"
-import { orderOf, simulateFlags, usageCode } from "./simulate/NodeSimulateFlags.ts"
-import type { Order } from "./simulate/Order.ts"
 import { version } from "./Version.ts"
 import * as NodeEntropy from "./volume/NodeEntropy.ts"
-import { waitForFiles } from "./volume/NodeFilesWait.ts"
 import * as NodeVolumeFS from "./volume/NodeVolumeFS.ts"
 import * as NodeVolumeRecords from "./volume/NodeVolumeRecords.ts"
 
@@ -92,7 +92,7 @@ const demoCommand = Command.make("demo", {}, () =>
 /** A node's process does not load the simulations: they are a file of their own. */
 const simulation = (order: Order) =>
   Effect.tryPromise({
-    try: (signal) => import("./simulate/NodeSimulate.ts").then(({ simulate }) => simulate(order, signal)),
+    try: (signal) => import("./commands/simulate/NodeSimulate.ts").then(({ simulate }) => simulate(order, signal)),
     catch: (cause) => new Error(`cannot simulate (certlet-simulate.mjs must lie beside certlet.mjs): ${cause}`)
   }).pipe(
     Effect.flatMap(endWith),

@@ -4,7 +4,7 @@
  */
 import { Result } from "effect"
 import type { VolumeStatus } from "../driver/VolumeStatus.ts"
-import { nearestFew } from "../nearestOf.ts"
+import { nearestFew } from "../spec/nearestOf.ts"
 import { podName } from "./AdminApi.ts"
 
 /** How many names are offered to who has mistyped one. */

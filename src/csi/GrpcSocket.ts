@@ -4,7 +4,7 @@
  */
 import * as grpc from "@grpc/grpc-js"
 import { Effect } from "effect"
-import * as NodeUnixSocket from "../NodeUnixSocket.ts"
+import * as NodeUnixSocket from "../socket/NodeUnixSocket.ts"
 import { KubeletError } from "./Kubelet.ts"
 
 /** The socket cannot be had, and why. */

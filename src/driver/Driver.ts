@@ -5,13 +5,13 @@
  * service's scope.
  */
 import { Context, type DateTime, type Duration, Effect, Layer, type Option } from "effect"
-import type { PodEvents } from "../cluster/PodEvents.ts"
-import type { Pods } from "../cluster/Pods.ts"
-import type { TrustBundles } from "../cluster/TrustBundles.ts"
 import type { CertificateRequests } from "../issuance/CertificateRequests.ts"
 import type { KeyGenerator } from "../issuance/KeyGenerator.ts"
+import type { PodEvents } from "../kube/PodEvents.ts"
+import type { Pods } from "../kube/Pods.ts"
+import type { TrustBundles } from "../kube/TrustBundles.ts"
 import { Settings } from "../Settings.ts"
-import type { PublishSecrets } from "../VolumeSecrets.ts"
+import type { PublishSecrets } from "../spec/VolumeSecrets.ts"
 import type { Entropy } from "../volume/Entropy.ts"
 import type { VolumeFS } from "../volume/VolumeFS.ts"
 import type { VolumeRecords } from "../volume/VolumeRecord.ts"

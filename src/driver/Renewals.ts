@@ -5,13 +5,13 @@
  * attempt that is running, or begins one.
  */
 import { Context, DateTime, Deferred, Duration, Effect, FiberMap, Layer, Option, Random, Ref } from "effect"
-import type { PodEvents } from "../cluster/PodEvents.ts"
-import type { Pods } from "../cluster/Pods.ts"
-import type { TrustBundles } from "../cluster/TrustBundles.ts"
 import type { CertificateRequests } from "../issuance/CertificateRequests.ts"
 import { RequestError } from "../issuance/CertificateRequests.ts"
 import type { KeyGenerator } from "../issuance/KeyGenerator.ts"
 import { renewalTime, shortestInterval } from "../issuance/RenewalTime.ts"
+import type { PodEvents } from "../kube/PodEvents.ts"
+import type { Pods } from "../kube/Pods.ts"
+import type { TrustBundles } from "../kube/TrustBundles.ts"
 import type { Settings } from "../Settings.ts"
 import type { Entropy } from "../volume/Entropy.ts"
 import type { VolumeFS } from "../volume/VolumeFS.ts"

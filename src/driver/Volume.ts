@@ -20,8 +20,8 @@ import {
   Semaphore,
   SubscriptionRef
 } from "effect"
-import type { Passwords, PodToken } from "../VolumeSecrets.ts"
-import { kubeletPrefix, type VolumeSpec } from "../VolumeSpec.ts"
+import type { Passwords, PodToken } from "../spec/VolumeSecrets.ts"
+import { kubeletPrefix, type VolumeSpec } from "../spec/VolumeSpec.ts"
 import type { VolumePlace } from "../volume/VolumeFS.ts"
 import { type VolumeRecord, VolumeRecords } from "../volume/VolumeRecord.ts"
 import type { RenewError, Unpublished } from "./DriverError.ts"

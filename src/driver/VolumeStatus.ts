@@ -3,8 +3,8 @@
  * volume at one moment and does not change afterwards.
  */
 import { DateTime, Effect, Option, Ref, Schema } from "effect"
-import { attributeTypes } from "../DistinguishedName.ts"
 import { CertificateRequests } from "../issuance/CertificateRequests.ts"
+import { attributeTypes } from "../spec/DistinguishedName.ts"
 import { adviceFor } from "./Advice.ts"
 import { missingPrerequisite } from "./prerequisites.ts"
 import type { Volume } from "./Volume.ts"

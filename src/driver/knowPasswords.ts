@@ -5,7 +5,7 @@
  */
 import { Effect, Equal, Option, Redacted, Ref } from "effect"
 import { IssuanceError } from "../issuance/IssuanceError.ts"
-import type { Passwords } from "../VolumeSecrets.ts"
+import type { Passwords } from "../spec/VolumeSecrets.ts"
 import { privateKeyOf } from "../volume/FileSet.ts"
 import { seal, unseal } from "../volume/Seal.ts"
 import { VolumeFS } from "../volume/VolumeFS.ts"

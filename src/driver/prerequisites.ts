@@ -4,13 +4,13 @@
  * call; none of them polls. What is missing can be said at any moment, for whoever cannot wait.
  */
 import { DateTime, Effect, Equal, Option, Ref, Stream, SubscriptionRef } from "effect"
-import { type PodReference, Pods } from "../cluster/Pods.ts"
-import { bundleText, TrustBundles } from "../cluster/TrustBundles.ts"
-import { gateSentence, isOpen } from "../Gate.ts"
-import type { PodState } from "../PodState.ts"
+import { type PodReference, Pods } from "../kube/Pods.ts"
+import { bundleText, TrustBundles } from "../kube/TrustBundles.ts"
 import { Settings } from "../Settings.ts"
-import { followedSentence, followedValue } from "../Variables.ts"
-import type { PodToken } from "../VolumeSecrets.ts"
+import { gateSentence, isOpen } from "../spec/Gate.ts"
+import type { PodState } from "../spec/PodState.ts"
+import { followedSentence, followedValue } from "../spec/Variables.ts"
+import type { PodToken } from "../spec/VolumeSecrets.ts"
 import { bundleOf } from "./trust.ts"
 import type { Volume } from "./Volume.ts"
 

@@ -6,8 +6,8 @@
  */
 import { DateTime, Deferred, Duration, Effect, Option, Ref, SubscriptionRef } from "effect"
 import { Settings } from "../Settings.ts"
-import { type Passwords, passwordsOf, serviceAccountToken, withoutSecrets } from "../VolumeSecrets.ts"
-import { decodeVolumeSpec, podNamed, SpecError, strayKeys, type VolumeSpec } from "../VolumeSpec.ts"
+import { type Passwords, passwordsOf, serviceAccountToken, withoutSecrets } from "../spec/VolumeSecrets.ts"
+import { decodeVolumeSpec, podNamed, SpecError, strayKeys, type VolumeSpec } from "../spec/VolumeSpec.ts"
 import { VolumeFS } from "../volume/VolumeFS.ts"
 import { type VolumeRecord, VolumeRecords } from "../volume/VolumeRecord.ts"
 import { awaitAttempt } from "./awaitAttempt.ts"

@@ -6,7 +6,7 @@
  */
 import { Deferred, Effect, Option } from "effect"
 import { Settings } from "../Settings.ts"
-import { decodeVolumeSpec } from "../VolumeSpec.ts"
+import { decodeVolumeSpec } from "../spec/VolumeSpec.ts"
 import { VolumeFS } from "../volume/VolumeFS.ts"
 import { type VolumeRecord, VolumeRecords } from "../volume/VolumeRecord.ts"
 import { Renewals } from "./Renewals.ts"

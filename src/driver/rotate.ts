@@ -4,7 +4,7 @@
  * (truststores, full chains) is made anew. It is tried until it is done, as a full or failing file system passes.
  */
 import { Duration, Effect, Option, Random } from "effect"
-import { TrustBundles } from "../cluster/TrustBundles.ts"
+import { TrustBundles } from "../kube/TrustBundles.ts"
 import { pauseAfter } from "./Backoff.ts"
 import { needPasswords } from "./knowPasswords.ts"
 import { swapAgain } from "./swap.ts"

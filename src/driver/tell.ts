@@ -4,11 +4,11 @@
  * long, and what to do. The programs call these at the moment it happens; what repeats is folded behind the contract.
  */
 import { DateTime, Duration, Effect, Option, Ref } from "effect"
-import type { EventReason, PodEvent } from "../cluster/PodEvents.ts"
-import { PodEvents } from "../cluster/PodEvents.ts"
 import { CertificateRequests } from "../issuance/CertificateRequests.ts"
 import { IssuanceError } from "../issuance/IssuanceError.ts"
 import { nameOf } from "../issuance/issue.ts"
+import type { EventReason, PodEvent } from "../kube/PodEvents.ts"
+import { PodEvents } from "../kube/PodEvents.ts"
 import type { IssuedRecord } from "../volume/VolumeRecord.ts"
 import { adviceFor } from "./Advice.ts"
 import type { RenewError } from "./DriverError.ts"

@@ -4,9 +4,9 @@
  * bundle that vanishes or is damaged takes nothing from a pod that has it already.
  */
 import { Effect, Option, Ref } from "effect"
-import { type TrustBundleReference, TrustBundles } from "../cluster/TrustBundles.ts"
 import type { SignedCertificate } from "../issuance/CertificateRequest.ts"
-import type { VolumeSpec } from "../VolumeSpec.ts"
+import { type TrustBundleReference, TrustBundles } from "../kube/TrustBundles.ts"
+import type { VolumeSpec } from "../spec/VolumeSpec.ts"
 import { caOf } from "../volume/FileSet.ts"
 import { VolumeFS } from "../volume/VolumeFS.ts"
 import type { Volume } from "./Volume.ts"

@@ -5,8 +5,8 @@
  * changed while requests are open, and what was held back is then taken up.
  */
 import { Clock, DateTime, Duration, Effect, FiberSet, Option, Result, Schema, type Scope } from "effect"
-import { parseGoDuration } from "../GoDuration.ts"
 import type { RequestReference } from "../issuance/CertificateRequest.ts"
+import { parseGoDuration } from "../spec/GoDuration.ts"
 import type { NodeAuthority } from "./NodeAuthority.ts"
 import type { ObjectStore, StoredObject } from "./ObjectStore.ts"
 import {

@@ -7,7 +7,7 @@
 import "reflect-metadata"
 import * as x509 from "@peculiar/x509"
 import { Effect } from "effect"
-import { extendedKeyUsages, type KeyUsage, keyUsageBits } from "../KeyUsage.ts"
+import { extendedKeyUsages, type KeyUsage, keyUsageBits } from "../spec/KeyUsage.ts"
 
 const keyAlgorithm = { name: "ECDSA", namedCurve: "P-256" } as const
 const signingAlgorithm = { name: "ECDSA", hash: "SHA-256" } as const

@@ -4,8 +4,8 @@
  * approver and CA issuer word them, because that is what clients read. Pure.
  */
 import { Option, Predicate, Result, Schema } from "effect"
-import { parseGoDuration } from "../GoDuration.ts"
-import { KeyUsage } from "../KeyUsage.ts"
+import { parseGoDuration } from "../spec/GoDuration.ts"
+import { KeyUsage } from "../spec/KeyUsage.ts"
 import { type Refusal, refusal } from "./ApiStatus.ts"
 import type { NewObject, StoredObject } from "./ObjectStore.ts"
 

@@ -5,9 +5,9 @@
  * draft twice is one request, whatever the network did in between.
  */
 import { Context, type Effect, type Option, type Redacted, Schema } from "effect"
-import { ApiReason, temperOf } from "../cluster/ApiError.ts"
+import { ApiReason, temperOf } from "../kube/ApiError.ts"
+import type { VolumeSpec } from "../spec/VolumeSpec.ts"
 import type { Temper } from "../Temper.ts"
-import type { VolumeSpec } from "../VolumeSpec.ts"
 import type { RequestReference, RequestState } from "./CertificateRequest.ts"
 
 /** A request about to be made. */

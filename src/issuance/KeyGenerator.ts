@@ -5,8 +5,8 @@
  * `Redacted`.
  */
 import { Context, type Effect, type Redacted, Schema } from "effect"
+import type { KeyParameters } from "../spec/VolumeSpec.ts"
 import type { Temper } from "../Temper.ts"
-import type { KeyParameters } from "../VolumeSpec.ts"
 
 /** How a key signs, by the names that the standards have for it (RFC 8017, RFC 5758, RFC 8410). */
 export type SignatureAlgorithm =

@@ -5,9 +5,9 @@
  * could fail: a certlet whose API server is away starts, serves what needs no API server, and waits for the rest.
  */
 import { Cause, Effect, Layer, Option, Result, Schema } from "effect"
-import type { ApiError } from "../cluster/ApiError.ts"
-import { type KubeCall, KubeClient } from "../cluster/KubeClient.ts"
-import { follow, type Watched } from "../cluster/KubeWatch.ts"
+import type { ApiError } from "../kube/ApiError.ts"
+import { type KubeCall, KubeClient } from "../kube/KubeClient.ts"
+import { follow, type Watched } from "../kube/KubeWatch.ts"
 import { Settings } from "../Settings.ts"
 import { CertificateRequest, type RequestReference } from "./CertificateRequest.ts"
 import { CertificateRequests, type RequestDraft, RequestError } from "./CertificateRequests.ts"

@@ -12,8 +12,8 @@ import {
   sign
 } from "node:crypto"
 import { Effect, Layer, Metric, Redacted } from "effect"
-import { gaugeDuring } from "../gaugeDuring.ts"
-import type { KeyParameters } from "../VolumeSpec.ts"
+import { gaugeDuring } from "../kube/gaugeDuring.ts"
+import type { KeyParameters } from "../spec/VolumeSpec.ts"
 import { KeyError, KeyGenerator, type PrivateKey, type SignatureAlgorithm } from "./KeyGenerator.ts"
 
 const derOf = (key: KeyObject, type: "pkcs8" | "spki"): Uint8Array =>

@@ -4,7 +4,7 @@
  * enforce owner references forbid to those who cannot write pods' finalizers, and without `controller`, which it is not.
  * Pure.
  */
-import { formatGoDuration } from "../GoDuration.ts"
+import { formatGoDuration } from "../spec/GoDuration.ts"
 import type { RequestDraft } from "./CertificateRequests.ts"
 import { requestLabels, volumeAnnotation } from "./RequestLabels.ts"
 

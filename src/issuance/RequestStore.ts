@@ -5,7 +5,7 @@
  * for later. It makes no calls, and stands inside the live side of `CertificateRequests`. Pure.
  */
 import { Effect } from "effect"
-import type { WatchStore } from "../cluster/WatchStore.ts"
+import type { WatchStore } from "../kube/WatchStore.ts"
 import {
   type CertificateRequest,
   type RequestReference,

@@ -6,8 +6,8 @@
  */
 import "reflect-metadata"
 import * as x509 from "@peculiar/x509"
-import { extendedKeyUsages } from "../KeyUsage.ts"
-import { brokenSpiffeId } from "../Spiffe.ts"
+import { extendedKeyUsages } from "../spec/KeyUsage.ts"
+import { brokenSpiffeId } from "../spec/Spiffe.ts"
 
 const tlsPurposes = [extendedKeyUsages["server auth"], extendedKeyUsages["client auth"]]
 

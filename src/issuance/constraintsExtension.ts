@@ -11,8 +11,8 @@ import {
   NameConstraints
 } from "@peculiar/asn1-x509"
 import type * as x509 from "@peculiar/x509"
-import type { NameConstraint } from "../NameConstraints.ts"
-import { type Extension, generalName } from "./Extension.ts"
+import { type Extension, generalName } from "../pki/Extension.ts"
+import type { NameConstraint } from "../spec/NameConstraints.ts"
 
 const subtrees = (constraints: ReadonlyArray<NameConstraint>, side: NameConstraint["side"]) => {
   const own = constraints.filter((constraint) => constraint.side === side)

@@ -5,7 +5,7 @@
  * of asking anew. One key serves one request; a request that has come to an end is never asked again.
  */
 import { DateTime, type Duration, Effect, Option, Random, type Redacted } from "effect"
-import type { KeyParameters, VolumeSpec } from "../VolumeSpec.ts"
+import type { KeyParameters, VolumeSpec } from "../spec/VolumeSpec.ts"
 import type { RequestReference, SignedCertificate } from "./CertificateRequest.ts"
 import { CertificateRequests, type EndedState, type RequestError } from "./CertificateRequests.ts"
 import { IssuanceError } from "./IssuanceError.ts"

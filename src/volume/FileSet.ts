@@ -10,7 +10,7 @@ import { AsnConvert } from "@peculiar/asn1-schema"
 import { AlgorithmIdentifier } from "@peculiar/asn1-x509"
 import { PemConverter } from "@peculiar/x509"
 import { Option, Redacted, Result } from "effect"
-import type { KeyEncoding, VolumeSpec } from "../VolumeSpec.ts"
+import type { KeyEncoding, VolumeSpec } from "../spec/VolumeSpec.ts"
 
 /** One file: a plain name without `/`, its bytes, and its permission bits. */
 export interface File {

@@ -6,8 +6,8 @@
 import { hkdf } from "@noble/hashes/hkdf.js"
 import { sha256 } from "@noble/hashes/sha2.js"
 import { Effect, Option, Redacted, Schema } from "effect"
-import type { Passwords } from "../VolumeSecrets.ts"
-import { decryptGcm, encryptGcm, nonceLength } from "./Ciphers.ts"
+import { decryptGcm, encryptGcm, nonceLength } from "../pki/Ciphers.ts"
+import type { Passwords } from "../spec/VolumeSecrets.ts"
 import { Entropy } from "./Entropy.ts"
 
 const purpose = new TextEncoder().encode("certlet: passwords of a volume's keystores")

@@ -4,14 +4,14 @@
  * generated password stays the same as long as the volume does: a program that has read it once can open every later keystore.
  */
 import { DateTime, Effect, Option, Redacted } from "effect"
-import type { KeystoreKind } from "../FileNames.ts"
-import type { Keystore } from "../Keystore.ts"
-import type { Passwords } from "../VolumeSecrets.ts"
-import type { VolumeSpec } from "../VolumeSpec.ts"
+import * as JavaKeystore from "../pki/JavaKeystore.ts"
+import * as Pkcs12 from "../pki/Pkcs12.ts"
+import type { KeystoreKind } from "../spec/FileNames.ts"
+import type { Keystore } from "../spec/Keystore.ts"
+import type { Passwords } from "../spec/VolumeSecrets.ts"
+import type { VolumeSpec } from "../spec/VolumeSpec.ts"
 import { Entropy } from "./Entropy.ts"
 import { certificatesIn, type FileSet, fileOf, type Material, without } from "./FileSet.ts"
-import * as JavaKeystore from "./JavaKeystore.ts"
-import * as Pkcs12 from "./Pkcs12.ts"
 
 type Held = ReadonlyMap<string, Redacted.Redacted<Uint8Array>>
 type Password = Redacted.Redacted<string>

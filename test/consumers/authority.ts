@@ -5,7 +5,7 @@
 import "reflect-metadata"
 import * as x509 from "@peculiar/x509"
 import { Redacted } from "effect"
-import type { KeyParameters } from "../../src/VolumeSpec.ts"
+import type { KeyParameters } from "../../src/spec/VolumeSpec.ts"
 import type { Material } from "../../src/volume/FileSet.ts"
 
 const ecdsa = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const

@@ -3,7 +3,7 @@ import { Context, Effect, Fiber, Layer, Logger } from "effect"
 import { TestClock } from "effect/testing"
 import { CertificateRequests } from "../../src/issuance/CertificateRequests.ts"
 import { laws, RequestScene } from "../../src/testing/contract/certificateRequests.ts"
-import * as SimCertificateRequests from "../../src/testing/SimCertificateRequests.ts"
+import * as SimCertificateRequests from "../../src/testing/parts/SimCertificateRequests.ts"
 import { world } from "../issuance/LiveWorld.ts"
 
 /** The simulated cluster's levers as a scene. Its one connection cannot break: what breaks is the live client's watch. */

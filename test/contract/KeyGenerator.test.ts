@@ -1,9 +1,9 @@
 import { describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as NodeKeyGenerator from "../../src/issuance/NodeKeyGenerator.ts"
+import type { KeyParameters } from "../../src/spec/VolumeSpec.ts"
 import { laws } from "../../src/testing/contract/keyGenerator.ts"
-import * as SimKeyGenerator from "../../src/testing/SimKeyGenerator.ts"
-import type { KeyParameters } from "../../src/VolumeSpec.ts"
+import * as SimKeyGenerator from "../../src/testing/parts/SimKeyGenerator.ts"
 
 const kinds: ReadonlyArray<KeyParameters> = [
   { algorithm: "RSA", size: 2048 },

@@ -1,10 +1,10 @@
 import { describe, it } from "@effect/vitest"
 import { Context, Effect, Layer, Logger } from "effect"
 import { TestClock } from "effect/testing"
-import { Pods } from "../../src/cluster/Pods.ts"
+import { Pods } from "../../src/kube/Pods.ts"
 import { laws, PodScene } from "../../src/testing/contract/pods.ts"
-import { makeSimApiServer } from "../../src/testing/SimApiServer.ts"
-import * as SimPods from "../../src/testing/SimPods.ts"
+import { makeSimApiServer } from "../../src/testing/parts/SimApiServer.ts"
+import * as SimPods from "../../src/testing/parts/SimPods.ts"
 import { podsLayer } from "../kube/LiveCluster.ts"
 
 const node = Layer.effectContext(

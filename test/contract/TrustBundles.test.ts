@@ -1,10 +1,10 @@
 import { describe, it } from "@effect/vitest"
 import { Context, Effect, Layer, Logger } from "effect"
 import { TestClock } from "effect/testing"
-import { TrustBundles } from "../../src/cluster/TrustBundles.ts"
+import { TrustBundles } from "../../src/kube/TrustBundles.ts"
 import { BundleScene, laws } from "../../src/testing/contract/trustBundles.ts"
-import { makeSimApiServer } from "../../src/testing/SimApiServer.ts"
-import * as SimTrustBundles from "../../src/testing/SimTrustBundles.ts"
+import { makeSimApiServer } from "../../src/testing/parts/SimApiServer.ts"
+import * as SimTrustBundles from "../../src/testing/parts/SimTrustBundles.ts"
 import { bundlesLayer } from "../kube/LiveCluster.ts"
 
 const node = Layer.effectContext(

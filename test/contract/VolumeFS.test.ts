@@ -1,7 +1,7 @@
 import { describe, it } from "@effect/vitest"
 import { Effect, Layer, Logger, Option, Redacted } from "effect"
 import { laws, VolumeScene } from "../../src/testing/contract/volumeFS.ts"
-import * as SimVolumeFS from "../../src/testing/SimVolumeFS.ts"
+import * as SimVolumeFS from "../../src/testing/parts/SimVolumeFS.ts"
 import * as NodeVolumeFS from "../../src/volume/NodeVolumeFS.ts"
 import { canMount, sceneLayer, settings, type VolumeMedium } from "../volume/NodeScene.ts"
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Option } from "effect"
 import { TestClock } from "effect/testing"
-import { SimControlPlane } from "../../src/testing/SimCertificateRequests.ts"
-import { SimDisk } from "../../src/testing/SimVolumeFS.ts"
+import { SimControlPlane } from "../../src/testing/parts/SimCertificateRequests.ts"
+import { SimDisk } from "../../src/testing/parts/SimVolumeFS.ts"
 import { during, onNode, publishRequest, startDriver } from "./World.ts"
 
 const web = publishRequest("web")

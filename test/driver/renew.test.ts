@@ -1,8 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Logger, Option } from "effect"
 import { TestClock } from "effect/testing"
-import { SimControlPlane } from "../../src/testing/SimCertificateRequests.ts"
-import { SimDisk } from "../../src/testing/SimVolumeFS.ts"
+import { SimControlPlane } from "../../src/testing/parts/SimCertificateRequests.ts"
+import { SimDisk } from "../../src/testing/parts/SimVolumeFS.ts"
 import { VolumeRecords } from "../../src/volume/VolumeRecord.ts"
 import { during, isServed, leafSeen, onNode, publishRequest, seen, startDriver } from "./World.ts"
 

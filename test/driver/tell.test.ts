@@ -1,9 +1,9 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
-import { SimControlPlane } from "../../src/testing/SimCertificateRequests.ts"
-import { SimEvents } from "../../src/testing/SimPodEvents.ts"
-import { SimDisk } from "../../src/testing/SimVolumeFS.ts"
+import { SimControlPlane } from "../../src/testing/parts/SimCertificateRequests.ts"
+import { SimEvents } from "../../src/testing/parts/SimPodEvents.ts"
+import { SimDisk } from "../../src/testing/parts/SimVolumeFS.ts"
 import { during, onNode, publishRequest, startDriver } from "./World.ts"
 
 const web = publishRequest("web")

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Option } from "effect"
 import { TestClock } from "effect/testing"
-import { SimControlPlane } from "../../src/testing/SimCertificateRequests.ts"
-import { SimBundleShelf } from "../../src/testing/SimTrustBundles.ts"
-import { SimDisk } from "../../src/testing/SimVolumeFS.ts"
+import { SimControlPlane } from "../../src/testing/parts/SimCertificateRequests.ts"
+import { SimBundleShelf } from "../../src/testing/parts/SimTrustBundles.ts"
+import { SimDisk } from "../../src/testing/parts/SimVolumeFS.ts"
 import { VolumeFS } from "../../src/volume/VolumeFS.ts"
 import { during, onNode, publishRequest, seen, startDriver } from "./World.ts"
 

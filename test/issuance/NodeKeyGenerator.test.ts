@@ -4,7 +4,7 @@ import { Effect, Redacted } from "effect"
 import * as fc from "fast-check"
 import { KeyGenerator, type PrivateKey } from "../../src/issuance/KeyGenerator.ts"
 import * as NodeKeyGenerator from "../../src/issuance/NodeKeyGenerator.ts"
-import type { KeyParameters } from "../../src/VolumeSpec.ts"
+import type { KeyParameters } from "../../src/spec/VolumeSpec.ts"
 
 const all: ReadonlyArray<KeyParameters> = [
   { algorithm: "RSA", size: 2048 },

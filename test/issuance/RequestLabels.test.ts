@@ -1,10 +1,10 @@
 import { Duration, Option } from "effect"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { retryAfterMillis } from "../../src/cluster/ApiError.ts"
 import { type CertificateRequest, requestState } from "../../src/issuance/CertificateRequest.ts"
 import { fnv1, hashIdentifier, requestLabels, requestSelector } from "../../src/issuance/RequestLabels.ts"
 import { requestManifest } from "../../src/issuance/RequestManifest.ts"
+import { retryAfterMillis } from "../../src/kube/ApiError.ts"
 import { spec } from "./LiveWorld.ts"
 
 /** FNV-1 as its authors define it, over bytes and unbounded integers. */

@@ -7,7 +7,7 @@ import { CertificateRequests } from "../../src/issuance/CertificateRequests.ts"
 import { issue } from "../../src/issuance/issue.ts"
 import * as NodeKeyGenerator from "../../src/issuance/NodeKeyGenerator.ts"
 import { notAnSvid } from "../../src/issuance/Svid.ts"
-import { svidUsages } from "../../src/Spiffe.ts"
+import { svidUsages } from "../../src/spec/Spiffe.ts"
 import { spec, world } from "./LiveWorld.ts"
 import { svidOf, verifySvid } from "./svidVerifier.ts"
 

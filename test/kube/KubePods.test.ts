@@ -1,9 +1,9 @@
 import { it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Logger, Option } from "effect"
 import { describe, expect } from "vitest"
-import { Pods } from "../../src/cluster/Pods.ts"
-import { TrustBundles } from "../../src/cluster/TrustBundles.ts"
-import { bare, podObject } from "../../src/testing/SimPods.ts"
+import { Pods } from "../../src/kube/Pods.ts"
+import { TrustBundles } from "../../src/kube/TrustBundles.ts"
+import { bare, podObject } from "../../src/testing/parts/SimPods.ts"
 import { record } from "../issuance/LiveWorld.ts"
 import { bundlesLayer, podsLayer, Server, watching } from "./LiveCluster.ts"
 

@@ -10,7 +10,7 @@ import {
   type Link,
   makeSimApiServer,
   type WatchEvent
-} from "../../src/testing/SimApiServer.ts"
+} from "../../src/testing/parts/SimApiServer.ts"
 
 const link: Link = { node: "node-1", cut: false }
 

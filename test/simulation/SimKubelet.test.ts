@@ -6,8 +6,8 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { Driver } from "../../src/driver/Driver.ts"
 import { PublishError, UnpublishError } from "../../src/driver/DriverError.ts"
+import { SpecError } from "../../src/spec/VolumeSpec.ts"
 import { type ClusterOptions, type Event, SimCluster } from "../../src/testing/index.ts"
-import { SpecError } from "../../src/VolumeSpec.ts"
 import { VolumeError } from "../../src/volume/VolumeFS.ts"
 
 type Answers = Partial<Pick<Driver["Service"], "publish" | "unpublish">>

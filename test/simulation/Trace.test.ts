@@ -2,7 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { SimCluster } from "../../src/testing/SimCluster.ts"
-import { since, Trace } from "../../src/testing/Trace.ts"
+import { since, Trace } from "../../src/testing/story/Trace.ts"
 
 const story = Effect.gen(function* () {
   const cluster = yield* SimCluster.make({ seed: 42, nodes: 2, kubelet: { requiresRepublish: false } })

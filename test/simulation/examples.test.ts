@@ -84,7 +84,7 @@ describe("the kit's documentation", () => {
       project,
       JSON.stringify({
         extends: join(root, "tsconfig.json"),
-        include: ["examples.ts", join(root, "src/volume/forge.d.ts")]
+        include: ["examples.ts", join(root, "src/pki/forge.d.ts")]
       })
     )
     const compiler = join(root, "node_modules/typescript/bin/tsc")

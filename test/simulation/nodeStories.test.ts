@@ -1,8 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { Cluster } from "../../src/testing/Cluster.ts"
+import type { SimPod } from "../../src/testing/parts/SimPod.ts"
 import { SimCluster } from "../../src/testing/SimCluster.ts"
-import type { SimPod } from "../../src/testing/SimPod.ts"
 import { stories, type Told } from "../stories.ts"
 
 const node = "node-1"

@@ -9,7 +9,7 @@ import { join } from "node:path"
 import { afterAll, describe, expect, it } from "@effect/vitest"
 import { DateTime, Effect, Option } from "effect"
 import { signingRequestOf, specOf } from "../../src/embedded/RequestRules.ts"
-import type { Sight } from "../../src/testing/Sight.ts"
+import type { Sight } from "../../src/testing/judges/Sight.ts"
 import { SimCluster } from "../../src/testing/SimCluster.ts"
 
 const isThere = spawnSync("openssl", ["version"]).status === 0

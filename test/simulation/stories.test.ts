@@ -4,10 +4,10 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { DateTime, Effect } from "effect"
-import { Faults } from "../../src/testing/Faults.ts"
+import { Faults } from "../../src/testing/levers/Faults.ts"
 import { SimCluster } from "../../src/testing/SimCluster.ts"
-import { drawStory } from "../../src/testing/Story.ts"
-import { runStory } from "../../src/testing/simulate.ts"
+import { drawStory } from "../../src/testing/story/Story.ts"
+import { runStory } from "../../src/testing/story/simulate.ts"
 
 describe("stories that once went wrong", () => {
   // Found by seeds 54 and 96: the publish after the loss took the volume for a new one, and its refusal took it away.

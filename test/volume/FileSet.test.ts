@@ -3,7 +3,7 @@ import { createPrivateKey, generateKeyPairSync } from "node:crypto"
 import { describe, expect, it } from "@effect/vitest"
 import { Option, Redacted } from "effect"
 import * as fc from "fast-check"
-import type { KeyEncoding } from "../../src/VolumeSpec.ts"
+import type { KeyEncoding } from "../../src/spec/VolumeSpec.ts"
 import { type FileSet, fileSet, privateKeyOf } from "../../src/volume/FileSet.ts"
 import { spec } from "../issuance/LiveWorld.ts"
 

@@ -1,7 +1,7 @@
 import { createServer } from "node:net"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Option } from "effect"
-import * as NodeMetrics from "../../src/NodeMetrics.ts"
+import * as NodeMetrics from "../../src/observability/NodeMetrics.ts"
 import { Settings } from "../../src/Settings.ts"
 import { settings } from "../settings.ts"
 import { makeRecorder } from "./World.ts"

@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Schedule } from "effect"
-import { connectKubelet } from "../../src/demo/GrpcKubeletClient.ts"
+import { connectKubelet } from "../../src/commands/demo/GrpcKubeletClient.ts"
 import { publishRequest } from "../driver/World.ts"
 import { temporaryFolder } from "./World.ts"
 

@@ -17,8 +17,8 @@ import type { IssuanceError } from "../../issuance/IssuanceError.ts"
 import type { KeyError } from "../../issuance/KeyGenerator.ts"
 import { checkSigned } from "../../issuance/SignedCertificate.ts"
 import { signingRequest } from "../../issuance/SigningRequest.ts"
-import { decodeVolumeSpec, type SpecError } from "../../VolumeSpec.ts"
-import { makeSimKeyGenerator, randomBytes } from "../SimKeyGenerator.ts"
+import { decodeVolumeSpec, type SpecError } from "../../spec/VolumeSpec.ts"
+import { makeSimKeyGenerator, randomBytes } from "../parts/SimKeyGenerator.ts"
 import { holds, type Law, LawBroken, same } from "./Law.ts"
 
 /** What the laws need beside the service. */

@@ -7,7 +7,7 @@ import { createPublicKey, verify } from "node:crypto"
 import { bytesToHex } from "@noble/hashes/utils.js"
 import { Effect, Redacted } from "effect"
 import { type KeyError, KeyGenerator, type PrivateKey } from "../../issuance/KeyGenerator.ts"
-import type { KeyParameters } from "../../VolumeSpec.ts"
+import type { KeyParameters } from "../../spec/VolumeSpec.ts"
 import { holds, type Law, LawBroken, same } from "./Law.ts"
 
 type KeyLaw = Law<KeyError, KeyGenerator>

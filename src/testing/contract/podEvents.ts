@@ -5,7 +5,7 @@
  */
 import { Context, Effect } from "effect"
 import { TestClock } from "effect/testing"
-import { type PodEvent, PodEvents } from "../../cluster/PodEvents.ts"
+import { type PodEvent, PodEvents } from "../../kube/PodEvents.ts"
 import { holds, type Law, type LawBroken, same } from "./Law.ts"
 
 /** An Event as the API server shows it. */

@@ -3,8 +3,8 @@
  * pod appears, changes and goes, and the connection to it breaks.
  */
 import { Context, Effect, Fiber, Option } from "effect"
-import { type PodReference, Pods } from "../../cluster/Pods.ts"
-import type { PodState } from "../../PodState.ts"
+import { type PodReference, Pods } from "../../kube/Pods.ts"
+import type { PodState } from "../../spec/PodState.ts"
 import { holds, type Law, same } from "./Law.ts"
 
 /** What the laws need beside the service. */

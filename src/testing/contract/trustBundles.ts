@@ -3,7 +3,7 @@
  * side: a bundle is written, rotated, damaged and deleted, and the connection to it breaks.
  */
 import { Context, Effect, Fiber, Option } from "effect"
-import { type TrustBundleReference, TrustBundles } from "../../cluster/TrustBundles.ts"
+import { type TrustBundleReference, TrustBundles } from "../../kube/TrustBundles.ts"
 import { holds, type Law, same } from "./Law.ts"
 
 /** What the laws need beside the service. */

@@ -2,7 +2,7 @@
 import { type Context, Effect, Layer } from "effect"
 import { Driver } from "../../../src/driver/Driver.ts"
 import { Faults, type RunOptions } from "../../../src/testing/index.ts"
-import type { Edges } from "../../../src/testing/SimProcess.ts"
+import type { Edges } from "../../../src/testing/parts/SimProcess.ts"
 
 export interface Mutant {
   /** What is wrong with it. */

@@ -1,10 +1,10 @@
 /** For every invariant of certlet, by its name, the mutants that break it. */
 import { Context, Effect, Option, Redacted } from "effect"
-import { Pods } from "../../../src/cluster/Pods.ts"
-import { TrustBundles } from "../../../src/cluster/TrustBundles.ts"
 import { CertificateRequests } from "../../../src/issuance/CertificateRequests.ts"
 import { KeyGenerator, type PrivateKey } from "../../../src/issuance/KeyGenerator.ts"
-import type { PodState } from "../../../src/PodState.ts"
+import { Pods } from "../../../src/kube/Pods.ts"
+import { TrustBundles } from "../../../src/kube/TrustBundles.ts"
+import type { PodState } from "../../../src/spec/PodState.ts"
 import type { FileSet, File as VolumeFile } from "../../../src/volume/FileSet.ts"
 import { VolumeFS } from "../../../src/volume/VolumeFS.ts"
 import { VolumeRecords } from "../../../src/volume/VolumeRecord.ts"

@@ -1,0 +1,206 @@
+/**
+ * `certlet demo`: one pod's certificate from birth to death, on this machine, without a cluster and without root. Everything is
+ * live except the cluster: certlet is a process of its own behind its own socket, the demo plays the kubelet, and an embedded
+ * API server with an approver and a CA plays the rest. Every sentence that claims something is checked, and the exit code is
+ * 0 only if each of them holds.
+ */
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { Console, Duration, Effect, Exit, Option, Ref, Schedule, Schema, Scope } from "effect"
+import { EmbeddedCluster } from "../../embedded/EmbeddedCluster.ts"
+import { connectKubelet } from "./GrpcKubeletClient.ts"
+import { type CertletProcess, ProcessError, startCertlet } from "./NodeCertletProcess.ts"
+import { certificateLines, stepLines, treeLines } from "./NodeExhibits.ts"
+import { type Witness, witnessHandshakes } from "./NodeHandshakes.ts"
+
+/** A claim of the demo did not hold. */
+export class DemoError extends Schema.TaggedError<DemoError>()("DemoError", { failed: Schema.Array(Schema.String) }) {
+  override get message(): string {
+    return `the demo failed: ${this.failed.join("; ")}`
+  }
+}
+
+/** The pod of the demo: a certificate of 12 seconds, for a server and a client. */
+const attributes = {
+  "csi.storage.k8s.io/ephemeral": "true",
+  "csi.storage.k8s.io/pod.name": "web",
+  "csi.storage.k8s.io/pod.namespace": "apps",
+  "csi.storage.k8s.io/pod.uid": "5f3c4f0e-9d53-4d0b-a6a7-0d1f0c2b7a11",
+  "csi.storage.k8s.io/serviceAccount.name": "default",
+  "csi.cert-manager.io/issuer-name": "demo-ca",
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: certlet expands these, not JavaScript
+  "csi.cert-manager.io/common-name": "${POD_NAME}.${POD_NAMESPACE}",
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: certlet expands these, not JavaScript
+  "csi.cert-manager.io/dns-names": "${POD_NAME}.${POD_NAMESPACE}.svc",
+  "csi.cert-manager.io/key-algorithm": "ECDSA",
+  "csi.cert-manager.io/key-usages": "digital signature,server auth,client auth",
+  "csi.cert-manager.io/duration": "12s"
+} as const
+const servername = "web.apps.svc"
+
+/** The longest that two renewals may take: they are due after eight seconds each. */
+const patience = Duration.seconds(30)
+
+/** Says what is claimed and whether it holds. */
+const makeJudge = Effect.gen(function* () {
+  const failed = yield* Ref.make<ReadonlyArray<string>>([])
+  return {
+    claim: (sentence: string, holds: boolean) =>
+      Effect.gen(function* () {
+        yield* Console.log(`  ${holds ? "ok    " : "FAILED"}  ${sentence}`)
+        if (!holds) yield* Ref.update(failed, (before) => [...before, sentence])
+      }),
+    verdict: Effect.flatMap(Ref.get(failed), (failed) =>
+      failed.length === 0 ? Effect.void : Effect.fail(new DemoError({ failed }))
+    )
+  }
+})
+type Judge = Effect.Success<typeof makeJudge>
+
+const temporaryFolder = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "certlet-demo-"))),
+  (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
+)
+
+/** Where everything of the demo lies. */
+const layOut = (folder: string) => {
+  const volumes = join(folder, "pods", attributes["csi.storage.k8s.io/pod.uid"], "volumes", "kubernetes.io~csi", "tls")
+  mkdirSync(volumes, { recursive: true })
+  const at = (name: string) => join(folder, name)
+  return {
+    target: join(volumes, "mount"),
+    socket: at("csi.sock"),
+    records: at("records"),
+    kubeconfig: at("kubeconfig")
+  }
+}
+type Layout = ReturnType<typeof layOut>
+
+const flagsFor = ({ kubeconfig, records, socket }: Layout) => [
+  ...["--node-id", "demo-node"],
+  ...["--endpoint", `unix://${socket}`],
+  ...["--data-root", records],
+  ...["--kubeconfig", kubeconfig],
+  ...["--volume-medium", "directory"],
+  ...["--log-format", "json"]
+]
+
+/** Starts certlet and waits until it answers as a driver. */
+const serve = Effect.fnUntraced(function* (layout: Layout) {
+  const process = yield* startCertlet(flagsFor(layout))
+  const kubelet = yield* connectKubelet(layout.socket)
+  const waiting = Effect.flatMap(process.ended, (code) =>
+    Option.isNone(code)
+      ? kubelet.probe
+      : Effect.flatMap(process.log, (log) =>
+          Effect.die(new ProcessError({ detail: `certlet ended:\n${log.join("\n")}` }))
+        )
+  )
+  const [took] = yield* Effect.timed(
+    waiting.pipe(Effect.retry(Schedule.spaced("20 millis")), Effect.timeout("20 seconds"))
+  )
+  yield* Console.log(`certlet   process ${process.pid} serves unix://${layout.socket} after ${milliseconds(took)}`)
+  return { process, kubelet }
+})
+
+const milliseconds = (duration: Duration.Duration): string => `${Math.round(Duration.toMillis(duration))} ms`
+
+/** Waits for something, with a line that shows that somebody is waiting: one that moves on a terminal, a few plain ones else. */
+const awaitWith = <E>(line: Effect.Effect<string>, done: Effect.Effect<boolean, E>) =>
+  Effect.gen(function* () {
+    const terminal = process.stdout.isTTY === true
+    const show = Effect.flatMap(line, (text) =>
+      terminal ? Effect.sync(() => void process.stdout.write(`\r\u001b[2K${text}`)) : Console.log(text)
+    )
+    const showing = yield* show.pipe(
+      Effect.repeat(Schedule.spaced(terminal ? "250 millis" : "4 seconds")),
+      Effect.forkScoped
+    )
+    const arrived = yield* done.pipe(
+      Effect.repeat({ schedule: Schedule.spaced("50 millis"), until: (is) => is }),
+      Effect.timeoutOption(patience)
+    )
+    showing.interruptUnsafe()
+    if (terminal) process.stdout.write("\r\u001b[2K")
+    return Option.isSome(arrived)
+  }).pipe(Effect.scoped)
+
+const progress = (witness: Witness, wanted: number) =>
+  `          waiting for renewal ${Math.min(witness.serials.length, wanted)} of ${wanted}: ` +
+  `${witness.handshakes} handshakes, ${witness.failures.length} failed`
+
+const awaitRenewals = Effect.fnUntraced(function* (witness: Effect.Effect<Witness>, judge: Judge, renewals: number) {
+  const [took, arrived] = yield* Effect.timed(
+    awaitWith(
+      Effect.map(witness, (seen) => progress(seen, renewals)),
+      Effect.map(witness, ({ serials }) => serials.length > renewals)
+    )
+  )
+  yield* judge.claim(`renewal ${renewals} was seen by the TLS client, ${milliseconds(took)} later`, arrived)
+})
+
+const publishOnce = Effect.fnUntraced(function* (layout: Layout, judge: Judge) {
+  const { kubelet, process } = yield* serve(layout)
+  const info = yield* kubelet.pluginInfo
+  yield* judge.claim(
+    `the driver calls itself ${info.name}, version ${info.vendorVersion}`,
+    info.name === "csi.cert-manager.io"
+  )
+  const [took] = yield* Effect.timed(kubelet.publish({ volumeId: "csi-demo", target: layout.target, attributes }))
+  yield* Console.log(`publish   pod apps/web has its volume after ${milliseconds(took)}`)
+  yield* Effect.forEach(stepLines(yield* process.log), (line) => Console.log(line), { discard: true })
+  yield* Effect.forEach([...treeLines(layout.target), ...certificateLines(layout.target)], (line) => Console.log(line))
+  const [again] = yield* Effect.timed(kubelet.publish({ volumeId: "csi-demo", target: layout.target, attributes }))
+  yield* judge.claim(
+    `published again, it is left alone (${milliseconds(again)})`,
+    existsSync(join(layout.target, "tls.crt"))
+  )
+  return process
+})
+
+const restart = Effect.fnUntraced(function* (layout: Layout, before: CertletProcess, judge: Judge) {
+  const code = yield* before.stop
+  yield* judge.claim(
+    "certlet ended in good order on SIGTERM and left the pod its files",
+    code === 0 && existsSync(join(layout.target, "tls.crt"))
+  )
+  const after = yield* serve(layout)
+  const log = yield* after.process.log
+  yield* judge.claim(
+    "the new process resumed the volume",
+    log.some((line) => line.includes("resumed 1 volume"))
+  )
+  return after
+})
+
+/** Runs the demo; fails with the claims that did not hold. */
+export const demo = Effect.gen(function* () {
+  const judge = yield* makeJudge
+  const layout = layOut(yield* temporaryFolder)
+  const cluster = yield* EmbeddedCluster.make()
+  yield* cluster.writeKubeconfig(layout.kubeconfig, "certificate")
+  yield* Console.log(`cluster   embedded API server, approver and CA at ${cluster.url}`)
+  const first = yield* publishOnce(layout, judge)
+  yield* Console.log("tls       a server and a client use the mounted files, ten handshakes a second")
+  const tls = yield* Scope.fork(yield* Effect.scope)
+  const witness = yield* Scope.provide(witnessHandshakes(layout.target, servername), tls)
+  yield* awaitRenewals(witness, judge, 1)
+  const second = yield* restart(layout, first, judge)
+  yield* awaitRenewals(witness, judge, 2)
+  const { failures, handshakes, serials } = yield* witness
+  yield* Scope.close(tls, Exit.void)
+  yield* judge.claim(
+    `${handshakes} handshakes over ${serials.length} certificates, ${failures.length} failed${failures.length > 0 ? `: ${failures[0]}` : ""}`,
+    handshakes > 50 && failures.length === 0
+  )
+  const [took] = yield* Effect.timed(second.kubelet.unpublish({ volumeId: "csi-demo", target: layout.target }))
+  yield* Console.log(`unpublish after ${milliseconds(took)}`)
+  yield* judge.claim("nothing is left of the volume", !existsSync(layout.target) && recordsLeft(layout) === 0)
+  yield* judge.claim("certlet ended in good order", (yield* second.process.stop) === 0)
+  yield* judge.verdict
+  yield* Console.log("All of it held.")
+}).pipe(Effect.scoped)
+
+const recordsLeft = ({ records }: Layout): number =>
+  readdirSync(records, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".json")).length

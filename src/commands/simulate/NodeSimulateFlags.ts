@@ -1,0 +1,181 @@
+/**
+ * The command line of `certlet simulate`. With `--report` it is a fleet, without it stories: some knobs are for both, some for
+ * one, and a knob that is given where it has no meaning is refused in a sentence that names it. What comes out is one order
+ * with every knob in effect, so that it can be printed whole before anything begins.
+ */
+import { availableParallelism } from "node:os"
+import { Duration, Effect, Option, Result } from "effect"
+import { Argument, CliError, type Command, Flag } from "effect/cli"
+import { nearestOf } from "../../spec/nearestOf.ts"
+import { Faults } from "../../testing/levers/Faults.ts"
+import * as Rules from "../FlagRules.ts"
+import type { FleetOrder, Order, StoriesOrder } from "./Order.ts"
+
+const ruled = <A>(name: string, rule: Rules.FlagRule<A>, description: string) =>
+  Flag.String(name).pipe(
+    Flag.withDescription(description),
+    Flag.mapEffect((value) =>
+      Effect.fromResult(
+        Result.mapError(
+          rule(value),
+          (expected) => new CliError.InvalidValue({ option: name, value, expected, kind: "flag" })
+        )
+      )
+    ),
+    Flag.optional
+  )
+
+const duration = Rules.durationWithin(Duration.minutes(1), Duration.days(3650))
+
+/** `none`, `swarm`, or names with commas between, each of them known. */
+const faultsRule: Rules.FlagRule<string> = (text) => {
+  if (text === "none" || text === "swarm") return Result.succeed(text)
+  const unknown = text.split(",").find((name) => !Faults.names.some((known) => known === name))
+  if (unknown === undefined) return Result.succeed(text)
+  const words = "none, swarm, or names of faults with commas between"
+  if (unknown === "none" || unknown === "swarm") return Result.fail(`${words}; ${unknown} stands alone`)
+  const nearest = nearestOf(unknown, ["none", "swarm", ...Faults.names])
+  return Result.fail(`${words}; there is no ${JSON.stringify(unknown)}, the nearest is ${nearest}`)
+}
+
+const sharedFlags = {
+  nodes: ruled("nodes", Rules.wholeNumber(1, 100_000), "how many nodes (a fleet 1000; drawn for each story)"),
+  pods: ruled("pods", Rules.wholeNumber(1, 1_000_000), "how many pods (a fleet 30000; drawn for each story)"),
+  days: ruled("days", Rules.wholeNumber(1, 3650), "how many days (a fleet 90; drawn for each story)")
+}
+
+const storiesFlags = {
+  seeds: ruled("seeds", Rules.wholeNumber(1, 10_000_000), "how many stories: of the seed and those that follow it (1)"),
+  jobs: ruled("jobs", Rules.wholeNumber(1, 1024), "how many stories run at once (as many as there are processors)"),
+  faults: ruled(
+    "faults",
+    faultsRule,
+    `what goes wrong in stories: none, swarm (a set that the seed draws), or names: ${Faults.names.join(", ")} (swarm)`
+  ),
+  trace: Flag.Boolean("trace").pipe(
+    Flag.withDescription("print every event of a single story"),
+    Flag.withDefault(false)
+  )
+}
+
+const fleetFlags = {
+  duration: ruled("duration", duration, "a fleet's certificates: the lifetime asked for (24h)"),
+  renewBefore: ruled("renew-before", duration, "a fleet's certificates: when to renew (a third of the lifetime)"),
+  rollout: ruled("rollout", duration, "a fleet's nodes are started within this time (1h)"),
+  issuerRate: ruled(
+    "issuer-rate",
+    Rules.decimal(0.1, 10_000),
+    "how many certificates a fleet's issuer signs a second (100)"
+  ),
+  outage: ruled("outage", duration, "how long a fleet's issuer is away (6h)"),
+  outageDay: ruled("outage-day", Rules.decimal(0, 3650), "on which day it goes away (after a third of the days)"),
+  outageKind: ruled(
+    "outage-kind",
+    Rules.oneOf(["stalls", "fails"]),
+    "stalls: signs what waits when it is back; fails: refuses at once (stalls)"
+  )
+}
+
+/** Everything that `certlet simulate` takes. */
+export const simulateFlags = {
+  seed: Argument.String("seed").pipe(
+    Argument.withDescription("a whole number that decides everything; drawn and printed where none is given"),
+    Argument.mapEffect((value) =>
+      Effect.fromResult(
+        Result.mapError(
+          Rules.wholeNumber(0, 2 ** 32 - 1)(value),
+          (expected) => new CliError.InvalidValue({ option: "seed", value, expected, kind: "argument" })
+        )
+      )
+    ),
+    Argument.optional
+  ),
+  report: ruled("report", Rules.given, "simulate a fleet, and write its page to this file (HTML)"),
+  ...sharedFlags,
+  ...storiesFlags,
+  ...fleetFlags
+}
+
+type Given = Command.Command.Config.Infer<typeof simulateFlags>
+
+const refuse = (userMessage: string) => new CliError.UserError({ cause: userMessage, userMessage })
+
+/**
+ * The exit code of a command line that was refused (EX_USAGE of sysexits.h), for 1, 2 and 3 say how stories ended; undefined
+ * where the error is another one.
+ */
+export const usageCode = (error: unknown): number | undefined =>
+  error instanceof CliError.UserError ||
+  (error instanceof CliError.ShowHelp && error.errors.length > 0 && error.commandPath.includes("simulate"))
+    ? 64
+    : undefined
+
+const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+
+/** Which of the given flags mean nothing in what was ordered. */
+const meaningless = (given: Given): Option.Option<CliError.UserError> => {
+  const isFleet = Option.isSome(given.report)
+  const isGiven = (name: string): boolean =>
+    Object.entries(given).some(
+      ([key, value]: [string, unknown]) =>
+        key === name && value !== false && !(Option.isOption(value) && Option.isNone(value))
+    )
+  const detail = isFleet
+    ? "is for stories and has no meaning with --report; leave one of the two out"
+    : "is for a fleet and has no meaning without --report FILE; add it, or leave this out"
+  const wrong = Object.keys(isFleet ? storiesFlags : fleetFlags).find(isGiven)
+  if (wrong !== undefined) return Option.some(refuse(`--${kebab(wrong)} ${detail}`))
+  return given.trace && Option.getOrElse(given.seeds, () => 1) > 1
+    ? Option.some(refuse("--trace shows a single story; leave --seeds out"))
+    : Option.none()
+}
+
+const anySeed = Effect.sync(() => crypto.getRandomValues(new Uint32Array(1))[0] ?? 0)
+
+const or = <A>(option: Option.Option<A>, otherwise: A): A => Option.getOrElse(option, () => otherwise)
+
+const fleetOrder = (given: Given, seed: number, report: string): FleetOrder => {
+  const seconds = (option: Option.Option<Duration.Duration>) => Option.map(option, Duration.toSeconds)
+  const days = or(given.days, 90)
+  return {
+    kind: "fleet",
+    seed,
+    report,
+    nodes: or(given.nodes, 1000),
+    pods: or(given.pods, 30_000),
+    days,
+    durationSeconds: or(seconds(given.duration), 86_400),
+    renewBeforeSeconds: Option.getOrUndefined(seconds(given.renewBefore)),
+    rolloutSeconds: or(seconds(given.rollout), 3600),
+    issuerRate: or(given.issuerRate, 100),
+    outageDay: or(given.outageDay, Math.floor(days / 3)),
+    outageSeconds: or(seconds(given.outage), 21_600),
+    outageKind: or(given.outageKind, "stalls")
+  }
+}
+
+const storiesOrder = (given: Given, seed: number): StoriesOrder => {
+  const seeds = or(given.seeds, 1)
+  return {
+    kind: "stories",
+    seed,
+    seeds,
+    jobs: Math.min(seeds, or(given.jobs, availableParallelism())),
+    faults: or(given.faults, "swarm"),
+    nodes: Option.getOrUndefined(given.nodes),
+    pods: Option.getOrUndefined(given.pods),
+    days: Option.getOrUndefined(given.days),
+    trace: given.trace
+  }
+}
+
+/** What was given, as an order with every knob; a seed that was not given is drawn. */
+export const orderOf = Effect.fnUntraced(function* (given: Given): Effect.fn.Return<Order, CliError.UserError> {
+  const wrong = meaningless(given)
+  if (Option.isSome(wrong)) return yield* wrong.value
+  const seed = Option.isSome(given.seed) ? given.seed.value : yield* anySeed
+  return Option.match(given.report, {
+    onNone: () => storiesOrder(given, seed),
+    onSome: (report) => fleetOrder(given, seed, report)
+  })
+})

@@ -1,0 +1,250 @@
+/**
+ * Calls to the API server over node:https: JSON in, JSON out, and streams of lines for watches. It knows connections, time
+ * limits, credentials that are refused and an optional limit of its own rate; what a call means is its caller's affair.
+ * Every failure is a `ApiError` with the server's own words and nothing of ours, so that no secret leaves in a text. A
+ * kept-alive connection that the server has closed meanwhile is replaced at once: every call made here may be sent twice.
+ */
+import { type IncomingMessage, request as overHttp } from "node:http"
+import { request as overHttps } from "node:https"
+import { Clock, Context, Duration, Effect, Layer, Option, Predicate, Redacted } from "effect"
+import { Settings } from "../Settings.ts"
+import { ApiError, apiFailure } from "./ApiError.ts"
+import { observeCall, observeNothing, observeWait } from "./ApiMetrics.ts"
+import { type Connection, keepAliveMillis, makeCredentials } from "./KubeCredentials.ts"
+
+/** One call. `action` is a verb phrase for errors: "create CertificateRequest ns/name". */
+export interface KubeCall {
+  readonly action: string
+  /** A PATCH is a JSON merge patch (RFC 7386). */
+  readonly method: "GET" | "POST" | "PATCH" | "DELETE"
+  /** Absolute path, encoded. */
+  readonly path: string
+  readonly query?: Readonly<Record<string, string>>
+  readonly body?: unknown
+  /** Call in the name of whom this bearer token belongs to, and not in our own. */
+  readonly token?: Option.Option<Redacted.Redacted<string>>
+}
+
+/** Who reads an answer that goes on and on. */
+export interface LineReader {
+  /** Run once, when the server has agreed to answer. */
+  readonly opened: Effect.Effect<void>
+  /** Called for each line, without its line break. */
+  readonly line: (line: string) => "more" | "enough"
+}
+
+/** The API server, as far as certlet calls it. One client, and so one pool of connections, serves the whole process. */
+export class KubeClient extends Context.Service<
+  KubeClient,
+  {
+    /** The parsed answer of a call. */
+    readonly call: (call: KubeCall) => Effect.Effect<unknown, ApiError>
+    /** Hands each line of an answer that goes on and on to its reader, until the answer ends or the reader has enough. */
+    readonly follow: (call: KubeCall, reader: LineReader) => Effect.Effect<void, ApiError>
+  }
+>()("certlet/kube/KubeClient") {}
+
+/** The network's own failure, before any answer. */
+interface Severed {
+  readonly _tag: "Severed"
+  readonly detail: string
+  /** The connection had been used before, and broke before an answer: the server had most likely closed it as idle. */
+  readonly stale: boolean
+}
+
+const severed = (cause: unknown, stale: boolean): Severed => {
+  const code = Predicate.hasProperty(cause, "code") ? cause.code : undefined
+  const detail = Predicate.isError(cause) ? cause.message : "the connection failed"
+  return { _tag: "Severed", detail, stale: stale && (code === "ECONNRESET" || code === "EPIPE") }
+}
+
+const identity = (connection: Connection, call: KubeCall) =>
+  Option.match(call.token ?? Option.none(), {
+    onNone: () => ({ agent: connection.agent, headers: connection.headers }),
+    // Our certificate must not go with it: the API server looks at a certificate first, and would take the call for ours.
+    onSome: (token) => ({
+      agent: connection.anonymous,
+      headers: { authorization: `Bearer ${Redacted.value(token)}` }
+    })
+  })
+
+const urlOf = (server: string, call: KubeCall): string =>
+  call.query === undefined ? server + call.path : `${server}${call.path}?${new URLSearchParams(call.query)}`
+
+const contentType = ({ method }: KubeCall): string =>
+  method === "PATCH" ? "application/merge-patch+json" : "application/json"
+
+/** Sends the call; succeeds when the headers of its answer are there. Interrupted, it is taken back. */
+const open = (connection: Connection, call: KubeCall): Effect.Effect<IncomingMessage, Severed> =>
+  Effect.callback((resume) => {
+    try {
+      const { agent, headers } = identity(connection, call)
+      const payload = call.body === undefined ? undefined : JSON.stringify(call.body)
+      const send = connection.server.startsWith("http:") ? overHttp : overHttps
+      const outgoing = send(urlOf(connection.server, call), {
+        method: call.method,
+        agent,
+        headers: {
+          ...headers,
+          accept: "application/json",
+          "user-agent": "certlet",
+          ...(payload === undefined
+            ? {}
+            : { "content-type": contentType(call), "content-length": Buffer.byteLength(payload) })
+        }
+      })
+      outgoing.on("socket", (socket) => socket.setKeepAlive(true, keepAliveMillis))
+      outgoing.on("error", (cause) => resume(Effect.fail(severed(cause, outgoing.reusedSocket))))
+      outgoing.on("response", (answer) => resume(Effect.succeed(answer)))
+      outgoing.end(payload)
+      return Effect.sync(() => outgoing.destroy())
+    } catch (cause) {
+      resume(Effect.fail(severed(cause, false)))
+      return undefined
+    }
+  })
+
+/** Reads an answer line by line, the last one also where it has no line break. */
+const readLines = (
+  answer: IncomingMessage,
+  onLine: (line: string) => "more" | "enough"
+): Effect.Effect<void, Severed> =>
+  Effect.callback((resume) => {
+    let rest = ""
+    const feed = (text: string, last: boolean) => {
+      // Only what is new is searched: a list is one line of a megabyte, in a hundred pieces.
+      const [first = "", ...others] = text.split("\n")
+      const lines = [rest + first, ...others]
+      rest = last ? "" : (lines.pop() ?? "")
+      for (const line of lines) {
+        if (line !== "" && onLine(line) === "enough") return resume(Effect.void)
+      }
+    }
+    answer.setEncoding("utf8")
+    answer.on("data", (text: string) => feed(text, false))
+    answer.on("end", () => {
+      feed("", true)
+      resume(Effect.void)
+    })
+    answer.on("error", (cause) => resume(Effect.fail(severed(cause, false))))
+    answer.on("close", () => resume(Effect.fail(severed(undefined, false))))
+  })
+
+const readAll = (answer: IncomingMessage): Effect.Effect<string, Severed> =>
+  Effect.suspend(() => {
+    const lines: Array<string> = []
+    const keep = (line: string) => {
+      lines.push(line)
+      return "more" as const
+    }
+    return Effect.map(readLines(answer, keep), () => lines.join("\n"))
+  })
+
+/** The JSON in a text; undefined where it is none. */
+export const parseJson = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** Lets `qps` calls a second pass, and `burst` at once when it has been quiet. */
+const rateLimit = (qps: number, burst: number): Effect.Effect<void> => {
+  if (qps <= 0) return Effect.void
+  const interval = 1000 / qps
+  // client-go's default, which users of the peer's flags know.
+  const depth = Math.max(1, burst > 0 ? burst : 10) * interval
+  let next = Number.NEGATIVE_INFINITY
+  return Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    next = Math.max(next, now - depth) + interval
+    return next > now ? observeWait(Effect.sleep(Duration.millis(next - now))) : Effect.void
+  })
+}
+
+const unavailable = (call: KubeCall, detail: string) =>
+  new ApiError({ reason: "Unavailable", action: call.action, detail })
+
+const refused = Effect.fnUntraced(function* (call: KubeCall, answer: IncomingMessage) {
+  const body = parseJson(yield* readAll(answer))
+  const status = answer.statusCode ?? 0
+  const retryAfter = answer.headers["retry-after"]
+  return yield* apiFailure(call.action, { status, retryAfter, body }, yield* Clock.currentTimeMillis)
+})
+
+/** An effect that may fail as the network does, or with an answer that is a refusal. */
+type Attempt<A> = Effect.Effect<A, Severed | ApiError>
+
+/** An answer below 400, handed to `use`, and let go of in every case. `opening` may limit the time until its headers. */
+const exchange = <A>(
+  connection: Connection,
+  call: KubeCall,
+  opening: (_: Attempt<IncomingMessage>) => Attempt<IncomingMessage>,
+  use: (answer: IncomingMessage) => Attempt<A>
+): Attempt<A> => {
+  const opened = Effect.catchIf(
+    open(connection, call),
+    (_) => _.stale,
+    () => open(connection, call)
+  )
+  // Between the answer's headers and its reader nothing may slip away: whoever has the answer also lets go of it.
+  return Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(restore(opening(opened)), (answer) =>
+      Effect.ensuring(
+        restore((answer.statusCode ?? 0) >= 400 ? refused(call, answer) : use(answer)),
+        Effect.sync(() => answer.destroy())
+      )
+    )
+  )
+}
+
+const json = (call: KubeCall) => (answer: IncomingMessage) =>
+  Effect.flatMap(readAll(answer), (text) => {
+    const body = parseJson(text)
+    return body === undefined ? Effect.fail(unavailable(call, "the answer is no JSON")) : Effect.succeed(body)
+  })
+
+const make = Effect.gen(function* () {
+  const { kube: settings } = yield* Settings
+  const credentials = yield* makeCredentials(settings)
+  const limited = rateLimit(settings.qps, settings.burst)
+  yield* observeNothing
+
+  const limitTime = <A, E>(call: KubeCall, effect: Effect.Effect<A, E>) =>
+    Effect.timeoutOrElse(effect, {
+      duration: settings.requestTimeout,
+      orElse: () =>
+        Effect.fail(unavailable(call, `no answer within ${Duration.toSeconds(settings.requestTimeout)} seconds`))
+    })
+
+  const perform = <A>(call: KubeCall, attempt: (connection: Connection) => Attempt<A>): Effect.Effect<A, ApiError> => {
+    const ours = Option.isNone(call.token ?? Option.none())
+    return Effect.flatMap(credentials.current, (connection) =>
+      Effect.catchIf(
+        attempt(connection),
+        (_) => ours && _._tag === "ApiError" && _.reason === "Unauthorized",
+        // A token that has been rotated on disk is refused by the server before we have looked at the file again.
+        () => Effect.flatMap(credentials.renew(connection), attempt)
+      )
+    ).pipe(Effect.catchTag(["Severed", "CredentialsUnusable"], (_) => Effect.fail(unavailable(call, _.detail))))
+  }
+
+  return KubeClient.of({
+    call: (call) => {
+      const performed = perform(call, (connection) => exchange(connection, call, (_) => _, json(call)))
+      return Effect.andThen(limited, observeCall(call)(limitTime(call, performed)))
+    },
+    follow: (call, reader) => {
+      // A stream may last: only its beginning is waited for with impatience.
+      const read = (answer: IncomingMessage) => Effect.andThen(reader.opened, readLines(answer, reader.line))
+      const opening = (_: Attempt<IncomingMessage>) => limitTime(call, _)
+      return Effect.andThen(
+        limited,
+        perform(call, (connection) => exchange(connection, call, opening, read))
+      )
+    }
+  })
+})
+
+/** The client of this process; it calls nobody before it is asked to. */
+export const layer: Layer.Layer<KubeClient, never, Settings> = Layer.effect(KubeClient, make)

@@ -1,0 +1,53 @@
+/**
+ * A pod as the Kubernetes API writes it, as far as certlet reads it: addresses, labels, annotations and conditions of the pods
+ * that have a volume of this driver, and of the others nothing. Pure.
+ */
+import { Option, Result, Schema } from "effect"
+import type { PodState } from "../spec/PodState.ts"
+import type { Fact } from "./Facts.ts"
+
+const Texts = Schema.Record(Schema.String, Schema.String)
+
+const Pod = Schema.Struct({
+  metadata: Schema.Struct({
+    uid: Schema.String,
+    labels: Schema.optionalKey(Schema.NullOr(Texts)),
+    annotations: Schema.optionalKey(Schema.NullOr(Texts))
+  }),
+  spec: Schema.Struct({
+    volumes: Schema.optionalKey(
+      Schema.Array(Schema.Struct({ csi: Schema.optionalKey(Schema.Struct({ driver: Schema.String })) }))
+    )
+  }),
+  status: Schema.optionalKey(
+    Schema.Struct({
+      podIP: Schema.optionalKey(Schema.String),
+      podIPs: Schema.optionalKey(Schema.NullOr(Schema.Array(Schema.Struct({ ip: Schema.String })))),
+      conditions: Schema.optionalKey(
+        Schema.NullOr(Schema.Array(Schema.Struct({ type: Schema.String, status: Schema.String })))
+      )
+    })
+  )
+})
+
+const decodePod = Schema.decodeUnknownResult(Pod)
+
+/** Longer values, such as kubectl's last applied configuration, make no names; their first part tells that they are there. */
+const longestAnnotation = 2048
+
+const stateOf = ({ metadata, status }: typeof Pod.Type): PodState => ({
+  ips: status?.podIPs?.map(({ ip }) => ip) ?? (status?.podIP ? [status.podIP] : []),
+  labels: metadata.labels ?? {},
+  annotations: Object.fromEntries(
+    Object.entries(metadata.annotations ?? {}).map(([key, value]) => [key, value.slice(0, longestAnnotation)])
+  ),
+  conditions: Object.fromEntries((status?.conditions ?? []).map(({ status, type }) => [type, status]))
+})
+
+/** What is kept of a pod that has a volume of the driver; none of any other, and none of what is no pod. */
+export const podFact =
+  (driverName: string) =>
+  (object: unknown): Option.Option<Fact<PodState>> =>
+    Option.filter(Result.getSuccess(decodePod(object)), ({ spec }) =>
+      (spec.volumes ?? []).some(({ csi }) => csi?.driver === driverName)
+    ).pipe(Option.map((pod) => ({ key: pod.metadata.uid, value: stateOf(pod) })))

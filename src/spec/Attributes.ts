@@ -1,0 +1,191 @@
+/**
+ * The attributes of a volume as one schema: every key that a pod may write, the rule that reads it, and the rules that hold
+ * between them. It is the decoder behind `VolumeSpec` and is imported by nobody else. Keys stand here without their prefix;
+ * an attribute that is left out, or empty, is not there. What breaks a rule is reported at the key that has to change.
+ */
+
+import { Effect, Result, Schema, SchemaIssue, SchemaTransformation } from "effect"
+import { pkcs12Profiles } from "../pki/Pkcs12.ts"
+import * as Rules from "./AttributeRules.ts"
+import { attributeTypes, type DistinguishedName, parseDistinguishedName } from "./DistinguishedName.ts"
+import { brokenFileNames } from "./FileNames.ts"
+import { Gate, parseGate } from "./Gate.ts"
+import { brokenKeystores } from "./KeystoreRules.ts"
+import { KeyUsage } from "./KeyUsage.ts"
+import { brokenConstraints, constraintRules } from "./NameConstraints.ts"
+import { TrustBundleName, trustBundleName } from "./TrustBundle.ts"
+
+/** An attribute that a rule reads: text in, a value out, a sentence where the rule is broken. */
+const by = <A>(rule: Rules.Rule<A>, to: Schema.Codec<A, A>) =>
+  Schema.optionalKey(
+    Schema.String.pipe(
+      Schema.decodeTo(
+        to,
+        SchemaTransformation.transformEffect({
+          decode: (text: string) =>
+            Effect.fromResult(Result.mapError(rule(text), (message) => new SchemaIssue.InvalidValue({ message }))),
+          encode: () => Effect.fail(new SchemaIssue.InvalidValue({ message: "specs are only ever read" }))
+        })
+      )
+    )
+  )
+
+const Texts = Schema.Array(Schema.String)
+const Name: Schema.Codec<DistinguishedName, DistinguishedName> = Schema.Array(
+  Schema.Array(Schema.Struct({ type: Schema.String, value: Schema.String }))
+)
+
+const PasswordSource: Schema.Codec<Rules.PasswordSource, Rules.PasswordSource> = Schema.Union([
+  Schema.Struct({ _tag: Schema.Literal("Generated") }),
+  Schema.Struct({ _tag: Schema.Literal("Secret"), key: Schema.String })
+])
+
+const usages: Rules.Rule<ReadonlyArray<KeyUsage>> = (text) =>
+  Result.map(
+    Result.flatMap(Rules.commaList(text), (names) => Result.all(names.map(Rules.oneOf(KeyUsage.literals)))),
+    (names) => [...new Set(names)]
+  )
+
+const gates: Rules.Rule<ReadonlyArray<Gate>> = (text) =>
+  Result.flatMap(Rules.commaList(text), (elements) =>
+    Result.all(
+      elements.map((element) =>
+        Result.mapError(parseGate(element), (forms) => `must hold ${forms}, but is ${Rules.quoted(element)}`)
+      )
+    )
+  )
+
+/** Every attribute, by its name without the prefix. The one decoder of what pods write. */
+const Struct = Schema.Struct({
+  "issuer-name": by(Rules.nonEmpty, Schema.String),
+  "issuer-kind": by(Rules.nonEmpty, Schema.String),
+  "issuer-group": by(Rules.nonEmpty, Schema.String),
+  "literal-subject": by(parseDistinguishedName, Name),
+  "common-name": by(Rules.nonEmpty, Schema.String),
+  organizations: by(Rules.csvList, Texts),
+  organizationalunits: by(Rules.csvList, Texts),
+  countries: by(Rules.csvList, Texts),
+  provinces: by(Rules.csvList, Texts),
+  localities: by(Rules.csvList, Texts),
+  streetaddresses: by(Rules.csvList, Texts),
+  postalcodes: by(Rules.csvList, Texts),
+  serialnumber: by(Rules.nonEmpty, Schema.String),
+  "dns-names": by(Rules.dnsNames, Texts),
+  "ip-sans": by(Rules.ipAddresses, Texts),
+  "uri-sans": by(Rules.uris, Texts),
+  "email-sans": by(Rules.mailboxes, Texts),
+  spiffe: by(Rules.flag, Schema.Boolean),
+  duration: by(Rules.lifetime, Schema.Duration),
+  "renew-before": by(Rules.timeBefore, Schema.Duration),
+  "is-ca": by(Rules.flag, Schema.Boolean),
+  "permitted-dns-domains": by(constraintRules["permitted-dns-domains"], Texts),
+  "permitted-ip-ranges": by(constraintRules["permitted-ip-ranges"], Texts),
+  "permitted-email-addresses": by(constraintRules["permitted-email-addresses"], Texts),
+  "permitted-uri-domains": by(constraintRules["permitted-uri-domains"], Texts),
+  "excluded-dns-domains": by(constraintRules["excluded-dns-domains"], Texts),
+  "excluded-ip-ranges": by(constraintRules["excluded-ip-ranges"], Texts),
+  "excluded-email-addresses": by(constraintRules["excluded-email-addresses"], Texts),
+  "excluded-uri-domains": by(constraintRules["excluded-uri-domains"], Texts),
+  "key-usages": by(usages, Schema.Array(KeyUsage)),
+  "key-algorithm": by(Rules.oneOf(["RSA", "ECDSA", "Ed25519"]), Schema.Literals(["RSA", "ECDSA", "Ed25519"])),
+  "key-size": by(Rules.integer(1, 9_999_999_999), Schema.Number),
+  "key-encoding": by(Rules.oneOf(["PKCS1", "PKCS8"]), Schema.Literals(["PKCS1", "PKCS8"])),
+  "reuse-private-key": by(Rules.flag, Schema.Boolean),
+  "ca-file": by(Rules.fileName, Schema.String),
+  "certificate-file": by(Rules.fileName, Schema.String),
+  "privatekey-file": by(Rules.fileName, Schema.String),
+  "trust-bundle": by(trustBundleName, TrustBundleName),
+  "continue-on-not-ready": by(Rules.flag, Schema.Boolean),
+  "pod-readiness-gate": by(gates, Schema.Array(Gate)),
+  "combined-file": by(Rules.fileName, Schema.String),
+  "chain-file": by(Rules.fileName, Schema.String),
+  "fullchain-file": by(Rules.fileName, Schema.String),
+  "ca-der-file": by(Rules.fileName, Schema.String),
+  "certificate-der-file": by(Rules.fileName, Schema.String),
+  "privatekey-der-file": by(Rules.fileName, Schema.String),
+  "file-mode": by(Rules.fileMode, Schema.Number),
+  "file-owner": by(Rules.integer(0, 4_294_967_294), Schema.Number),
+  "fs-group": by(Rules.integer(1, 4_294_967_295), Schema.Number),
+  "pkcs12-enable": by(Rules.flag, Schema.Boolean),
+  "pkcs12-filename": by(Rules.fileName, Schema.String),
+  "pkcs12-password": by(Rules.password, Schema.String),
+  "pkcs12-password-from": by(Rules.passwordSource, PasswordSource),
+  "pkcs12-password-file": by(Rules.fileName, Schema.String),
+  "pkcs12-profile": by(Rules.oneOf(pkcs12Profiles), Schema.Literals(pkcs12Profiles)),
+  "pkcs12-alias": by(Rules.alias, Schema.String),
+  "pkcs12-truststore-filename": by(Rules.fileName, Schema.String),
+  "jks-enable": by(Rules.flag, Schema.Boolean),
+  "jks-filename": by(Rules.fileName, Schema.String),
+  "jks-password": by(Rules.password, Schema.String),
+  "jks-password-from": by(Rules.passwordSource, PasswordSource),
+  "jks-password-file": by(Rules.fileName, Schema.String),
+  "jks-alias": by(Rules.alias, Schema.String),
+  "jks-truststore-filename": by(Rules.fileName, Schema.String),
+  "truststore-enable": by(Rules.flag, Schema.Boolean)
+})
+/** What a pod has written, decoded. */
+export type Attributes = typeof Struct.Type
+/** An attribute's name, without the prefix. */
+export type AttributeName = keyof Attributes
+
+/** The rules that hold between attributes: the attribute to blame and what to do, or nothing. */
+const broken = (_: Attributes): readonly [AttributeName, string] | undefined => {
+  if (_["issuer-name"] === undefined) return ["issuer-name", "is required; name the issuer that shall sign"]
+  const single = subjectTypes.map(([name]) => name).find((name) => _[name] !== undefined)
+  if (_["literal-subject"] !== undefined && single !== undefined) {
+    return [single, "must not stand beside literal-subject; write the whole subject there, or none of it"]
+  }
+  const size = brokenKeySize(_)
+  if (size !== undefined) return ["key-size", size]
+  if (_["key-encoding"] === "PKCS1" && (_["key-algorithm"] ?? "RSA") !== "RSA") {
+    return ["key-encoding", `must be PKCS8 for ${_["key-algorithm"]} keys; PKCS1 is for RSA alone`]
+  }
+  return brokenConstraints(_) ?? brokenKeystores(_) ?? brokenFileNames(_)
+}
+
+const brokenKeySize = (_: Attributes): string | undefined => {
+  const size = _["key-size"]
+  if (size === undefined) return undefined
+  switch (_["key-algorithm"] ?? "RSA") {
+    case "RSA":
+      return size < 2048 || size > 8192 ? `must be from 2048 to 8192 for RSA, but is ${size}` : undefined
+    case "ECDSA":
+      return [256, 384, 521].includes(size) ? undefined : `must be 256, 384 or 521 for ECDSA, but is ${size}`
+    case "Ed25519":
+      return "must be left out for Ed25519, whose keys have one size"
+  }
+}
+
+/** Every attribute and every rule. */
+export const Attributes = Struct.check(
+  Schema.makeFilter((attributes) => {
+    const found = broken(attributes)
+    return found === undefined ? undefined : { path: [found[0]], issue: found[1] }
+  })
+)
+
+/** The single subject attributes in the order of their encoding (Go's pkix.Name), with their types. */
+export const subjectTypes = [
+  ["countries", attributeTypes.C],
+  ["provinces", attributeTypes.ST],
+  ["localities", attributeTypes.L],
+  ["streetaddresses", attributeTypes.STREET],
+  ["postalcodes", attributeTypes.POSTALCODE],
+  ["organizations", attributeTypes.O],
+  ["organizationalunits", attributeTypes.OU],
+  ["common-name", attributeTypes.CN],
+  ["serialnumber", attributeTypes.SERIALNUMBER]
+] as const
+
+/** The attributes that may hold what the API server shows of a pod: its subject and its names, which can wait. */
+export const followingNames: ReadonlyArray<string> = [
+  ...subjectTypes.map(([name]) => name).filter((name) => name !== "serialnumber"),
+  "literal-subject",
+  "dns-names",
+  "ip-sans",
+  "uri-sans",
+  "email-sans"
+]
+
+/** The keys that have a meaning, without their prefix. */
+export const attributeNames: ReadonlyArray<string> = Object.keys(Struct.fields)

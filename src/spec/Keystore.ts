@@ -1,0 +1,58 @@
+/**
+ * The keystores that a volume asks for: PKCS#12 and Java's own, each with a truststore of its kind where one is wanted. Pure: read
+ * from attributes whose rules have been checked. Passwords are named here, never held.
+ */
+import { Option } from "effect"
+import type { Pkcs12Profile } from "../pki/Pkcs12.ts"
+import type { Attributes } from "./Attributes.ts"
+import { type KeystoreKind, keystoreFilesOf } from "./FileNames.ts"
+
+/**
+ * Where a keystore's password comes from: an attribute, a key of the Secret that the kubelet hands over, or chance, with a
+ * file in the volume to read it from. The password itself is no part of the spec, which may be looked at.
+ */
+export type PasswordSource =
+  | { readonly _tag: "Attribute" }
+  | { readonly _tag: "Secret"; readonly key: string }
+  | { readonly _tag: "Generated"; readonly file: string }
+
+/** A keystore that the volume is to hold; one password opens the keystore, its key and its truststore. */
+export interface Keystore {
+  readonly kind: KeystoreKind
+  readonly file: string
+  /** The name of the truststore's file, where one is asked for. */
+  readonly truststore: Option.Option<string>
+  /** The name of the key's entry. */
+  readonly alias: Option.Option<string>
+  /** Of PKCS#12 only. */
+  readonly profile: Pkcs12Profile
+  readonly password: PasswordSource
+}
+
+const keystoreOf = (_: Attributes, kind: KeystoreKind): ReadonlyArray<Keystore> => {
+  if (_[`${kind}-enable`] !== true) return []
+  const files = keystoreFilesOf(_, kind)
+  const from = _[`${kind}-password-from`]
+  return [
+    {
+      kind,
+      file: files.keystore,
+      truststore: Option.fromUndefinedOr(files.truststore),
+      // Without a name Java calls a PKCS#12 entry "1", and so it is with the driver that certlet replaces.
+      alias: Option.fromUndefinedOr(_[`${kind}-alias`] ?? (kind === "jks" ? "certificate" : undefined)),
+      profile: _["pkcs12-profile"] ?? "LegacyRC2",
+      password:
+        files.password === undefined
+          ? from?._tag === "Secret"
+            ? from
+            : { _tag: "Attribute" }
+          : { _tag: "Generated", file: files.password }
+    }
+  ]
+}
+
+/** The keystores that are enabled. */
+export const keystoresOf = (_: Attributes): ReadonlyArray<Keystore> => [
+  ...keystoreOf(_, "pkcs12"),
+  ...keystoreOf(_, "jks")
+]

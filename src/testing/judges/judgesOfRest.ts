@@ -1,0 +1,142 @@
+/**
+ * The invariants of rest: what must be so again once nothing goes wrong any more. They are judged when a cluster has settled, and
+ * the one about service from then on at every step, until somebody disturbs the cluster anew.
+ */
+import { DateTime, Option, Result } from "effect"
+import { nameOf, type SimPod } from "../parts/SimPod.ts"
+import { type Invariant, type Judge, liveness, type World } from "./Invariants.ts"
+import { misnamed } from "./judgesOfPods.ts"
+import { isFilled, volumeOf } from "./judgesOfVolumes.ts"
+import { seeVolume } from "./Sight.ts"
+import { unserved } from "./served.ts"
+import { isFollowing, isHeldBack, trustOf } from "./wishes.ts"
+
+/** What disturbs a cluster that was at rest. */
+const disturbances: ReadonlyArray<string> = ["Struck", "PodScheduled", "PodDeleted", "PodChanged"]
+
+/** A pause that began before faults ended may last so long beyond them, in milliseconds: refusals are met with 7.5 min. */
+const lastPause = 600_000
+
+const served = liveness(
+  "served",
+  "Once faults end, every live pod is served and every deleted one is gone, and so it stays.",
+  () => {
+    let calmSince: number | undefined
+    let isAtRest = false
+    return ({ at, what }, world) => {
+      if (disturbances.includes(what._tag)) isAtRest = false
+      // What a pod does by itself is no fault, and the pauses of before last as long beside it.
+      if (what._tag === "Struck") calmSince = undefined
+      if (what._tag === "FaultsEnded") calmSince ??= at
+      if (what._tag === "Settled") isAtRest = true
+      const isPausing = calmSince !== undefined && at - calmSince < lastPause
+      return what._tag === "Settled" || (isAtRest && !isPausing) ? unserved(world) : undefined
+    }
+  }
+)
+
+const atRest =
+  (wrong: (world: World) => string | undefined) =>
+  (): Judge =>
+  ({ what }, world) =>
+    what._tag === "Settled" ? wrong(world) : undefined
+
+const live = (world: World): ReadonlyArray<SimPod> => world.pods.filter((pod) => isFilled(pod, world))
+
+/** The first pod whose CA file is not what its trust bundle holds. */
+const distrusting = (world: World): string | undefined => {
+  const pod = live(world).find((pod) => {
+    const volume = world.nodes.get(pod.node)?.disk.volumes.get(pod.target)
+    const sight = volume === undefined ? undefined : seeVolume(volume)
+    if (sight === undefined || Result.isFailure(sight)) return false
+    return Option.exists(trustOf(pod, world), (wanted) => sight.success.files.get("ca.crt")?.text !== wanted)
+  })
+  return pod === undefined ? undefined : `${nameOf(pod)} does not have the CA that its trust bundle holds`
+}
+
+const trustFollowed = liveness(
+  "trust followed",
+  "Once faults end, a pod's CA file is what its trust bundle holds.",
+  atRest(distrusting)
+)
+
+const outdated = (world: World): string | undefined => {
+  for (const pod of live(world)) {
+    if (!isFollowing(pod) || isHeldBack(pod, world)) continue
+    const wrong = misnamed(pod, world, [world.stateOf(pod)])
+    if (wrong !== undefined) return wrong
+  }
+  return undefined
+}
+
+const namesFollowed = liveness(
+  "names followed",
+  "Once faults end, a certificate whose names follow its pod has the address and the labels that the pod has now.",
+  atRest(outdated)
+)
+
+const orphaned = (world: World): string | undefined => {
+  for (const [name, node] of world.nodes) {
+    const here = world.pods.filter((pod) => pod.node === name)
+    const mount = [...node.disk.volumes.keys()].find((target) => !here.some((pod) => pod.target === target))
+    if (mount !== undefined) return `${name} has a mount at ${mount}, and no such pod`
+    const record = [...node.texts.keys()].find((id) => !here.some(({ volumeId }) => volumeId === id))
+    if (record !== undefined) return `${name} has a record of ${record}, and no such pod`
+  }
+  return undefined
+}
+
+const noOrphans = liveness(
+  "no orphans",
+  "Once faults end, every mount and every record belongs to a pod of its node.",
+  atRest(orphaned)
+)
+
+const fewRequests = liveness(
+  "few requests",
+  "A volume that got a certificate since faults ended has at most two requests at the API server.",
+  () => {
+    let renewed: Set<string> | undefined
+    return ({ what }, { pods, server }) => {
+      if (what._tag === "Struck") renewed = undefined
+      if (what._tag === "FaultsEnded") renewed ??= new Set()
+      const written = what._tag === "Written" ? pods.find(({ target }) => target === what.target) : undefined
+      if (written !== undefined) renewed?.add(written.volumeId)
+      if (what._tag !== "Settled") return undefined
+      const counts = new Map<string, number>()
+      for (const object of server.store.all()) counts.set(volumeOf(object), (counts.get(volumeOf(object)) ?? 0) + 1)
+      const most = [...counts].find(([volume, count]) => count > 2 && renewed?.has(volume))
+      return most === undefined ? undefined : `volume ${most[0]} has ${most[1]} requests`
+    }
+  }
+)
+
+const withoutCertlet = ({ nodes }: World): string | undefined => {
+  const node = [...nodes.values()].find(({ isServing }) => !isServing)
+  return node === undefined ? undefined : `no certlet serves on ${node.name}`
+}
+
+/** A running pod whose record was lost: certlet hears of it with its next publish. */
+const unknown = ({ nodes, pods }: World): string | undefined => {
+  const pod = pods.find(({ node, phase, volumeId }) => phase === "running" && !nodes.get(node)?.texts.has(volumeId))
+  return pod === undefined ? undefined : `there is no record of ${nameOf(pod)}`
+}
+
+/** What is not at rest yet; nothing where everything is. */
+export const unrest = (world: World): string | undefined =>
+  withoutCertlet(world) ?? unknown(world) ?? unserved(world) ?? distrusting(world) ?? outdated(world) ?? orphaned(world)
+
+/** How long the certificates of now are good for, in milliseconds: after that each has been renewed or has run out. */
+export const outlivingMillis = (world: World): number => {
+  const ends = live(world).flatMap((pod) => {
+    const volume = world.nodes.get(pod.node)?.disk.volumes.get(pod.target)
+    const sight = volume === undefined ? undefined : seeVolume(volume)
+    return sight === undefined || Result.isFailure(sight)
+      ? []
+      : [DateTime.toEpochMillis(sight.success.certificate.notAfter)]
+  })
+  return Math.max(0, ...ends.map((end) => end - world.now))
+}
+
+/** Rest. */
+export const judgesOfRest: ReadonlyArray<Invariant> = [served, trustFollowed, namesFollowed, noOrphans, fewRequests]

@@ -1,0 +1,97 @@
+/**
+ * The invariant about secrets: private keys are in volumes and in the records of pending requests, passwords in volumes, tokens in
+ * memory, and none of them anywhere else. The judge learns the keys from where they may be and looks for them where they may
+ * not, in the spellings that a slip would give them.
+ */
+import { bytesToHex } from "@noble/hashes/utils.js"
+import { Option, Result, Schema } from "effect"
+import { signingRequestOf, specOf } from "../../embedded/RequestRules.ts"
+import { tokenMark } from "../parts/SimAccounts.ts"
+import { passwordMark } from "../parts/SimPod.ts"
+import { type Happening, sentenceOf } from "../story/Happening.ts"
+import { type Invariant, safety } from "./Invariants.ts"
+import { filesOf } from "./Sight.ts"
+
+/** What anybody outside the pod may come to read of an event. */
+const toldBy = (what: Happening): string => {
+  switch (what._tag) {
+    case "RequestCreated":
+    case "RequestDecided": {
+      const asked = Option.getOrElse(Option.flatMap(specOf(what.object), signingRequestOf), () => "")
+      return `${JSON.stringify(what.object)}\n${asked}`
+    }
+    case "Logged":
+      return `${what.message}\n${what.annotations}`
+    case "PublishAnswered":
+    case "UnpublishAnswered":
+      return what.failure?.sentence ?? ""
+    default:
+      return ""
+  }
+}
+
+const Pending = Schema.fromJsonString(
+  Schema.Struct({ pending: Schema.optionalKey(Schema.Struct({ privateKey: Schema.String })) })
+)
+const decodePending = Schema.decodeUnknownResult(Pending)
+
+/** The keys that an event shows where keys may be, as base64 of PKCS#8. */
+const keysIn = (what: Happening): ReadonlyArray<string> => {
+  if (what._tag === "RecordSaved") {
+    const record = decodePending(what.text)
+    const pending = Result.isSuccess(record) ? record.success.pending : undefined
+    return pending === undefined ? [] : [pending.privateKey]
+  }
+  if (what._tag !== "Written") return []
+  return [...filesOf(what.volume).values()].flatMap(({ text }) =>
+    [...text.matchAll(/-----BEGIN PRIVATE KEY-----([A-Za-z0-9+/=\s]+)-----END/g)].map(([, body = ""]) =>
+      body.replace(/\s/g, "")
+    )
+  )
+}
+
+/** How a key could be spelt: in lines of PEM, of which one says enough, in hexadecimal, or as a list of bytes. */
+const spellingsOf = (base64: string): ReadonlyArray<string> => {
+  const bytes = Uint8Array.from(atob(base64), (char) => char.charCodeAt(0))
+  const line = base64.length > 64 ? base64.slice(64, 128) : base64
+  const tail = bytes.slice(-24)
+  return [line, bytesToHex(tail), tail.join(",")]
+}
+
+/** Where a secret could hide: long runs without a space. A text without any is nothing to search. */
+const isSuspicious = (text: string): boolean => /[A-Za-z0-9+/]{40}|(?:\d{1,3},){20}/.test(text)
+
+/** How many texts with something that could be a key are kept. */
+const remembered = 100
+
+const secretsKept = safety(
+  "secrets kept",
+  "No private key, password or token is in the API server, in a log, an error, an Event or the trace; no password or token in a record.",
+  () => {
+    const spellings = new Set<string>()
+    // A key may be told of before it is where keys may be.
+    const suspicious: Array<string> = []
+    return ({ what }) => {
+      const fresh = keysIn(what)
+        .flatMap(spellingsOf)
+        .filter((spelling) => !spellings.has(spelling))
+      for (const spelling of fresh) spellings.add(spelling)
+      const leak = suspicious.find((text) => fresh.some((spelling) => text.includes(spelling)))
+      if (leak !== undefined) return "a private key stood in what was told before it was in use"
+      const told = `${sentenceOf(what)}\n${toldBy(what)}`
+      const kept = what._tag === "RecordSaved" ? `${what.text}\n${told}` : told
+      if (kept.includes(tokenMark)) return `a token stands in: ${sentenceOf(what)}`
+      if (kept.includes(passwordMark)) return `a password stands in: ${sentenceOf(what)}`
+      if (told.includes("PRIVATE KEY-----")) return `a private key stands in: ${what._tag}`
+      if (!isSuspicious(told)) return undefined
+      suspicious.push(told)
+      if (suspicious.length > remembered) suspicious.shift()
+      return [...spellings].some((spelling) => told.includes(spelling))
+        ? `a private key stands in: ${what._tag}`
+        : undefined
+    }
+  }
+)
+
+/** Secrets. */
+export const judgesOfSecrets: ReadonlyArray<Invariant> = [secretsKept]

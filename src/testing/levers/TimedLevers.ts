@@ -1,0 +1,77 @@
+/**
+ * What levers work on, and how those that last for a time go back by themselves. Where two pulls of one lever overlap, the longer
+ * one counts. Every pull is told in the trace.
+ */
+import { Duration, Effect } from "effect"
+import type { SimAccounts } from "../parts/SimAccounts.ts"
+import type { ApiBehaviour, SimApiServer } from "../parts/SimApiServer.ts"
+import type { SimBundles } from "../parts/SimBundles.ts"
+import type { IssuanceBehaviour, SimControllers } from "../parts/SimControllers.ts"
+import type { SimIssuer } from "../parts/SimIssuer.ts"
+import type { SimNetwork } from "../parts/SimNetwork.ts"
+import type { SimNode } from "../parts/SimNode.ts"
+import type { Trace } from "../story/Trace.ts"
+import { timeOf } from "./misuse.ts"
+
+/** How API server, approver and issuer behave. */
+export type Behaviour = ApiBehaviour & IssuanceBehaviour
+
+/** What the levers work on. */
+export interface Workings {
+  readonly trace: Trace
+  readonly server: SimApiServer
+  readonly controllers: SimControllers
+  readonly issuer: SimIssuer
+  readonly network: SimNetwork
+  readonly accounts: SimAccounts
+  readonly bundles: SimBundles
+  readonly nodes: ReadonlyMap<string, SimNode>
+  readonly now: () => number
+  /** How things are when nobody pulls: what the weather makes of them. */
+  readonly usual: () => Behaviour
+  readonly run: (effect: Effect.Effect<unknown>) => unknown
+}
+
+/** Tells the trace what was done to the cluster. */
+export const tell = ({ trace }: Pick<Workings, "trace">, where: string, sentence: string): Effect.Effect<void> =>
+  Effect.sync(() => trace.record(where, { _tag: "Struck", sentence }))
+
+/** Levers that go back by themselves; `release` lets all of them go. */
+export class TimedLevers {
+  readonly #workings: Workings
+  readonly #until = new Map<string, { readonly at: number; readonly back: Effect.Effect<void> }>()
+
+  constructor(workings: Workings) {
+    this.#workings = workings
+  }
+
+  /** Pulls a lever for a time. */
+  readonly pull = (
+    name: string,
+    time: Duration.Input,
+    pull: Effect.Effect<void>,
+    back: Effect.Effect<void>
+  ): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      const { now, run } = this.#workings
+      const at = now() + Duration.toMillis(timeOf(time))
+      if ((this.#until.get(name)?.at ?? 0) < at) this.#until.set(name, { at, back })
+      const end = Effect.suspend(() => {
+        const held = this.#until.get(name)
+        if (held === undefined || held.at > now()) return Effect.void
+        this.#until.delete(name)
+        return back
+      })
+      return Effect.andThen(
+        pull,
+        Effect.sync(() => void run(Effect.delay(end, timeOf(time))))
+      )
+    })
+
+  /** Lets every lever go, now. */
+  readonly release: Effect.Effect<void> = Effect.suspend(() => {
+    const held = [...this.#until.values()]
+    this.#until.clear()
+    return Effect.forEach(held, ({ back }) => back, { discard: true })
+  })
+}

@@ -1,0 +1,199 @@
+/**
+ * The levers of a simulated cluster's approver, issuer and API server, as its user pulls them and as incidents do. In the examples
+ * `cluster` has the nodes node-1 and node-2, `pod` asks for certificates of an hour and runs on node-1, and `assert` is
+ * `node:assert/strict`; each of them is run by the tests.
+ */
+import { type Duration, Effect, Option } from "effect"
+import { behave } from "../parts/SimCertificateRequests.ts"
+import { shareOf, timeOf, worded } from "./misuse.ts"
+import { type Behaviour, type TimedLevers, tell, type Workings } from "./TimedLevers.ts"
+
+/** How a behaviour is changed for a time, and told of as something that happens there. */
+const puller = (workings: Workings, levers: TimedLevers, where: string) => {
+  const change = (change: Partial<Behaviour>) => behave(workings.server, workings.controllers, change)
+  const usual = <K extends keyof Behaviour>(key: K) => Effect.suspend(() => change({ [key]: workings.usual()[key] }))
+  return (sentence: string, key: keyof Behaviour, to: Partial<Behaviour>, time: Duration.Input) =>
+    Effect.andThen(
+      tell(workings, where, `${sentence} for ${worded(time)}`),
+      levers.pull(key, time, change(to), usual(key))
+    )
+}
+
+/** The issuer's levers. */
+export const issuerLevers = (workings: Workings, levers: TimedLevers) => {
+  const pull = puller(workings, levers, "issuer")
+  return {
+    /**
+     * Nothing is signed for so long; afterwards everything that waits is.
+     *
+     * @example
+     * yield* cluster.issuer.stall("20 minutes")
+     * const late = yield* cluster.schedule()
+     * yield* cluster.advance("19 minutes")
+     * assert.equal(late.phase, "pending")
+     * yield* cluster.advance("5 minutes")
+     * assert.equal(late.phase, "running")
+     */
+    stall: (time: Duration.Input) => pull("signs nothing", "issuer", { issuer: "hold" }, time),
+    /**
+     * Nothing is approved for so long; afterwards everything that waits is.
+     *
+     * @example
+     * yield* cluster.issuer.holdApproval("1 hour")
+     * yield* cluster.schedule()
+     * yield* cluster.advance("30 minutes")
+     * assert.match(cluster.trace.lines().join(), /CertificateNotApproved/)
+     */
+    holdApproval: (time: Duration.Input) => pull("approves nothing", "approval", { approval: "hold" }, time),
+    /**
+     * Every request is denied for so long.
+     *
+     * @example
+     * yield* cluster.issuer.deny("10 minutes")
+     * const refused = yield* cluster.schedule()
+     * yield* cluster.advance("5 minutes")
+     * assert.equal(refused.phase, "pending")
+     */
+    deny: (time: Duration.Input) => pull("denies every request", "approval", { approval: "deny" }, time),
+    /**
+     * Every request fails for so long.
+     *
+     * @example
+     * const before = yield* cluster.exec(pod)
+     * yield* cluster.issuer.fail("45 minutes")
+     * yield* cluster.advance("45 minutes")
+     * assert.deepEqual(yield* cluster.exec(pod), before)
+     */
+    fail: (time: Duration.Input) => pull("fails every request", "issuer", { issuer: "fail" }, time),
+    /**
+     * Every certificate is for a key that nobody asked about, for so long.
+     *
+     * @example
+     * yield* cluster.issuer.signWrongKey("50 minutes")
+     * yield* cluster.advance("50 minutes")
+     * assert.equal((yield* cluster.exec(pod)).matchesKey, true)
+     */
+    signWrongKey: (time: Duration.Input) => pull("signs other keys", "issuer", { issuer: "signWrongKey" }, time),
+    /**
+     * Certificates live this long, whatever is asked for.
+     *
+     * @example
+     * yield* cluster.issuer.shorten("5 minutes", "1 day")
+     * const brief = yield* cluster.schedule({ duration: "30 days" })
+     * yield* cluster.advance("1 minute")
+     * const { notAfter, notBefore } = (yield* cluster.exec(brief)).certificate
+     * assert.equal(DateTime.toEpochMillis(notAfter) - DateTime.toEpochMillis(notBefore), 300_000)
+     */
+    shorten: (lifetime: Duration.Input, time: Duration.Input) =>
+      pull(
+        `shortens every lifetime to ${worded(lifetime)}`,
+        "lifetime",
+        { lifetime: Option.some(timeOf(lifetime)) },
+        time
+      ),
+    /**
+     * From now on it signs with another key.
+     *
+     * @example
+     * const before = yield* cluster.exec(pod)
+     * yield* cluster.issuer.rotateCa
+     * yield* cluster.advance("1 hour")
+     * const after = yield* cluster.exec(pod)
+     * assert.notEqual(after.files.get("ca.crt")?.text, before.files.get("ca.crt")?.text)
+     * assert.equal(after.chains, true)
+     */
+    rotateCa: Effect.andThen(tell(workings, "issuer", "signs with a new key from now on"), workings.issuer.rotate)
+  }
+}
+
+/** The API server's levers. */
+export const apiLevers = (workings: Workings, levers: TimedLevers) => {
+  const { server } = workings
+  const pull = puller(workings, levers, "api")
+  const drop = server.dropWatches(() => true, "the connection was dropped (simulated)")
+  return {
+    /**
+     * Calls take up to `most`, each way, for so long.
+     *
+     * @example
+     * yield* cluster.api.latency("10 seconds", "1 hour")
+     * const slow = yield* cluster.schedule()
+     * yield* cluster.advance("1 second")
+     * assert.equal(slow.phase, "pending")
+     */
+    latency: (most: Duration.Input, time: Duration.Input) =>
+      pull(`takes up to ${worded(most)} each way`, "callLatency", { callLatency: timeOf(most) }, time),
+    /**
+     * This share of calls, from 0 to 1, is throttled (429) for so long.
+     *
+     * @example
+     * yield* cluster.api.throttle(0.5, "1 hour")
+     * const patient = yield* cluster.schedule()
+     * yield* cluster.advance("10 minutes")
+     * assert.equal(patient.phase, "running")
+     */
+    throttle: (share: number, time: Duration.Input) =>
+      pull(
+        `throttles ${Math.round(shareOf("how much the API server throttles", share) * 100)} % of calls`,
+        "throttled",
+        { throttled: share },
+        time
+      ),
+    /**
+     * Every watch is cut off once.
+     *
+     * @example
+     * yield* cluster.api.dropWatches
+     * yield* cluster.advance("1 hour")
+     * yield* cluster.exec(pod)
+     */
+    dropWatches: Effect.andThen(tell(workings, "api", "drops every watch"), drop),
+    /**
+     * History is forgotten and watches end: clients have to list anew (410).
+     *
+     * @example
+     * yield* cluster.api.expire
+     * yield* cluster.advance("1 minute")
+     * assert.match(cluster.trace.lines().join(), /Gone/)
+     */
+    expire: Effect.andThen(tell(workings, "api", "forgets its history"), Effect.andThen(server.forget, drop)),
+    /**
+     * Somebody deletes one of the requests that are there; `draw`, a share from 0 to 1, picks it.
+     *
+     * @example
+     * assert.equal(cluster.world.server.store.all().length, 1)
+     * yield* cluster.api.deleteRequest(0)
+     * assert.equal(cluster.world.server.store.all().length, 0)
+     */
+    deleteRequest: (draw: number) =>
+      Effect.suspend(() => {
+        const all = server.store.all()
+        const object = all[Math.min(all.length - 1, Math.floor(shareOf("which request", draw) * all.length))]
+        if (object === undefined) return Effect.void
+        const { name, namespace } = object.metadata
+        return Effect.andThen(
+          tell(workings, "api", `somebody deletes request ${namespace}/${name}`),
+          Effect.sync(() => void server.store.delete(namespace, name))
+        )
+      }),
+    /**
+     * Every call is forbidden (403) for so long.
+     *
+     * @example
+     * yield* cluster.api.forbid("10 minutes")
+     * const kept = yield* cluster.schedule()
+     * yield* cluster.advance("9 minutes")
+     * assert.equal(kept.phase, "pending")
+     */
+    forbid: (time: Duration.Input) => pull("forbids every call", "api", { api: "Forbidden" }, time),
+    /**
+     * It is away for so long: no call is answered, every watch ends.
+     *
+     * @example
+     * yield* cluster.api.down("30 minutes")
+     * yield* cluster.advance("2 hours")
+     * assert.equal((yield* cluster.exec(pod)).matchesKey, true)
+     */
+    down: (time: Duration.Input) => pull("is down", "api", { api: "Unavailable" }, time)
+  }
+}

@@ -1,0 +1,194 @@
+/**
+ * The levers of a simulated node's disk and clock, and those of the cluster's trust bundles. In the examples `cluster` has the
+ * nodes node-1 and node-2, `pod` asks for certificates of an hour and runs on node-1, and `assert` is `node:assert/strict`;
+ * each of them is run by the tests.
+ */
+import { Duration, Effect } from "effect"
+import { bundleText } from "../../kube/TrustBundles.ts"
+import { bundleNamed } from "../parts/SimBundles.ts"
+import type { SimNode } from "../parts/SimNode.ts"
+import { nameOf, type SimPod } from "../parts/SimPod.ts"
+import { Misuse, timeOf, worded } from "./misuse.ts"
+import { type TimedLevers, tell, type Workings } from "./TimedLevers.ts"
+
+/** The levers of a node's disk, with its volumes and its records. */
+export const diskLevers = (workings: Workings, levers: TimedLevers, node: SimNode) => {
+  const { disk, records } = node
+  const pull = (
+    sentence: string,
+    name: string,
+    time: Duration.Input,
+    on: ReadonlyArray<Effect.Effect<void>>,
+    off: ReadonlyArray<Effect.Effect<void>>
+  ) =>
+    Effect.andThen(
+      tell(workings, node.name, `${sentence} for ${worded(time)}`),
+      levers.pull(`${node.name}/${name}`, time, Effect.all(on, { discard: true }), Effect.all(off, { discard: true }))
+    )
+  return {
+    /**
+     * There is no space left for so long.
+     *
+     * @example
+     * yield* cluster.disk("node-1").fill("50 minutes")
+     * const before = yield* cluster.exec(pod)
+     * yield* cluster.advance("50 minutes")
+     * assert.deepEqual(yield* cluster.exec(pod), before)
+     */
+    fill: (time: Duration.Input) =>
+      pull(
+        "the disk is full",
+        "full",
+        time,
+        [disk.levers.fill, records.levers.fill],
+        [disk.levers.free, records.levers.free]
+      ),
+    /**
+     * Every operation fails (EIO) for so long.
+     *
+     * @example
+     * yield* cluster.disk("node-2").fail("10 minutes")
+     * const unlucky = yield* cluster.schedule({ node: "node-2" })
+     * yield* cluster.advance("9 minutes")
+     * assert.equal(unlucky.phase, "pending")
+     */
+    fail: (time: Duration.Input) =>
+      pull(
+        "the disk fails",
+        "broken",
+        time,
+        [disk.levers.fail, records.levers.fail],
+        [disk.levers.heal, records.levers.heal]
+      ),
+    /**
+     * The record that was written last before certlet's next death is left half written.
+     *
+     * @example
+     * yield* cluster.disk("node-1").tear
+     * yield* cluster.kill("node-1")
+     * yield* cluster.advance("1 hour")
+     * assert.match(cluster.trace.lines().join(), /cannot be read and is set aside/)
+     */
+    tear: Effect.andThen(tell(workings, node.name, "the next crash will tear a record"), node.tear),
+    /**
+     * A stranger unmounts the pod's volume.
+     *
+     * @example
+     * yield* cluster.disk("node-1").clean(pod)
+     * yield* cluster.advance("2 minutes")
+     * assert.match(cluster.trace.lines().join(), /VolumeMountLost/)
+     */
+    clean: (pod: SimPod) => {
+      if (pod.node !== node.name)
+        throw new Misuse(`${nameOf(pod)} has no volume on ${node.name}; it runs on ${pod.node}`)
+      return Effect.andThen(
+        tell(workings, node.name, `a stranger unmounts the volume of ${nameOf(pod)}`),
+        disk.levers.clean(pod.target)
+      )
+    },
+    /**
+     * A stranger removes the whole data root.
+     *
+     * @example
+     * yield* cluster.disk("node-1").wipeRecords
+     * yield* cluster.kill("node-1")
+     * yield* cluster.advance("2 hours")
+     * yield* cluster.check
+     */
+    wipeRecords: Effect.andThen(tell(workings, node.name, "a stranger wipes the data root"), records.levers.wipe)
+  }
+}
+
+/** Cuts a node off from the API server for so long. */
+export const cutOff = (workings: Workings, levers: TimedLevers, { link, name }: SimNode, time: Duration.Input) => {
+  const turn = (cut: boolean) => Effect.sync(() => void Object.assign(link, { cut }))
+  const drop = workings.server.dropWatches((other) => other === link, "the connection timed out (simulated)")
+  return Effect.andThen(
+    tell(workings, name, `the API server is out of reach for ${worded(time)}`),
+    levers.pull(`${name}/cut`, time, turn(true), Effect.andThen(turn(false), drop))
+  )
+}
+
+/** The lever of a node's clock. */
+export const clockLever = (workings: Workings, node: SimNode) => ({
+  /**
+   * From now on the node's clock is this wrong.
+   *
+   * @example
+   * yield* cluster.clock("node-1").skew("5 minutes", "behind")
+   * yield* cluster.advance("2 hours")
+   * yield* cluster.exec(pod)
+   */
+  skew: (by: Duration.Input, direction: "ahead" | "behind" = "ahead") =>
+    Effect.andThen(
+      tell(workings, node.name, `the clock is ${worded(by)} ${direction}`),
+      Effect.sync(() => {
+        node.skew.millis = Duration.toMillis(timeOf(by)) * (direction === "ahead" ? 1 : -1)
+      })
+    )
+})
+
+/** The levers of a trust bundle, by the words of the attribute `trust-bundle`. */
+export const bundleLevers = (workings: Workings, levers: TimedLevers, name: string, namespace?: string) => {
+  const bundle = bundleNamed(name, namespace)
+  const text = bundleText(bundle)
+  const { rotate, turn, write } = workings.bundles
+  const pull = (sentence: string, sight: "lost" | "damaged", time: Duration.Input) =>
+    Effect.andThen(
+      tell(workings, "api", `${text} ${sentence} for ${worded(time)}`),
+      levers.pull(text, time, turn(bundle, sight), turn(bundle, "whole"))
+    )
+  return {
+    /**
+     * It holds a new CA from now on; the first time, it is made.
+     *
+     * @example
+     * yield* cluster.bundle("ConfigMap/roots").rotate
+     * const trusting = yield* cluster.schedule({ attributes: { "csi.cert-manager.io/trust-bundle": "ConfigMap/roots" } })
+     * yield* cluster.advance("1 minute")
+     * const before = yield* cluster.exec(trusting)
+     * yield* cluster.bundle("ConfigMap/roots").rotate
+     * yield* cluster.advance("1 minute")
+     * const after = yield* cluster.exec(trusting)
+     * assert.notEqual(after.files.get("ca.crt")?.text, before.files.get("ca.crt")?.text)
+     * assert.equal(after.certificate.pem, before.certificate.pem)
+     */
+    rotate: Effect.andThen(tell(workings, "api", `${text} holds a new CA`), rotate(bundle)),
+    /**
+     * It holds this text from now on.
+     *
+     * @example
+     * yield* cluster.bundle("ClusterTrustBundle/corp").write("no certificate at all")
+     * const trusting = yield* cluster.schedule({ attributes: { "csi.cert-manager.io/trust-bundle": "ClusterTrustBundle/corp" } })
+     * yield* cluster.advance("10 minutes")
+     * assert.equal(trusting.phase, "pending")
+     */
+    write: (pem: string) => Effect.andThen(tell(workings, "api", `${text} is written`), write(bundle, pem)),
+    /**
+     * It is deleted, and made again after so long.
+     *
+     * @example
+     * yield* cluster.bundle("ConfigMap/roots").rotate
+     * yield* cluster.bundle("ConfigMap/roots").lose("1 hour")
+     * const late = yield* cluster.schedule({ attributes: { "csi.cert-manager.io/trust-bundle": "ConfigMap/roots" } })
+     * yield* cluster.advance("50 minutes")
+     * assert.equal(late.phase, "pending")
+     * yield* cluster.advance("15 minutes")
+     * assert.equal(late.phase, "running")
+     */
+    lose: (time: Duration.Input) => pull("is deleted", "lost", time),
+    /**
+     * It is cut off in the middle of a certificate, and mended after so long.
+     *
+     * @example
+     * yield* cluster.bundle("ConfigMap/roots").rotate
+     * const trusting = yield* cluster.schedule({ attributes: { "csi.cert-manager.io/trust-bundle": "ConfigMap/roots" } })
+     * yield* cluster.advance("1 minute")
+     * const before = (yield* cluster.exec(trusting)).files.get("ca.crt")
+     * yield* cluster.bundle("ConfigMap/roots").damage("1 hour")
+     * yield* cluster.advance("30 minutes")
+     * assert.deepEqual((yield* cluster.exec(trusting)).files.get("ca.crt"), before)
+     */
+    damage: (time: Duration.Input) => pull("is damaged", "damaged", time)
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * Incidents, struck: the one table from a fault's name to what it does to a cluster. Everything that an incident needs to know
+ * stands in it already, so that striking it again in another run of the same story does the same. Nothing is drawn here.
+ */
+import { Duration, Effect } from "effect"
+import type { Cluster } from "../Cluster.ts"
+import type { SimPod } from "../parts/SimPod.ts"
+import { type Incident, type IncidentName, isIncidentName, type Rate } from "./Faults.ts"
+
+type Strike = (cluster: Cluster, incident: Incident, time: Duration.Duration) => Effect.Effect<unknown>
+
+/** One of the pods of the incident's node; none where there are none. */
+const podOf = (cluster: Cluster, { draw, node }: Incident): SimPod | undefined => {
+  const pods = cluster.world.pods.filter((pod) => pod.node === node && pod.phase === "running")
+  return pods[Math.floor(draw * pods.length)]
+}
+
+const onPod = (cluster: Cluster, incident: Incident, act: (pod: SimPod) => Effect.Effect<void>) => {
+  const pod = podOf(cluster, incident)
+  return pod === undefined ? Effect.void : act(pod)
+}
+
+const onBundle = (
+  cluster: Cluster,
+  { draw }: Incident,
+  act: (bundle: ReturnType<Cluster["bundle"]>) => Effect.Effect<void>
+) => {
+  const names = cluster.bundleNames
+  const [name, namespace] = names[Math.floor(draw * names.length)] ?? []
+  return name === undefined ? Effect.void : act(cluster.bundle(name, namespace))
+}
+
+const strikes: Readonly<Record<IncidentName, Strike>> = {
+  watchDropsPerDay: (cluster) => cluster.api.dropWatches,
+  historyLossesPerDay: (cluster) => cluster.api.expire,
+  apiOutagesPerDay: (cluster, _, time) => cluster.api.down(time),
+  forbiddenPerDay: (cluster, _, time) => cluster.api.forbid(time),
+  cutsPerDay: (cluster, { node }, time) => cluster.cut(node, time),
+  approvalStallsPerDay: (cluster, _, time) => cluster.issuer.holdApproval(time),
+  issuerStallsPerDay: (cluster, _, time) => cluster.issuer.stall(time),
+  denialsPerDay: (cluster, _, time) => cluster.issuer.deny(time),
+  failuresPerDay: (cluster, _, time) => cluster.issuer.fail(time),
+  shortLifetimesPerDay: (cluster, { draw }, time) =>
+    cluster.issuer.shorten(Duration.seconds(Math.ceil(30 + draw * 600)), time),
+  caRotationsPerDay: (cluster) => cluster.issuer.rotateCa,
+  requestsDeletedPerDay: (cluster, { draw }) => cluster.api.deleteRequest(draw),
+  killsPerDay: (cluster, { node }, time) => cluster.kill(node, { downtime: time }),
+  crashPointsPerDay: (cluster, { draw, draw2, node }) =>
+    cluster.kill(node, { at: { call: 1 + Math.floor(draw * 12), when: draw2 < 0.5 ? "before" : "after" } }),
+  stopsPerDay: (cluster, { node }, time) => cluster.stop(node, { downtime: time }),
+  freezesPerDay: (cluster, { node }, time) => cluster.freeze(node, time),
+  kubeletRestartsPerDay: (cluster, { node }, time) => cluster.restartKubelet(node, time),
+  rebootsPerDay: (cluster, { node }, time) => cluster.reboot(node, time),
+  disksFullPerDay: (cluster, { node }, time) => cluster.disk(node).fill(time),
+  disksBrokenPerDay: (cluster, { node }, time) => cluster.disk(node).fail(time),
+  tornRecordsPerDay: (cluster, { node }) => cluster.disk(node).tear,
+  cleanedVolumesPerDay: (cluster, incident) => onPod(cluster, incident, cluster.disk(incident.node).clean),
+  wipedRecordsPerDay: (cluster, { node }) => cluster.disk(node).wipeRecords,
+  bundleRotationsPerDay: (cluster, incident) => onBundle(cluster, incident, (bundle) => bundle.rotate),
+  bundleLossesPerDay: (cluster, incident, time) =>
+    onBundle(cluster, incident, ({ damage, lose }) => (incident.draw2 < 0.5 ? lose(time) : damage(time))),
+  addressChangesPerDay: (cluster, incident) => onPod(cluster, incident, cluster.readdress),
+  labelChangesPerDay: (cluster, incident) =>
+    onPod(cluster, incident, (pod) =>
+      cluster.change(pod, { labels: { team: `team-${Math.floor(incident.draw2 * 5)}` } })
+    ),
+  tokenExpiriesPerDay: (cluster) => cluster.expireTokens,
+  clockSkewsPerDay: (cluster, { draw, draw2, node }) =>
+    cluster.clock(node).skew(Duration.seconds(Math.ceil(draw ** 3 * 600)), draw2 < 0.5 ? "ahead" : "behind")
+}
+
+/** A fault of one's own: a kind of incident, and what it does. */
+export interface OwnFault extends Rate {
+  readonly strike: (cluster: Cluster, incident: Incident) => Effect.Effect<unknown>
+}
+
+/** A fault of one's own, struck so often a day and cluster at times and on nodes that the seed decides. */
+export const fault = (name: string, perDay: number, strike: OwnFault["strike"]): OwnFault => ({ name, perDay, strike })
+
+/** Strikes an incident, now. */
+export const strike = (cluster: Cluster, incident: Incident, own: ReadonlyArray<OwnFault>): Effect.Effect<void> => {
+  const { fault, millis } = incident
+  if (isIncidentName(fault)) return Effect.asVoid(strikes[fault](cluster, incident, Duration.millis(millis)))
+  const found = own.find(({ name }) => name === fault)
+  return found === undefined
+    ? Effect.die(new Error(`there is no fault ${fault}: give it to the run, as one of its ownFaults`))
+    : Effect.asVoid(found.strike(cluster, incident))
+}

@@ -1,0 +1,23 @@
+/**
+ * What a set of faults makes of the API server and the issuer as long as nobody pulls a lever: the weather of a simulation.
+ * Pure.
+ */
+import { Duration } from "effect"
+import { type ApiBehaviour, calmApi } from "../parts/SimApiServer.ts"
+import { calmIssuance, type IssuanceBehaviour } from "../parts/SimControllers.ts"
+import type { Faults } from "./Faults.ts"
+
+/** How the cluster behaves under these faults. */
+export const weatherOf = (faults: Faults): ApiBehaviour & IssuanceBehaviour => ({
+  ...calmApi,
+  ...calmIssuance,
+  callLatency: Duration.millis(faults.apiLatencyMillis),
+  watchLatency: Duration.millis(faults.watchLatencyMillis),
+  throttled: faults.apiThrottledShare,
+  lost: faults.apiLostShare,
+  duplicated: faults.watchDuplicatedShare,
+  dawdle: Duration.seconds(faults.issuerDawdleSeconds),
+  denied: faults.deniedShare,
+  failed: faults.failedShare,
+  wronglySigned: faults.wrongKeyShare
+})

@@ -1,0 +1,45 @@
+/**
+ * What a simulated cluster consists of: the parts that its verbs work on, when it begins, and how a process of it ends. The parts
+ * are made by `SimCluster.make`, and only `Cluster` and what it is built of see them.
+ */
+import type { Cause, Context, Duration } from "effect"
+import type { Court, World } from "../judges/Invariants.ts"
+import { Misuse, timeOf } from "../levers/misuse.ts"
+import type { OwnFault } from "../levers/strike.ts"
+import type { TimedLevers, Workings } from "../levers/TimedLevers.ts"
+import type { Dice } from "./Dice.ts"
+import type { CrashPoint } from "./fence.ts"
+import type { SimPod } from "./SimPod.ts"
+
+/** How a process ends before it is started again. */
+export interface Ending {
+  /** How long the node has no certlet; two seconds at least, and by default. */
+  readonly downtime?: Duration.Input
+}
+
+/** The simulation begins here, in milliseconds since 1970: any instant would do. */
+export const beginning = 1_893_456_000_000
+
+/** What the parts of a cluster share. */
+export interface ClusterParts extends Workings {
+  readonly seed: string
+  readonly context: Context.Context<never>
+  readonly dice: Dice
+  readonly court: Court
+  readonly world: World
+  readonly timed: TimedLevers
+  readonly pods: Map<string, SimPod>
+  readonly ownFaults: ReadonlyArray<OwnFault>
+  /** The first defect of the simulation itself. */
+  readonly crash: () => Cause.Cause<never> | undefined
+  readonly syncFrequency: Duration.Duration
+}
+
+/** How long a node is without certlet. */
+export const downtimeOf = ({ downtime = "2 seconds" }: Ending): Duration.Duration => timeOf(downtime)
+
+/** A point that a process can come to. */
+export const sound = (point: CrashPoint): CrashPoint => {
+  if (Number.isInteger(point.call) && point.call >= 1) return point
+  throw new Misuse(`calls count from 1, and none is number ${point.call}`)
+}

@@ -1,0 +1,82 @@
+/**
+ * The simulated `Kubelet`: the door of one process of certlet on a simulated node, where the kubelet's calls come in. It takes calls
+ * while somebody listens, hands a cancelled call's interruption on, and lets calls in flight finish within a bound when it
+ * closes in order; slammed, as by a crash, it cuts all of them off at once.
+ */
+import { Deferred, type Duration, Effect, Exit, Fiber, Option, type Scope } from "effect"
+import { type Calls, Kubelet } from "../../csi/Kubelet.ts"
+import { Status } from "../../csi/Status.ts"
+
+const goneAway = new Status({ code: "UNAVAILABLE", sentence: "error reading from server: EOF" })
+const refused = new Status({
+  code: "UNAVAILABLE",
+  sentence: "connection error: dial unix /csi/csi.sock: connect: connection refused"
+})
+
+/** An interrupted handler answers nothing that anybody reads. */
+const answerOf = (exit: Exit.Exit<void, Status>): Effect.Effect<void, Status> =>
+  Option.match(Exit.findErrorOption(exit), {
+    onNone: () => (Exit.isSuccess(exit) ? Effect.void : Effect.fail(goneAway)),
+    onSome: Effect.fail
+  })
+
+/** The door of a process. */
+export class SimDoor {
+  /** True once somebody has listened. */
+  hasServed = false
+  readonly #patience: Duration.Duration
+  readonly #slammed = Deferred.makeUnsafe<void>()
+  readonly #inFlight = new Set<Fiber.Fiber<void, Status>>()
+  #take: ((method: (calls: Calls) => Effect.Effect<void, Status>) => Fiber.Fiber<void, Status>) | undefined
+
+  /** `patience` is how long calls in flight may take when the door closes in order. */
+  constructor(patience: Duration.Duration) {
+    this.#patience = patience
+  }
+
+  /** The contract's side. */
+  readonly kubelet: Kubelet["Service"] = Kubelet.of({ listen: (calls) => this.#listen(calls) })
+
+  /** A call of the kubelet. An interrupted call is one that the kubelet cancels. */
+  readonly call = (method: (calls: Calls) => Effect.Effect<void, Status>): Effect.Effect<void, Status> =>
+    Effect.suspend(() => {
+      if (this.#take === undefined) return Effect.fail(refused)
+      const fiber = this.#take(method)
+      this.#inFlight.add(fiber)
+      fiber.addObserver(() => this.#inFlight.delete(fiber))
+      const cut = Effect.andThen(Deferred.await(this.#slammed), Effect.fail(goneAway))
+      return Effect.raceFirst(Effect.flatMap(Fiber.await(fiber), answerOf), cut).pipe(
+        // Nobody waits for a handler to end whose caller has gone.
+        Effect.onInterrupt(() => Effect.sync(() => fiber.interruptUnsafe()))
+      )
+    })
+
+  /** No call is taken any more, and whoever waits for an answer is told that the process is gone. */
+  readonly slam = (): void => {
+    this.#take = undefined
+    Deferred.doneUnsafe(this.#slammed, Effect.void)
+  }
+
+  /** Ends the handlers that still run, without waiting for them. */
+  readonly clear = (): void => {
+    for (const fiber of [...this.#inFlight]) fiber.interruptUnsafe()
+  }
+
+  #listen(calls: Calls): Effect.Effect<void, never, Scope.Scope> {
+    const begin = Effect.map(Effect.context<never>(), (context) => {
+      this.hasServed = true
+      this.#take = (method) => Effect.runForkWith(context)(method(calls))
+    })
+    const end = Effect.suspend(() => {
+      this.#take = undefined
+      return Effect.forEach([...this.#inFlight], Fiber.await, { concurrency: "unbounded", discard: true }).pipe(
+        Effect.timeoutOption(this.#patience),
+        // A process that dies meanwhile waits for nobody, nor does a cluster that is taken down.
+        Effect.interruptible,
+        Effect.raceFirst(Deferred.await(this.#slammed)),
+        Effect.andThen(Effect.suspend(() => Fiber.interruptAll([...this.#inFlight])))
+      )
+    })
+    return Effect.acquireRelease(begin, () => (Deferred.isDoneUnsafe(this.#slammed) ? Effect.void : end))
+  }
+}

@@ -1,0 +1,221 @@
+/**
+ * A kubelet that behaves as the real one was seen to (version 1.37, against a plugin that recorded its calls). It drives each
+ * pod's volume through its life: publish until it succeeds, start the container, publish again and again while the pod lives
+ * (`requiresRepublish`), unpublish once it is deleted. One operation per volume at a time; whatever is not answered is asked
+ * again with the kubelet's backoff. It remembers nothing across its own restart but what stands in its folders.
+ */
+import { DateTime, Deferred, Duration, Effect, type Fiber, Option } from "effect"
+import { Status } from "../../csi/Status.ts"
+import type { Happening } from "../story/Happening.ts"
+import type { Dice } from "./Dice.ts"
+import { publishRequestOf, type SimPod } from "./SimPod.ts"
+import type { SimProcess } from "./SimProcess.ts"
+import type { SimVolume } from "./SimVolumeFS.ts"
+
+/** How the kubelet is set up. */
+export interface KubeletSettings {
+  /** `requiresRepublish` of the CSIDriver object. */
+  readonly requiresRepublish: boolean
+  /** `syncFrequency`: how often a pod is looked at; 60 s by default, and up to half as much again (seen). */
+  readonly syncFrequency: Duration.Duration
+}
+
+/** A failed operation is repeated after 0.5, 1, 2, 4 s ... (seen); the cap of 2 min 2 s is exponentialbackoff's in Kubernetes. */
+const backoff = { first: 500, most: 122_000 } as const
+/** The deadline of NodePublishVolume and NodeUnpublishVolume (seen: `csiTimeout`, 2 min). */
+const patience = Duration.minutes(2)
+/** The first republish follows the first success this soon (seen). */
+const firstRepublish = Duration.millis(400)
+/** An unpublish follows the container's end within this time (seen). */
+const teardown = 2000
+/** After a kubelet's restart each live volume is published once more within this time (seen). */
+const reconstruction = 10_000
+
+const outOfTime = new Status({ code: "DEADLINE_EXCEEDED", sentence: "context deadline exceeded" })
+
+/** What a kubelet needs of its node, and of the cluster. */
+export interface KubeletParts {
+  readonly settings: KubeletSettings
+  readonly dice: Dice
+  readonly observe: (what: Happening) => void
+  readonly now: () => number
+  /** Runs a fiber of the kubelet's. */
+  readonly run: (effect: Effect.Effect<unknown>) => Fiber.Fiber<unknown, unknown>
+  /** The certlet that is registered now. */
+  readonly plugin: () => SimProcess | undefined
+  /** The volume that stands at a target. */
+  readonly volumeAt: (target: string) => SimVolume | undefined
+  /** What the volume context holds beside the pod's attributes: tokens, where the CSIDriver object asks for them. */
+  readonly contextOf: (pod: SimPod) => Readonly<Record<string, string>>
+  /** The pod's volumes are there, so that its sandbox is made: it gets its address. Comes back when it has it. */
+  readonly onSandbox: (pod: SimPod) => Effect.Effect<void>
+  /** The pod is gone from the node, and so from the API server. */
+  readonly onGone: (pod: SimPod) => Effect.Effect<void>
+}
+
+interface PodLife {
+  readonly pod: SimPod
+  readonly deleted: Deferred.Deferred<void>
+  fiber: Fiber.Fiber<unknown, unknown> | undefined
+}
+
+/** The kubelet of one node. */
+export class SimKubelet {
+  readonly #parts: KubeletParts
+  readonly #lives = new Map<string, PodLife>()
+  #up = true
+
+  constructor(parts: KubeletParts) {
+    this.#parts = parts
+  }
+
+  /** The pods of this node that are not gone. */
+  get pods(): ReadonlyArray<SimPod> {
+    return [...this.#lives.values()].map(({ pod }) => pod)
+  }
+
+  /** A pod was scheduled to this node. */
+  readonly add = (pod: SimPod): void => {
+    const life: PodLife = { pod, deleted: Deferred.makeUnsafe<void>(), fiber: undefined }
+    this.#lives.set(pod.uid, life)
+    this.#parts.observe({ _tag: "PodScheduled", pod })
+    if (this.#up) this.#begin(life, 0)
+  }
+
+  /** A pod was deleted: its container ends, then its volume goes. */
+  readonly delete = (pod: SimPod): void => {
+    const life = this.#lives.get(pod.uid)
+    if (life === undefined || pod.phase === "ending") return
+    pod.phase = "ending"
+    this.#parts.observe({ _tag: "PodDeleted", pod })
+    Deferred.doneUnsafe(life.deleted, Effect.void)
+  }
+
+  /** The kubelet stops: its calls are cancelled, containers run on. */
+  readonly stop = (): void => {
+    this.#up = false
+    for (const life of this.#lives.values()) {
+      life.fiber?.interruptUnsafe()
+      life.fiber = undefined
+    }
+  }
+
+  /** The kubelet starts: it finds its pods and folders, and goes on with each of them. */
+  readonly start = (): void => {
+    if (this.#up) return
+    this.#up = true
+    for (const life of this.#lives.values()) this.#begin(life, this.#parts.dice.between(0, reconstruction))
+  }
+
+  #begin(life: PodLife, delay: number): void {
+    const work = Effect.delay(
+      Effect.suspend(() => this.#live(life)),
+      Duration.millis(delay)
+    )
+    life.fiber = this.#parts.run(delay === 0 ? Effect.suspend(() => this.#live(life)) : work)
+  }
+
+  /** A pod's life from wherever it stands. */
+  #live(life: PodLife): Effect.Effect<void> {
+    const { pod } = life
+    return Effect.gen({ self: this }, function* (this: SimKubelet) {
+      if (pod.phase === "pending" || pod.phase === "running") {
+        yield* this.#repeat(life, (attempt) => this.#publish(pod, attempt), true)
+        if (this.#isPending(pod)) {
+          yield* Effect.raceFirst(this.#parts.onSandbox(pod), Deferred.await(life.deleted))
+          if (this.#isPending(pod)) this.#startContainer(pod)
+        }
+        yield* this.#republish(life)
+      }
+      yield* Effect.sleep(Duration.millis(this.#parts.dice.between(teardown / 4, teardown)))
+      pod.held = Option.none()
+      yield* this.#repeat(life, (attempt) => this.#unpublish(pod, attempt), false)
+      pod.phase = "gone"
+      this.#lives.delete(pod.uid)
+      this.#parts.observe({ _tag: "PodEnded", pod })
+      yield* this.#parts.onGone(pod)
+    })
+  }
+
+  #isPending(pod: SimPod): boolean {
+    return pod.phase === "pending"
+  }
+
+  #startContainer(pod: SimPod): void {
+    pod.phase = "running"
+    pod.held = Option.fromUndefinedOr(this.#parts.volumeAt(pod.target))
+    this.#parts.observe({ _tag: "PodStarted", pod })
+  }
+
+  /** Publishes again at every sync of the pod, until it is deleted. */
+  #republish(life: PodLife): Effect.Effect<void> {
+    const { dice, settings } = this.#parts
+    if (!settings.requiresRepublish) return Deferred.await(life.deleted)
+    const sync = () => Duration.times(settings.syncFrequency, dice.between(1, 1.5))
+    return Effect.gen({ self: this }, function* (this: SimKubelet) {
+      let pause = firstRepublish
+      while (!(yield* this.#sleepOrDeleted(life, pause))) {
+        yield* this.#repeat(life, (attempt) => this.#publish(life.pod, attempt), true)
+        pause = sync()
+      }
+    })
+  }
+
+  /** Repeats an operation with the kubelet's backoff until it succeeds; with `untilDeleted`, a deletion ends it between tries. */
+  #repeat(
+    life: PodLife,
+    operation: (attempt: number) => Effect.Effect<Option.Option<Status>>,
+    untilDeleted: boolean
+  ): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* (this: SimKubelet) {
+      for (let attempt = 1; !(untilDeleted && Deferred.isDoneUnsafe(life.deleted)); attempt++) {
+        const failure = yield* operation(attempt)
+        if (Option.isNone(failure)) return
+        const pause = Duration.millis(Math.min(backoff.most, backoff.first * 2 ** Math.min(attempt - 1, 10)))
+        if (untilDeleted) yield* this.#sleepOrDeleted(life, pause)
+        else yield* Effect.sleep(pause)
+      }
+    })
+  }
+
+  /** True where the pod was deleted meanwhile. */
+  #sleepOrDeleted(life: PodLife, pause: Duration.Duration): Effect.Effect<boolean> {
+    return Effect.map(Effect.timeoutOption(Deferred.await(life.deleted), pause), Option.isSome)
+  }
+
+  #publish(pod: SimPod, attempt: number): Effect.Effect<Option.Option<Status>> {
+    const plugin = this.#parts.plugin()
+    this.#parts.observe({ _tag: "PublishCalled", pod, attempt })
+    const deadline =
+      plugin === undefined
+        ? Option.none<DateTime.Utc>()
+        : Option.some(DateTime.makeUnsafe(plugin.deadline(this.#parts.now(), patience)))
+    return this.#call("PublishAnswered", pod, plugin, (calls) =>
+      calls.publish({ ...publishRequestOf(pod, this.#parts.contextOf(pod)), deadline })
+    )
+  }
+
+  #unpublish(pod: SimPod, attempt: number): Effect.Effect<Option.Option<Status>> {
+    this.#parts.observe({ _tag: "UnpublishCalled", pod, attempt })
+    const { target, volumeId } = pod
+    return this.#call("UnpublishAnswered", pod, this.#parts.plugin(), (calls) => calls.unpublish({ volumeId, target }))
+  }
+
+  #call(
+    answer: "PublishAnswered" | "UnpublishAnswered",
+    pod: SimPod,
+    plugin: SimProcess | undefined,
+    method: Parameters<SimProcess["call"]>[0]
+  ): Effect.Effect<Option.Option<Status>> {
+    const gone = Effect.fail(
+      new Status({ code: "UNAVAILABLE", sentence: "no plugin is registered (connection refused)" })
+    )
+    return (plugin === undefined ? gone : plugin.call(method)).pipe(
+      Effect.timeoutOrElse({ duration: patience, orElse: () => Effect.fail(outOfTime) }),
+      Effect.match({ onFailure: (status) => Option.some(status), onSuccess: () => Option.none<Status>() }),
+      Effect.tap((failure) =>
+        Effect.sync(() => this.#parts.observe({ _tag: answer, pod, failure: Option.getOrUndefined(failure) }))
+      )
+    )
+  }
+}

@@ -1,0 +1,57 @@
+/**
+ * What the API server shows of a simulated cluster's pods, and when: a pod gets its address once its sandbox is made, which a
+ * kubelet does when every volume is there, sooner or later; labels, annotations and conditions change when somebody says so.
+ * Every change is told in the trace.
+ */
+import { Duration, Effect, Option } from "effect"
+import type { PodState } from "../../spec/PodState.ts"
+import type { Happening } from "../story/Happening.ts"
+import type { Dice } from "./Dice.ts"
+import type { SimPod } from "./SimPod.ts"
+import { bare, type SimPodRegistry } from "./SimPods.ts"
+
+/** The pods as the API server shows them. */
+export class SimNetwork {
+  /** The most that a sandbox takes. */
+  lateness: Duration.Duration = Duration.zero
+  readonly #registry: SimPodRegistry["Service"]
+  readonly #dice: Dice
+  readonly #observe: (where: string, what: Happening) => void
+  #addresses = 0
+
+  constructor(registry: SimPodRegistry["Service"], dice: Dice, observe: (where: string, what: Happening) => void) {
+    this.#registry = registry
+    this.#dice = dice
+    this.#observe = observe
+  }
+
+  /** What is shown of a pod. */
+  readonly stateOf = (pod: SimPod): PodState => Option.getOrElse(this.#registry.get(pod), () => bare)
+
+  /** Changes what is shown of a pod: whole fields, except that labels, annotations and conditions are merged. */
+  readonly change = (pod: SimPod, change: Partial<PodState>): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      const before = this.stateOf(pod)
+      const merged = {
+        ips: change.ips ?? before.ips,
+        labels: { ...before.labels, ...change.labels },
+        annotations: { ...before.annotations, ...change.annotations },
+        conditions: { ...before.conditions, ...change.conditions }
+      }
+      if (Object.keys(change).length > 0) this.#observe("api", { _tag: "PodChanged", pod, change, state: merged })
+      return this.#registry.set(pod, merged)
+    })
+
+  /** Gives a pod another address than any that was given before. */
+  readonly readdress = (pod: SimPod): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      const number = ++this.#addresses
+      return this.change(pod, { ips: [`10.${number >> 16}.${(number >> 8) & 255}.${number & 255}`] })
+    })
+
+  /** Makes a pod's sandbox: it comes back when the pod has its address. */
+  readonly sandbox = (pod: SimPod): Effect.Effect<void> =>
+    Duration.isZero(this.lateness)
+      ? this.readdress(pod)
+      : Effect.delay(this.readdress(pod), Duration.times(this.lateness, this.#dice.next()))
+}

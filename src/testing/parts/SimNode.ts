@@ -1,0 +1,261 @@
+/**
+ * One node of a simulated cluster: its disk, its records, its kubelet, its way to the API server, and certlet's process, which
+ * is started again whenever it has gone, as a DaemonSet's is. Disk and records outlive every process; what a process holds in
+ * memory does not.
+ */
+import { Context, Duration, Effect, type Fiber, Layer, Option, Scope } from "effect"
+import type { Driver } from "../../driver/Driver.ts"
+import { CertificateRequests } from "../../issuance/CertificateRequests.ts"
+import { KeyGenerator } from "../../issuance/KeyGenerator.ts"
+import { PodEvents } from "../../kube/PodEvents.ts"
+import { Pods } from "../../kube/Pods.ts"
+import { TrustBundles } from "../../kube/TrustBundles.ts"
+import { Settings } from "../../Settings.ts"
+import { Entropy } from "../../volume/Entropy.ts"
+import { VolumeFS } from "../../volume/VolumeFS.ts"
+import { VolumeRecords } from "../../volume/VolumeRecord.ts"
+import type { Happening } from "../story/Happening.ts"
+import { Dice } from "./Dice.ts"
+import type { CrashPoint } from "./fence.ts"
+import type { Link, SimApiServer } from "./SimApiServer.ts"
+import { makeSimCertificateRequests } from "./SimCertificateRequests.ts"
+import type { Skew } from "./SimClock.ts"
+import type { SimKeyKind } from "./SimCrypto.ts"
+import { drawBytes } from "./SimEntropy.ts"
+import { makeSimKeyGenerator } from "./SimKeyGenerator.ts"
+import { type KubeletParts, type KubeletSettings, SimKubelet } from "./SimKubelet.ts"
+import { makeSimPods } from "./SimPods.ts"
+import { type Edges, SimProcess } from "./SimProcess.ts"
+import { makeSimTrustBundles } from "./SimTrustBundles.ts"
+import { makeSimDisk } from "./SimVolumeFS.ts"
+import { makeSimRecords } from "./SimVolumeRecords.ts"
+
+/** What a node is made of. */
+export interface NodeParts {
+  readonly name: string
+  readonly seed: string
+  readonly settings: Settings["Service"]
+  readonly kubelet: KubeletSettings
+  readonly keys: SimKeyKind
+  readonly server: SimApiServer
+  /** Takes the place of some of the node's edges. */
+  readonly edges: Layer.Layer<never, never, Edges>
+  readonly driver: Layer.Layer<Driver, unknown, Edges>
+  readonly now: () => number
+  readonly observe: (where: string, what: Happening) => void
+  /** Runs something by the true clock, as long as the cluster lives. */
+  readonly run: (effect: Effect.Effect<unknown>) => Fiber.Fiber<unknown, unknown>
+  readonly contextOf: KubeletParts["contextOf"]
+  readonly onSandbox: KubeletParts["onSandbox"]
+  readonly onGone: KubeletParts["onGone"]
+}
+
+/** How soon a process that has gone is there again. */
+const restartDelay = 2000
+/**
+ * One that ends before it serves is started ever more seldom, as Kubernetes does with containers that crash in a row: after 10 s,
+ * 20 s, and so on up to 5 min (its documentation, "Container restart policy").
+ */
+const crashLoop = { first: 10_000, most: 300_000 } as const
+
+/** A node. */
+export class SimNode {
+  readonly name: string
+  readonly link: Link
+  readonly skew: Skew = { millis: 0 }
+  readonly disk: ReturnType<typeof makeSimDisk>
+  readonly records: ReturnType<typeof makeSimRecords>
+  readonly kubelet: SimKubelet
+  /** The most that a call to the disk takes. */
+  diskLatency = Duration.zero
+  readonly #parts: NodeParts
+  readonly #dice: Dice
+  #process: SimProcess | undefined
+  #incarnation = 0
+  /** How many processes in a row have ended before they served. */
+  #failedStarts = 0
+  /** When the next process may start, in simulated milliseconds. */
+  #notBefore = 0
+  #lastSaved: string | undefined
+  #torn = false
+
+  constructor(parts: NodeParts) {
+    this.#parts = parts
+    this.name = parts.name
+    this.link = { node: parts.name, cut: false }
+    this.#dice = new Dice(`${parts.seed}/${parts.name}`)
+    this.disk = makeSimDisk(this.observe)
+    this.records = makeSimRecords((change) => {
+      if (change._tag === "RecordSaved") this.#lastSaved = change.volumeId
+      this.observe(change)
+    })
+    this.kubelet = new SimKubelet({
+      settings: parts.kubelet,
+      dice: this.#dice,
+      observe: this.observe,
+      now: parts.now,
+      run: parts.run,
+      plugin: () => this.#process,
+      volumeAt: (target) => this.disk.volumes.get(target),
+      contextOf: parts.contextOf,
+      onSandbox: parts.onSandbox,
+      onGone: parts.onGone
+    })
+  }
+
+  /** Tells the trace of something on this node. */
+  readonly observe = (what: Happening): void => this.#parts.observe(this.name, what)
+
+  /** Starts certlet. */
+  readonly start: Effect.Effect<void> = Effect.suspend(() => {
+    const incarnation = ++this.#incarnation
+    const { driver, seed, settings } = this.#parts
+    const running = new SimProcess({
+      seed: `${seed}/${this.name}/${incarnation}`,
+      incarnation,
+      settings: { ...settings, nodeId: this.name },
+      edges: this.#edges,
+      driver,
+      skew: this.skew,
+      observe: this.observe,
+      run: this.#parts.run,
+      onDeath: () => this.#afterDeath(running)
+    })
+    running.gate.pace = () =>
+      Duration.isZero(this.diskLatency) ? Duration.zero : Duration.times(this.diskLatency, this.#dice.next())
+    this.#process = running
+    return running.start
+  })
+
+  /** Ends certlet in order; it is started again after `downtime`. */
+  readonly stop = (downtime: Duration.Duration): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      const running = this.#process
+      this.#stayDown(downtime)
+      if (running === undefined) return Effect.void
+      return Effect.andThen(
+        running.stop,
+        Effect.sync(() => this.#afterDeath(running))
+      )
+    })
+
+  /** The cluster is taken down. */
+  readonly end = (): void => this.#process?.die()
+
+  /** Kills certlet, now or at a chosen call; it is started again after `downtime`. */
+  readonly kill = (downtime: Duration.Duration, at: Option.Option<CrashPoint>): Effect.Effect<void> =>
+    Effect.sync(() => {
+      if (Option.isNone(at)) this.#stayDown(downtime)
+      if (Option.isSome(at)) this.#process?.gate.crashAt(at.value)
+      else this.#process?.die()
+    })
+
+  /** Nothing of certlet moves for so long. */
+  readonly freeze = (time: Duration.Duration): Effect.Effect<void> =>
+    Effect.sync(() => {
+      const running = this.#process
+      if (running === undefined) return
+      running.gate.thawed.closeUnsafe()
+      this.#parts.run(
+        Effect.delay(
+          Effect.sync(() => running.gate.thawed.openUnsafe()),
+          time
+        )
+      )
+    })
+
+  /** Nothing is amiss on this node any more, what was to come does not come, and a certlet that is away is started. */
+  readonly calm: Effect.Effect<void> = Effect.sync(() => {
+    this.skew.millis = 0
+    this.diskLatency = Duration.zero
+    this.#torn = false
+    this.#process?.gate.thawed.openUnsafe()
+    this.#process?.gate.crashAt(undefined)
+    // Who was to stay away for longer is back at once: a node without a certlet renews nothing, and that is no fault of certlet's.
+    this.#notBefore = 0
+    if (this.#process === undefined) this.#parts.run(this.#restart)
+    this.kubelet.start()
+  })
+
+  /** True where a certlet runs that has listened to its kubelet. */
+  get isServing(): boolean {
+    return this.#process?.hasServed === true
+  }
+
+  /** The record that is being written when certlet dies next is left half. */
+  readonly tear: Effect.Effect<void> = Effect.sync(() => {
+    this.#torn = true
+  })
+
+  /** The node starts anew: its mounts are gone, its containers are made again; the data root, in memory, is gone as well. */
+  readonly reboot = (downtime: Duration.Duration): Effect.Effect<void> =>
+    Effect.gen({ self: this }, function* (this: SimNode) {
+      this.kubelet.stop()
+      yield* this.kill(downtime, Option.none())
+      for (const target of [...this.disk.volumes.keys()]) yield* this.disk.levers.clean(target)
+      yield* this.records.levers.wipe
+      for (const pod of this.kubelet.pods) {
+        if (pod.phase === "running") pod.phase = "pending"
+        pod.held = Option.none()
+      }
+      this.#parts.run(
+        Effect.delay(
+          Effect.sync(() => this.kubelet.start()),
+          downtime
+        )
+      )
+    })
+
+  /** The texts of the records. */
+  get texts(): ReadonlyMap<string, string> {
+    return this.records.texts
+  }
+
+  #stayDown(downtime: Duration.Duration): void {
+    this.#notBefore = Math.max(this.#notBefore, this.#parts.now() + Duration.toMillis(downtime))
+  }
+
+  #afterDeath(running: SimProcess): void {
+    if (this.#process !== running) return
+    this.#process = undefined
+    if (this.#torn && this.#lastSaved !== undefined) this.#tearNow(this.#lastSaved)
+    this.#failedStarts = running.hasServed ? 0 : this.#failedStarts + 1
+    const pause = Math.min(crashLoop.most, crashLoop.first * 2 ** Math.min(this.#failedStarts - 1, 10))
+    this.#stayDown(Duration.millis(this.#failedStarts === 0 ? restartDelay : pause))
+    this.#parts.run(this.#restart)
+  }
+
+  readonly #restart: Effect.Effect<void> = Effect.suspend(() => {
+    const left = this.#notBefore - this.#parts.now()
+    if (left > 0) return Effect.andThen(Effect.sleep(Duration.millis(left)), this.#restart)
+    return this.#process === undefined ? this.start : Effect.void
+  })
+
+  #tearNow(volumeId: string): void {
+    this.#torn = false
+    const text = this.records.texts.get(volumeId)
+    if (text === undefined) return
+    this.observe({ _tag: "Struck", sentence: `the record of ${volumeId.slice(0, 12)} is left half written` })
+    this.#parts.run(this.records.levers.damage(volumeId, text.slice(0, Math.floor(text.length * this.#dice.next()))))
+  }
+
+  readonly #edges: Effect.Effect<Context.Context<Edges>, never, Scope.Scope> = Effect.suspend(() => {
+    const { edges, keys, server, settings } = this.#parts
+    const simulated = Layer.effectContext(
+      Effect.gen({ self: this }, function* (this: SimNode) {
+        return Context.make(CertificateRequests, yield* makeSimCertificateRequests(server, this.link)).pipe(
+          Context.add(PodEvents, { tell: (event) => Effect.sync(() => this.observe({ _tag: "EventTold", event })) }),
+          Context.add(Entropy, { bytes: drawBytes }),
+          Context.add(Pods, yield* makeSimPods(server, this.link)),
+          Context.add(TrustBundles, yield* makeSimTrustBundles(server, this.link)),
+          Context.add(KeyGenerator, makeSimKeyGenerator(keys)),
+          Context.add(Settings, { ...settings, nodeId: this.name }),
+          Context.add(VolumeFS, this.disk.volumeFS),
+          Context.add(VolumeRecords, this.records.records)
+        )
+      })
+    )
+    const built = Layer.provideMerge(edges, simulated)
+    return Effect.flatMap(Scope.Scope, (scope) => Layer.buildWithMemoMap(built, Layer.makeMemoMapUnsafe(), scope))
+  })
+}

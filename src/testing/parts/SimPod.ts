@@ -1,0 +1,122 @@
+/**
+ * A pod of a simulated cluster, as the cluster knows it: who it is, where it runs, what its csi volume asks for and how far it
+ * has come. Pure. Names of volumes and paths are made as the kubelet makes them, so that everything that depends on their
+ * form sees the real one.
+ */
+import { Option } from "effect"
+import type { PublishRequest } from "../../driver/Driver.ts"
+import type { SimVolume } from "./SimVolumeFS.ts"
+
+/** What a story's passwords begin with, so that a judge finds them wherever they should not be. */
+export const passwordMark = "sim-password-"
+
+/** What a pod of a simulated cluster asks for. Durations as cert-manager writes them or as Effect does: "1h", "1 hour". */
+export interface PodWish {
+  /** By default `pod-1`, `pod-2`, and so on. */
+  readonly name?: string
+  /** By default `apps`. */
+  readonly namespace?: string
+  /** Where it runs; by default the nodes take turns. */
+  readonly node?: string
+  readonly serviceAccount?: string
+  /** `issuer-name`; by default `ca`. */
+  readonly issuer?: string
+  /** `duration` of the certificate. */
+  readonly duration?: string
+  /** `renew-before`. */
+  readonly renewBefore?: string
+  /** `dns-names`; by default the pod's own. */
+  readonly dnsNames?: ReadonlyArray<string>
+  readonly reusePrivateKey?: boolean
+  /** The pod's labels. */
+  readonly labels?: Readonly<Record<string, string>>
+  /** Any further attribute of the volume, by its whole key; wins over all of the above. */
+  readonly attributes?: Readonly<Record<string, string>>
+  /** `volumeMountGroup`: the pod's fsGroup, in decimal. */
+  readonly fsGroup?: string
+}
+
+/**
+ * Where a pod stands. `pending`: its volume is not there yet, so no container runs. `running`: its container sees the volume.
+ * `ending`: it was deleted, its volume is being taken away. `gone`: nothing is left for the kubelet to do.
+ */
+export type PodPhase = "pending" | "running" | "ending" | "gone"
+
+/** A pod. */
+export interface SimPod {
+  readonly name: string
+  readonly namespace: string
+  readonly uid: string
+  readonly node: string
+  readonly volumeId: string
+  /** Where the kubelet wants the volume. */
+  readonly target: string
+  readonly attributes: Readonly<Record<string, string>>
+  readonly fsGroup: string
+  phase: PodPhase
+  /** The volume that the container holds: its own bind of the mount, whatever happens on the host afterwards. */
+  held: Option.Option<SimVolume>
+}
+
+const prefix = "csi.cert-manager.io/"
+const kubelet = "csi.storage.k8s.io/"
+
+/** "1 hour" as Go writes it: attributes are read by Go's rules. */
+const goDuration = (text: string): string =>
+  text.replace(/(\d+(?:\.\d+)?)\s*(second|minute|hour|day|week)s?/g, (_, amount: string, unit: string) => {
+    const hours = { second: 1 / 3600, minute: 1 / 60, hour: 1, day: 24, week: 168 }[unit] ?? 1
+    return `${Math.round(Number(amount) * hours * 3600)}s`
+  })
+
+const optional = (key: string, value: string | undefined): Readonly<Record<string, string>> =>
+  value === undefined ? {} : { [prefix + key]: value }
+
+/** A pod that has just been scheduled. `uid` is a UUID, `handle` what the kubelet's hash makes of its volume (64 hex digits). */
+export const makePod = (
+  wish: PodWish & { readonly name: string; readonly node: string },
+  uid: string,
+  handle: string
+): SimPod => {
+  const { name, namespace = "apps", node } = wish
+  return {
+    name,
+    namespace,
+    uid,
+    node,
+    volumeId: `csi-${handle}`,
+    target: `/var/lib/kubelet/pods/${uid}/volumes/kubernetes.io~csi/tls/mount`,
+    fsGroup: wish.fsGroup ?? "",
+    attributes: {
+      [`${kubelet}ephemeral`]: "true",
+      [`${kubelet}pod.name`]: name,
+      [`${kubelet}pod.namespace`]: namespace,
+      [`${kubelet}pod.uid`]: uid,
+      [`${kubelet}serviceAccount.name`]: wish.serviceAccount ?? "default",
+      [`${prefix}issuer-name`]: wish.issuer ?? "ca",
+      [`${prefix}dns-names`]: (wish.dnsNames ?? [`${name}.${namespace}.svc`]).join(","),
+      [`${prefix}key-algorithm`]: "ECDSA",
+      ...optional("duration", wish.duration === undefined ? undefined : goDuration(wish.duration)),
+      ...optional("renew-before", wish.renewBefore === undefined ? undefined : goDuration(wish.renewBefore)),
+      ...optional("reuse-private-key", wish.reusePrivateKey ? "true" : undefined),
+      ...wish.attributes
+    },
+    phase: "pending",
+    held: Option.none()
+  }
+}
+
+/** `namespace/name`. */
+export const nameOf = (pod: SimPod): string => `${pod.namespace}/${pod.name}`
+
+/** What the kubelet sends for the pod's volume; `context` holds what it adds to the attributes. */
+export const publishRequestOf = (
+  pod: SimPod,
+  context: Readonly<Record<string, string>> = {}
+): Omit<PublishRequest, "deadline"> => ({
+  volumeId: pod.volumeId,
+  target: pod.target,
+  readonly: true,
+  attributes: { ...pod.attributes, ...context },
+  mountFlags: [],
+  volumeMountGroup: pod.fsGroup
+})

@@ -1,0 +1,89 @@
+/**
+ * The simulated side of `Pods`: objects at the simulated API server, which a story or a simulated kubelet writes, and a node's
+ * client that follows the node's own, with all that may befall a watch. A pod gets its address late, loses a label, becomes ready,
+ * all at moments of virtual time; a client hears of it when the server's weather lets it.
+ */
+import { Context, Effect, Layer, Option, Predicate, type Scope } from "effect"
+import type { NewObject } from "../../embedded/ObjectStore.ts"
+import type { Fact } from "../../kube/Facts.ts"
+import { podFact } from "../../kube/PodObject.ts"
+import { type PodReference, Pods, podsFollowedBy } from "../../kube/Pods.ts"
+import type { PodState } from "../../spec/PodState.ts"
+import { type Link, makeSimApiServer, type SimApiServer } from "./SimApiServer.ts"
+import { simSettings } from "./simSettings.ts"
+import { follow, type Watched } from "./simWatch.ts"
+
+/** A pod, and the node that it is on: `node-1` where nothing is said. */
+export type PlacedPod = PodReference & { readonly node?: string }
+
+/** The levers of the simulated pods. */
+export class SimPodRegistry extends Context.Service<
+  SimPodRegistry,
+  {
+    /** Changes what is known of a pod; one that was not there begins without address, labels, annotations and conditions. */
+    readonly set: (pod: PlacedPod, change: Partial<PodState>) => Effect.Effect<void>
+    readonly remove: (pod: PodReference) => Effect.Effect<void>
+    /** What the API server shows of a pod; none where it is not there. */
+    readonly get: (pod: PodReference) => Option.Option<PodState>
+    /** How many watches are open on pods. */
+    readonly watches: Effect.Effect<number>
+  }
+>()("certlet/testing/SimPodRegistry") {}
+
+/** What is shown of a pod that nobody has said anything about. */
+export const bare: PodState = { ips: [], labels: {}, annotations: {}, conditions: {} }
+
+/** A pod's object: it has a volume of certlet's. */
+export const podObject = ({ name, namespace, node = "node-1" }: PlacedPod, state: PodState): NewObject => ({
+  apiVersion: "v1",
+  kind: "Pod",
+  metadata: { name, namespace, labels: state.labels, annotations: state.annotations },
+  spec: { nodeName: node, volumes: [{ name: "tls", csi: { driver: simSettings.driverName } }] },
+  status: {
+    ...(state.ips[0] === undefined ? {} : { podIP: state.ips[0], podIPs: state.ips.map((ip) => ({ ip })) }),
+    conditions: Object.entries(state.conditions).map(([type, status]) => ({ type, status }))
+  }
+})
+
+const factOf = podFact(simSettings.driverName)
+
+/** The levers of the pods that a server keeps. */
+export const makeSimPodRegistry = ({ pods, watchesOn }: SimApiServer): SimPodRegistry["Service"] => {
+  const states = new Map<string, PodState>()
+  return {
+    set: (pod, change) =>
+      Effect.sync(() => {
+        const state = { ...(states.get(pod.uid) ?? bare), ...change }
+        states.set(pod.uid, state)
+        pods.put(podObject(pod, state), pod.uid)
+      }),
+    get: ({ uid }) => Option.fromUndefinedOr(states.get(uid)),
+    remove: ({ name, namespace, uid }) =>
+      Effect.sync(() => {
+        states.delete(uid)
+        pods.delete(namespace, name, uid)
+      }),
+    watches: Effect.sync(() => watchesOn(pods))
+  }
+}
+
+/** The pods of a node. */
+const podsOf = ({ node }: Link, { pods }: SimApiServer): Watched<Fact<PodState>> => ({
+  kind: "Pods",
+  store: pods,
+  selects: ({ spec }) => Predicate.hasProperty(spec, "nodeName") && spec.nodeName === node,
+  read: factOf
+})
+
+/** A node's client. */
+export const makeSimPods = (server: SimApiServer, link: Link): Effect.Effect<Pods["Service"], never, Scope.Scope> =>
+  podsFollowedBy((facts) => follow(server, link, podsOf(link, server), facts))
+
+/** The pods of one node with an API server of its own: `Pods` for the programs, `SimPodRegistry` for the test. */
+export const layer = Layer.effectContext(
+  Effect.gen(function* () {
+    const server = yield* makeSimApiServer("pods")
+    const pods = yield* makeSimPods(server, { node: "node-1", cut: false })
+    return Context.make(Pods, pods).pipe(Context.add(SimPodRegistry, makeSimPodRegistry(server)))
+  })
+)

@@ -1,0 +1,124 @@
+/**
+ * The records of a node in memory: the simulated side of `VolumeRecords`. A record is kept as the text that the live side
+ * writes, so that what does not survive the disk does not survive here either. `SimRecordDisk` is its lever: a text can be
+ * damaged or wiped away as a crash or a cleaner would, and the disk can be full or broken.
+ */
+import { Context, Effect, Exit, Layer, Schema } from "effect"
+import { RecordError, VolumeRecord, VolumeRecords } from "../../volume/VolumeRecord.ts"
+
+/** The levers of the records' disk, and what stands on it. */
+export class SimRecordDisk extends Context.Service<
+  SimRecordDisk,
+  {
+    /** From now on nothing can be saved, until `free`. */
+    readonly fill: Effect.Effect<void>
+    readonly free: Effect.Effect<void>
+    /** From now on every call fails with `Io`, until `heal`. */
+    readonly fail: Effect.Effect<void>
+    readonly heal: Effect.Effect<void>
+    /** Puts this text in the place of a volume's record. */
+    readonly damage: (volumeId: string, text: string) => Effect.Effect<void>
+    /** A cleaner removes the whole data root. */
+    readonly wipe: Effect.Effect<void>
+    /** The texts as they stand, by volume. */
+    readonly texts: Effect.Effect<ReadonlyMap<string, string>>
+    /** The volumes whose records were set aside. */
+    readonly setAside: Effect.Effect<ReadonlyArray<string>>
+  }
+>()("certlet/testing/SimRecordDisk") {}
+
+/** What has changed among the records. */
+export type RecordChange =
+  | { readonly _tag: "RecordSaved"; readonly volumeId: string; readonly text: string }
+  | { readonly _tag: "RecordRemoved"; readonly volumeId: string }
+
+interface Disk {
+  readonly texts: Map<string, string>
+  readonly setAside: Set<string>
+  /** Told of every change, at the moment it is made. */
+  readonly observe: (change: RecordChange) => void
+  full: boolean
+  broken: boolean
+}
+
+const RecordText = Schema.fromJsonString(VolumeRecord)
+const encode = Schema.encodeEffect(RecordText)
+const decode = Schema.decodeUnknownExit(RecordText)
+
+const ready = (disk: Disk, action: string, volumeId: string): Effect.Effect<void, RecordError> =>
+  Effect.suspend(() =>
+    disk.broken
+      ? Effect.fail(new RecordError({ reason: "Io", action, volumeId, detail: "input/output error (simulated)" }))
+      : Effect.void
+  )
+
+const save = Effect.fnUntraced(function* (disk: Disk, record: VolumeRecord) {
+  const { volumeId } = record
+  yield* ready(disk, "save", volumeId)
+  if (disk.full) {
+    const detail = "no space left on device (simulated)"
+    return yield* new RecordError({ reason: "Full", action: "save", volumeId, detail })
+  }
+  const text = yield* Effect.orDie(encode(record))
+  disk.texts.set(volumeId, text)
+  disk.observe({ _tag: "RecordSaved", volumeId, text })
+})
+
+const all = Effect.fnUntraced(function* (disk: Disk) {
+  yield* ready(disk, "read", "")
+  const records: Array<VolumeRecord> = []
+  for (const [volumeId, text] of [...disk.texts]) {
+    const record = decode(text)
+    if (Exit.isSuccess(record) && record.value.volumeId === volumeId) records.push(record.value)
+    else {
+      disk.texts.delete(volumeId)
+      disk.setAside.add(volumeId)
+      yield* Effect.logWarning(
+        "a record cannot be read and is set aside; the volume's next publish makes a new one"
+      ).pipe(Effect.annotateLogs({ volumeId }))
+    }
+  }
+  return records
+})
+
+const turn = (disk: Disk, change: Partial<Pick<Disk, "full" | "broken">>): Effect.Effect<void> =>
+  Effect.sync(() => void Object.assign(disk, change))
+
+const levers = (disk: Disk) =>
+  SimRecordDisk.of({
+    fill: turn(disk, { full: true }),
+    free: turn(disk, { full: false }),
+    fail: turn(disk, { broken: true }),
+    heal: turn(disk, { broken: false }),
+    damage: (volumeId, text) => Effect.sync(() => void disk.texts.set(volumeId, text)),
+    wipe: Effect.sync(() => disk.texts.clear()),
+    texts: Effect.sync(() => new Map(disk.texts)),
+    setAside: Effect.sync(() => [...disk.setAside])
+  })
+
+/** A new, empty data root, as the programs and as a test or a judge sees it. */
+export const makeSimRecords = (observe: (change: RecordChange) => void = () => undefined) => {
+  const disk: Disk = { texts: new Map(), setAside: new Set(), observe, full: false, broken: false }
+  const records = VolumeRecords.of({
+    save: (record) => save(disk, record),
+    remove: (volumeId) =>
+      Effect.andThen(
+        ready(disk, "remove", volumeId),
+        Effect.sync(() => {
+          if (disk.texts.delete(volumeId)) observe({ _tag: "RecordRemoved", volumeId })
+          disk.setAside.delete(volumeId)
+        })
+      ),
+    all: all(disk)
+  })
+  const texts: ReadonlyMap<string, string> = disk.texts
+  return { records, levers: levers(disk), texts }
+}
+
+/** The simulated records: `VolumeRecords` for the programs, `SimRecordDisk` for the test. */
+export const layer: Layer.Layer<VolumeRecords | SimRecordDisk> = Layer.effectContext(
+  Effect.sync(() => {
+    const { levers, records } = makeSimRecords()
+    return Context.make(VolumeRecords, records).pipe(Context.add(SimRecordDisk, levers))
+  })
+)

@@ -1,0 +1,48 @@
+/**
+ * The settings of a simulated node: what the command line would make of a node's name and nothing else. How the API server is
+ * reached does not matter here, because the simulation stands in its place. Pure.
+ */
+import { Duration, Option } from "effect"
+import type { KubeSettings, Settings } from "../../Settings.ts"
+
+/** How the API server is reached: by whatever a test puts in its place. */
+export const kubeSettings: KubeSettings = {
+  kubeconfig: Option.none(),
+  context: Option.none(),
+  cluster: Option.none(),
+  user: Option.none(),
+  server: Option.none(),
+  token: Option.none(),
+  certificateAuthority: Option.none(),
+  clientCertificate: Option.none(),
+  clientKey: Option.none(),
+  insecureSkipTlsVerify: false,
+  tlsServerName: Option.none(),
+  as: Option.none(),
+  asGroup: [],
+  requestTimeout: Duration.seconds(30),
+  qps: 0,
+  burst: 0
+}
+
+/** Settings as the command line would make them, of a simulated node. */
+export const simSettings: Settings["Service"] = {
+  nodeId: "node-1",
+  driverName: "csi.cert-manager.io",
+  endpoint: "/csi/csi.sock",
+  kubeletRootDir: Option.none(),
+  kubeletRegistrationPath: Option.none(),
+  dataRoot: "/run/certlet",
+  adminSocket: "/run/certlet/admin/certlet.sock",
+  volumeMedium: "tmpfs",
+  volumeSizeLimit: 1_048_576,
+  publishTimeout: Duration.seconds(60),
+  shutdownTimeout: Duration.seconds(15),
+  continueOnNotReady: false,
+  podReadinessGates: [],
+  clusterDomain: "cluster.local",
+  useTokenRequest: false,
+  healthBindAddress: Option.none(),
+  metricsBindAddress: Option.none(),
+  kube: kubeSettings
+}

@@ -1,0 +1,178 @@
+/**
+ * Everything that can be seen to happen in a simulated cluster, as values: what the kubelet calls and is answered, what reaches
+ * the disk, what the API server keeps, what certlet says. They are told by the edges themselves, after the fact, so that no
+ * program can hide what it did. `sentenceOf` says each in one sentence of a trace; judges read the facts beside it. Pure.
+ */
+
+import type { StoredObject } from "../../embedded/ObjectStore.ts"
+import { volumeAnnotation } from "../../issuance/RequestLabels.ts"
+import type { PodEvent } from "../../kube/PodEvents.ts"
+import type { PodState } from "../../spec/PodState.ts"
+import { nameOf, type SimPod } from "../parts/SimPod.ts"
+import type { SimVolume } from "../parts/SimVolumeFS.ts"
+
+/** One thing that happened. */
+export type Happening =
+  | { readonly _tag: "Struck"; readonly sentence: string }
+  | { readonly _tag: "FaultsEnded" | "Settled" }
+  | { readonly _tag: "PodScheduled" | "PodStarted" | "PodDeleted" | "PodEnded"; readonly pod: SimPod }
+  | {
+      readonly _tag: "PodChanged"
+      readonly pod: SimPod
+      readonly change: Partial<PodState>
+      readonly state: PodState
+    }
+  | { readonly _tag: "PublishCalled"; readonly pod: SimPod; readonly attempt: number }
+  | { readonly _tag: "PublishAnswered"; readonly pod: SimPod; readonly failure: Failure | undefined }
+  | { readonly _tag: "UnpublishCalled"; readonly pod: SimPod; readonly attempt: number }
+  | { readonly _tag: "UnpublishAnswered"; readonly pod: SimPod; readonly failure: Failure | undefined }
+  | { readonly _tag: "Mounted"; readonly target: string }
+  | { readonly _tag: "Unmounted" | "Written"; readonly target: string; readonly volume: SimVolume }
+  | { readonly _tag: "RecordSaved"; readonly volumeId: string; readonly text: string }
+  | { readonly _tag: "RecordRemoved"; readonly volumeId: string }
+  | { readonly _tag: "RequestCreated" | "RequestDeleted"; readonly object: StoredObject }
+  | { readonly _tag: "RequestDecided"; readonly object: StoredObject; readonly decision: string }
+  | { readonly _tag: "CallFailed"; readonly action: string; readonly reason: string }
+  | { readonly _tag: "Logged"; readonly level: string; readonly message: string; readonly annotations: string }
+  | { readonly _tag: "EventTold"; readonly event: PodEvent }
+  | { readonly _tag: "ProcessStarted" | "ProcessStopped" | "ProcessKilled"; readonly incarnation: number }
+
+/** How a call of the kubelet failed: the gRPC code and the sentence. */
+export interface Failure {
+  readonly code: string
+  readonly sentence: string
+}
+
+/** Gives what lies on a disk its pod's name; the trace knows it from the pods it has seen. */
+export interface Names {
+  /** The pod whose volume is here, by target. */
+  readonly atTarget: (target: string) => string
+  /** The pod of a volume, by the volume's id. */
+  readonly ofVolume: (volumeId: string) => string
+}
+
+/** Without a trace that knows better: what lies on a disk has the name that it has there. */
+const asTheyAre: Names = { atTarget: (target) => target, ofVolume: (volumeId) => volumeId }
+
+/** Requests have long names; their first letters tell them apart to the eye. */
+const short = (name: string): string => (name.length > 12 ? `${name.slice(0, 8)}…` : name)
+
+const requestOf = ({ metadata }: StoredObject, names: Names): string => {
+  const volumeId = metadata.annotations?.[volumeAnnotation]
+  return `request ${short(metadata.name)}${volumeId === undefined ? "" : ` of ${names.ofVolume(volumeId)}`}`
+}
+
+const answered = (call: string, pod: SimPod, failure: Failure | undefined): string =>
+  failure === undefined
+    ? `${nameOf(pod)} is ${call}ed`
+    : `${nameOf(pod)} is not ${call}ed: ${failure.code}, ${failure.sentence}`
+
+const again = (attempt: number): string => (attempt > 1 ? `, try ${attempt}` : "")
+
+const logged = ({ annotations, level, message }: Extract<Happening, { readonly _tag: "Logged" }>): string => {
+  const pod = /"pod":"([^"]+)"/.exec(annotations)?.[1]
+  return [...(level === "Info" ? [] : [level.toLowerCase()]), ...(pod === undefined ? [] : [pod]), message].join(": ")
+}
+
+/** Who does it or says it. Where somebody did something to the cluster, it is `fault`. */
+export const whoOf = (what: Happening): string => {
+  switch (what._tag) {
+    case "Struck":
+      return "fault"
+    case "FaultsEnded":
+    case "Settled":
+      return "story"
+    case "PodScheduled":
+    case "PodDeleted":
+    case "PodChanged":
+      return "user"
+    case "PodStarted":
+    case "PodEnded":
+    case "PublishCalled":
+    case "UnpublishCalled":
+      return "kubelet"
+    case "Mounted":
+    case "Unmounted":
+    case "Written":
+    case "RecordSaved":
+    case "RecordRemoved":
+      return "disk"
+    case "RequestCreated":
+    case "RequestDeleted":
+      return "api"
+    case "RequestDecided":
+      return "issuer"
+    default:
+      return "certlet"
+  }
+}
+
+/** "address 10.0.0.7, label team=red": what has changed of a pod. */
+export const changesOf = ({ annotations, conditions, ips, labels }: Partial<PodState>): string => {
+  const entries = (kind: string, of: Readonly<Record<string, string>> = {}) =>
+    Object.entries(of).map(([key, value]) => `${kind} ${key}=${value}`)
+  return [
+    ...(ips === undefined ? [] : [`address ${ips.join(", ")}`]),
+    ...entries("label", labels),
+    ...entries("annotation", annotations),
+    ...entries("condition", conditions)
+  ].join(", ")
+}
+
+/** What happened, in one sentence. */
+export const sentenceOf = (what: Happening, names: Names = asTheyAre): string => {
+  switch (what._tag) {
+    case "Struck":
+      return what.sentence
+    case "FaultsEnded":
+      return "faults end; everything has to converge"
+    case "Settled":
+      return "the time to converge is over"
+    case "PodScheduled":
+      return `schedules ${nameOf(what.pod)}`
+    case "PodDeleted":
+      return `deletes ${nameOf(what.pod)}`
+    case "PodStarted":
+      return `${nameOf(what.pod)} runs`
+    case "PodEnded":
+      return `${nameOf(what.pod)} is gone`
+    case "PodChanged":
+      return `${nameOf(what.pod)} has ${changesOf(what.change)}`
+    case "PublishCalled":
+      return `publish ${nameOf(what.pod)}${again(what.attempt)}`
+    case "UnpublishCalled":
+      return `unpublish ${nameOf(what.pod)}${again(what.attempt)}`
+    case "PublishAnswered":
+      return answered("publish", what.pod, what.failure)
+    case "UnpublishAnswered":
+      return answered("unpublish", what.pod, what.failure)
+    case "Mounted":
+      return `the volume of ${names.atTarget(what.target)} is mounted`
+    case "Unmounted":
+      return `the volume of ${names.atTarget(what.target)} is unmounted`
+    case "Written":
+      return `the volume of ${names.atTarget(what.target)} shows new files`
+    case "RecordSaved":
+      return `the record of ${names.ofVolume(what.volumeId)} is saved`
+    case "RecordRemoved":
+      return `the record of ${names.ofVolume(what.volumeId)} is removed`
+    case "RequestCreated":
+      return `${requestOf(what.object, names)} is created`
+    case "RequestDeleted":
+      return `${requestOf(what.object, names)} is deleted`
+    case "RequestDecided":
+      return `${requestOf(what.object, names)} is ${what.decision}`
+    case "CallFailed":
+      return `${what.action} fails: ${what.reason}`
+    case "Logged":
+      return logged(what)
+    case "EventTold":
+      return `Event ${what.event.reason} on ${what.event.pod.namespace}/${what.event.pod.name}: ${what.event.note}`
+    case "ProcessStarted":
+      return `starts, life ${what.incarnation}`
+    case "ProcessStopped":
+      return `has stopped, life ${what.incarnation}`
+    case "ProcessKilled":
+      return `dies, life ${what.incarnation}`
+  }
+}

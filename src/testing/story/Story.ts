@@ -1,0 +1,147 @@
+/**
+ * A story: everything that is done to a simulated cluster, as a value. When pods come and go, which incidents strike, what the
+ * weather is like, all of it drawn from a seed before anything runs. That is what makes a story repeatable, and what lets one
+ * that fails be cut down to the acts and faults that matter. Pure.
+ */
+import type { Duration } from "effect"
+import type { PodState } from "../../spec/PodState.ts"
+import { Faults, type Incident, incidentsOf, type Rate } from "../levers/Faults.ts"
+import { Dice } from "../parts/Dice.ts"
+import type { SimKeyKind } from "../parts/SimCrypto.ts"
+import { type PodWish, passwordMark } from "../parts/SimPod.ts"
+
+/** Something that a cluster's user does at a time, in milliseconds since the beginning. */
+export type Act =
+  | { readonly _tag: "Schedule"; readonly at: number; readonly wish: PodWish & { readonly name: string } }
+  | { readonly _tag: "Delete"; readonly at: number; readonly name: string }
+  /** What the API server shows of a pod changes. */
+  | { readonly _tag: "Change"; readonly at: number; readonly name: string; readonly change: Partial<PodState> }
+  /** Somebody writes a trust bundle, by the words of the attribute. */
+  | { readonly _tag: "WriteBundle"; readonly at: number; readonly bundle: string }
+
+/** A story, whole. */
+export interface Story {
+  readonly seed: string
+  readonly nodes: number
+  readonly keys: SimKeyKind
+  readonly requiresRepublish: boolean
+  /** Requests are made as the pods' own accounts (`--use-token-request`). */
+  readonly useTokenRequest: boolean
+  readonly syncSeconds: number
+  /** How long it lasts before faults end, in milliseconds. */
+  readonly millis: number
+  readonly faults: Faults
+  readonly acts: ReadonlyArray<Act>
+  readonly incidents: ReadonlyArray<Incident>
+}
+
+/** What may be fixed about a story; the rest is drawn. */
+export interface Knobs {
+  readonly nodes?: number
+  readonly pods?: number
+  readonly days?: number
+  readonly faults?: Faults
+}
+
+const day = 86_400_000
+
+/** How fast life is: how long the story lasts, how long certificates live, how often the kubelet looks. */
+const drawPace = (dice: Dice, days: number | undefined) => {
+  const isQuick = days === undefined && dice.chance(0.5)
+  const hours = dice.pick(isQuick ? [1 / 12, 1 / 6, 1 / 4, 1 / 2] : [1, 2, 6, 12, 24])
+  // Short stories, and many of them, find more than long ones: a few lifetimes show all that there is to see.
+  const lasts = Math.max(0.5, hours * dice.between(1, 4)) * 3_600_000
+  const millis = days === undefined ? lasts : days * day
+  // A kubelet looks about once a minute; over long times that would be all there is to simulate.
+  const syncSeconds = Math.min(1800, Math.max(60, Math.round((millis / 1000) * dice.between(1 / 60, 1 / 12))))
+  return { millis: Math.round(millis), syncSeconds, hours }
+}
+
+const prefix = "csi.cert-manager.io/"
+// biome-ignore lint/suspicious/noTemplateCurlyInString: certlet expands these, not JavaScript
+const podAddress = "${POD_IP}"
+// biome-ignore lint/suspicious/noTemplateCurlyInString: certlet expands these, not JavaScript
+const team = "${POD_LABEL:team}"
+const bundles = ["ConfigMap/roots", "ClusterTrustBundle/corp"] as const
+
+/** What a pod asks for beyond a plain certificate: each thing seldom, and any of them together. */
+const drawFeatures = (dice: Dice, name: string) => {
+  const [bundle, address, label] = [dice.chance(0.2), dice.chance(0.15), dice.chance(0.15)]
+  const gate = dice.chance(0.2) ? dice.pick(["pod-ip:any", "pod-condition:Provisioned"]) : undefined
+  const attributes = {
+    ...(bundle ? { [`${prefix}trust-bundle`]: dice.pick(bundles) } : {}),
+    ...(address ? { [`${prefix}ip-sans`]: podAddress } : {}),
+    ...(gate === undefined ? {} : { [`${prefix}pod-readiness-gate`]: gate }),
+    ...(address || gate !== undefined ? { [`${prefix}continue-on-not-ready`]: "true" } : {}),
+    ...(dice.chance(0.05)
+      ? { [`${prefix}pkcs12-enable`]: "true", [`${prefix}pkcs12-password`]: `${passwordMark}${dice.hex(16)}` }
+      : {})
+  }
+  const names = label ? { dnsNames: [`${name}.apps.svc`, `${team}.${name}.apps.svc`] } : {}
+  return { wish: { ...names, attributes }, label, gate }
+}
+
+const drawPod = (dice: Dice, i: number, nodes: number, hours: number, millis: number): ReadonlyArray<Act> => {
+  const name = `pod-${i + 1}`
+  const at = Math.floor(dice.chance(0.5) ? dice.between(0, 2000) : dice.between(0, millis * 0.8))
+  const seconds = Math.round(hours * 3600 * dice.between(0.5, 1.5))
+  const features = drawFeatures(dice, name)
+  const wish: PodWish & { readonly name: string } = {
+    name,
+    node: `node-${dice.whole(1, nodes + 1)}`,
+    duration: `${seconds}s`,
+    ...(dice.chance(0.2) ? { reusePrivateKey: true } : {}),
+    ...(dice.chance(0.2) ? { renewBefore: `${Math.round(seconds * dice.between(0.1, 0.9))}s` } : {}),
+    ...features.wish
+  }
+  const soon = () => Math.floor(at + dice.between(0, Math.min(300_000, millis - at)))
+  const changes = [
+    ...(features.label ? [{ labels: { team: "team-0" } }] : []),
+    ...(features.gate === "pod-condition:Provisioned" ? [{ conditions: { Provisioned: "True" } }] : [])
+  ].map((change): Act => ({ _tag: "Change", at: soon(), name, change }))
+  const stays = dice.chance(0.3) ? dice.between(0, 60_000) : dice.between(0, millis - at)
+  const deleted: Act = { _tag: "Delete", at: Math.floor(at + stays), name }
+  return [{ _tag: "Schedule", at, wish }, ...changes, ...(dice.chance(0.5) ? [deleted] : [])]
+}
+
+const drawActs = (dice: Dice, pods: number, nodes: number, hours: number, millis: number): ReadonlyArray<Act> => {
+  const acts = Array.from({ length: pods }, (_, i) => drawPod(dice, i, nodes, hours, millis)).flat()
+  const written = bundles.map(
+    (bundle): Act => ({ _tag: "WriteBundle", at: dice.chance(0.7) ? 0 : Math.floor(dice.between(0, 300_000)), bundle })
+  )
+  const isUsed = (act: Act) =>
+    acts.some(
+      (one) =>
+        one._tag === "Schedule" &&
+        act._tag === "WriteBundle" &&
+        one.wish.attributes?.[`${prefix}trust-bundle`] === act.bundle
+    )
+  return [...written.filter(isUsed), ...acts].sort((one, other) => one.at - other.at)
+}
+
+/** The story of a seed; `own` are further kinds of incidents. */
+export const drawStory = (seed: number | string, knobs: Knobs = {}, own: ReadonlyArray<Rate> = []): Story => {
+  const dice = new Dice(`${seed}/story`)
+  const { hours, millis, syncSeconds } = drawPace(dice, knobs.days)
+  const [drawnNodes, drawnPods] = [dice.pick([1, 1, 2, 3]), dice.whole(1, 6)]
+  const useTokenRequest = dice.chance(0.2)
+  const nodes = knobs.nodes ?? drawnNodes
+  const faults = knobs.faults ?? Faults.swarm(seed)
+  const names = Array.from({ length: nodes }, (_, i) => `node-${i + 1}`)
+  return {
+    seed: String(seed),
+    nodes,
+    keys: "Ed25519",
+    requiresRepublish: true,
+    useTokenRequest,
+    // Tokens come with publishes: who looks seldom leaves certlet without one for long.
+    syncSeconds: useTokenRequest ? Math.min(600, syncSeconds) : syncSeconds,
+    millis,
+    faults,
+    acts: drawActs(dice, knobs.pods ?? drawnPods, nodes, hours, millis),
+    incidents: incidentsOf(faults, String(seed), names, 0, millis, own)
+  }
+}
+
+/** A time of a story, as a duration. */
+export const after = (millis: number): Duration.Input => `${millis} millis`

@@ -1,0 +1,114 @@
+/**
+ * A story, run from end to end: the cluster is made, acts and incidents take their course, then faults end and everything has to
+ * converge. The outcome is a value, whatever happens: passed, or what was found. One seed gives one outcome and one digest,
+ * wherever it runs.
+ */
+import { Cause, Effect, Exit, Option, Redacted } from "effect"
+import type { Cluster } from "../Cluster.ts"
+import type { InvariantBroken } from "../judges/Invariants.ts"
+import { outlivingMillis } from "../judges/judgesOfRest.ts"
+import type { SimPod } from "../parts/SimPod.ts"
+import { type ClusterOptions, SimCluster } from "../SimCluster.ts"
+import { type Act, after, drawStory, type Knobs, type Story } from "./Story.ts"
+import type { Event } from "./Trace.ts"
+
+/** How a run ended. `crash` is a defect of the simulation itself or of what it runs. */
+export type Verdict =
+  | { readonly _tag: "passed" }
+  | { readonly _tag: "safety" | "liveness"; readonly broken: InvariantBroken }
+  | { readonly _tag: "crash"; readonly defect: string }
+
+/** What came of one seed. */
+export interface Outcome {
+  readonly seed: string
+  /** SHA-256 over every event, and over every file and object that was left at the end. */
+  readonly digest: string
+  /** How many events there were. */
+  readonly steps: number
+  readonly outcome: Verdict
+  /** The last events as aligned lines. */
+  readonly lines: (last?: number) => ReadonlyArray<string>
+}
+
+/** What a run may be given beside its story. */
+export interface RunOptions
+  extends Pick<ClusterOptions, "invariants" | "layers" | "ownFaults" | "settings" | "traceEvents"> {
+  /** Called within every event. */
+  readonly watch?: (event: Event) => void
+}
+
+const perform = (cluster: Cluster, pods: Map<string, SimPod>, act: Act): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    switch (act._tag) {
+      case "Schedule":
+        pods.set(act.wish.name, yield* cluster.schedule(act.wish))
+        return
+      case "WriteBundle":
+        return yield* cluster.bundle(act.bundle).rotate
+    }
+    const pod = pods.get(act.name)
+    if (pod === undefined || pod.phase === "gone") return
+    yield* act._tag === "Delete" ? cluster.delete(pod) : cluster.change(pod, act.change)
+  })
+
+/** Everything that is left is part of the digest. */
+const weigh = (cluster: Cluster): void => {
+  for (const node of cluster.world.nodes.values()) {
+    for (const { files } of node.disk.volumes.values()) {
+      for (const [, { content }] of Option.getOrElse(files, () => [])) cluster.trace.weigh(Redacted.value(content))
+    }
+  }
+  cluster.trace.weigh(new TextEncoder().encode(JSON.stringify(cluster.world.server.store.all())))
+}
+
+/** Longer than this a story does not last once faults have ended, in milliseconds. */
+const longestCalm = 86_400_000
+
+const play = Effect.fnUntraced(function* (cluster: Cluster, story: Story) {
+  const pods = new Map<string, SimPod>()
+  let now = 0
+  for (const act of story.acts) {
+    if (act.at > now) yield* cluster.advance(after(act.at - now))
+    now = Math.max(now, act.at)
+    yield* perform(cluster, pods, act)
+  }
+  if (story.millis > now) yield* cluster.advance(after(story.millis - now))
+  yield* cluster.settle
+  // And so it stays: every certificate of now has to be replaced in time, with nobody's help.
+  yield* cluster.advance(after(Math.min(longestCalm, outlivingMillis(cluster.world))))
+  yield* cluster.settle
+})
+
+const verdictOf = (exit: Exit.Exit<unknown, InvariantBroken>): Verdict => {
+  if (Exit.isSuccess(exit)) return { _tag: "passed" }
+  return Option.match(Cause.findErrorOption(exit.cause), {
+    onNone: (): Verdict => ({ _tag: "crash", defect: Cause.pretty(exit.cause) }),
+    onSome: (broken): Verdict => ({ _tag: broken.kind, broken })
+  })
+}
+
+const clusterOf = (
+  { faults, incidents, keys, nodes, requiresRepublish, seed, syncSeconds, useTokenRequest }: Story,
+  { watch: _, ...options }: RunOptions
+) => {
+  const settings = { useTokenRequest, ...options.settings }
+  const kubelet = { requiresRepublish, syncFrequency: after(syncSeconds * 1000) }
+  return SimCluster.make({ traceEvents: 400, ...options, settings, seed, nodes, keys, faults, incidents, kubelet })
+}
+
+/** Runs a story. */
+export const runStory = (story: Story, options: RunOptions = {}): Effect.Effect<Outcome> =>
+  Effect.gen(function* () {
+    const { seed } = story
+    const made = yield* Effect.exit(clusterOf(story, options))
+    if (Exit.isFailure(made)) return { seed, digest: "", steps: 0, outcome: verdictOf(made), lines: () => [] }
+    const { trace } = made.value
+    if (options.watch !== undefined) trace.listen(options.watch)
+    const exit = yield* Effect.exit(play(made.value, story))
+    weigh(made.value)
+    return { seed, digest: trace.digest, steps: trace.steps, outcome: verdictOf(exit), lines: trace.lines }
+  }).pipe(Effect.scoped)
+
+/** Runs the story of a seed. */
+export const simulate = (seed: number | string, knobs: Knobs = {}, options: RunOptions = {}): Effect.Effect<Outcome> =>
+  Effect.suspend(() => runStory(drawStory(seed, knobs, options.ownFaults), options))

@@ -1,0 +1,46 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Result } from "effect"
+import { type Gate, gateSentence, isOpen, parseGate } from "../../src/spec/Gate.ts"
+import type { PodState } from "../../src/spec/PodState.ts"
+
+const gate = (text: string): Gate => Result.getOrThrow(parseGate(text))
+
+const pod: PodState = {
+  ips: ["fd00::7"],
+  labels: {},
+  annotations: { "example.com/zone": "a", "example.com/empty": "" },
+  conditions: { Ready: "False", Initialized: "True" }
+}
+const bare: PodState = { ips: [], labels: {}, annotations: {}, conditions: {} }
+
+describe("a readiness gate", () => {
+  it.each([
+    ["pod-ip:any", true],
+    ["pod-ip:ipv6", true],
+    ["pod-ip:ipv4", false],
+    ["pod-condition:Initialized", true],
+    ["pod-condition:Initialized=True", true],
+    ["pod-condition:Ready", false],
+    ["pod-condition:Ready=False", true],
+    ["pod-condition:toString", false],
+    ["pod-annotation:example.com/zone", true],
+    ["pod-annotation:example.com/empty", false],
+    ["pod-annotation:toString", false]
+  ])("%s opens by what the pod has: %s", (text, open) => {
+    expect(isOpen(gate(text), pod)).toBe(open)
+    expect(isOpen(gate(text), bare)).toBe(false)
+  })
+
+  it("opens for IPv4 by an address of a pod with two", () => {
+    expect(isOpen(gate("pod-ip:ipv4"), { ...pod, ips: ["fd00::7", "10.0.0.7"] })).toBe(true)
+  })
+
+  it.each([
+    ["pod-ip:any", "an IP address"],
+    ["pod-ip:ipv6", "an IPv6 address"],
+    ["pod-condition:Ready", "the condition Ready=True"],
+    ["pod-annotation:a/b", "the annotation a/b"]
+  ])("%s is named as %s", (text, sentence) => {
+    expect(gateSentence(gate(text))).toBe(sentence)
+  })
+})

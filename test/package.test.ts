@@ -104,8 +104,8 @@ describe("the package", () => {
     packLimitMilliseconds
   )
 
-  it("is shown in the README by an example that runs", () => {
-    const readme = readFileSync(join(root, "README.md"), "utf8")
+  it("is shown in its README by an example that runs", () => {
+    const readme = readFileSync(join(root, "src/testing/README.md"), "utf8")
     const [, section = ""] = readme.split("## Simulated clusters in your tests\n")
     const [, shown = "nothing"] = /```ts\n([\s\S]*?)```/.exec(section) ?? []
     expect(readFileSync(join(root, "test/examples/vitest.test.ts"), "utf8")).toBe(shown)

@@ -1,6 +1,6 @@
 /**
  * What a real certlet exposes, after some life: and that everything which speaks of it speaks of what is there. The dashboard and the
- * alert rules ask for no metric, no label and no value that certlet does not have, and the README's table names them all.
+ * alert rules ask for no metric, no label and no value that certlet does not have, and k8s/README.md names them all.
  */
 import { readFileSync } from "node:fs"
 import { createServer } from "node:net"
@@ -153,9 +153,9 @@ describe("what is exposed", () => {
     })
   )
 
-  it.live("stands in the README, every metric of it", () =>
+  it.live("stands in k8s/README.md, every metric of it", () =>
     Effect.map(exposition, (known) => {
-      const readme = readFileSync(join(root, "README.md"), "utf8")
+      const readme = readFileSync(join(root, "k8s/README.md"), "utf8")
       const documented = [...readme.matchAll(/`(…?(?:certlet|certmanager_csi)?_[a-z_]+)(?:\{[a-z_,]+\})?`/g)].map(
         ([, name = ""]) => name.replace("…", "certmanager_csi_certificate_request")
       )

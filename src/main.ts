@@ -19,12 +19,12 @@ import * as GrpcRegistration from "./csi/GrpcRegistration.ts"
 import { serve } from "./csi/serve.ts"
 import { Driver } from "./driver/Driver.ts"
 import * as Health from "./Health.ts"
-import * as KubeCertificateRequests from "./issuance/KubeCertificateRequests.ts"
+import * as ApiCertificateRequests from "./issuance/ApiCertificateRequests.ts"
 import * as NodeKeyGenerator from "./issuance/NodeKeyGenerator.ts"
-import * as KubeClient from "./kube/KubeClient.ts"
-import * as KubePodEvents from "./kube/KubePodEvents.ts"
-import * as KubePods from "./kube/KubePods.ts"
-import * as KubeTrustBundles from "./kube/KubeTrustBundles.ts"
+import * as ApiPodEvents from "./kube/ApiPodEvents.ts"
+import * as ApiPods from "./kube/ApiPods.ts"
+import * as ApiTrustBundles from "./kube/ApiTrustBundles.ts"
+import * as KubeApiServer from "./kube/KubeApiServer.ts"
 import * as NodeHealth from "./observability/NodeHealth.ts"
 import { loggingLayer } from "./observability/NodeLogging.ts"
 import * as NodeMetrics from "./observability/NodeMetrics.ts"
@@ -38,15 +38,15 @@ import * as NodeVolumeRecords from "./volume/NodeVolumeRecords.ts"
 const liveDriver = Driver.layer.pipe(
   Layer.provide([
     NodeKeyGenerator.layer,
-    KubeCertificateRequests.layer,
-    KubePodEvents.layer,
-    KubePods.layer,
-    KubeTrustBundles.layer,
+    ApiCertificateRequests.layer,
+    ApiPodEvents.layer,
+    ApiPods.layer,
+    ApiTrustBundles.layer,
     NodeVolumeFS.layer,
     NodeVolumeRecords.layer,
     NodeEntropy.layer
   ]),
-  Layer.provide(KubeClient.layer)
+  Layer.provide(KubeApiServer.layer)
 )
 
 /** The kubelet forgets certlet before the door closes, and the door closes before the driver ends: calls in flight find it alive. */

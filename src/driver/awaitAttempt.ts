@@ -7,7 +7,7 @@ import { Deferred, Duration, Effect, Option, Ref } from "effect"
 import type { RequestState } from "../issuance/CertificateRequest.ts"
 import { CertificateRequests } from "../issuance/CertificateRequests.ts"
 import { IssuanceError } from "../issuance/IssuanceError.ts"
-import { nameOf } from "../issuance/issue.ts"
+import { namespacedName } from "../kube/NamespacedName.ts"
 import { missingPrerequisite } from "./prerequisites.ts"
 import type { Attempt, Volume } from "./Volume.ts"
 
@@ -35,7 +35,7 @@ const stillWaiting = Effect.fnUntraced(function* (volume: Volume, waited: Durati
   if (Option.isSome(failure) && !isOpen) return yield* Effect.fail(failure.value.error.reason)
   return yield* new IssuanceError({
     reason: "Pending",
-    request: request === undefined ? "" : nameOf(request),
+    request: request === undefined ? "" : namespacedName(request),
     detail: `${missing(state)} after ${Duration.format(waited)}`
   })
 })

@@ -6,7 +6,7 @@
 import { DateTime, Duration, Effect, Option, Ref } from "effect"
 import { CertificateRequests } from "../issuance/CertificateRequests.ts"
 import { IssuanceError } from "../issuance/IssuanceError.ts"
-import { nameOf } from "../issuance/issue.ts"
+import { namespacedName } from "../kube/NamespacedName.ts"
 import type { EventReason, PodEvent } from "../kube/PodEvents.ts"
 import { PodEvents } from "../kube/PodEvents.ts"
 import type { IssuedRecord } from "../volume/VolumeRecord.ts"
@@ -70,14 +70,14 @@ const tellOpen = Effect.fnUntraced(function* (volume: Volume) {
   const waited = spoken(DateTime.distance(pending.since, yield* DateTime.now))
   if (state._tag === "AwaitingApproval") {
     const note =
-      `CertificateRequest ${nameOf(request)} has waited ${waited} for its approval; ` +
+      `CertificateRequest ${namespacedName(request)} has waited ${waited} for its approval; ` +
       `approve it (cmctl approve -n ${request.namespace} ${request.name}), or look at the approver's policy`
     yield* tell(volume, "Warning", "CertificateNotApproved", note)
   }
   if (state._tag === "AwaitingSignature") {
     const words = state.message === "" ? "" : ` (${state.message})`
     const note =
-      `CertificateRequest ${nameOf(request)} is approved and has not been signed for ${waited}${words}; ` +
+      `CertificateRequest ${namespacedName(request)} is approved and has not been signed for ${waited}${words}; ` +
       `look at the status of ${issuer.kind} ${issuer.name}`
     yield* tell(volume, "Warning", "CertificateNotSigned", note)
   }

@@ -4,12 +4,10 @@
  * condition is read the way cert-manager's own controllers write it; a request that carries none is simply pending.
  */
 import { Result, Schema } from "effect"
+import type { NamespacedName } from "../kube/NamespacedName.ts"
 
 /** Which request: the key of the object in the API. */
-export interface RequestReference {
-  readonly namespace: string
-  readonly name: string
-}
+export type RequestReference = NamespacedName
 
 /** One entry of `status.conditions`. */
 export const Condition = Schema.Struct({

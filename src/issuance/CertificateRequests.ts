@@ -1,7 +1,7 @@
 /**
  * The door to the API server: certlet submits a CertificateRequest, waits until somebody has signed or refused it, and
- * discards what it no longer needs. `KubeCertificateRequests` is the live side (one watch per process), the embedded API
- * server and the simulation stand behind the same contract. A request's name is chosen by the caller: submitting the same
+ * discards what it no longer needs. `ApiCertificateRequests` stands behind it wherever there is an API
+ * server, real or simulated: one watch per process. A request's name is chosen by the caller: submitting the same
  * draft twice is one request, whatever the network did in between.
  */
 import { Context, type Effect, type Option, type Redacted, Schema } from "effect"

@@ -2,9 +2,10 @@
  * What this process knows about its node's CertificateRequests, and who waits for which. The watch writes it, and so does
  * `submit`, whose answer may be here before the watch has heard of the object or long after; everybody else only reads. It is
  * synchronous, so that an event and the waking of its waiters are one step, and it keeps of each object only what is asked
- * for later. It makes no calls, and stands inside the live side of `CertificateRequests`. Pure.
+ * for later. It makes no calls, and stands inside `ApiCertificateRequests`. Pure.
  */
 import { Effect } from "effect"
+import { namespacedName } from "../kube/NamespacedName.ts"
 import type { WatchStore } from "../kube/WatchStore.ts"
 import {
   type CertificateRequest,
@@ -56,9 +57,6 @@ export interface Submission {
   readonly uncertain: () => void
 }
 
-/** `namespace/name`. */
-export const keyOf = (request: RequestReference): string => `${request.namespace}/${request.name}`
-
 const isEnded = (state: RequestState): state is EndedState =>
   state._tag !== "Unseen" && state._tag !== "AwaitingApproval" && state._tag !== "AwaitingSignature"
 
@@ -106,7 +104,7 @@ export class RequestStore {
   }
 
   get(request: RequestReference): KnownRequest | undefined {
-    return this.#entries.get(keyOf(request))
+    return this.#entries.get(namespacedName(request))
   }
 
   /** The known requests of a volume. */
@@ -124,14 +122,14 @@ export class RequestStore {
 
   /** An object that the watch has added or changed. */
   seen(object: CertificateRequest): void {
-    const submission = this.#submissions.get(keyOf(object.metadata))
+    const submission = this.#submissions.get(namespacedName(object.metadata))
     if (submission !== undefined) submission.seen = true
     this.#put(object, -1)
   }
 
   /** An object that is no longer there; without a uid, whatever has this name. */
   gone(request: RequestReference, uid?: string): void {
-    const key = keyOf(request)
+    const key = namespacedName(request)
     const submission = this.#submissions.get(key)
     if (submission !== undefined) submission.seen = true
     this.#uncertain.delete(key)
@@ -143,7 +141,7 @@ export class RequestStore {
 
   /** Begins a create. */
   submitting(request: RequestReference, volumeId: string): Submission {
-    const key = keyOf(request)
+    const key = namespacedName(request)
     const submission = { seen: false }
     this.#submissions.set(key, submission)
     const end = (act: () => void) => () => {
@@ -171,7 +169,7 @@ export class RequestStore {
     const listed = new Set<string>()
     return {
       add: (object) => {
-        listed.add(keyOf(object.metadata))
+        listed.add(namespacedName(object.metadata))
         this.seen(object)
       },
       finish: (version) => {
@@ -191,13 +189,13 @@ export class RequestStore {
   /** Waits for the end of a request, for ever if need be. An interrupted wait leaves nothing behind. */
   await(request: RequestReference): Effect.Effect<EndedState, RequestError> {
     return Effect.callback((resume) => {
-      const cancel = this.#wait(keyOf(request), (end) =>
+      const cancel = this.#wait(namespacedName(request), (end) =>
         resume(
           end === "gone"
             ? Effect.fail(
                 new RequestError({
                   reason: "Gone",
-                  action: `await CertificateRequest ${keyOf(request)}`,
+                  action: `await CertificateRequest ${namespacedName(request)}`,
                   detail: "the request was deleted"
                 })
               )
@@ -211,7 +209,7 @@ export class RequestStore {
   /** Waits until a request is no longer open for approval: it was approved, has come to an end, or is gone. */
   awaitApproval(request: RequestReference): Effect.Effect<void> {
     return Effect.callback((resume) => {
-      const key = keyOf(request)
+      const key = namespacedName(request)
       const state = this.#entries.get(key)?.state
       const isOpen = state === undefined ? !this.#synced || this.#submissions.has(key) : isUndecided(state)
       if (!isOpen) return resume(Effect.void)
@@ -234,7 +232,7 @@ export class RequestStore {
 
   #put(object: CertificateRequest, submittedIn: number): void {
     const { metadata } = object
-    const key = keyOf(metadata)
+    const key = namespacedName(metadata)
     const before = this.#entries.get(key)
     // Another object under the same name: the one that was waited for is no more.
     if (before !== undefined && before.uid !== metadata.uid) this.#wake(key, "gone")

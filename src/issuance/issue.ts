@@ -5,6 +5,7 @@
  * of asking anew. One key serves one request; a request that has come to an end is never asked again.
  */
 import { DateTime, type Duration, Effect, Option, Random, type Redacted } from "effect"
+import { namespacedName } from "../kube/NamespacedName.ts"
 import type { KeyParameters, VolumeSpec } from "../spec/VolumeSpec.ts"
 import type { RequestReference, SignedCertificate } from "./CertificateRequest.ts"
 import { CertificateRequests, type EndedState, type RequestError } from "./CertificateRequests.ts"
@@ -50,9 +51,6 @@ export interface Issued {
     readonly signature: Duration.Duration
   }
 }
-
-/** `namespace/name`, as sentences write it. */
-export const nameOf = (request: RequestReference): string => `${request.namespace}/${request.name}`
 
 /** A version 4 UUID (RFC 9562) from Effect's Random: a name has to be unique, not secret. */
 const requestName = Effect.gen(function* () {
@@ -103,7 +101,7 @@ const decideOrPickUp = <E, R>(order: Order<E, R>) =>
 const signedOr = (request: RequestReference) => (state: EndedState) =>
   state._tag === "Ready"
     ? Effect.succeed(state.signed)
-    : Effect.fail(new IssuanceError({ reason: state._tag, request: nameOf(request), detail: state.message }))
+    : Effect.fail(new IssuanceError({ reason: state._tag, request: namespacedName(request), detail: state.message }))
 
 /** Obtains one certificate for one volume; waits as long as the request is neither signed nor refused. */
 export const issue: <E, R>(
@@ -114,7 +112,7 @@ export const issue: <E, R>(
     const [decided, { key, pending }] = yield* Effect.timed(decideOrPickUp(order))
     const { kind, name } = order.spec.issuer
     yield* Effect.annotateCurrentSpan({
-      request: nameOf({ namespace: order.spec.pod.namespace, name: pending.requestName }),
+      request: namespacedName({ namespace: order.spec.pod.namespace, name: pending.requestName }),
       issuer: `${kind} ${name}`
     })
     const [submit, request] = yield* Effect.timed(
@@ -129,7 +127,7 @@ export const issue: <E, R>(
     const [approval] = yield* Effect.timed(requests.awaitApproval(request))
     const [signature, signed] = yield* Effect.timed(Effect.flatMap(requests.await(request), signedOr(request)))
     const leaf = yield* checkSigned({
-      request: nameOf(request),
+      request: namespacedName(request),
       signed,
       spec: order.spec,
       spki: key.spki,

@@ -1,6 +1,6 @@
 /**
  * The door to a pod's owner: what happens to a pod's certificate is told as an Event on the pod, where `kubectl describe pod`
- * shows it. `KubePodEvents` is the live side, the simulation keeps a list. To tell costs the teller nothing: it neither waits
+ * shows it. `ApiPodEvents` writes them. To tell costs the teller nothing: it neither waits
  * for the API server nor fails. What happens again and again is folded into one Event with a count, so that a pod never
  * has more Events than there are reasons, however long its trouble lasts.
  */

@@ -1,7 +1,7 @@
 /**
  * What the cluster knows of this node's pods: addresses, labels, annotations and conditions, as the API server shows them. Names
- * in certificates follow them and readiness gates wait for them. `KubePods` is the live side, one watch on the node's pods;
- * the simulation stands behind the same contract. Both are looked at in the same way, and only while somebody waits.
+ * in certificates follow them and readiness gates wait for them. `ApiPods` stands behind it: one watch on the node's
+ * pods, open only while somebody waits.
  */
 import { Context, Effect, Option, RcRef, type Scope } from "effect"
 import type { PodState } from "../spec/PodState.ts"

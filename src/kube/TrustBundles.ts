@@ -1,7 +1,7 @@
 /**
  * The trust bundles that volumes of this node name: CA certificates in ConfigMaps and ClusterTrustBundles. A bundle is
- * followed only while somebody waits for it or for its next change. `KubeTrustBundles` is the live side, one watch for each
- * bundle and not for each volume; the simulation stands behind the same contract.
+ * followed only while somebody waits for it or for its next change. `ApiTrustBundles` stands behind it: one watch for each
+ * bundle and not for each volume.
  */
 import { Context, Effect, Option, RcMap, Result, type Scope } from "effect"
 import { certificatesIn, type TrustBundleName } from "../spec/TrustBundle.ts"

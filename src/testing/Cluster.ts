@@ -4,8 +4,10 @@
  * made by `SimCluster.make`. In the examples `cluster` has the nodes node-1 and node-2, `pod` asks for certificates of an hour and
  * runs on node-1, and `assert` is `node:assert/strict`; each of them is run by the tests.
  */
+
 import { Deferred, Duration, Effect, Option } from "effect"
 import { TestClock } from "effect/testing"
+import { namespacedName } from "../kube/NamespacedName.ts"
 import type { PodState } from "../spec/PodState.ts"
 import type { InvariantBroken, World } from "./judges/Invariants.ts"
 import { CannotSee, type Sight, seeVolume } from "./judges/Sight.ts"
@@ -19,7 +21,7 @@ import { tell } from "./levers/TimedLevers.ts"
 import { beginning, type ClusterParts, downtimeOf, type Ending, sound } from "./parts/ClusterParts.ts"
 import { type CrashPoint, fenced } from "./parts/fence.ts"
 import type { SimNode } from "./parts/SimNode.ts"
-import { makePod, nameOf, type PodWish, type SimPod } from "./parts/SimPod.ts"
+import { makePod, type PodWish, type SimPod } from "./parts/SimPod.ts"
 import type { Trace } from "./story/Trace.ts"
 
 /** A running cluster. Verbs do their work at once; only `advance` and `settle` let time pass. */
@@ -57,8 +59,8 @@ export class Cluster {
         const node = this.node(wish.node ?? names[this.#pods % names.length] ?? "")
         const name = wish.name ?? `pod-${this.#pods + 1}`
         const pod = makePod({ ...wish, name, node: node.name }, dice.uuid(), dice.hex(64))
-        if ([...pods.values()].some((other) => nameOf(other) === nameOf(pod))) {
-          throw new Misuse(`there is a pod ${nameOf(pod)} already; give the other one another name`)
+        if ([...pods.values()].some((other) => namespacedName(other) === namespacedName(pod))) {
+          throw new Misuse(`there is a pod ${namespacedName(pod)} already; give the other one another name`)
         }
         this.#pods += 1
         pods.set(pod.uid, pod)
@@ -89,7 +91,7 @@ export class Cluster {
    */
   readonly exec = (pod: SimPod): Effect.Effect<Sight, CannotSee> =>
     Effect.suspend(() => {
-      const fail = (detail: string) => Effect.fail(new CannotSee({ pod: nameOf(pod), detail }))
+      const fail = (detail: string) => Effect.fail(new CannotSee({ pod: namespacedName(pod), detail }))
       if (pod.phase !== "running") return fail(`no container runs, the pod is ${pod.phase}`)
       if (Option.isNone(pod.held)) return fail("the container has no volume")
       return Effect.catch(Effect.fromResult(seeVolume(pod.held.value)), fail)

@@ -3,8 +3,8 @@ import type { AddressInfo } from "node:net"
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Layer, Logger, Metric, Option } from "effect"
 import { TestClock } from "effect/testing"
-import * as KubeClient from "../../src/kube/KubeClient.ts"
-import * as KubePodEvents from "../../src/kube/KubePodEvents.ts"
+import * as ApiPodEvents from "../../src/kube/ApiPodEvents.ts"
+import * as KubeApiServer from "../../src/kube/KubeApiServer.ts"
 import { PodEvents } from "../../src/kube/PodEvents.ts"
 import { Settings } from "../../src/Settings.ts"
 import { EventScene, laws, type SeenEvent } from "../../src/testing/contract/podEvents.ts"
@@ -95,12 +95,12 @@ const live = Layer.effectContext(
     const server = Option.some(`http://127.0.0.1:${port}`)
     const kube = { ...kubeSettings, server, insecureSkipTlsVerify: true }
     const context = yield* Layer.build(
-      KubePodEvents.layer.pipe(
-        Layer.provide(KubeClient.layer),
+      ApiPodEvents.layer.pipe(
+        Layer.provide(KubeApiServer.layer),
         Layer.provide(Layer.succeed(Settings, { ...settings, kube }))
       )
     )
-    const idle = Effect.map(Metric.value(KubePodEvents.queueLength), ({ value }) => value === 0)
+    const idle = Effect.map(Metric.value(ApiPodEvents.queueLength), ({ value }) => value === 0)
     const turn = Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
     const scene = EventScene.of({
       seen: Effect.gen(function* () {

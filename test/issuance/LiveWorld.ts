@@ -11,9 +11,9 @@ import * as x509 from "@peculiar/x509"
 import { Context, Duration, Effect, Layer, Option, type Redacted, type Scope } from "effect"
 import { EmbeddedCluster, type EmbeddedUser } from "../../src/embedded/EmbeddedCluster.ts"
 import type { ServerEvent } from "../../src/embedded/NodeApiServer.ts"
+import { layer } from "../../src/issuance/ApiCertificateRequests.ts"
 import { CertificateRequests, type RequestDraft } from "../../src/issuance/CertificateRequests.ts"
-import { layer } from "../../src/issuance/KubeCertificateRequests.ts"
-import * as KubeClient from "../../src/kube/KubeClient.ts"
+import * as KubeApiServer from "../../src/kube/KubeApiServer.ts"
 import { type KubeSettings, Settings } from "../../src/Settings.ts"
 import type { VolumeSpec } from "../../src/spec/VolumeSpec.ts"
 import { kubeSettings, settings } from "../settings.ts"
@@ -26,7 +26,7 @@ export const settingsLayer = (kube: KubeSettings) => Layer.succeed(Settings, { .
 export const connect = (kube: Partial<KubeSettings>) =>
   Effect.map(
     Layer.build(
-      layer.pipe(Layer.provide(KubeClient.layer), Layer.provide(settingsLayer({ ...kubeSettings, ...kube })))
+      layer.pipe(Layer.provide(KubeApiServer.layer), Layer.provide(settingsLayer({ ...kubeSettings, ...kube })))
     ),
     (_) => Context.get(_, CertificateRequests)
   )

@@ -6,9 +6,9 @@ import { join } from "node:path"
 import { Context, Effect, Layer, Option } from "effect"
 import { EmbeddedCluster } from "../../src/embedded/EmbeddedCluster.ts"
 import type { ResourceName } from "../../src/embedded/Resource.ts"
-import * as KubeClient from "../../src/kube/KubeClient.ts"
-import * as KubePods from "../../src/kube/KubePods.ts"
-import * as KubeTrustBundles from "../../src/kube/KubeTrustBundles.ts"
+import * as ApiPods from "../../src/kube/ApiPods.ts"
+import * as ApiTrustBundles from "../../src/kube/ApiTrustBundles.ts"
+import * as KubeApiServer from "../../src/kube/KubeApiServer.ts"
 import type { PodState } from "../../src/spec/PodState.ts"
 import { PodScene } from "../../src/testing/contract/pods.ts"
 import { BundleScene } from "../../src/testing/contract/trustBundles.ts"
@@ -35,7 +35,7 @@ const client = Layer.unwrap(
     const kubeconfig = join(yield* temporaryFolder, "kubeconfig")
     yield* cluster.writeKubeconfig(kubeconfig, "certificate")
     const settings = settingsLayer({ ...kubeSettings, kubeconfig: Option.some(kubeconfig) })
-    return Layer.provideMerge(KubeClient.layer, settings)
+    return Layer.provideMerge(KubeApiServer.layer, settings)
   })
 )
 
@@ -59,7 +59,7 @@ const podScene = Layer.effect(
 )
 
 /** The live `Pods` over an embedded server, its scene and the server. */
-export const podsLayer = KubePods.layer.pipe(
+export const podsLayer = ApiPods.layer.pipe(
   Layer.merge(podScene),
   Layer.provideMerge(client),
   Layer.provideMerge(server)
@@ -81,7 +81,7 @@ const bundleScene = Layer.effect(
 )
 
 /** The live `TrustBundles` over an embedded server, its scene and the server. */
-export const bundlesLayer = KubeTrustBundles.layer.pipe(
+export const bundlesLayer = ApiTrustBundles.layer.pipe(
   Layer.merge(bundleScene),
   Layer.provideMerge(client),
   Layer.provideMerge(server)

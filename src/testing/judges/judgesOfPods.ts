@@ -2,9 +2,11 @@
  * The invariants about what a pod asks for: files when its publish succeeds, no certificate before its gates open, and names that
  * are the pod's own also where they are known late.
  */
+
 import { Option, Result } from "effect"
+import { namespacedName } from "../../kube/NamespacedName.ts"
 import type { PodState } from "../../spec/PodState.ts"
-import { nameOf, type SimPod } from "../parts/SimPod.ts"
+import type { SimPod } from "../parts/SimPod.ts"
 import { type Invariant, safety, type World } from "./Invariants.ts"
 import { volumeOf } from "./judgesOfVolumes.ts"
 import { seeVolume } from "./Sight.ts"
@@ -21,7 +23,7 @@ const servedWhenPublished = safety(
       if (what._tag !== "PublishAnswered" || what.failure !== undefined || mayComeLater(what.pod, world))
         return undefined
       const wrong = unservedAt(what.pod, world, called.get(what.pod.uid) ?? at)
-      return wrong === undefined ? undefined : `${nameOf(what.pod)} was published, but ${wrong}`
+      return wrong === undefined ? undefined : `${namespacedName(what.pod)} was published, but ${wrong}`
     }
   }
 )
@@ -36,7 +38,7 @@ const gatesHold = safety(
       if (what._tag !== "RequestCreated") return undefined
       const pod = world.pods.find(({ volumeId }) => volumeId === volumeOf(what.object))
       if (pod === undefined || gatesOf(pod, world).length === 0 || letIn.has(pod.volumeId)) return undefined
-      return `a certificate for ${nameOf(pod)} is asked for, and its gate has never been open`
+      return `a certificate for ${namespacedName(pod)} is asked for, and its gate has never been open`
     }
   }
 )
@@ -51,7 +53,7 @@ export const misnamed = (pod: SimPod, world: World, states: ReadonlyArray<PodSta
   if (sight === undefined || Result.isFailure(sight)) return undefined
   const { names } = sight.success.certificate
   const fits = states.some((state) => Option.exists(namesOf(pod, state), (wanted) => sameNames(names, wanted)))
-  return fits ? undefined : `${nameOf(pod)} has a certificate for ${names.join(", ")}`
+  return fits ? undefined : `${namespacedName(pod)} has a certificate for ${names.join(", ")}`
 }
 
 const ownNames = safety(

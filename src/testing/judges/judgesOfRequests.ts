@@ -1,6 +1,7 @@
 /**
  * The invariants about what the API server is asked for: one request for a key, in the right name, and not too often.
  */
+import { namespacedName } from "../../kube/NamespacedName.ts"
 import "reflect-metadata"
 import { bytesToHex } from "@noble/hashes/utils.js"
 import { Pkcs10CertificateRequest } from "@peculiar/x509"
@@ -8,7 +9,6 @@ import { Option, Predicate } from "effect"
 import type { StoredObject } from "../../embedded/ObjectStore.ts"
 import { signingRequestOf, specOf } from "../../embedded/RequestRules.ts"
 import { accountOf } from "../parts/SimAccounts.ts"
-import { nameOf } from "../parts/SimPod.ts"
 import { type Invariant, safety } from "./Invariants.ts"
 import { volumeOf } from "./judgesOfVolumes.ts"
 import { attribute } from "./wishes.ts"
@@ -56,7 +56,9 @@ const ownAccount = safety(
       if (pod === undefined) return undefined
       const asked = Predicate.hasProperty(object.spec, "username") ? String(object.spec.username) : ""
       const wanted = world.settings.useTokenRequest ? accountOf(pod) : "certlet"
-      return asked === wanted ? undefined : `${asked} asks for the certificate of ${nameOf(pod)}, and not ${wanted}`
+      return asked === wanted
+        ? undefined
+        : `${asked} asks for the certificate of ${namespacedName(pod)}, and not ${wanted}`
     }
 )
 

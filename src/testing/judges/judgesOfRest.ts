@@ -2,8 +2,10 @@
  * The invariants of rest: what must be so again once nothing goes wrong any more. They are judged when a cluster has settled, and
  * the one about service from then on at every step, until somebody disturbs the cluster anew.
  */
+
 import { DateTime, Option, Result } from "effect"
-import { nameOf, type SimPod } from "../parts/SimPod.ts"
+import { namespacedName } from "../../kube/NamespacedName.ts"
+import type { SimPod } from "../parts/SimPod.ts"
 import { type Invariant, type Judge, liveness, type World } from "./Invariants.ts"
 import { misnamed } from "./judgesOfPods.ts"
 import { isFilled, volumeOf } from "./judgesOfVolumes.ts"
@@ -51,7 +53,7 @@ const distrusting = (world: World): string | undefined => {
     if (sight === undefined || Result.isFailure(sight)) return false
     return Option.exists(trustOf(pod, world), (wanted) => sight.success.files.get("ca.crt")?.text !== wanted)
   })
-  return pod === undefined ? undefined : `${nameOf(pod)} does not have the CA that its trust bundle holds`
+  return pod === undefined ? undefined : `${namespacedName(pod)} does not have the CA that its trust bundle holds`
 }
 
 const trustFollowed = liveness(
@@ -119,7 +121,7 @@ const withoutCertlet = ({ nodes }: World): string | undefined => {
 /** A running pod whose record was lost: certlet hears of it with its next publish. */
 const unknown = ({ nodes, pods }: World): string | undefined => {
   const pod = pods.find(({ node, phase, volumeId }) => phase === "running" && !nodes.get(node)?.texts.has(volumeId))
-  return pod === undefined ? undefined : `there is no record of ${nameOf(pod)}`
+  return pod === undefined ? undefined : `there is no record of ${namespacedName(pod)}`
 }
 
 /** What is not at rest yet; nothing where everything is. */

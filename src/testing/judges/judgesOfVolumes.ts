@@ -2,10 +2,12 @@
  * The invariants about volumes: what a pod sees is whole and its own, nobody touches another pod's volume, and an unpublish
  * leaves nothing.
  */
+
 import { Option, Result } from "effect"
 import type { StoredObject } from "../../embedded/ObjectStore.ts"
 import { volumeAnnotation } from "../../issuance/RequestLabels.ts"
-import { nameOf, type SimPod } from "../parts/SimPod.ts"
+import { namespacedName } from "../../kube/NamespacedName.ts"
+import type { SimPod } from "../parts/SimPod.ts"
 import type { Happening } from "../story/Happening.ts"
 import { type Invariant, safety, type World } from "./Invariants.ts"
 import { filesOf, seeVolume } from "./Sight.ts"
@@ -51,7 +53,7 @@ const ownCertificate = safety(
       if (Result.isFailure(sight)) return undefined
       const { names } = sight.success.certificate
       const isOwn = fixedNamesOf(pod).every((name) => names.includes(name))
-      return isOwn ? undefined : `${nameOf(pod)} sees a certificate for ${names}`
+      return isOwn ? undefined : `${namespacedName(pod)} sees a certificate for ${names}`
     }
 )
 
@@ -79,9 +81,9 @@ const nobodyElses = safety(
       if (place === undefined) return undefined
       const pod = world.pods.find(({ target, volumeId }) => target === place.target || volumeId === place.volumeId)
       if (pod === undefined) return undefined
-      if (pod.node !== where) return `${where} touches the volume of ${nameOf(pod)}, which runs on ${pod.node}`
+      if (pod.node !== where) return `${where} touches the volume of ${namespacedName(pod)}, which runs on ${pod.node}`
       return what._tag === "Unmounted" && Option.exists(pod.held, (held) => held === what.volume)
-        ? `the volume of ${nameOf(pod)} is unmounted, and its container holds it`
+        ? `the volume of ${namespacedName(pod)} is unmounted, and its container holds it`
         : undefined
     }
 )
@@ -110,9 +112,9 @@ const nothingLeft = safety(
       gone.set(pod.volumeId, at)
       const volume = node?.disk.volumes.get(pod.target)
       if (volume !== undefined) {
-        return `the mount of ${nameOf(pod)} is left${filesOf(volume).size === 0 ? "" : ", with its files"}`
+        return `the mount of ${namespacedName(pod)} is left${filesOf(volume).size === 0 ? "" : ", with its files"}`
       }
-      return node?.texts.has(pod.volumeId) ? `the record of ${nameOf(pod)} is left` : undefined
+      return node?.texts.has(pod.volumeId) ? `the record of ${namespacedName(pod)} is left` : undefined
     }
   }
 )

@@ -2,8 +2,10 @@
  * Whether a pod is served: what stands in its volume on the host, which every container sees that starts, by the time that the
  * node's own clock shows, because nobody on the node can know better. Pure, but for the world that is looked at.
  */
+
 import { DateTime, Result } from "effect"
-import { nameOf, type SimPod } from "../parts/SimPod.ts"
+import { namespacedName } from "../../kube/NamespacedName.ts"
+import type { SimPod } from "../parts/SimPod.ts"
 import type { World } from "./Invariants.ts"
 import { isFilled } from "./judgesOfVolumes.ts"
 import { seeVolume } from "./Sight.ts"
@@ -25,10 +27,10 @@ export const unservedAt = (pod: SimPod, world: World, at: number): string | unde
 /** The first pod that should be served and is not, or should be gone and is not. A first certificate may have to wait. */
 export const unserved = (world: World): string | undefined => {
   for (const pod of world.pods) {
-    if (pod.phase !== "running") return `${nameOf(pod)} is ${pod.phase}`
+    if (pod.phase !== "running") return `${namespacedName(pod)} is ${pod.phase}`
     if (!isFilled(pod, world) && isHeldBack(pod, world)) continue
     const wrong = unservedAt(pod, world, world.now)
-    if (wrong !== undefined) return `${nameOf(pod)}: ${wrong}`
+    if (wrong !== undefined) return `${namespacedName(pod)}: ${wrong}`
   }
   return undefined
 }

@@ -3,11 +3,13 @@
  * nodes node-1 and node-2, `pod` asks for certificates of an hour and runs on node-1, and `assert` is `node:assert/strict`;
  * each of them is run by the tests.
  */
+
 import { Duration, Effect } from "effect"
+import { namespacedName } from "../../kube/NamespacedName.ts"
 import { bundleText } from "../../kube/TrustBundles.ts"
 import { bundleNamed } from "../parts/SimBundles.ts"
 import type { SimNode } from "../parts/SimNode.ts"
-import { nameOf, type SimPod } from "../parts/SimPod.ts"
+import type { SimPod } from "../parts/SimPod.ts"
 import { Misuse, timeOf, worded } from "./misuse.ts"
 import { type TimedLevers, tell, type Workings } from "./TimedLevers.ts"
 
@@ -80,9 +82,9 @@ export const diskLevers = (workings: Workings, levers: TimedLevers, node: SimNod
      */
     clean: (pod: SimPod) => {
       if (pod.node !== node.name)
-        throw new Misuse(`${nameOf(pod)} has no volume on ${node.name}; it runs on ${pod.node}`)
+        throw new Misuse(`${namespacedName(pod)} has no volume on ${node.name}; it runs on ${pod.node}`)
       return Effect.andThen(
-        tell(workings, node.name, `a stranger unmounts the volume of ${nameOf(pod)}`),
+        tell(workings, node.name, `a stranger unmounts the volume of ${namespacedName(pod)}`),
         disk.levers.clean(pod.target)
       )
     },

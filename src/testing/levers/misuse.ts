@@ -3,8 +3,10 @@
  * none. It is the test that is wrong then and nothing in the cluster, so that it ends at once with a sentence that names what
  * there is.
  */
+
 import { Duration, Option } from "effect"
-import { nameOf, type SimPod } from "../parts/SimPod.ts"
+import { namespacedName } from "../../kube/NamespacedName.ts"
+import type { SimPod } from "../parts/SimPod.ts"
 
 /** A verb or a lever was called with something that means nothing. */
 export class Misuse extends Error {
@@ -42,7 +44,7 @@ export const present = (pods: ReadonlyMap<string, SimPod>, pod: SimPod): SimPod 
   const found = pods.get(pod.uid)
   if (found !== undefined) return found
   const why = pod.phase === "gone" ? "is gone" : "is no pod of this cluster"
-  throw new Misuse(`${nameOf(pod)} ${why}; there are ${listed([...pods.values()].map(nameOf))}`)
+  throw new Misuse(`${namespacedName(pod)} ${why}; there are ${listed([...pods.values()].map(namespacedName))}`)
 }
 
 /** How many nodes a cluster has. */

@@ -17,7 +17,8 @@ import {
 import { CertificateRequests, type RequestDraft, type RequestError } from "../../issuance/CertificateRequests.ts"
 import { hashIdentifier, nodeLabel, volumeAnnotation } from "../../issuance/RequestLabels.ts"
 import { requestManifest } from "../../issuance/RequestManifest.ts"
-import { keyOf, RequestStore, requestsInto } from "../../issuance/RequestStore.ts"
+import { RequestStore, requestsInto } from "../../issuance/RequestStore.ts"
+import { namespacedName } from "../../kube/NamespacedName.ts"
 import { type ApiBehaviour, type Link, makeSimApiServer, type SimApiServer } from "./SimApiServer.ts"
 import { type IssuanceBehaviour, SimControllers } from "./SimControllers.ts"
 import { makeSimIssuer } from "./SimIssuer.ts"
@@ -102,7 +103,7 @@ const submit = Effect.fnUntraced(function* (client: Client, draft: RequestDraft)
 
 const remove = ({ link, server, store }: Client, request: RequestReference, uid: string | undefined) =>
   server
-    .call(link, `delete CertificateRequest ${keyOf(request)}`, () =>
+    .call(link, `delete CertificateRequest ${namespacedName(request)}`, () =>
       server.store.delete(request.namespace, request.name, uid)
     )
     .pipe(

@@ -105,9 +105,6 @@ export const makePod = (
   }
 }
 
-/** `namespace/name`. */
-export const nameOf = (pod: SimPod): string => `${pod.namespace}/${pod.name}`
-
 /** What the kubelet sends for the pod's volume; `context` holds what it adds to the attributes. */
 export const publishRequestOf = (
   pod: SimPod,

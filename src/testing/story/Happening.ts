@@ -6,9 +6,10 @@
 
 import type { StoredObject } from "../../embedded/ObjectStore.ts"
 import { volumeAnnotation } from "../../issuance/RequestLabels.ts"
+import { namespacedName } from "../../kube/NamespacedName.ts"
 import type { PodEvent } from "../../kube/PodEvents.ts"
 import type { PodState } from "../../spec/PodState.ts"
-import { nameOf, type SimPod } from "../parts/SimPod.ts"
+import type { SimPod } from "../parts/SimPod.ts"
 import type { SimVolume } from "../parts/SimVolumeFS.ts"
 
 /** One thing that happened. */
@@ -64,8 +65,8 @@ const requestOf = ({ metadata }: StoredObject, names: Names): string => {
 
 const answered = (call: string, pod: SimPod, failure: Failure | undefined): string =>
   failure === undefined
-    ? `${nameOf(pod)} is ${call}ed`
-    : `${nameOf(pod)} is not ${call}ed: ${failure.code}, ${failure.sentence}`
+    ? `${namespacedName(pod)} is ${call}ed`
+    : `${namespacedName(pod)} is not ${call}ed: ${failure.code}, ${failure.sentence}`
 
 const again = (attempt: number): string => (attempt > 1 ? `, try ${attempt}` : "")
 
@@ -129,19 +130,19 @@ export const sentenceOf = (what: Happening, names: Names = asTheyAre): string =>
     case "Settled":
       return "the time to converge is over"
     case "PodScheduled":
-      return `schedules ${nameOf(what.pod)}`
+      return `schedules ${namespacedName(what.pod)}`
     case "PodDeleted":
-      return `deletes ${nameOf(what.pod)}`
+      return `deletes ${namespacedName(what.pod)}`
     case "PodStarted":
-      return `${nameOf(what.pod)} runs`
+      return `${namespacedName(what.pod)} runs`
     case "PodEnded":
-      return `${nameOf(what.pod)} is gone`
+      return `${namespacedName(what.pod)} is gone`
     case "PodChanged":
-      return `${nameOf(what.pod)} has ${changesOf(what.change)}`
+      return `${namespacedName(what.pod)} has ${changesOf(what.change)}`
     case "PublishCalled":
-      return `publish ${nameOf(what.pod)}${again(what.attempt)}`
+      return `publish ${namespacedName(what.pod)}${again(what.attempt)}`
     case "UnpublishCalled":
-      return `unpublish ${nameOf(what.pod)}${again(what.attempt)}`
+      return `unpublish ${namespacedName(what.pod)}${again(what.attempt)}`
     case "PublishAnswered":
       return answered("publish", what.pod, what.failure)
     case "UnpublishAnswered":

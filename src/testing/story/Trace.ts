@@ -3,10 +3,12 @@
  * over all of them and over every byte that was written, to compare runs by, and hands each one to whoever listens, at the
  * moment it happens; the judges do. Two runs of one seed have the same digest, on any machine.
  */
+
 import { sha256 } from "@noble/hashes/sha2.js"
 import { bytesToHex } from "@noble/hashes/utils.js"
 import { DateTime, Option, Redacted } from "effect"
-import { nameOf, type SimPod } from "../parts/SimPod.ts"
+import { namespacedName } from "../../kube/NamespacedName.ts"
+import type { SimPod } from "../parts/SimPod.ts"
 import { type Happening, type Names, sentenceOf, whoOf } from "./Happening.ts"
 
 /** Something that happened, when, and where: a node, `api`, `issuer` or `story`. */
@@ -29,7 +31,7 @@ class PodNames implements Names {
   readonly #names = new Map<string, string>()
 
   readonly see = ({ pod }: { readonly pod: SimPod }): void => {
-    this.#names.set(pod.target, nameOf(pod)).set(pod.volumeId, nameOf(pod))
+    this.#names.set(pod.target, namespacedName(pod)).set(pod.volumeId, namespacedName(pod))
   }
 
   readonly atTarget = (target: string): string => this.#names.get(target) ?? target

@@ -1,15 +1,18 @@
 /**
- * The live side of `PodEvents`: Events of the core API (`v1`), created once and counted by a merge patch afterwards. Whoever
+ * The `PodEvents` of an API server: Events of the core API (`v1`), created once and counted by a merge patch afterwards. Whoever
  * tells puts a key into a queue and goes on; one fiber writes, one call at a time and seldom more than a few a second,
  * because a node whose issuer is away has the same to tell of every pod. An Event that cannot be written is let go: it is news,
  * not a duty. What it asks for is the right to create and patch Events, and nothing is ever read.
  */
-import { createHash } from "node:crypto"
-import { Clock, DateTime, Duration, Effect, Layer, Metric, Queue, Schedule } from "effect"
+import { sha256 } from "@noble/hashes/sha2.js"
+import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js"
+import { Clock, DateTime, Effect, Layer, Metric, Queue, Schedule } from "effect"
 import { Settings } from "../Settings.ts"
+import { ApiServer } from "./ApiServer.ts"
 import { EventLedger, type Tally } from "./EventLedger.ts"
-import { KubeClient } from "./KubeClient.ts"
+import { namespacedName } from "./NamespacedName.ts"
 import { PodEvents } from "./PodEvents.ts"
+import { tokenBucket } from "./tokenBucket.ts"
 
 /** Keys that wait to be written; more than a node has pods. */
 const longestQueue = 1024
@@ -32,7 +35,7 @@ const collection = (namespace: string) => `/api/v1/namespaces/${encodeURICompone
 
 /** The same Event has the same name, so that a create that is sent twice makes one. Room is left for a pod's longest name. */
 const nameOf = ({ event, first }: Tally): string => {
-  const hash = createHash("sha256").update(`${event.pod.uid} ${event.reason} ${first}`).digest("hex")
+  const hash = bytesToHex(sha256(utf8ToBytes(`${event.pod.uid} ${event.reason} ${first}`)))
   return `${event.pod.name.slice(0, 230)}.${hash.slice(0, 16)}`
 }
 
@@ -57,13 +60,13 @@ const manifest = (tally: Tally, { driverName, nodeId }: Settings["Service"]) => 
   }
 }
 
-const create = (client: KubeClient["Service"], tally: Tally, settings: Settings["Service"]) => {
-  const { namespace, name } = tally.event.pod
-  return client
+const create = (server: ApiServer["Service"], tally: Tally, settings: Settings["Service"]) => {
+  const { pod } = tally.event
+  return server
     .call({
-      action: `create an Event on pod ${namespace}/${name}`,
+      action: `create an Event on pod ${namespacedName(pod)}`,
       method: "POST",
-      path: collection(namespace),
+      path: collection(pod.namespace),
       body: manifest(tally, settings)
     })
     .pipe(
@@ -74,23 +77,13 @@ const create = (client: KubeClient["Service"], tally: Tally, settings: Settings[
     )
 }
 
-const count = (client: KubeClient["Service"], tally: Tally) => {
-  const { namespace, name } = tally.event.pod
-  const { note, type } = tally.event
-  return client.call({
-    action: `count an Event on pod ${namespace}/${name}`,
+const count = (server: ApiServer["Service"], tally: Tally) => {
+  const { note, pod, type } = tally.event
+  return server.call({
+    action: `count an Event on pod ${namespacedName(pod)}`,
     method: "PATCH",
-    path: `${collection(namespace)}/${encodeURIComponent(nameOf(tally))}`,
+    path: `${collection(pod.namespace)}/${encodeURIComponent(nameOf(tally))}`,
     body: { count: tally.count, lastTimestamp: timestamp(tally.last), message: note, type }
-  })
-}
-
-/** Lets some pass when it has been quiet, and one at a time otherwise. */
-const makePace = () => {
-  let next = Number.NEGATIVE_INFINITY
-  return Effect.flatMap(Clock.currentTimeMillis, (now) => {
-    next = Math.max(next, now - pace.burst * pace.intervalMillis) + pace.intervalMillis
-    return next > now ? Effect.sleep(Duration.millis(next - now)) : Effect.void
   })
 }
 
@@ -98,18 +91,18 @@ const makePace = () => {
 const persistent = { schedule: Schedule.exponential("1 second"), times: 3 } as const
 
 const write = Effect.fnUntraced(function* (ledger: EventLedger, key: string) {
-  const client = yield* KubeClient
+  const server = yield* ApiServer
   const settings = yield* Settings
   const tally = ledger.take(key, yield* Clock.currentTimeMillis)
   if (tally === undefined) return
   const attempt =
     tally.written === 0
-      ? create(client, tally, settings)
+      ? create(server, tally, settings)
       : // The API server has dropped it meanwhile, so it is told anew.
-        count(client, tally).pipe(
+        count(server, tally).pipe(
           Effect.catchIf(
             (error) => error.reason === "Missing",
-            () => create(client, tally, settings)
+            () => create(server, tally, settings)
           )
         )
   yield* attempt.pipe(
@@ -126,14 +119,14 @@ const write = Effect.fnUntraced(function* (ledger: EventLedger, key: string) {
   )
 })
 
-/** Events of the API server that the settings name. */
-export const layer: Layer.Layer<PodEvents, never, KubeClient | Settings> = Layer.effect(
+/** Events at the API server. */
+export const layer: Layer.Layer<PodEvents, never, ApiServer | Settings> = Layer.effect(
   PodEvents,
   Effect.gen(function* () {
     const ledger = new EventLedger()
     const waiting = new Set<string>()
     const queue = yield* Queue.dropping<string>(longestQueue)
-    const paced = makePace()
+    const paced = tokenBucket(pace)
     yield* Metric.update(queueLength, 0)
     for (const outcome of ["written", "failed", "dropped"] as const) yield* countEvent(outcome, 0)
     const writeNext = Effect.gen(function* () {

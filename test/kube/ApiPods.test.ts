@@ -11,7 +11,7 @@ const limit = 20_000
 const pod = { namespace: "shop", name: "web-0", uid: "uid-1" }
 const quiet = <A, E, R>(layer: Layer.Layer<A, E, R>) => Layer.provideMerge(layer, Logger.layer([]))
 
-describe("KubePods", () => {
+describe("ApiPods", () => {
   it.live(
     "opens one watch for all who wait, on this node's pods alone, and none before anybody does",
     () =>
@@ -60,7 +60,7 @@ describe("KubePods", () => {
   )
 })
 
-describe("KubeTrustBundles", () => {
+describe("ApiTrustBundles", () => {
   it.live(
     "asks for the named object and no other, and takes the API's older version where there is no newer",
     () =>

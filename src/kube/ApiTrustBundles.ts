@@ -1,13 +1,12 @@
 /**
- * The live `TrustBundles`: one watch for each bundle that a volume of this node names, chosen by the object's own name, so that
+ * The `TrustBundles` of an API server: one watch for each bundle that a volume of this node names, chosen by the object's own name, so that
  * certlet needs no right to any other object. A watch is opened for the first who waits and closed half a minute after the
  * last. ClusterTrustBundles are read in version v1 where the server has it (Kubernetes 1.37), else in v1beta1.
  */
 import { Effect, Layer, Predicate, Schedule } from "effect"
+import { ApiServer } from "./ApiServer.ts"
 import { bundleFact } from "./BundleObject.ts"
 import type { Fact } from "./Facts.ts"
-import { KubeClient } from "./KubeClient.ts"
-import { follow, type Watched } from "./KubeWatch.ts"
 import {
   bundlesFollowedBy,
   bundleText,
@@ -15,12 +14,13 @@ import {
   TrustBundles,
   type TrustState
 } from "./TrustBundles.ts"
+import { type Watched, watch } from "./watch.ts"
 
 const certificatesApi = "/apis/certificates.k8s.io"
 
 /** The version in which the server has ClusterTrustBundles; asked again until it answers. */
-const certificatesVersion = (client: KubeClient["Service"]): Effect.Effect<string> =>
-  client.call({ action: "find ClusterTrustBundles", method: "GET", path: `${certificatesApi}/v1` }).pipe(
+const certificatesVersion = (server: ApiServer["Service"]): Effect.Effect<string> =>
+  server.call({ action: "find ClusterTrustBundles", method: "GET", path: `${certificatesApi}/v1` }).pipe(
     Effect.map((answer) => (serves(answer, "clustertrustbundles") ? "v1" : "v1beta1")),
     Effect.catchIf(
       (error) => error.reason === "Missing",
@@ -36,10 +36,10 @@ const serves = (answer: unknown, plural: string): boolean =>
   Array.isArray(answer.resources) &&
   answer.resources.some((resource: unknown) => Predicate.hasProperty(resource, "name") && resource.name === plural)
 
-const pathOf = (client: KubeClient["Service"], bundle: TrustBundleReference): Effect.Effect<string> =>
+const pathOf = (server: ApiServer["Service"], bundle: TrustBundleReference): Effect.Effect<string> =>
   bundle.kind === "ConfigMap"
     ? Effect.succeed(`/api/v1/namespaces/${encodeURIComponent(bundle.namespace)}/configmaps`)
-    : Effect.map(certificatesVersion(client), (version) => `${certificatesApi}/${version}/clustertrustbundles`)
+    : Effect.map(certificatesVersion(server), (version) => `${certificatesApi}/${version}/clustertrustbundles`)
 
 /** The one object behind a bundle. Its fact's key is the bundle's own, as there is no other here. */
 const watched = (bundle: TrustBundleReference, path: string): Watched<Fact<TrustState>> => ({
@@ -51,12 +51,12 @@ const watched = (bundle: TrustBundleReference, path: string): Watched<Fact<Trust
 })
 
 /** The bundles of the cluster. */
-export const layer: Layer.Layer<TrustBundles, never, KubeClient> = Layer.effect(
+export const layer: Layer.Layer<TrustBundles, never, ApiServer> = Layer.effect(
   TrustBundles,
   Effect.gen(function* () {
-    const client = yield* KubeClient
+    const server = yield* ApiServer
     return yield* bundlesFollowedBy((bundle, facts) =>
-      Effect.flatMap(pathOf(client, bundle), (path) => follow(client, watched(bundle, path), facts))
+      Effect.flatMap(pathOf(server, bundle), (path) => watch(server, watched(bundle, path), facts))
     )
   })
 )

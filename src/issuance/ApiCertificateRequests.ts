@@ -1,19 +1,20 @@
 /**
- * The live `CertificateRequests`: cert-manager's objects in a real API server. Calls are few (one create per request, one
+ * The `CertificateRequests` of an API server: cert-manager's objects. Calls are few (one create per request, one
  * delete per predecessor); everything that is read comes from the one watch. It asks for no right beyond create, list, watch
  * and delete: where a single object is needed, it is listed by its name. When it is built nothing has been called yet that
  * could fail: a certlet whose API server is away starts, serves what needs no API server, and waits for the rest.
  */
 import { Cause, Effect, Layer, Option, Result, Schema } from "effect"
 import type { ApiError } from "../kube/ApiError.ts"
-import { type KubeCall, KubeClient } from "../kube/KubeClient.ts"
-import { follow, type Watched } from "../kube/KubeWatch.ts"
+import { type ApiCall, ApiServer } from "../kube/ApiServer.ts"
+import { namespacedName } from "../kube/NamespacedName.ts"
+import { type Watched, watch } from "../kube/watch.ts"
 import { Settings } from "../Settings.ts"
 import { CertificateRequest, type RequestReference } from "./CertificateRequest.ts"
 import { CertificateRequests, type RequestDraft, RequestError } from "./CertificateRequests.ts"
 import { requestSelector, volumeAnnotation } from "./RequestLabels.ts"
 import { requestManifest } from "./RequestManifest.ts"
-import { keyOf, RequestStore, requestsInto } from "./RequestStore.ts"
+import { RequestStore, requestsInto } from "./RequestStore.ts"
 
 const List = Schema.Struct({ items: Schema.Array(CertificateRequest) })
 
@@ -22,14 +23,14 @@ const decodeList = Schema.decodeUnknownResult(List)
 
 /** What the parts below share. */
 interface Cluster {
-  readonly client: KubeClient["Service"]
+  readonly server: ApiServer["Service"]
   readonly store: RequestStore
   readonly nodeId: string
 }
 
 /** A call that is about requests fails as one. */
-const call = ({ client }: Cluster, call: KubeCall): Effect.Effect<unknown, RequestError> =>
-  Effect.mapError(client.call(call), ({ action, detail, reason, retryAfterMillis }: ApiError) => {
+const call = ({ server }: Cluster, call: ApiCall): Effect.Effect<unknown, RequestError> =>
+  Effect.mapError(server.call(call), ({ action, detail, reason, retryAfterMillis }: ApiError) => {
     const retryAfter = retryAfterMillis === undefined ? {} : { retryAfterMillis }
     return new RequestError({ action, detail, reason, ...retryAfter })
   })
@@ -74,7 +75,7 @@ const ownAlready = Effect.fnUntraced(function* (cluster: Cluster, draft: Request
 
 const create = Effect.fnUntraced(function* (cluster: Cluster, draft: RequestDraft) {
   const { namespace } = draft.spec.pod
-  const action = `create CertificateRequest ${namespace}/${draft.name}`
+  const action = `create CertificateRequest ${namespacedName({ namespace, name: draft.name })}`
   const body = requestManifest(cluster.nodeId, draft)
   const answer = yield* call(cluster, {
     action,
@@ -114,7 +115,7 @@ const submit = Effect.fnUntraced(function* (cluster: Cluster, draft: RequestDraf
 
 const remove = (cluster: Cluster, request: RequestReference, uid: string | undefined) =>
   call(cluster, {
-    action: `delete CertificateRequest ${keyOf(request)}`,
+    action: `delete CertificateRequest ${namespacedName(request)}`,
     method: "DELETE",
     path: `${collection(request.namespace)}/${encodeURIComponent(request.name)}`,
     // The uid makes sure that exactly the object that was looked at is deleted, and no other that has its name by now.
@@ -158,15 +159,15 @@ const watched = (nodeId: string): Watched<CertificateRequest> => ({
 })
 
 /** cert-manager's CertificateRequests, for the node that the settings name. */
-export const layer: Layer.Layer<CertificateRequests, never, KubeClient | Settings> = Layer.effect(
+export const layer: Layer.Layer<CertificateRequests, never, ApiServer | Settings> = Layer.effect(
   CertificateRequests,
   Effect.gen(function* () {
     const { nodeId } = yield* Settings
-    const client = yield* KubeClient
+    const server = yield* ApiServer
     const store = new RequestStore()
-    const cluster: Cluster = { client, store, nodeId }
+    const cluster: Cluster = { server, store, nodeId }
     // At once, so that nobody is told that all is well before anything has been read.
-    yield* Effect.forkScoped(follow(client, watched(nodeId), requestsInto(store)), { startImmediately: true })
+    yield* Effect.forkScoped(watch(server, watched(nodeId), requestsInto(store)), { startImmediately: true })
     return CertificateRequests.of({
       submit: Effect.fn("CertificateRequests.submit")((draft) => submit(cluster, draft)),
       await: Effect.fn("CertificateRequests.await")((request) => store.await(request)),

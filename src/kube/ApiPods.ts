@@ -1,16 +1,16 @@
 /**
- * The live `Pods`: one watch on the pods that the scheduler has put on this node, opened when somebody waits for one and
+ * The `Pods` of an API server: one watch on the pods that the scheduler has put on this node, opened when somebody waits for one and
  * closed half a minute after the last has stopped. Of each pod that has a volume of this driver it keeps addresses, labels,
  * annotations and conditions, and of the others nothing. It asks for the rights to list and watch pods and for no other.
  */
 import { Effect, Layer } from "effect"
 import { Settings } from "../Settings.ts"
 import type { PodState } from "../spec/PodState.ts"
+import { ApiServer } from "./ApiServer.ts"
 import type { Fact } from "./Facts.ts"
-import { KubeClient } from "./KubeClient.ts"
-import { follow, type Watched } from "./KubeWatch.ts"
 import { podFact } from "./PodObject.ts"
 import { Pods, podsFollowedBy } from "./Pods.ts"
+import { type Watched, watch } from "./watch.ts"
 
 /** The pods of a node that have a volume of the driver. */
 const watched = (nodeId: string, driverName: string): Watched<Fact<PodState>> => ({
@@ -22,11 +22,11 @@ const watched = (nodeId: string, driverName: string): Watched<Fact<PodState>> =>
 })
 
 /** The pods of the node that the settings name. */
-export const layer: Layer.Layer<Pods, never, KubeClient | Settings> = Layer.effect(
+export const layer: Layer.Layer<Pods, never, ApiServer | Settings> = Layer.effect(
   Pods,
   Effect.gen(function* () {
     const { driverName, nodeId } = yield* Settings
-    const client = yield* KubeClient
-    return yield* podsFollowedBy((facts) => follow(client, watched(nodeId, driverName), facts))
+    const server = yield* ApiServer
+    return yield* podsFollowedBy((facts) => watch(server, watched(nodeId, driverName), facts))
   })
 )

@@ -9,7 +9,7 @@ import { Clock, Duration, Effect, Option, Predicate, Random, Result, Schedule, S
 import { Health } from "../Health.ts"
 import { ApiError, apiFailure } from "./ApiError.ts"
 import { countRestart } from "./ApiMetrics.ts"
-import { type KubeClient, parseJson } from "./KubeClient.ts"
+import type { ApiServer } from "./ApiServer.ts"
 import { WatchFreshness } from "./WatchFreshness.ts"
 import type { WatchStore } from "./WatchStore.ts"
 
@@ -73,7 +73,7 @@ const malformed = (action: string, detail: string) => new ApiError({ reason: "Un
 
 /** What the parts below share. */
 interface Watching<A> {
-  readonly client: KubeClient["Service"]
+  readonly server: ApiServer["Service"]
   readonly watched: Watched<A>
   readonly store: WatchStore<A>
   /** "watch CertificateRequests", for errors. */
@@ -83,14 +83,14 @@ interface Watching<A> {
 }
 
 /** Everything there is, page by page; the answer is the version from which to watch. */
-const list = Effect.fnUntraced(function* <A>({ client, store, watched }: Watching<A>) {
+const list = Effect.fnUntraced(function* <A>({ server, store, watched }: Watching<A>) {
   const action = `list ${watched.kind}`
   const listing = store.listing()
   let version = ""
   let next: string | undefined
   do {
     const query = { ...watched.query, limit: String(pageSize), ...(next === undefined ? {} : { continue: next }) }
-    const page = decodePage(yield* client.call({ action, method: "GET", path: watched.path, query }))
+    const page = decodePage(yield* server.call({ action, method: "GET", path: watched.path, query }))
     if (Result.isFailure(page)) return yield* malformed(action, "the list cannot be read")
     for (const item of page.success.items) {
       const object = watched.decode(item)
@@ -117,10 +117,10 @@ class Place<A> {
     this.#watching = watching
   }
 
-  /** Takes one line in. */
-  readonly take = (line: string): "more" | "enough" => {
+  /** Takes one event in. */
+  readonly take = (told: unknown): "more" | "enough" => {
     this.#watching.freshness.heard(this.#watching.now())
-    const event = decodeEvent(parseJson(line))
+    const event = decodeEvent(told)
     if (Result.isFailure(event)) return this.#break(malformed(this.#watching.action, "an event cannot be read"))
     const { type, object } = event.success
     if (type === "ERROR") return this.#refuse(object)
@@ -189,8 +189,8 @@ class Complaints {
 }
 
 /** One watch, as long as it lasts; whatever ends it before its time is left in `place.broken`. */
-const watch = <A>(
-  { action, client, freshness, now, watched }: Watching<A>,
+const connect = <A>(
+  { action, freshness, now, server, watched }: Watching<A>,
   place: Place<A>,
   opened: Effect.Effect<void>
 ) =>
@@ -205,7 +205,7 @@ const watch = <A>(
     }
     place.broken = undefined
     place.events = 0
-    yield* client.follow({ action, method: "GET", path: watched.path, query }, { opened, line: place.take }).pipe(
+    yield* server.follow({ action, method: "GET", path: watched.path, query }, { opened, take: place.take }).pipe(
       Effect.timeoutOrElse({
         duration: Duration.sum(Duration.seconds(seconds), watchGrace),
         orElse: () => Effect.void
@@ -229,7 +229,7 @@ const round = Effect.fnUntraced(function* <A>(watching: Watching<A>, place: Plac
   const listed = place.version === ""
   if (listed) place.version = yield* list(watching)
   const began = yield* Clock.currentTimeMillis
-  yield* watch(watching, place, opened)
+  yield* connect(watching, place, opened)
   const lasted = (yield* Clock.currentTimeMillis) - began
   const expired = place.version === "" && !listed
   yield* countRestart(watched.kind, expired ? "expired" : place.broken === undefined ? "ended" : "broken")
@@ -240,9 +240,9 @@ const round = Effect.fnUntraced(function* <A>(watching: Watching<A>, place: Plac
   yield* Effect.logDebug(`${place.broken?.message ?? `${action}: the server ended it`}; taking it up again`)
 })
 
-/** Follows a collection for ever: what is in the store is what the server has shown last. */
-export const follow = <A>(
-  client: KubeClient["Service"],
+/** Watches a collection for ever: what is in the store is what the server has shown last. */
+export const watch = <A>(
+  server: ApiServer["Service"],
   watched: Watched<A>,
   store: WatchStore<A>
 ): Effect.Effect<never> =>
@@ -254,7 +254,7 @@ export const follow = <A>(
     const { add } = yield* Health
     for (const reason of ["ended", "broken", "expired"] as const) yield* countRestart(watched.kind, reason, 0)
     yield* add({ name: action, complaint: Effect.sync(() => freshness.complaint(now())) })
-    const watching: Watching<A> = { client, watched, store, action, freshness, now }
+    const watching: Watching<A> = { server, watched, store, action, freshness, now }
     const place = new Place(watching)
     const complaints = new Complaints(action, watched.meanwhile)
     const opened = Effect.andThen(

@@ -13,7 +13,7 @@ const failing = Effect.fnUntraced(function* (requests: CertificateRequests["Serv
   return yield* Effect.flip(requests.submit(yield* draft()))
 })
 
-describe("KubeClient: what an answer means", () => {
+describe("KubeApiServer: what an answer means", () => {
   it.live.each([
     [400, "Invalid"],
     [403, "Forbidden"],
@@ -94,7 +94,7 @@ describe("KubeClient: what an answer means", () => {
   )
 })
 
-describe("KubeClient: connections", () => {
+describe("KubeApiServer: connections", () => {
   it.live.each(["certificate", "token"] as const)(
     "are kept alive, with a %s",
     (user) =>
@@ -160,7 +160,7 @@ const flags = Effect.fnUntraced(function* (cluster: EmbeddedCluster, folder: str
   }
 })
 
-describe("KubeClient: credentials", () => {
+describe("KubeApiServer: credentials", () => {
   it.live(
     "a token that is rotated on disk is read again when the old one is refused, by calls and by the watch",
     () =>
@@ -235,7 +235,7 @@ describe("KubeClient: credentials", () => {
   )
 })
 
-describe("KubeClient: secrets", () => {
+describe("KubeApiServer: secrets", () => {
   it.live(
     "are in no error and in no log",
     () =>

@@ -40,7 +40,7 @@ const signedWhile = (
     })
   )
 
-describe("KubeWatch: await never fails because the connection did", () => {
+describe("watch: await never fails because the connection did", () => {
   it.live(
     "when the watch is cut and the certificate comes while there is none",
     () =>
@@ -127,7 +127,7 @@ describe("KubeWatch: await never fails because the connection did", () => {
   )
 })
 
-describe("KubeWatch", () => {
+describe("watch", () => {
   it.live(
     "notices what was deleted while the server's history was lost",
     () =>

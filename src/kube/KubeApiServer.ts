@@ -1,48 +1,18 @@
 /**
- * Calls to the API server over node:https: JSON in, JSON out, and streams of lines for watches. It knows connections, time
- * limits, credentials that are refused and an optional limit of its own rate; what a call means is its caller's affair.
- * Every failure is a `ApiError` with the server's own words and nothing of ours, so that no secret leaves in a text. A
+ * The live `ApiServer`, over node:https: JSON in, JSON out, and a line of JSON for each event of a watch. It knows connections,
+ * time limits, credentials that are refused and an optional limit of its own rate; what a call means is its caller's affair.
+ * Every failure is an `ApiError` with the server's own words and nothing of ours, so that no secret leaves in a text. A
  * kept-alive connection that the server has closed meanwhile is replaced at once: every call made here may be sent twice.
  */
 import { type IncomingMessage, request as overHttp } from "node:http"
 import { request as overHttps } from "node:https"
-import { Clock, Context, Duration, Effect, Layer, Option, Predicate, Redacted } from "effect"
+import { Clock, Duration, Effect, Layer, Option, Predicate, Redacted } from "effect"
 import { Settings } from "../Settings.ts"
 import { ApiError, apiFailure } from "./ApiError.ts"
 import { observeCall, observeNothing, observeWait } from "./ApiMetrics.ts"
+import { type ApiCall, ApiServer } from "./ApiServer.ts"
 import { type Connection, keepAliveMillis, makeCredentials } from "./KubeCredentials.ts"
-
-/** One call. `action` is a verb phrase for errors: "create CertificateRequest ns/name". */
-export interface KubeCall {
-  readonly action: string
-  /** A PATCH is a JSON merge patch (RFC 7386). */
-  readonly method: "GET" | "POST" | "PATCH" | "DELETE"
-  /** Absolute path, encoded. */
-  readonly path: string
-  readonly query?: Readonly<Record<string, string>>
-  readonly body?: unknown
-  /** Call in the name of whom this bearer token belongs to, and not in our own. */
-  readonly token?: Option.Option<Redacted.Redacted<string>>
-}
-
-/** Who reads an answer that goes on and on. */
-export interface LineReader {
-  /** Run once, when the server has agreed to answer. */
-  readonly opened: Effect.Effect<void>
-  /** Called for each line, without its line break. */
-  readonly line: (line: string) => "more" | "enough"
-}
-
-/** The API server, as far as certlet calls it. One client, and so one pool of connections, serves the whole process. */
-export class KubeClient extends Context.Service<
-  KubeClient,
-  {
-    /** The parsed answer of a call. */
-    readonly call: (call: KubeCall) => Effect.Effect<unknown, ApiError>
-    /** Hands each line of an answer that goes on and on to its reader, until the answer ends or the reader has enough. */
-    readonly follow: (call: KubeCall, reader: LineReader) => Effect.Effect<void, ApiError>
-  }
->()("certlet/kube/KubeClient") {}
+import { tokenBucket } from "./tokenBucket.ts"
 
 /** The network's own failure, before any answer. */
 interface Severed {
@@ -58,7 +28,7 @@ const severed = (cause: unknown, stale: boolean): Severed => {
   return { _tag: "Severed", detail, stale: stale && (code === "ECONNRESET" || code === "EPIPE") }
 }
 
-const identity = (connection: Connection, call: KubeCall) =>
+const identity = (connection: Connection, call: ApiCall) =>
   Option.match(call.token ?? Option.none(), {
     onNone: () => ({ agent: connection.agent, headers: connection.headers }),
     // Our certificate must not go with it: the API server looks at a certificate first, and would take the call for ours.
@@ -68,14 +38,14 @@ const identity = (connection: Connection, call: KubeCall) =>
     })
   })
 
-const urlOf = (server: string, call: KubeCall): string =>
+const urlOf = (server: string, call: ApiCall): string =>
   call.query === undefined ? server + call.path : `${server}${call.path}?${new URLSearchParams(call.query)}`
 
-const contentType = ({ method }: KubeCall): string =>
+const contentType = ({ method }: ApiCall): string =>
   method === "PATCH" ? "application/merge-patch+json" : "application/json"
 
 /** Sends the call; succeeds when the headers of its answer are there. Interrupted, it is taken back. */
-const open = (connection: Connection, call: KubeCall): Effect.Effect<IncomingMessage, Severed> =>
+const open = (connection: Connection, call: ApiCall): Effect.Effect<IncomingMessage, Severed> =>
   Effect.callback((resume) => {
     try {
       const { agent, headers } = identity(connection, call)
@@ -141,7 +111,7 @@ const readAll = (answer: IncomingMessage): Effect.Effect<string, Severed> =>
   })
 
 /** The JSON in a text; undefined where it is none. */
-export const parseJson = (text: string): unknown => {
+const parseJson = (text: string): unknown => {
   try {
     return JSON.parse(text)
   } catch {
@@ -149,23 +119,16 @@ export const parseJson = (text: string): unknown => {
   }
 }
 
-/** Lets `qps` calls a second pass, and `burst` at once when it has been quiet. */
-const rateLimit = (qps: number, burst: number): Effect.Effect<void> => {
-  if (qps <= 0) return Effect.void
-  const interval = 1000 / qps
-  // client-go's default, which users of the peer's flags know.
-  const depth = Math.max(1, burst > 0 ? burst : 10) * interval
-  let next = Number.NEGATIVE_INFINITY
-  return Effect.flatMap(Clock.currentTimeMillis, (now) => {
-    next = Math.max(next, now - depth) + interval
-    return next > now ? observeWait(Effect.sleep(Duration.millis(next - now))) : Effect.void
-  })
-}
+/** Lets `qps` calls a second pass, and `burst` at once when it has been quiet: 10 where nothing is said, as in client-go. */
+const rateLimit = (qps: number, burst: number): Effect.Effect<void> =>
+  qps <= 0
+    ? Effect.void
+    : tokenBucket({ burst: Math.max(1, burst > 0 ? burst : 10), intervalMillis: 1000 / qps }, observeWait)
 
-const unavailable = (call: KubeCall, detail: string) =>
+const unavailable = (call: ApiCall, detail: string) =>
   new ApiError({ reason: "Unavailable", action: call.action, detail })
 
-const refused = Effect.fnUntraced(function* (call: KubeCall, answer: IncomingMessage) {
+const refused = Effect.fnUntraced(function* (call: ApiCall, answer: IncomingMessage) {
   const body = parseJson(yield* readAll(answer))
   const status = answer.statusCode ?? 0
   const retryAfter = answer.headers["retry-after"]
@@ -178,7 +141,7 @@ type Attempt<A> = Effect.Effect<A, Severed | ApiError>
 /** An answer below 400, handed to `use`, and let go of in every case. `opening` may limit the time until its headers. */
 const exchange = <A>(
   connection: Connection,
-  call: KubeCall,
+  call: ApiCall,
   opening: (_: Attempt<IncomingMessage>) => Attempt<IncomingMessage>,
   use: (answer: IncomingMessage) => Attempt<A>
 ): Attempt<A> => {
@@ -198,7 +161,7 @@ const exchange = <A>(
   )
 }
 
-const json = (call: KubeCall) => (answer: IncomingMessage) =>
+const json = (call: ApiCall) => (answer: IncomingMessage) =>
   Effect.flatMap(readAll(answer), (text) => {
     const body = parseJson(text)
     return body === undefined ? Effect.fail(unavailable(call, "the answer is no JSON")) : Effect.succeed(body)
@@ -210,14 +173,14 @@ const make = Effect.gen(function* () {
   const limited = rateLimit(settings.qps, settings.burst)
   yield* observeNothing
 
-  const limitTime = <A, E>(call: KubeCall, effect: Effect.Effect<A, E>) =>
+  const limitTime = <A, E>(call: ApiCall, effect: Effect.Effect<A, E>) =>
     Effect.timeoutOrElse(effect, {
       duration: settings.requestTimeout,
       orElse: () =>
         Effect.fail(unavailable(call, `no answer within ${Duration.toSeconds(settings.requestTimeout)} seconds`))
     })
 
-  const perform = <A>(call: KubeCall, attempt: (connection: Connection) => Attempt<A>): Effect.Effect<A, ApiError> => {
+  const perform = <A>(call: ApiCall, attempt: (connection: Connection) => Attempt<A>): Effect.Effect<A, ApiError> => {
     const ours = Option.isNone(call.token ?? Option.none())
     return Effect.flatMap(credentials.current, (connection) =>
       Effect.catchIf(
@@ -229,14 +192,15 @@ const make = Effect.gen(function* () {
     ).pipe(Effect.catchTag(["Severed", "CredentialsUnusable"], (_) => Effect.fail(unavailable(call, _.detail))))
   }
 
-  return KubeClient.of({
+  return ApiServer.of({
     call: (call) => {
       const performed = perform(call, (connection) => exchange(connection, call, (_) => _, json(call)))
       return Effect.andThen(limited, observeCall(call)(limitTime(call, performed)))
     },
     follow: (call, reader) => {
       // A stream may last: only its beginning is waited for with impatience.
-      const read = (answer: IncomingMessage) => Effect.andThen(reader.opened, readLines(answer, reader.line))
+      const take = (line: string) => reader.take(parseJson(line))
+      const read = (answer: IncomingMessage) => Effect.andThen(reader.opened, readLines(answer, take))
       const opening = (_: Attempt<IncomingMessage>) => limitTime(call, _)
       return Effect.andThen(
         limited,
@@ -246,5 +210,5 @@ const make = Effect.gen(function* () {
   })
 })
 
-/** The client of this process; it calls nobody before it is asked to. */
-export const layer: Layer.Layer<KubeClient, never, Settings> = Layer.effect(KubeClient, make)
+/** The API server that the settings name; nobody is called before somebody asks. */
+export const layer: Layer.Layer<ApiServer, never, Settings> = Layer.effect(ApiServer, make)

@@ -21,7 +21,7 @@ const collision = (): readonly [string, string] => {
 
 const names = (objects: ReadonlyArray<StoredObject>) => objects.map((_) => _.metadata.name).sort()
 
-describe("KubeCertificateRequests: submit", () => {
+describe("ApiCertificateRequests: submit", () => {
   it.live(
     "creates the request, owned by the pod, labelled with node and volume",
     () =>
@@ -115,7 +115,7 @@ describe("KubeCertificateRequests: submit", () => {
   )
 })
 
-describe("KubeCertificateRequests: await", () => {
+describe("ApiCertificateRequests: await", () => {
   it.live(
     "returns what was signed for exactly this request, whenever it was signed",
     () =>
@@ -189,7 +189,7 @@ describe("KubeCertificateRequests: await", () => {
   )
 })
 
-describe("KubeCertificateRequests: discard", () => {
+describe("ApiCertificateRequests: discard", () => {
   it.live(
     "deletes every request of the volume but the one to keep, and none of another volume, be their hashes equal",
     () =>

@@ -1,0 +1,13 @@
+/**
+ * How Kubernetes tells the objects of one kind apart: by namespace and name. It is said here once for pods, requests and all
+ * others, as a type and as the text that sentences and keys have. Pure.
+ */
+
+/** Where an object stands. */
+export interface NamespacedName {
+  readonly namespace: string
+  readonly name: string
+}
+
+/** `namespace/name`. */
+export const namespacedName = ({ name, namespace }: NamespacedName): string => `${namespace}/${name}`

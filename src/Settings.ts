@@ -4,7 +4,7 @@
  * sentence that names the flag.
  */
 import { Context, type Duration, type Option, type Redacted } from "effect"
-import type { Gate } from "./spec/Gate.ts"
+import type { ReadinessGate } from "./spec/ReadinessGate.ts"
 
 /** How to reach and address the API server; whatever is none comes from the kubeconfig or the pod's own ServiceAccount. */
 export interface KubeSettings {
@@ -52,7 +52,7 @@ export class Settings extends Context.Service<
     readonly shutdownTimeout: Duration.Duration
     readonly continueOnNotReady: boolean
     /** What every pod of this node must have come to before its first certificate is asked for. */
-    readonly podReadinessGates: ReadonlyArray<Gate>
+    readonly podReadinessGates: ReadonlyArray<ReadinessGate>
     /** The DNS domain of the cluster's services. */
     readonly clusterDomain: string
     readonly useTokenRequest: boolean

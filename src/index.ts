@@ -31,14 +31,10 @@ export { lifetime, renewalTime, type Validity } from "./issuance/RenewalTime.ts"
 export { checkSigned, type Leaf } from "./issuance/SignedCertificate.ts"
 export { signingRequest } from "./issuance/SigningRequest.ts"
 export { type KubeSettings, Settings } from "./Settings.ts"
-export {
-  decodeVolumeSpec,
-  type KeyParameters,
-  type Pod,
-  SpecError,
-  type VolumeContext,
-  type VolumeSpec
-} from "./spec/VolumeSpec.ts"
+export type { Pod } from "./spec/Pod.ts"
+export { SpecError } from "./spec/SpecError.ts"
+export type { VolumeContext } from "./spec/VolumeContext.ts"
+export { decodeVolumeSpec, type KeyParameters, type VolumeSpec } from "./spec/VolumeSpec.ts"
 export type { Temper } from "./Temper.ts"
 export { version } from "./Version.ts"
 export { Entropy } from "./volume/Entropy.ts"

@@ -4,8 +4,8 @@
  * sentence, these to an operator after the word "expected".
  */
 import { Duration, Option, Result } from "effect"
-import { type Gate, parseGate } from "../spec/Gate.ts"
 import { parseGoDuration } from "../spec/GoDuration.ts"
+import { parseReadinessGate, type ReadinessGate } from "../spec/ReadinessGate.ts"
 
 /** A rule: a value, or what was expected. */
 export type FlagRule<A> = (text: string) => Result.Result<A, string>
@@ -94,7 +94,7 @@ export const bindAddress: FlagRule<Option.Option<BindAddress>> = (text) => {
 }
 
 /** A readiness gate. */
-export const gate: FlagRule<Gate> = parseGate
+export const gate: FlagRule<ReadinessGate> = parseReadinessGate
 
 /** A cluster's domain: a DNS name of at most 253 characters. */
 export const domain: FlagRule<string> = (text) =>

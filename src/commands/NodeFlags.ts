@@ -6,7 +6,7 @@
  */
 import { Config, Duration, Effect, Option, Redacted, Result } from "effect"
 import { Argument, CliError, Flag } from "effect/cli"
-import { type Gate, gateForms } from "../spec/Gate.ts"
+import { gateForms, type ReadinessGate } from "../spec/ReadinessGate.ts"
 import * as Rules from "./FlagRules.ts"
 
 const variable = (name: string): string => `CERTLET_${name.toUpperCase().replaceAll("-", "_")}`
@@ -266,7 +266,7 @@ export const waitFlags = {
 /** The settings that the flags make, by the rules between them: gates open after the publish, so publishes must not wait. */
 export const settingsOf = <
   Flags extends {
-    readonly podReadinessGates: ReadonlyArray<Gate>
+    readonly podReadinessGates: ReadonlyArray<ReadinessGate>
     readonly continueOnNotReady: boolean
     readonly adminSocket: Option.Option<string>
     readonly dataRoot: string

@@ -20,8 +20,9 @@ import {
   Semaphore,
   SubscriptionRef
 } from "effect"
+import { kubeletPrefix } from "../spec/VolumeContext.ts"
 import type { Passwords, PodToken } from "../spec/VolumeSecrets.ts"
-import { kubeletPrefix, type VolumeSpec } from "../spec/VolumeSpec.ts"
+import type { VolumeSpec } from "../spec/VolumeSpec.ts"
 import type { VolumePlace } from "../volume/VolumeFS.ts"
 import { type VolumeRecord, VolumeRecords } from "../volume/VolumeRecord.ts"
 import type { RenewError, Unpublished } from "./DriverError.ts"

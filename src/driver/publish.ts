@@ -6,8 +6,10 @@
  */
 import { DateTime, Deferred, Duration, Effect, Option, Ref, SubscriptionRef } from "effect"
 import { Settings } from "../Settings.ts"
+import { SpecError } from "../spec/SpecError.ts"
+import { podIn, strayKeys } from "../spec/VolumeContext.ts"
 import { type Passwords, passwordsOf, serviceAccountToken, withoutSecrets } from "../spec/VolumeSecrets.ts"
-import { decodeVolumeSpec, podNamed, SpecError, strayKeys, type VolumeSpec } from "../spec/VolumeSpec.ts"
+import { decodeVolumeSpec, type VolumeSpec } from "../spec/VolumeSpec.ts"
 import { VolumeFS } from "../volume/VolumeFS.ts"
 import { type VolumeRecord, VolumeRecords } from "../volume/VolumeRecord.ts"
 import { awaitAttempt } from "./awaitAttempt.ts"
@@ -27,7 +29,7 @@ const margin = Duration.seconds(2)
 /** Publishes a volume: when it succeeds the files are there, unless the settings say continue-on-not-ready. */
 export const publish = Effect.fn("driver.publish")(
   function* (request: PublishRequest) {
-    yield* Effect.annotateCurrentSpan({ volumeId: request.volumeId, pod: podNamed(request.attributes) })
+    yield* Effect.annotateCurrentSpan({ volumeId: request.volumeId, pod: podIn(request.attributes) })
     const volumes = yield* Volumes
     const spec = yield* readSpec(request)
     const claimed = yield* volumes.locked(request.volumeId)(Effect.uninterruptible(claim(request, spec)))
@@ -41,10 +43,10 @@ export const publish = Effect.fn("driver.publish")(
     program.pipe(
       Effect.mapError((error) => {
         const reason = error._tag === "RenewError" ? error.reason : error
-        return new PublishError({ volumeId: request.volumeId, pod: podNamed(request.attributes), reason })
+        return new PublishError({ volumeId: request.volumeId, pod: podIn(request.attributes), reason })
       }),
       timeCall("publish"),
-      Effect.annotateLogs({ volumeId: request.volumeId, pod: podNamed(request.attributes) })
+      Effect.annotateLogs({ volumeId: request.volumeId, pod: podIn(request.attributes) })
     )
 )
 

@@ -5,7 +5,7 @@
  * has more Events than there are reasons, however long its trouble lasts.
  */
 import { Context, type Effect } from "effect"
-import type { Pod } from "../spec/VolumeSpec.ts"
+import type { Pod } from "../spec/Pod.ts"
 
 /** Why an Event is told; in `kubectl describe pod` the column "Reason". */
 export type EventReason =

@@ -1,18 +1,14 @@
 /**
- * The attributes of a volume as one schema: every key that a pod may write, the rule that reads it, and the rules that hold
- * between them. It is the decoder behind `VolumeSpec` and is imported by nobody else. Keys stand here without their prefix;
- * an attribute that is left out, or empty, is not there. What breaks a rule is reported at the key that has to change.
+ * The attributes of a volume as one schema: every key that a pod may write, and the rule that reads it. Keys stand here without
+ * their prefix; an attribute that is left out, or empty, is not there. The rules between attributes are `decodeAttributes`'.
  */
-
 import { Effect, Result, Schema, SchemaIssue, SchemaTransformation } from "effect"
 import { pkcs12Profiles } from "../pki/Pkcs12.ts"
 import * as Rules from "./AttributeRules.ts"
 import { attributeTypes, type DistinguishedName, parseDistinguishedName } from "./DistinguishedName.ts"
-import { brokenFileNames } from "./FileNames.ts"
-import { Gate, parseGate } from "./Gate.ts"
-import { brokenKeystores } from "./KeystoreRules.ts"
 import { KeyUsage } from "./KeyUsage.ts"
-import { brokenConstraints, constraintRules } from "./NameConstraints.ts"
+import { constraintRules } from "./NameConstraints.ts"
+import { parseReadinessGate, ReadinessGate } from "./ReadinessGate.ts"
 import { TrustBundleName, trustBundleName } from "./TrustBundle.ts"
 
 /** An attribute that a rule reads: text in, a value out, a sentence where the rule is broken. */
@@ -46,17 +42,17 @@ const usages: Rules.Rule<ReadonlyArray<KeyUsage>> = (text) =>
     (names) => [...new Set(names)]
   )
 
-const gates: Rules.Rule<ReadonlyArray<Gate>> = (text) =>
+const gates: Rules.Rule<ReadonlyArray<ReadinessGate>> = (text) =>
   Result.flatMap(Rules.commaList(text), (elements) =>
     Result.all(
       elements.map((element) =>
-        Result.mapError(parseGate(element), (forms) => `must hold ${forms}, but is ${Rules.quoted(element)}`)
+        Result.mapError(parseReadinessGate(element), (forms) => `must hold ${forms}, but is ${Rules.quoted(element)}`)
       )
     )
   )
 
-/** Every attribute, by its name without the prefix. The one decoder of what pods write. */
-const Struct = Schema.Struct({
+/** Every attribute, by its name without the prefix. */
+export const Attributes = Schema.Struct({
   "issuer-name": by(Rules.nonEmpty, Schema.String),
   "issuer-kind": by(Rules.nonEmpty, Schema.String),
   "issuer-group": by(Rules.nonEmpty, Schema.String),
@@ -96,7 +92,7 @@ const Struct = Schema.Struct({
   "privatekey-file": by(Rules.fileName, Schema.String),
   "trust-bundle": by(trustBundleName, TrustBundleName),
   "continue-on-not-ready": by(Rules.flag, Schema.Boolean),
-  "pod-readiness-gate": by(gates, Schema.Array(Gate)),
+  "pod-readiness-gate": by(gates, Schema.Array(ReadinessGate)),
   "combined-file": by(Rules.fileName, Schema.String),
   "chain-file": by(Rules.fileName, Schema.String),
   "fullchain-file": by(Rules.fileName, Schema.String),
@@ -123,46 +119,12 @@ const Struct = Schema.Struct({
   "jks-truststore-filename": by(Rules.fileName, Schema.String),
   "truststore-enable": by(Rules.flag, Schema.Boolean)
 })
-/** What a pod has written, decoded. */
-export type Attributes = typeof Struct.Type
+/** What a pod wrote, read one by one. */
+export type Attributes = typeof Attributes.Type
 /** An attribute's name, without the prefix. */
 export type AttributeName = keyof Attributes
-
-/** The rules that hold between attributes: the attribute to blame and what to do, or nothing. */
-const broken = (_: Attributes): readonly [AttributeName, string] | undefined => {
-  if (_["issuer-name"] === undefined) return ["issuer-name", "is required; name the issuer that shall sign"]
-  const single = subjectTypes.map(([name]) => name).find((name) => _[name] !== undefined)
-  if (_["literal-subject"] !== undefined && single !== undefined) {
-    return [single, "must not stand beside literal-subject; write the whole subject there, or none of it"]
-  }
-  const size = brokenKeySize(_)
-  if (size !== undefined) return ["key-size", size]
-  if (_["key-encoding"] === "PKCS1" && (_["key-algorithm"] ?? "RSA") !== "RSA") {
-    return ["key-encoding", `must be PKCS8 for ${_["key-algorithm"]} keys; PKCS1 is for RSA alone`]
-  }
-  return brokenConstraints(_) ?? brokenKeystores(_) ?? brokenFileNames(_)
-}
-
-const brokenKeySize = (_: Attributes): string | undefined => {
-  const size = _["key-size"]
-  if (size === undefined) return undefined
-  switch (_["key-algorithm"] ?? "RSA") {
-    case "RSA":
-      return size < 2048 || size > 8192 ? `must be from 2048 to 8192 for RSA, but is ${size}` : undefined
-    case "ECDSA":
-      return [256, 384, 521].includes(size) ? undefined : `must be 256, 384 or 521 for ECDSA, but is ${size}`
-    case "Ed25519":
-      return "must be left out for Ed25519, whose keys have one size"
-  }
-}
-
-/** Every attribute and every rule. */
-export const Attributes = Struct.check(
-  Schema.makeFilter((attributes) => {
-    const found = broken(attributes)
-    return found === undefined ? undefined : { path: [found[0]], issue: found[1] }
-  })
-)
+/** A kind of keystore, as its attributes begin. */
+export type KeystoreKind = "pkcs12" | "jks"
 
 /** The single subject attributes in the order of their encoding (Go's pkix.Name), with their types. */
 export const subjectTypes = [
@@ -188,4 +150,4 @@ export const followingNames: ReadonlyArray<string> = [
 ]
 
 /** The keys that have a meaning, without their prefix. */
-export const attributeNames: ReadonlyArray<string> = Object.keys(Struct.fields)
+export const attributeNames: ReadonlyArray<string> = Object.keys(Attributes.fields)

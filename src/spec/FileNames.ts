@@ -5,7 +5,8 @@
  */
 import { Result } from "effect"
 import { fileName, quoted } from "./AttributeRules.ts"
-import type { AttributeName, Attributes } from "./Attributes.ts"
+import type { AttributeName, Attributes, KeystoreKind } from "./Attributes.ts"
+import type { BrokenRule } from "./SpecError.ts"
 
 /** The names of the volume's files; the last six are there only where they are asked for. */
 export interface FileNames {
@@ -23,43 +24,42 @@ export interface FileNames {
   readonly privateKeyDer?: string | undefined
 }
 
-/** A kind of keystore, as its attributes begin. */
-export type KeystoreKind = "pkcs12" | "jks"
-
 /** The names of the files that every volume has, defaults filled in, and of those that only some have. */
-export const filesOf = (_: Attributes): FileNames => ({
-  ca: _["ca-file"] ?? "ca.crt",
-  certificate: _["certificate-file"] ?? "tls.crt",
-  privateKey: _["privatekey-file"] ?? "tls.key",
-  combined: _["combined-file"],
-  chain: _["chain-file"],
-  fullChain: _["fullchain-file"],
-  caDer: _["ca-der-file"],
-  certificateDer: _["certificate-der-file"],
-  privateKeyDer: _["privatekey-der-file"]
+export const filesOf = (attributes: Attributes): FileNames => ({
+  ca: attributes["ca-file"] ?? "ca.crt",
+  certificate: attributes["certificate-file"] ?? "tls.crt",
+  privateKey: attributes["privatekey-file"] ?? "tls.key",
+  combined: attributes["combined-file"],
+  chain: attributes["chain-file"],
+  fullChain: attributes["fullchain-file"],
+  caDer: attributes["ca-der-file"],
+  certificateDer: attributes["certificate-der-file"],
+  privateKeyDer: attributes["privatekey-der-file"]
 })
 
 /** The names of a keystore's files, defaults filled in; its truststore's and its password's where there are such files. */
-export const keystoreFilesOf = (_: Attributes, kind: KeystoreKind) => {
+export const keystoreFilesOf = (attributes: Attributes, kind: KeystoreKind) => {
   const extension = kind === "jks" ? "jks" : "p12"
-  const keystore = _[`${kind}-filename`] ?? `keystore.${extension}`
+  const keystore = attributes[`${kind}-filename`] ?? `keystore.${extension}`
   return {
     keystore,
     truststore:
-      _["truststore-enable"] === true ? (_[`${kind}-truststore-filename`] ?? `truststore.${extension}`) : undefined,
+      attributes["truststore-enable"] === true
+        ? (attributes[`${kind}-truststore-filename`] ?? `truststore.${extension}`)
+        : undefined,
     password:
-      _[`${kind}-password-from`]?._tag === "Generated"
-        ? (_[`${kind}-password-file`] ?? `${keystore}.password`)
+      attributes[`${kind}-password-from`]?._tag === "Generated"
+        ? (attributes[`${kind}-password-file`] ?? `${keystore}.password`)
         : undefined
   }
 }
 
 /** Every file that the volume will have, with the attribute that names it. */
-const fileNames = (_: Attributes): ReadonlyArray<readonly [AttributeName, string]> => {
-  const files = filesOf(_)
+const fileNames = (attributes: Attributes): ReadonlyArray<readonly [AttributeName, string]> => {
+  const files = filesOf(attributes)
   const ofKeystore = (kind: KeystoreKind): ReadonlyArray<readonly [AttributeName, string | undefined]> => {
-    const { keystore, password, truststore } = keystoreFilesOf(_, kind)
-    if (_[`${kind}-enable`] !== true) return []
+    const { keystore, password, truststore } = keystoreFilesOf(attributes, kind)
+    if (attributes[`${kind}-enable`] !== true) return []
     return [
       [`${kind}-filename`, keystore],
       [`${kind}-truststore-filename`, truststore],
@@ -83,9 +83,9 @@ const fileNames = (_: Attributes): ReadonlyArray<readonly [AttributeName, string
 }
 
 /** Every file has a name of its own; the attribute that is read later is the one to change. */
-export const brokenFileNames = (_: Attributes): readonly [AttributeName, string] | undefined => {
+export const brokenFileNames = (attributes: Attributes): BrokenRule<AttributeName> | undefined => {
   const taken = new Set<string>()
-  for (const [attribute, name] of fileNames(_)) {
+  for (const [attribute, name] of fileNames(attributes)) {
     if (taken.has(name))
       return [attribute, `must be different from the names of the other files, but two are ${quoted(name)}`]
     taken.add(name)

@@ -4,8 +4,8 @@
  */
 import { Option } from "effect"
 import type { Pkcs12Profile } from "../pki/Pkcs12.ts"
-import type { Attributes } from "./Attributes.ts"
-import { type KeystoreKind, keystoreFilesOf } from "./FileNames.ts"
+import type { Attributes, KeystoreKind } from "./Attributes.ts"
+import { keystoreFilesOf } from "./FileNames.ts"
 
 /**
  * Where a keystore's password comes from: an attribute, a key of the Secret that the kubelet hands over, or chance, with a
@@ -29,18 +29,18 @@ export interface Keystore {
   readonly password: PasswordSource
 }
 
-const keystoreOf = (_: Attributes, kind: KeystoreKind): ReadonlyArray<Keystore> => {
-  if (_[`${kind}-enable`] !== true) return []
-  const files = keystoreFilesOf(_, kind)
-  const from = _[`${kind}-password-from`]
+const keystoreOf = (attributes: Attributes, kind: KeystoreKind): ReadonlyArray<Keystore> => {
+  if (attributes[`${kind}-enable`] !== true) return []
+  const files = keystoreFilesOf(attributes, kind)
+  const from = attributes[`${kind}-password-from`]
   return [
     {
       kind,
       file: files.keystore,
       truststore: Option.fromUndefinedOr(files.truststore),
       // Without a name Java calls a PKCS#12 entry "1", and so it is with the driver that certlet replaces.
-      alias: Option.fromUndefinedOr(_[`${kind}-alias`] ?? (kind === "jks" ? "certificate" : undefined)),
-      profile: _["pkcs12-profile"] ?? "LegacyRC2",
+      alias: Option.fromUndefinedOr(attributes[`${kind}-alias`] ?? (kind === "jks" ? "certificate" : undefined)),
+      profile: attributes["pkcs12-profile"] ?? "LegacyRC2",
       password:
         files.password === undefined
           ? from?._tag === "Secret"
@@ -52,7 +52,7 @@ const keystoreOf = (_: Attributes, kind: KeystoreKind): ReadonlyArray<Keystore> 
 }
 
 /** The keystores that are enabled. */
-export const keystoresOf = (_: Attributes): ReadonlyArray<Keystore> => [
-  ...keystoreOf(_, "pkcs12"),
-  ...keystoreOf(_, "jks")
+export const keystoresOf = (attributes: Attributes): ReadonlyArray<Keystore> => [
+  ...keystoreOf(attributes, "pkcs12"),
+  ...keystoreOf(attributes, "jks")
 ]

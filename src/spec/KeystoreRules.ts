@@ -1,11 +1,11 @@
 /**
- * The rules between the attributes of keystores: what a keystore needs, and what has no meaning without one. Pure; what breaks a
- * rule is reported at the attribute that has to change. The rules of single attributes are elsewhere.
+ * The rules between the attributes of keystores: what a keystore requires, and what requires a keystore. Pure. What breaks a
+ * rule is reported at the attribute that has to change. The rules of single attributes are in `Attributes`.
  */
-import type { AttributeName, Attributes } from "./Attributes.ts"
-import type { KeystoreKind } from "./FileNames.ts"
+import type { AttributeName, Attributes, KeystoreKind } from "./Attributes.ts"
+import type { BrokenRule } from "./SpecError.ts"
 
-/** What only means something where a keystore of the kind is enabled. */
+/** The attributes that require a keystore of the kind. */
 const attributesOfKeystores = {
   pkcs12: [
     "pkcs12-filename",
@@ -26,42 +26,44 @@ const attributesOfKeystores = {
   ]
 } as const
 
-/** What a keystore of either kind needs, and what has no meaning without it. */
-const brokenKeystore = (_: Attributes, kind: KeystoreKind): readonly [AttributeName, string] | undefined => {
+/** The rules of one kind of keystore. */
+const brokenKeystore = (attributes: Attributes, kind: KeystoreKind): BrokenRule<AttributeName> | undefined => {
   const [enable, password, from, file] = [
     `${kind}-enable`,
     `${kind}-password`,
     `${kind}-password-from`,
     `${kind}-password-file`
   ] as const
-  if (_[enable] !== true) {
-    const orphan = attributesOfKeystores[kind].find((name) => _[name] !== undefined)
-    return orphan === undefined ? undefined : [orphan, `has no meaning unless ${enable} is "true"`]
+  if (attributes[enable] !== true) {
+    const orphan = attributesOfKeystores[kind].find((name) => attributes[name] !== undefined)
+    return orphan === undefined ? undefined : [orphan, `requires ${enable}: "true"`]
   }
-  if (_[password] !== undefined && _[from] !== undefined) {
-    return [from, `must not stand beside ${password}; say once where the password comes from`]
+  if (attributes[password] !== undefined && attributes[from] !== undefined) {
+    return [from, `cannot be used with ${password}; use one of the two`]
   }
-  if (_[password] === undefined && _[from] === undefined) {
-    return [password, `is required with ${enable}; write one, or set ${from} to "generate" or "secret:KEY"`]
+  if (attributes[password] === undefined && attributes[from] === undefined) {
+    return [password, `is required with ${enable}; set it, or set ${from} to "generate" or "secret:KEY"`]
   }
-  if (_[file] !== undefined && _[from]?._tag !== "Generated") {
-    return [file, `has no meaning unless ${from} is "generate"; no other password is written to a file`]
+  if (attributes[file] !== undefined && attributes[from]?._tag !== "Generated") {
+    return [file, `requires ${from}: "generate"; no other password is written to a file`]
   }
   const truststore = `${kind}-truststore-filename` as const
-  if (_[truststore] !== undefined && _["truststore-enable"] !== true) {
-    return [truststore, 'has no meaning unless truststore-enable is "true"']
+  if (attributes[truststore] !== undefined && attributes["truststore-enable"] !== true) {
+    return [truststore, 'requires truststore-enable: "true"']
   }
   return undefined
 }
 
-/** The first of these rules that is broken: the attribute to blame and what to do, or nothing. */
-export const brokenKeystores = (_: Attributes): readonly [AttributeName, string] | undefined => {
-  const broken = brokenKeystore(_, "pkcs12") ?? brokenKeystore(_, "jks")
+/** The first of these rules that is broken. */
+export const brokenKeystores = (attributes: Attributes): BrokenRule<AttributeName> | undefined => {
+  const broken = brokenKeystore(attributes, "pkcs12") ?? brokenKeystore(attributes, "jks")
   if (broken !== undefined) return broken
-  return _["truststore-enable"] === true && _["pkcs12-enable"] !== true && _["jks-enable"] !== true
+  return attributes["truststore-enable"] === true &&
+    attributes["pkcs12-enable"] !== true &&
+    attributes["jks-enable"] !== true
     ? [
         "truststore-enable",
-        'has no meaning unless pkcs12-enable or jks-enable is "true", whose kind and password it takes'
+        'requires pkcs12-enable: "true" or jks-enable: "true"; the truststore has the same kind and password'
       ]
     : undefined
 }

@@ -1,11 +1,12 @@
 /**
- * The name constraints (RFC 5280, 4.2.1.10) of a certificate that is to be a CA: for which names it may sign, and for which it may
- * not, under the names that cert-manager's Certificate API has for them. Pure: the attributes and their rules. How they
- * stand in a signing request, and whether an issuer kept to them, is the business of `issuance/`.
+ * The name constraints (RFC 5280, 4.2.1.10) of a CA's certificate: for which names it may sign, and for which it may not. The
+ * attributes have the names of cert-manager's Certificate API. Pure: the attributes and their rules. How constraints are
+ * encoded in a signing request, and whether an issuer kept them, is checked in `issuance/`.
  */
 import { Result } from "effect"
 import type { NameKind } from "../pki/Extension.ts"
 import { commaList, ipBytes, quoted, type Rule } from "./AttributeRules.ts"
+import type { BrokenRule } from "./SpecError.ts"
 
 /** One subtree of names that a CA may sign for, or must not. */
 export interface NameConstraint {
@@ -83,13 +84,13 @@ export const constraintRules = {
 } as const satisfies Record<ConstraintAttribute, Rule<ReadonlyArray<string>>>
 
 /** All constraints that are asked for, the permitted ones first. */
-export const nameConstraintsOf = (_: Constrained): ReadonlyArray<NameConstraint> =>
-  attributes.flatMap(([name, side, type]) => (_[name] ?? []).map((value) => ({ side, type, value })))
+export const nameConstraintsOf = (constrained: Constrained): ReadonlyArray<NameConstraint> =>
+  attributes.flatMap(([name, side, type]) => (constrained[name] ?? []).map((value) => ({ side, type, value })))
 
-/** Constraints bind those that a CA signs: on any other certificate they mean nothing. */
+/** Constraints apply to what a CA signs, so they require a CA. */
 export const brokenConstraints = (
-  _: Constrained & { readonly "is-ca"?: boolean }
-): readonly [ConstraintAttribute, string] | undefined => {
-  const first = attributes.find(([name]) => _[name] !== undefined)
-  return first === undefined || _["is-ca"] === true ? undefined : [first[0], 'has no meaning unless is-ca is "true"']
+  constrained: Constrained & { readonly "is-ca"?: boolean }
+): BrokenRule<ConstraintAttribute> | undefined => {
+  const first = attributes.find(([name]) => constrained[name] !== undefined)
+  return first === undefined || constrained["is-ca"] === true ? undefined : [first[0], 'requires is-ca: "true"']
 }

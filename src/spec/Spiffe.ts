@@ -5,6 +5,7 @@
  */
 import { quoted } from "./AttributeRules.ts"
 import { extendedKeyUsages, type KeyUsage } from "./KeyUsage.ts"
+import type { BrokenRule } from "./SpecError.ts"
 
 /** What a spec asks for, as far as these rules look at it. */
 interface Asked {
@@ -46,10 +47,7 @@ export const brokenSpiffeId = (id: string): string | undefined => {
 }
 
 /** The attribute that keeps a spec from becoming an X.509-SVID, and the rule it breaks; `urisKnown` is false before its names are. */
-export const brokenSvid = (
-  asked: Asked,
-  urisKnown: boolean
-): readonly [attribute: string, rule: string] | undefined => {
+export const brokenSvid = (asked: Asked, urisKnown: boolean): BrokenRule | undefined => {
   if (asked.isCA) return ["is-ca", "must be false with spiffe, as an SVID of a workload is no CA"]
   if (!asked.usages.some((usage) => usage === "digital signature" || usage === "signing")) {
     return ["key-usages", 'must hold "digital signature" with spiffe, or be left out']

@@ -8,8 +8,8 @@
 import { Option, Result } from "effect"
 import type { Settings } from "../Settings.ts"
 import { quoted } from "./AttributeRules.ts"
+import type { Pod } from "./Pod.ts"
 import type { PodState } from "./PodState.ts"
-import type { Pod } from "./VolumeSpec.ts"
 
 /** What is known of a node before any pod is. */
 export type NodeFacts = Pick<Settings["Service"], "nodeId" | "clusterDomain">

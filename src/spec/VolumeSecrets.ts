@@ -5,9 +5,11 @@
  */
 import { DateTime, Effect, Option, Record, Redacted, Result, Schema } from "effect"
 import { password, quoted } from "./AttributeRules.ts"
-import type { KeystoreKind } from "./FileNames.ts"
+import type { KeystoreKind } from "./Attributes.ts"
 import type { Keystore } from "./Keystore.ts"
-import { kubeletPrefix, prefix, SpecError, type VolumeContext, type VolumeSpec } from "./VolumeSpec.ts"
+import { SpecError } from "./SpecError.ts"
+import { kubeletPrefix, prefix, type VolumeContext } from "./VolumeContext.ts"
+import type { VolumeSpec } from "./VolumeSpec.ts"
 
 const tokensKey = `${kubeletPrefix}serviceAccount.tokens`
 const passwordKeys: ReadonlyArray<string> = [`${prefix}pkcs12-password`, `${prefix}jks-password`]

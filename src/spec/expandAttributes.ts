@@ -5,6 +5,7 @@
  */
 import { Option, Result } from "effect"
 import { attributeNames, followingNames } from "./Attributes.ts"
+import type { BrokenRule } from "./SpecError.ts"
 import { expand, followedIn } from "./Variables.ts"
 
 type Texts = Readonly<Record<string, string>>
@@ -26,7 +27,7 @@ export const expandAttributes = (
   written: Texts,
   known: Texts,
   followed: Option.Option<Texts>
-): Result.Result<Expanded, readonly [attribute: string, rule: string]> => {
+): Result.Result<Expanded, BrokenRule> => {
   const values: Record<string, string> = {}
   const follows = new Set<string>()
   const late: Array<string> = []

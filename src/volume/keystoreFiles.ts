@@ -6,7 +6,7 @@
 import { DateTime, Effect, Option, Redacted } from "effect"
 import * as JavaKeystore from "../pki/JavaKeystore.ts"
 import * as Pkcs12 from "../pki/Pkcs12.ts"
-import type { KeystoreKind } from "../spec/FileNames.ts"
+import type { KeystoreKind } from "../spec/Attributes.ts"
 import type { Keystore } from "../spec/Keystore.ts"
 import type { Passwords } from "../spec/VolumeSecrets.ts"
 import type { VolumeSpec } from "../spec/VolumeSpec.ts"

@@ -2,7 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Duration, Option, Result } from "effect"
 import * as fc from "fast-check"
 import * as Rules from "../../src/commands/FlagRules.ts"
-import { gateForms } from "../../src/spec/Gate.ts"
+import { gateForms } from "../../src/spec/ReadinessGate.ts"
 
 const accepts = <A>(rule: Rules.FlagRule<A>, text: string) => Result.getOrUndefined(rule(text))
 

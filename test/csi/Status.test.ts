@@ -5,7 +5,7 @@ import { Defect, PublishError, UnpublishError, Unpublished } from "../../src/dri
 import { RequestError } from "../../src/issuance/CertificateRequests.ts"
 import { IssuanceError } from "../../src/issuance/IssuanceError.ts"
 import { KeyError } from "../../src/issuance/KeyGenerator.ts"
-import { SpecError } from "../../src/spec/VolumeSpec.ts"
+import { SpecError } from "../../src/spec/SpecError.ts"
 import { VolumeError } from "../../src/volume/VolumeFS.ts"
 import { RecordError } from "../../src/volume/VolumeRecord.ts"
 

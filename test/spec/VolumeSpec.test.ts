@@ -4,8 +4,10 @@ import { DateTime, Duration, Effect, Exit, Option, Redacted, Result } from "effe
 import * as fc from "fast-check"
 import { attributeNames, followingNames } from "../../src/spec/Attributes.ts"
 import { literals } from "../../src/spec/expandAttributes.ts"
+import { SpecError } from "../../src/spec/SpecError.ts"
+import { podIn, strayKeys, type VolumeContext } from "../../src/spec/VolumeContext.ts"
 import { passwordsOf, serviceAccountToken, withoutSecrets } from "../../src/spec/VolumeSecrets.ts"
-import { decodeVolumeSpec, podNamed, SpecError, strayKeys, type VolumeContext } from "../../src/spec/VolumeSpec.ts"
+import { decodeVolumeSpec } from "../../src/spec/VolumeSpec.ts"
 import { settings } from "../settings.ts"
 
 type Texts = Readonly<Record<string, string>>
@@ -287,7 +289,7 @@ describe("an attribute", () => {
     ].map((single): [string, Texts, string] => [
       single,
       { "literal-subject": "CN=a", [single]: "b" },
-      "must not stand beside literal-subject"
+      "cannot be used with literal-subject"
     ]),
     ["common-name", { "common-name": " " }, "must not be empty"],
     ["organizations", { organizations: '"One' }, "must be a comma-separated list"],
@@ -309,8 +311,8 @@ describe("an attribute", () => {
     ["duration", { duration: "30d" }, 'but is "30d"'],
     ["renew-before", { "renew-before": "-1s" }, "must be a duration, not negative"],
     ["is-ca", { "is-ca": "True" }, flag],
-    ["excluded-uri-domains", { "excluded-uri-domains": "a.example" }, 'has no meaning unless is-ca is "true"'],
-    ["permitted-dns-domains", { "is-ca": "false", "permitted-dns-domains": "a" }, "has no meaning unless is-ca"],
+    ["excluded-uri-domains", { "excluded-uri-domains": "a.example" }, 'requires is-ca: "true"'],
+    ["permitted-dns-domains", { "is-ca": "false", "permitted-dns-domains": "a" }, "requires is-ca"],
     ...["10.0.0.1/8", "10.0.0.0/33", "10.0.0.0", "fd00::1/8", "fd00::/129", "10.0.0.0/08", "a/8", "/8"].map(
       (range): [string, Texts, string] => [
         "permitted-ip-ranges",
@@ -354,25 +356,25 @@ describe("an attribute", () => {
     ["fs-group", { "fs-group": "4294967296" }, 'but is "4294967296"'],
     ["fs-group", { "fs-group": "-1" }, 'but is "-1"'],
     ["pkcs12-enable", { "pkcs12-enable": "yes" }, flag],
-    ["pkcs12-password", { "pkcs12-enable": "true" }, "is required with pkcs12-enable; write one, or set"],
+    ["pkcs12-password", { "pkcs12-enable": "true" }, "is required with pkcs12-enable; set it, or set"],
     ["jks-password", { "jks-enable": "true" }, "is required with jks-enable"],
-    ["pkcs12-password-from", { ...p12, "pkcs12-password-from": "generate" }, "must not stand beside pkcs12-password"],
+    ["pkcs12-password-from", { ...p12, "pkcs12-password-from": "generate" }, "cannot be used with pkcs12-password"],
     ["pkcs12-password-from", { "pkcs12-enable": "true", "pkcs12-password-from": "random" }, 'must be "generate", or'],
     ["pkcs12-password-from", { "pkcs12-enable": "true", "pkcs12-password-from": "secret:" }, 'but is "secret:"'],
     ["jks-password-from", { "jks-enable": "true", "jks-password-from": "secret:a/b" }, 'but is "secret:a/b"'],
-    ["pkcs12-password-file", { ...p12, "pkcs12-password-file": "p" }, 'unless pkcs12-password-from is "generate"'],
+    ["pkcs12-password-file", { ...p12, "pkcs12-password-file": "p" }, 'requires pkcs12-password-from: "generate"'],
     ["pkcs12-profile", { ...p12, "pkcs12-profile": "Modern" }, "must be one of LegacyRC2, LegacyDES, Modern2023"],
     ["pkcs12-alias", { ...p12, "pkcs12-alias": "CA2" }, 'must not be "ca" or'],
     ["jks-alias", { ...jks, "jks-alias": "ä" }, "must be 1 to 128 printable ASCII characters"],
     ["jks-alias", { ...jks, "jks-alias": " a" }, "without spaces at the ends"],
     ["pkcs12-password", { "pkcs12-enable": "true", "pkcs12-password": "a\0b" }, "must be a password of 1 to 1024"],
-    ["pkcs12-truststore-filename", { ...p12, "pkcs12-truststore-filename": "t" }, 'unless truststore-enable is "true"'],
-    ["truststore-enable", { "truststore-enable": "true" }, "has no meaning unless pkcs12-enable or jks-enable"],
-    ["pkcs12-filename", { "pkcs12-filename": "k.p12" }, 'has no meaning unless pkcs12-enable is "true"'],
-    ["pkcs12-profile", { "pkcs12-profile": "LegacyDES" }, 'has no meaning unless pkcs12-enable is "true"'],
-    ["jks-alias", { "jks-alias": "a" }, 'has no meaning unless jks-enable is "true"'],
+    ["pkcs12-truststore-filename", { ...p12, "pkcs12-truststore-filename": "t" }, 'requires truststore-enable: "true"'],
+    ["truststore-enable", { "truststore-enable": "true" }, 'requires pkcs12-enable: "true" or jks-enable'],
+    ["pkcs12-filename", { "pkcs12-filename": "k.p12" }, 'requires pkcs12-enable: "true"'],
+    ["pkcs12-profile", { "pkcs12-profile": "LegacyDES" }, 'requires pkcs12-enable: "true"'],
+    ["jks-alias", { "jks-alias": "a" }, 'requires jks-enable: "true"'],
     ["pkcs12-filename", { "pkcs12-filename": "a/b" }, name],
-    ["pkcs12-password", { "pkcs12-password": "p", "pkcs12-enable": "false" }, "has no meaning unless"],
+    ["pkcs12-password", { "pkcs12-password": "p", "pkcs12-enable": "false" }, "requires pkcs12-enable"],
     ["combined-file", { "combined-file": "a/b" }, name],
     ["combined-file", { "combined-file": "tls.key" }, `${clash}, but two are "tls.key"`],
     ["pkcs12-filename", { ...p12, "pkcs12-filename": "tls.crt" }, clash],
@@ -478,7 +480,7 @@ describe("names that follow the pod", () => {
 
   it.effect.each([
     ["continue-on-not-ready", { "ip-sans": "$POD_IP" }, "known only after the publish"],
-    ["continue-on-not-ready", { "pod-readiness-gate": "pod-ip:any" }, "beside pod-readiness-gate"],
+    ["continue-on-not-ready", { "pod-readiness-gate": "pod-ip:any" }, "with pod-readiness-gate"],
     ["continue-on-not-ready", { "ip-sans": "$POD_IP", "continue-on-not-ready": "false" }, "certlet wait"]
   ] as const)("need %s where they come after the publish: %j", ([attribute, given, sentence]) =>
     Effect.gen(function* () {
@@ -565,10 +567,10 @@ describe("what the kubelet says of the pod", () => {
   )
 
   it("names the pod as far as it is known", () => {
-    expect(podNamed(context({}))).toBe("shop/web-0")
-    expect(podNamed({ [`${kubelets}pod.name`]: "web-0" })).toBe("/web-0")
-    expect(podNamed({ [`${kubelets}pod.namespace`]: "shop" })).toBe("")
-    expect(podNamed({})).toBe("")
+    expect(podIn(context({}))).toBe("shop/web-0")
+    expect(podIn({ [`${kubelets}pod.name`]: "web-0" })).toBe("/web-0")
+    expect(podIn({ [`${kubelets}pod.namespace`]: "shop" })).toBe("")
+    expect(podIn({})).toBe("")
   })
 })
 
@@ -611,11 +613,11 @@ describe("a key under our prefix that nobody knows", () => {
     ["fsgroup", "fs-group"],
     ["issuername", "issuer-name"],
     ["is_ca", "is-ca"]
-  ] as const)("is refused, and the nearest one is named: %s", ([wrong, right]) =>
+  ] as const)("is refused, and the nearest one is suggested: %s", ([wrong, right]) =>
     Effect.gen(function* () {
       const error = yield* refused({ [wrong]: "a" })
       expect(error.field).toBe(ours + wrong)
-      expect(error.rule).toContain(`the nearest one is ${ours}${right}`)
+      expect(error.rule).toContain(`did you mean ${ours}${right}?`)
     })
   )
 
@@ -624,7 +626,7 @@ describe("a key under our prefix that nobody knows", () => {
       for (const wrong of ["", " ", "a".repeat(100_000), "💥", "a/b"]) {
         const error = yield* refused({ [wrong]: "a" })
         expect(error.field).toBe(ours + wrong)
-        expect(error.rule).toContain("the nearest one is")
+        expect(error.rule).toContain("did you mean")
       }
     })
   )

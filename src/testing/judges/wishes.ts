@@ -3,8 +3,8 @@
  * shows, and from nothing that a program has made of them. Pure, but for the world that is looked at.
  */
 import { Option, Result } from "effect"
-import { type Gate, isOpen, parseGate } from "../../spec/Gate.ts"
 import type { PodState } from "../../spec/PodState.ts"
+import { isOpen, parseReadinessGate, type ReadinessGate } from "../../spec/ReadinessGate.ts"
 import { expand, followedIn, followedValue } from "../../spec/Variables.ts"
 import { bundleNamed } from "../parts/SimBundles.ts"
 import type { SimPod } from "../parts/SimPod.ts"
@@ -16,11 +16,11 @@ const prefix = "csi.cert-manager.io/"
 export const attribute = (pod: SimPod, key: string): string => pod.attributes[prefix + key] ?? ""
 
 /** What must have come to pass before the pod's first certificate is asked for. */
-export const gatesOf = (pod: SimPod, { settings }: World): ReadonlyArray<Gate> => [
+export const gatesOf = (pod: SimPod, { settings }: World): ReadonlyArray<ReadinessGate> => [
   ...settings.podReadinessGates,
   ...attribute(pod, "pod-readiness-gate")
     .split(",")
-    .flatMap((text) => Option.toArray(Result.getSuccess(parseGate(text.trim()))))
+    .flatMap((text) => Option.toArray(Result.getSuccess(parseReadinessGate(text.trim()))))
 ]
 
 /** True where every gate of the pod is open while the API server shows this of it. */

@@ -1,24 +1,25 @@
 /**
- * Readiness gates: what a pod must have come to before its first certificate is asked for. They are written as
- * cert-manager's csi-driver writes them, on the command line for all pods of a node and in an attribute for one volume.
- * Pure: how a gate is read, whether it is open for a pod, and how a sentence names it.
+ * Readiness gates: what a pod must have before its first certificate is requested. They are written as cert-manager's
+ * csi-driver writes them: on the command line for all pods of a node, and in an attribute for one volume. Pure: how a gate is
+ * read, whether it is open for a pod, and how a sentence names it.
  */
 import { Result, Schema } from "effect"
 import type { PodState } from "./PodState.ts"
+import type { BrokenRule } from "./SpecError.ts"
 
 /** One gate. */
-export const Gate = Schema.Union([
+export const ReadinessGate = Schema.Union([
   Schema.Struct({ kind: Schema.Literal("pod-ip"), family: Schema.Literals(["any", "ipv4", "ipv6"]) }),
   Schema.Struct({ kind: Schema.Literal("pod-condition"), type: Schema.String, status: Schema.String }),
   Schema.Struct({ kind: Schema.Literal("pod-annotation"), key: Schema.String })
 ])
-export type Gate = typeof Gate.Type
+export type ReadinessGate = typeof ReadinessGate.Type
 
-/** How a gate is written, for sentences. */
+/** The forms of a gate, for sentences. */
 export const gateForms = "pod-ip:any|ipv4|ipv6, pod-condition:TYPE[=STATUS] or pod-annotation:KEY"
 
-/** Reads one gate; the failure is the word "gate" made longer by what was expected. */
-export const parseGate = (text: string): Result.Result<Gate, string> => {
+/** Reads one gate; the failure says what is expected. */
+export const parseReadinessGate = (text: string): Result.Result<ReadinessGate, string> => {
   const [, family] = /^pod-ip:(any|ipv4|ipv6)$/.exec(text) ?? []
   if (family === "any" || family === "ipv4" || family === "ipv6") return Result.succeed({ kind: "pod-ip", family })
   const [, type, status = "True"] = /^pod-condition:([^=\s,]+)(?:=([^=\s,]+))?$/.exec(text) ?? []
@@ -27,8 +28,8 @@ export const parseGate = (text: string): Result.Result<Gate, string> => {
   return key === undefined ? Result.fail(gateForms) : Result.succeed({ kind: "pod-annotation", key })
 }
 
-/** True where the pod may have its certificate, as far as this gate goes. */
-export const isOpen = (gate: Gate, pod: PodState): boolean => {
+/** True when the pod has what this gate waits for. */
+export const isOpen = (gate: ReadinessGate, pod: PodState): boolean => {
   switch (gate.kind) {
     case "pod-ip":
       return pod.ips.some((ip) => gate.family === "any" || ip.includes(":") === (gate.family === "ipv6"))
@@ -40,7 +41,7 @@ export const isOpen = (gate: Gate, pod: PodState): boolean => {
 }
 
 /** What a closed gate waits for: "an address", "the condition Ready=True". */
-export const gateSentence = (gate: Gate): string => {
+export const gateSentence = (gate: ReadinessGate): string => {
   switch (gate.kind) {
     case "pod-ip":
       return gate.family === "any" ? "an IP address" : `an ${gate.family === "ipv4" ? "IPv4" : "IPv6"} address`
@@ -51,28 +52,27 @@ export const gateSentence = (gate: Gate): string => {
   }
 }
 
-const hint =
-  'set it to "true", and let an init container run "certlet wait" where the pod needs its files from the beginning'
+const hint = 'set it to "true", and run "certlet wait" in an init container if the pod needs its files at its start'
 
 /**
- * The attribute that would make a publish wait for what comes only after it, and the rule it breaks; `own` tells that the
- * volume has gates of its own. The kubelet makes a pod's sandbox, and learns its addresses, when every volume is published:
- * a publish that waited for them would wait for ever.
+ * The rule that keeps a publish from waiting for what comes only after it; `own` is true if the volume has gates of its own.
+ * The kubelet makes a pod's sandbox, and learns its addresses, after every volume is published: a publish that waited for them
+ * would never end.
  */
 export const brokenWait = (
   spec: {
     readonly continueOnNotReady: boolean
-    readonly gates: ReadonlyArray<Gate>
+    readonly gates: ReadonlyArray<ReadinessGate>
     readonly follows: ReadonlyArray<string>
   },
   own: boolean
-): readonly [attribute: string, rule: string] | undefined => {
+): BrokenRule | undefined => {
   if (spec.continueOnNotReady) return undefined
   const name = "continue-on-not-ready"
-  if (own) return [name, `must be "true" beside pod-readiness-gate, as gates open after the publish; ${hint}`]
+  if (own) return [name, `must be "true" with pod-readiness-gate, because gates open after the publish; ${hint}`]
   if (spec.gates.length > 0)
-    return [name, "must not be false on this node, whose readiness gates open after the publish"]
+    return [name, "must not be false on this node, because its readiness gates open after the publish"]
   const address = spec.follows.find((variable) => variable === "POD_IP" || variable === "POD_IPS")
   if (address === undefined) return undefined
-  return [name, `must be "true" where names hold \${${address}}, which is known only after the publish; ${hint}`]
+  return [name, `must be "true" if a name contains \${${address}}, which is known only after the publish; ${hint}`]
 }

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Result } from "effect"
-import { type Gate, gateSentence, isOpen, parseGate } from "../../src/spec/Gate.ts"
 import type { PodState } from "../../src/spec/PodState.ts"
+import { gateSentence, isOpen, parseReadinessGate, type ReadinessGate } from "../../src/spec/ReadinessGate.ts"
 
-const gate = (text: string): Gate => Result.getOrThrow(parseGate(text))
+const gate = (text: string): ReadinessGate => Result.getOrThrow(parseReadinessGate(text))
 
 const pod: PodState = {
   ips: ["fd00::7"],

@@ -1,0 +1,83 @@
+/**
+ * The volume context: the map of texts with which the kubelet describes a volume. Three kinds of keys are read from it: the
+ * pod's identity (`csi.storage.k8s.io/`), certlet's own attributes (`csi.cert-manager.io/`), and keys of other groups, which
+ * become annotations of the request. What belongs to none of them has no meaning. The first step of reading a spec.
+ */
+import { Effect, Record } from "effect"
+import { quoted } from "./AttributeRules.ts"
+import { attributeNames } from "./Attributes.ts"
+import { nearestOf } from "./nearestOf.ts"
+import { namespacedName, type Pod } from "./Pod.ts"
+import { SpecError } from "./SpecError.ts"
+
+/** What the kubelet hands over: every key and every value is a text. */
+export type VolumeContext = Readonly<Record<string, string>>
+
+/** The prefix of certlet's own attributes. */
+export const prefix = "csi.cert-manager.io/"
+/** The prefix of the keys that the kubelet adds. */
+export const kubeletPrefix = "csi.storage.k8s.io/"
+
+const fail = (field: string, rule: string) => Effect.fail(new SpecError({ field, rule }))
+
+/** Refuses a volume that is not an inline volume of a pod. */
+export const requireInline = (context: VolumeContext): Effect.Effect<void, SpecError> => {
+  const ephemeral = `${kubeletPrefix}ephemeral`
+  return context[ephemeral] === "true"
+    ? Effect.void
+    : fail(ephemeral, "must be true: certlet serves inline volumes of pods, not persistent volumes")
+}
+
+/** The keys that identify the pod, in the order of `Pod`. */
+export const identityKeys: ReadonlyArray<string> = ["pod.name", "pod.namespace", "pod.uid", "serviceAccount.name"].map(
+  (key) => kubeletPrefix + key
+)
+
+/** The pod that the kubelet names. */
+export const readPod = (context: VolumeContext): Effect.Effect<Pod, SpecError> => {
+  const missing = identityKeys.find((key) => (context[key] ?? "") === "")
+  if (missing !== undefined) return fail(missing, "is missing; set podInfoOnMount: true in the CSIDriver object")
+  const [name = "", namespace = "", uid = "", serviceAccount = ""] = identityKeys.map((key) => context[key] ?? "")
+  return Effect.succeed({ name, namespace, uid, serviceAccount })
+}
+
+/** `namespace/name` of the pod as far as the context says; empty where it does not. */
+export const podIn = (context: VolumeContext): string => {
+  const name = context[`${kubeletPrefix}pod.name`] ?? ""
+  return name === "" ? "" : namespacedName({ namespace: context[`${kubeletPrefix}pod.namespace`] ?? "", name })
+}
+
+/**
+ * The attributes that the pod wrote, without their prefix. A key that is not known is a typing error: it is refused, because
+ * a certificate without what it asks for helps nobody.
+ */
+export const readAttributes = (context: VolumeContext): Effect.Effect<Readonly<Record<string, string>>, SpecError> => {
+  const written = Record.mapKeys(
+    Record.filter(context, (_, key) => key.startsWith(prefix)),
+    (key) => key.slice(prefix.length)
+  )
+  const unknown = Object.keys(written).find((name) => !attributeNames.includes(name))
+  return unknown === undefined
+    ? Effect.succeed(written)
+    : fail(prefix + unknown, `is not a known attribute; did you mean ${prefix}${nearestOf(unknown, attributeNames)}?`)
+}
+
+/** A key that Kubernetes takes for an annotation, in any letter case: a DNS subdomain (RFC 1123), a slash, and a name. */
+const annotationKey =
+  /^(?=[^/]{1,253}\/)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*\/[a-z0-9]([a-z0-9_.-]{0,61}[a-z0-9])?$/i
+
+/** The keys of other groups, which become annotations of the request. */
+export const readAnnotations = (context: VolumeContext): Effect.Effect<Readonly<Record<string, string>>, SpecError> => {
+  const passedOn = Record.filter(
+    context,
+    (_, key) => key.includes("/") && !key.startsWith(prefix) && !key.startsWith(kubeletPrefix)
+  )
+  const wrong = Object.keys(passedOn).find((key) => !annotationKey.test(key))
+  return wrong === undefined
+    ? Effect.succeed(passedOn)
+    : fail(wrong, `becomes an annotation of the CertificateRequest, and ${quoted(wrong)} cannot be the key of one`)
+}
+
+/** The keys without a group: they have no meaning. */
+export const strayKeys = (context: VolumeContext): ReadonlyArray<string> =>
+  Object.keys(context).filter((key) => !key.includes("/"))

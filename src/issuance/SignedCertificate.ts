@@ -8,9 +8,11 @@ import "reflect-metadata"
 import { bytesToHex } from "@noble/hashes/utils.js"
 import { AsnConvert } from "@peculiar/asn1-schema"
 import { Certificate, id_ce_subjectAltName, SubjectAlternativeName } from "@peculiar/asn1-x509"
-import { PemConverter, X509Certificate } from "@peculiar/x509"
+import { X509Certificate } from "@peculiar/x509"
 import { DateTime, Effect, Option, Result } from "effect"
+import { type PemLimits, readPem } from "../pki/Pem.ts"
 import { attributeTypes } from "../spec/DistinguishedName.ts"
+import { limits } from "../spec/Limits.ts"
 import type { VolumeSpec } from "../spec/VolumeSpec.ts"
 import type { SignedCertificate } from "./CertificateRequest.ts"
 import { weakerThanAsked } from "./constraintsExtension.ts"
@@ -45,18 +47,15 @@ interface ReadCertificate {
 }
 
 /** A text may have words between its blocks, but a block that is cut off or of another kind is damage. */
-const parseAll = (pem: string): Result.Result<ReadonlyArray<ReadCertificate>, string> => {
-  if (pem.trim() === "") return Result.succeed([])
-  const blocks = Result.try({ try: () => PemConverter.decodeWithHeaders(pem), catch: () => noCertificate })
-  return Result.flatMap(blocks, (blocks) => {
-    const whole = blocks.length > 0 && blocks.length === pem.split("-----BEGIN ").length - 1
-    if (!whole || blocks.some(({ type }) => type !== "CERTIFICATE")) return Result.fail(noCertificate)
+const parseAll = (pem: string, atMost: PemLimits): Result.Result<ReadonlyArray<ReadCertificate>, string> =>
+  Result.flatMap(readPem(pem, atMost), (blocks) => {
+    if (blocks.length === 0 && pem.trim() === "") return Result.succeed([])
+    if (blocks.length === 0 || blocks.some(({ label }) => label !== "CERTIFICATE")) return Result.fail(noCertificate)
     return Result.try({
-      try: () => blocks.map(({ rawData: der }) => ({ der, asn: AsnConvert.parse(der, Certificate) })),
+      try: () => blocks.map(({ der }) => ({ der: der.buffer, asn: AsnConvert.parse(der, Certificate) })),
       catch: () => noCertificate
     })
   })
-}
 
 const sameBytes = (one: ArrayBuffer, other: Uint8Array): boolean =>
   one.byteLength === other.length && new Uint8Array(one).every((byte, index) => byte === other[index])
@@ -120,13 +119,16 @@ let soundCa = ""
 
 const readCa = (pem: string): Result.Result<void, string> => {
   if (pem === soundCa) return Result.void
-  return Result.map(parseAll(pem), () => {
+  return Result.map(parseAll(pem, limits.ca), () => {
     soundCa = pem
   })
 }
 
 const read = (answer: Answer): Result.Result<Leaf, string> => {
-  const chain = Result.mapError(parseAll(answer.signed.certificate), (found) => `status.certificate ${found}`)
+  const chain = Result.mapError(
+    parseAll(answer.signed.certificate, limits.chain),
+    (found) => `status.certificate ${found}`
+  )
   const ca = Result.mapError(readCa(answer.signed.ca), (found) => `status.ca ${found}`)
   return Result.flatMap(Result.all([chain, ca]), ([[leaf]]) => {
     const need = answer.signed.ca.trim() === "" ? needsCa(answer.spec) : undefined

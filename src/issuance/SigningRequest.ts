@@ -18,10 +18,10 @@ import {
   KeyUsage,
   SubjectAlternativeName
 } from "@peculiar/asn1-x509"
-import { PemConverter } from "@peculiar/x509"
 import { Effect } from "effect"
 import { bits, type DerValue, der, encoded, implicitSet, integer, nothing, oid, sequence, setOf } from "../pki/Der.ts"
 import { type Extension, extensionDer, generalName } from "../pki/Extension.ts"
+import { writePem } from "../pki/Pem.ts"
 import { attributeTypes, type DistinguishedName, type NameAttribute } from "../spec/DistinguishedName.ts"
 import { extendedKeyUsages, keyUsageBits } from "../spec/KeyUsage.ts"
 import type { VolumeSpec } from "../spec/VolumeSpec.ts"
@@ -115,5 +115,5 @@ export const signingRequest = Effect.fnUntraced(function* (spec: VolumeSpec, key
   const [id, ...parameters] = algorithms[key.signatureAlgorithm]
   const signature = bits(yield* key.sign(der(info)))
   const request = der(sequence(info, sequence(oid(id), ...parameters), signature))
-  return `${PemConverter.encode(new Uint8Array(request), "CERTIFICATE REQUEST")}\n`
+  return writePem("CERTIFICATE REQUEST", request)
 })

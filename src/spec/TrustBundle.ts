@@ -4,7 +4,9 @@
  * a text holds. Only blocks of certificates are taken from it, so that nothing else can reach a pod by this way.
  */
 import { Result, Schema } from "effect"
+import { readPem, writePem } from "../pki/Pem.ts"
 import { quoted, type Rule } from "./AttributeRules.ts"
+import { limits } from "./Limits.ts"
 
 /** Which bundle: a ConfigMap's key in the pod's namespace, or an object of the cluster. */
 export const TrustBundleName = Schema.Union([
@@ -30,9 +32,12 @@ export const trustBundleName: Rule<TrustBundleName> = (text) => {
 
 /** The certificates in a text, block after block and nothing between them; what is wrong with it otherwise. */
 export const certificatesIn = (text: string): Result.Result<string, string> => {
-  const blocks = text.match(/-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----/g) ?? []
-  const begun = text.split("-----BEGIN CERTIFICATE-----").length - 1
-  if (begun === 0) return Result.fail("holds no certificate")
-  if (blocks.length !== begun) return Result.fail("holds a certificate that is damaged")
-  return Result.succeed(`${blocks.map((block) => block.replace(/\s*\n\s*/g, "\n")).join("\n")}\n`)
+  const certificates = readPem(text, limits.trustBundle).pipe(
+    Result.map((blocks) => blocks.filter(({ label }) => label === "CERTIFICATE"))
+  )
+  return Result.flatMap(certificates, (blocks) =>
+    blocks.length === 0
+      ? Result.fail("holds no certificate")
+      : Result.succeed(blocks.map(({ der, label }) => writePem(label, der)).join(""))
+  )
 }

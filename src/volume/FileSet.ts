@@ -8,8 +8,9 @@ import { PrivateKey, PrivateKeyInfo } from "@peculiar/asn1-pkcs8"
 import { RSAPrivateKey } from "@peculiar/asn1-rsa"
 import { AsnConvert } from "@peculiar/asn1-schema"
 import { AlgorithmIdentifier } from "@peculiar/asn1-x509"
-import { PemConverter } from "@peculiar/x509"
 import { Option, Redacted, Result } from "effect"
+import { readPem, writePem } from "../pki/Pem.ts"
+import { limits } from "../spec/Limits.ts"
 import type { KeyEncoding, VolumeSpec } from "../spec/VolumeSpec.ts"
 
 /** One file: a plain name without `/`, its bytes, and its permission bits. */
@@ -43,17 +44,25 @@ const encodeKey = (pkcs8: Uint8Array, encoding: KeyEncoding) => {
 
 const keyPem = (pkcs8: Uint8Array, encoding: KeyEncoding): string => {
   const { der, label } = encodeKey(pkcs8, encoding)
-  return `${PemConverter.encode(der, label)}\n`
+  return writePem(label, der)
 }
 
 /** The certificates of a PEM text as DER, in their order. What an issuer sent has been checked before it comes here. */
 export const certificatesIn = (pem: string): ReadonlyArray<Uint8Array> =>
-  pem.trim() === "" ? [] : PemConverter.decode(pem).map((certificate) => new Uint8Array(certificate))
+  Result.getOrElse(readPem(pem, limits.ownFiles), () => []).map(({ der }) => der)
 
 const certificatesPem = (certificates: ReadonlyArray<Uint8Array>): string =>
-  certificates.map((der) => `${PemConverter.encode(new Uint8Array(der), "CERTIFICATE")}\n`).join("")
+  certificates.map((der) => writePem("CERTIFICATE", der)).join("")
 
-const joined = (parts: ReadonlyArray<Uint8Array>): Uint8Array => Uint8Array.from(parts.flatMap((part) => [...part]))
+const joined = (parts: ReadonlyArray<Uint8Array>): Uint8Array => {
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    whole.set(part, at)
+    at += part.length
+  }
+  return whole
+}
 
 const sameBytes = (one: Uint8Array, other: Uint8Array): boolean =>
   one.length === other.length && one.every((byte, index) => byte === other[index])
@@ -130,13 +139,13 @@ export const materialOf = (
 
 /** The first block as PKCS#8, nothing where it is no key; throws where it is damaged. */
 const readKey = (text: string): Redacted.Redacted<Uint8Array> | undefined => {
-  const [block] = PemConverter.decodeWithHeaders(text)
-  if (block?.type === labels.PKCS1) {
-    return Redacted.make(new Uint8Array(asPkcs8(AsnConvert.serialize(AsnConvert.parse(block.rawData, RSAPrivateKey)))))
+  const [block] = Result.getOrElse(readPem(text, limits.ownFiles), () => [])
+  if (block?.label === labels.PKCS1) {
+    return Redacted.make(new Uint8Array(asPkcs8(AsnConvert.serialize(AsnConvert.parse(block.der, RSAPrivateKey)))))
   }
-  if (block?.type !== labels.PKCS8) return undefined
-  AsnConvert.parse(block.rawData, PrivateKeyInfo)
-  return Redacted.make(new Uint8Array(block.rawData))
+  if (block?.label !== labels.PKCS8) return undefined
+  AsnConvert.parse(block.der, PrivateKeyInfo)
+  return Redacted.make(block.der)
 }
 
 const asPkcs8 = (pkcs1: ArrayBuffer): ArrayBuffer =>

@@ -56,7 +56,7 @@ describe("a volume with a trust bundle", () => {
       expect(keyless.message).toContain("which has no key ca.crt")
       yield* shelf.write(bundle, "-----BEGIN CERTIFICATE-----")
       const damaged = yield* Effect.flip(during("2 minutes", driver.publish(request)))
-      expect(damaged.message).toContain("which holds a certificate that is damaged")
+      expect(damaged.message).toContain("which has a PEM block that is damaged (number 1)")
       expect(yield* asked).toBe(0)
       yield* shelf.write(bundle, old)
       yield* during("1 second", driver.publish(request))

@@ -215,21 +215,28 @@ layer(SimKeyGenerator.layer)("an answer", (it) => {
     Effect.gen(function* () {
       const { check, signed } = yield* issued({})
       const none = "holds something that is no certificate"
+      const damaged = (number: number) => `has a PEM block that is damaged (number ${number})`
       const block = (label: string, body: string) => `-----BEGIN ${label}-----\n${body}\n-----END ${label}-----\n`
       const garbage = [
-        "hello",
-        block("CERTIFICATE", "AAAA"),
-        block("CERTIFICATE", "!!!!"),
-        block("PRIVATE KEY", "AAAA"),
-        signed.certificate.slice(0, -40),
-        signed.certificate.replaceAll("CERTIFICATE", "TRUSTED CERTIFICATE"),
-        `${signed.certificate}\n${block("CERTIFICATE", "AAAA")}`,
-        `${signed.certificate}\n-----BEGIN CERTIFICATE-----\n`
-      ]
-      for (const text of garbage) {
-        expect((yield* Effect.flip(check({ certificate: text }))).detail).toBe(`status.certificate ${none}`)
-        expect((yield* Effect.flip(check({ ca: text }))).detail).toBe(`status.ca ${none}`)
+        ["hello", none],
+        [block("CERTIFICATE", "AAAA"), none],
+        [block("CERTIFICATE", "!!!!"), damaged(1)],
+        [block("PRIVATE KEY", "AAAA"), none],
+        [signed.certificate.slice(0, -40), damaged(1)],
+        [signed.certificate.replaceAll("CERTIFICATE", "TRUSTED CERTIFICATE"), none],
+        [`${signed.certificate}\n${block("CERTIFICATE", "AAAA")}`, none],
+        [`${signed.certificate}\n-----BEGIN CERTIFICATE-----\n`, damaged(2)]
+      ] as const
+      for (const [text, detail] of garbage) {
+        expect((yield* Effect.flip(check({ certificate: text }))).detail).toBe(`status.certificate ${detail}`)
+        expect((yield* Effect.flip(check({ ca: text }))).detail).toBe(`status.ca ${detail}`)
       }
+      expect((yield* Effect.flip(check({ certificate: signed.certificate.repeat(21) }))).detail).toBe(
+        "status.certificate has more than 20 PEM blocks"
+      )
+      expect((yield* Effect.flip(check({ ca: " ".repeat(600_000) }))).detail).toBe(
+        "status.ca has 600,000 characters; at most 524,288 are read"
+      )
       for (const certificate of ["", " \n"]) {
         expect((yield* Effect.flip(check({ certificate }))).detail).toBe("status.certificate holds no certificate")
       }

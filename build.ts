@@ -1,7 +1,7 @@
 /**
  * Makes `dist/certlet.mjs`, the program as one file for Node, `dist/certlet-simulate.mjs`, the simulations that it loads when it
  * is asked for them, and `dist/library`, the modules behind the package's front doors as JavaScript with their types. The same
- * sources give the same bytes, whatever the folder, the clock, the locale and the umask (test/reproducible.test.ts).
+ * sources give the same bytes, whatever the folder, the clock, the locale and the umask (test/package/reproducible.test.ts).
  */
 import { execFileSync } from "node:child_process"
 import { chmodSync, rmSync, statSync } from "node:fs"

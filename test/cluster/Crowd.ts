@@ -7,9 +7,9 @@ import { join } from "node:path"
 import { setImmediate as breath } from "node:timers/promises"
 import { inParallel } from "./inParallel.ts"
 import { certificateVolume, type NodePod } from "./NodePod.ts"
+import type { Stage } from "./RealCluster.ts"
 import { fits, type Issue, judge, readIssue } from "./volumeFiles.ts"
 import type { WorkerNode } from "./WorkerNode.ts"
-import type { Stage } from "./World.ts"
 
 // Due after 20 s less a tenth at most, and good for another 40 s.
 const shortLived = { duration: "60s", "renew-before": "40s" }

@@ -6,8 +6,8 @@ import type { Certlet } from "./Certlet.ts"
 import { inParallel } from "./inParallel.ts"
 import { measureFloor } from "./measureFloor.ts"
 import type { PodVolume } from "./PodVolume.ts"
+import { RealCluster, type Stage } from "./RealCluster.ts"
 import { until } from "./until.ts"
-import { type Stage, World } from "./World.ts"
 
 export interface BenchOptions {
   /** Turns of floor and certlet at each concurrency. */
@@ -85,7 +85,7 @@ const makeVolumes = (stage: Stage, certlet: Certlet, count: number) => {
 
 /** Floor and certlet in turns; the volumes are gone afterwards. */
 const measurePace = async (
-  world: World,
+  cluster: RealCluster,
   stage: Stage,
   certlet: Certlet,
   turns: number,
@@ -96,7 +96,7 @@ const measurePace = async (
   const ours: Array<Sample> = []
   const unpublishes: Array<number> = []
   const options = {
-    kubeconfig: world.access.kubeconfig,
+    kubeconfig: cluster.access.kubeconfig,
     namespace: stage.namespace,
     issuer: stage.issuer.ref,
     // Neither side deletes within its time: certlet's requests stay as long as their volumes.
@@ -109,7 +109,7 @@ const measurePace = async (
     }
     // Who comes first changes with every turn.
     if (turn % 2 === 1) await measureOurs()
-    floor.push(await measureFloor(world.plane.tools.floor, { ...options, count, concurrency: atOnce }))
+    floor.push(await measureFloor(cluster.plane.tools.floor, { ...options, count, concurrency: atOnce }))
     if (turn % 2 === 0) await measureOurs()
     const gone = await timesOf(volumes, 1, (volume) => certlet.unpublish(volume))
     unpublishes.push(...gone.milliseconds)
@@ -158,17 +158,17 @@ const measureIdleNode = async (certlet: Certlet, stage: Stage, milliseconds: num
   return { restartMilliseconds, idleCpu, resident: residentBytes, volumes: idleVolumes }
 }
 
-export const measure = async (world: World, options: BenchOptions): Promise<Figures> => {
+export const measure = async (cluster: RealCluster, options: BenchOptions): Promise<Figures> => {
   // The log that tests want would be part of the time; a node has the default level.
-  const certlet = await world.certlet({ nodeId: "bench", verbosity: "1" })
-  const stage = await world.stage("bench")
+  const certlet = await cluster.certlet({ nodeId: "bench", verbosity: "1" })
+  const stage = await cluster.stage("bench")
   const residentAtStart = (await certlet.usage()).residentBytes
   const coldP50 = await warmUp(certlet, stage)
   const { turns, alone, together } = options
   const paces = [
-    await measurePace(world, stage, certlet, turns, alone, 1),
-    await measurePace(world, stage, certlet, Math.ceil(turns / 2), together, 10),
-    await measurePace(world, stage, certlet, Math.ceil(turns / 2), together, 50)
+    await measurePace(cluster, stage, certlet, turns, alone, 1),
+    await measurePace(cluster, stage, certlet, Math.ceil(turns / 2), together, 10),
+    await measurePace(cluster, stage, certlet, Math.ceil(turns / 2), together, 50)
   ]
   return {
     paces: paces.map((one) => one.pace),
@@ -206,10 +206,10 @@ export const describeFigures = (figures: Figures): string => {
 }
 
 if (import.meta.main) {
-  const world = await World.start()
+  const cluster = await RealCluster.start()
   try {
-    console.log(describeFigures(await measure(world, thorough)))
+    console.log(describeFigures(await measure(cluster, thorough)))
   } finally {
-    await world.stop()
+    await cluster.stop()
   }
 }

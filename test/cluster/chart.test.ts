@@ -9,21 +9,21 @@ import { buildTool, monitoringCrds } from "./build.ts"
 import { render, renderShipped } from "./chart.ts"
 import { applyManifest, chartFolder, shippedManifest } from "./manifests.ts"
 import { at, type KubeObject, listAt } from "./objects.ts"
-import { account, World, worldLimitMilliseconds } from "./World.ts"
+import { account, clusterLimitMilliseconds, RealCluster } from "./RealCluster.ts"
 
-let world: World
+let cluster: RealCluster
 
 beforeAll(async () => {
   // The first run on a machine builds Helm, which takes longer than a test may.
   await buildTool("helm")
-  world = await World.start()
-  await world.plane.installCrds(await monitoringCrds())
-}, worldLimitMilliseconds)
+  cluster = await RealCluster.start()
+  await cluster.plane.installCrds(await monitoringCrds())
+}, clusterLimitMilliseconds)
 
-afterAll(() => world?.stop())
+afterAll(() => cluster?.stop())
 
 const daemonSet = async (name = "certlet"): Promise<KubeObject> => {
-  const found = await world.plane.api.get({
+  const found = await cluster.plane.api.get({
     apiVersion: "apps/v1",
     kind: "DaemonSet",
     namespace: account.namespace,
@@ -121,7 +121,7 @@ const everything = {
 
 describe("the chart", { timeout: 60_000 }, () => {
   it("with every setting is taken by the API server to the last field", async () => {
-    await applyManifest(world.plane.api, await render(everything))
+    await applyManifest(cluster.plane.api, await render(everything))
     const set = await daemonSet("other")
     const container = at(podSpec(set), "containers", 0)
     expect(at(container, "image")).toBe(`registry.example.com/infra/certlet@sha256:${"a".repeat(64)}`)
@@ -138,20 +138,20 @@ describe("the chart", { timeout: 60_000 }, () => {
         "--gate-backoff-factor=3"
       ])
     )
-    const driver = await world.plane.api.get({
+    const driver = await cluster.plane.api.get({
       apiVersion: "storage.k8s.io/v1",
       kind: "CSIDriver",
       name: "other.example.com"
     })
     expect(at(driver, "spec", "tokenRequests")).toEqual([{ audience: "" }])
-    const role = await world.plane.api.get({
+    const role = await cluster.plane.api.get({
       apiVersion: "rbac.authorization.k8s.io/v1",
       kind: "ClusterRole",
       name: "other"
     })
     for (const kind of ["PodMonitor", "PrometheusRule"]) {
       const monitoring = { apiVersion: "monitoring.coreos.com/v1", kind, namespace: account.namespace, name: "other" }
-      expect(at(await world.plane.api.get(monitoring), "metadata", "labels", "team")).toBe("infra")
+      expect(at(await cluster.plane.api.get(monitoring), "metadata", "labels", "team")).toBe("infra")
     }
     // It is the pod's own ServiceAccount that creates then.
     expect(at(role, "rules", 0, "verbs")).toEqual(["delete", "list", "watch"])

@@ -5,23 +5,23 @@ import { afterAll, beforeAll, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer, Logger, Option, Schedule } from "effect"
 import { CertificateRequests } from "../../src/issuance/CertificateRequests.ts"
 import { laws, RequestScene } from "../../src/testing/contract/certificateRequests.ts"
-import { connect } from "../issuance/LiveWorld.ts"
+import { connect } from "../kit/LiveClient.ts"
 import { conditionOf, type KubeObject } from "./objects.ts"
-import { World, worldLimitMilliseconds } from "./World.ts"
+import { clusterLimitMilliseconds, RealCluster } from "./RealCluster.ts"
 
 const namespace = "apps"
 const type = { apiVersion: "cert-manager.io/v1", kind: "CertificateRequest" } as const
 const kind = { ...type, namespace } as const
 
-let world: World
+let liveClient: RealCluster
 
 beforeAll(async () => {
-  world = await World.start({ manualIssuers: ["ca"] })
-  await world.plane.createNamespace(namespace)
-  await world.plane.createCaIssuer({ namespace, name: "ca" })
-}, worldLimitMilliseconds)
+  liveClient = await RealCluster.start({ manualIssuers: ["ca"] })
+  await liveClient.plane.createNamespace(namespace)
+  await liveClient.plane.createCaIssuer({ namespace, name: "ca" })
+}, clusterLimitMilliseconds)
 
-afterAll(() => world?.stop())
+afterAll(() => liveClient?.stop())
 
 /** What approver and issuer do with requests at the moment. */
 interface Moods {
@@ -35,7 +35,7 @@ const isDecided = (request: KubeObject) =>
 const fail = (name: string) => {
   const lastTransitionTime = new Date().toISOString().replace(/\.\d+/, "")
   const failed = { type: "Ready", status: "False", reason: "Failed", message: "out of ink", lastTransitionTime }
-  return world.plane.api.apply(
+  return liveClient.plane.api.apply(
     { ...type, metadata: { name, namespace }, status: { conditions: [failed] } },
     { subresource: "status", fieldManager: "certlet-test-issuer" }
   )
@@ -43,10 +43,11 @@ const fail = (name: string) => {
 
 /** Looks at every request once, and does with it what the moods say. */
 const decide = async (moods: Moods): Promise<void> => {
-  for (const request of await world.plane.api.list(kind)) {
+  for (const request of await liveClient.plane.api.list(kind)) {
     const { name } = request.metadata
-    if (!isDecided(request) && moods.approval === "approve") await world.plane.approve(namespace, name)
-    if (!isDecided(request) && moods.approval === "deny") await world.plane.deny(namespace, name, "Policy", "by policy")
+    if (!isDecided(request) && moods.approval === "approve") await liveClient.plane.approve(namespace, name)
+    if (!isDecided(request) && moods.approval === "deny")
+      await liveClient.plane.deny(namespace, name, "Policy", "by policy")
     const isOpen = conditionOf(request, "Approved") !== undefined && conditionOf(request, "Ready") === undefined
     if (isOpen && moods.signing === "fail") await fail(name)
   }
@@ -58,7 +59,7 @@ const deciding = (moods: Moods) =>
 
 const live = Layer.effectContext(
   Effect.gen(function* () {
-    const { access, plane } = world
+    const { access, plane } = liveClient
     const moods: Moods = { approval: "approve", signing: "sign" }
     yield* Effect.forkScoped(deciding(moods))
     yield* Effect.addFinalizer(() =>

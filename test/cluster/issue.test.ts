@@ -1,27 +1,27 @@
 // What a pod gets for what it asks, from the real cert-manager and judged by openssl: every kind of key and encoding, from
 // an Issuer and from a ClusterIssuer; names, usages and subjects as they were written; files with the modes, the group and
-// the mount that were promised. certlet runs with exactly the rights of `k8s/certlet.yaml`. One world serves all tests.
+// the mount that were promised. certlet runs with exactly the rights of `k8s/certlet.yaml`. One cluster serves all tests.
 import { readFile, stat } from "node:fs/promises"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import type { Certlet } from "./Certlet.ts"
 import type { CaIssuer } from "./issuers.ts"
+import { clusterLimitMilliseconds, RealCluster, type Stage } from "./RealCluster.ts"
 import { describeCertificate, judge, listVolume, serialOf } from "./volumeFiles.ts"
-import { type Stage, World, worldLimitMilliseconds } from "./World.ts"
 
-let world: World
+let cluster: RealCluster
 let certlet: Certlet
 let stage: Stage
 let everybody: CaIssuer
 
 beforeAll(async () => {
-  world = await World.start()
-  certlet = await world.certlet()
-  stage = await world.stage("issue")
-  everybody = await world.plane.createCaIssuer({ name: "everybody", algorithm: "RSA" })
-}, worldLimitMilliseconds)
+  cluster = await RealCluster.start()
+  certlet = await cluster.certlet()
+  stage = await cluster.stage("issue")
+  everybody = await cluster.plane.createCaIssuer({ name: "everybody", algorithm: "RSA" })
+}, clusterLimitMilliseconds)
 
-afterAll(() => world?.stop())
+afterAll(() => cluster?.stop())
 
 const limit = { timeout: 60_000 }
 
@@ -144,7 +144,7 @@ describe("a certificate", limit, () => {
   it("comes with a request that belongs to its pod and carries the pod's annotations", async () => {
     const volume = await stage.volume(certlet, "owner", { others: { "example.com/team": "blue" } })
     await certlet.publish(volume)
-    const requests = await world.requests(stage.namespace, volume)
+    const requests = await cluster.requests(stage.namespace, volume)
     expect(requests).toHaveLength(1)
     const metadata = requests[0]?.metadata
     expect(metadata?.annotations).toMatchObject({ "example.com/team": "blue" })
@@ -194,7 +194,7 @@ describe("a volume", limit, () => {
     const first = serialOf(await judge(volume.target, stage.issuer.caFile))
     await certlet.publish(volume)
     expect(serialOf(await judge(volume.target, stage.issuer.caFile))).toBe(first)
-    expect(await world.requests(stage.namespace, volume)).toHaveLength(1)
+    expect(await cluster.requests(stage.namespace, volume)).toHaveLength(1)
 
     const records = (await certlet.records()).length
     for (const _ of ["first", "repeated"]) {

@@ -9,20 +9,20 @@ import type { Certlet } from "./Certlet.ts"
 import { makeAuthority, openssl } from "./certificates.ts"
 import { textAt } from "./objects.ts"
 import type { PodVolume } from "./PodVolume.ts"
+import { clusterLimitMilliseconds, RealCluster, type Stage } from "./RealCluster.ts"
 import { describeCertificate, judge, readIssue } from "./volumeFiles.ts"
-import { type Stage, World, worldLimitMilliseconds } from "./World.ts"
 
-let world: World
+let cluster: RealCluster
 let certlet: Certlet
 let stage: Stage
 
 beforeAll(async () => {
-  world = await World.start()
-  certlet = await world.certlet()
-  stage = await world.stage("keystores")
-}, worldLimitMilliseconds)
+  cluster = await RealCluster.start()
+  certlet = await cluster.certlet()
+  stage = await cluster.stage("keystores")
+}, clusterLimitMilliseconds)
 
-afterAll(() => world?.stop())
+afterAll(() => cluster?.stop())
 
 const limit = { timeout: 120_000 }
 const quick = { "key-algorithm": "ECDSA", "dns-names": "web.example.com" }
@@ -37,7 +37,7 @@ const secretOf = (password: string) => ({
 /** The volume as a kubelet publishes it that has read the Secret. */
 const withSecret = async (volume: PodVolume): Promise<PodVolume> => {
   const reference = { apiVersion: "v1", kind: "Secret", namespace: stage.namespace, name: "keystore" }
-  const encoded = textAt(await world.plane.api.get(reference), "data", "password") ?? ""
+  const encoded = textAt(await cluster.plane.api.get(reference), "data", "password") ?? ""
   return { ...volume, secrets: { password: Buffer.from(encoded, "base64").toString() } }
 }
 
@@ -69,7 +69,7 @@ describe("a keystore", limit, () => {
   it("opens with the Secret's password, follows it, and outlives a crash of certlet", async () => {
     const password = join(certlet.folder, "password")
     const set = async (text: string) => {
-      await world.plane.api.apply(secretOf(text))
+      await cluster.plane.api.apply(secretOf(text))
       await writeFile(password, text)
     }
     await set("hush-one")
@@ -92,7 +92,7 @@ describe("a keystore", limit, () => {
     const renewed = await opened(volume, password)
     expect((await readIssue(volume.target)).certificate).toContain(renewed)
 
-    const requests = JSON.stringify(await world.requests(stage.namespace, volume))
+    const requests = JSON.stringify(await cluster.requests(stage.namespace, volume))
     for (const text of [recorded(certlet.dataRoot), requests, said, certlet.log()]) {
       expect(text).not.toMatch(/hush|aHVzaC/)
     }
@@ -106,7 +106,7 @@ describe("a keystore", limit, () => {
     expect(refused.code).toBe("INVALID_ARGUMENT")
     expect(refused.sentence).toContain("csi.cert-manager.io/pkcs12-password-from")
     expect(refused.sentence).toContain("nodePublishSecretRef")
-    expect(await world.requests(stage.namespace, volume)).toEqual([])
+    expect(await cluster.requests(stage.namespace, volume)).toEqual([])
   })
 })
 
@@ -159,10 +159,10 @@ describe("cert-manager", limit, () => {
       attributes: quick
     })
     const published = certlet.publish(volume)
-    const name = await world.requestName(certlet, volume)
-    await world.plane.approve(stage.namespace, name)
+    const name = await cluster.requestName(certlet, volume)
+    await cluster.plane.approve(stage.namespace, name)
     const reference = { apiVersion: "cert-manager.io/v1", kind: "CertificateRequest", namespace: stage.namespace, name }
-    const request = await world.plane.api.get(reference)
+    const request = await cluster.plane.api.get(reference)
     expect(request?.spec).toMatchObject({
       issuerRef: { name: "manual", kind: "OutsideIssuer", group: "issuers.example.com" }
     })
@@ -175,7 +175,7 @@ describe("cert-manager", limit, () => {
     const conditions = [{ ...signed, lastTransitionTime: new Date().toISOString().replace(/\.\d+/, "") }]
     const status = { certificate: await encoded(file("outside.pem")), ca: await encoded(outside.certFile), conditions }
     const { apiVersion, kind } = reference
-    await world.plane.api.apply(
+    await cluster.plane.api.apply(
       { apiVersion, kind, metadata: { namespace: stage.namespace, name }, status },
       { subresource: "status", fieldManager: "certlet-test-signer" }
     )

@@ -7,26 +7,26 @@ import type { Certlet } from "./Certlet.ts"
 import { inParallel } from "./inParallel.ts"
 import { mountsUnder } from "./mounts.ts"
 import type { PodVolume } from "./PodVolume.ts"
+import { clusterLimitMilliseconds, RealCluster, type Stage, volumeOf } from "./RealCluster.ts"
 import { judge, readIssue, serialOf } from "./volumeFiles.ts"
-import { type Stage, volumeOf, World, worldLimitMilliseconds } from "./World.ts"
 
 const count = 200
 const atOnce = 20
 
-let world: World
+let cluster: RealCluster
 let certlet: Certlet
 let stage: Stage
 let volumes: ReadonlyArray<PodVolume>
 
 beforeAll(async () => {
-  world = await World.start()
-  certlet = await world.certlet()
-  stage = await world.stage("load")
+  cluster = await RealCluster.start()
+  certlet = await cluster.certlet()
+  stage = await cluster.stage("load")
   const names = Array.from({ length: count }, (_, index) => `pod-${index}`)
   volumes = await inParallel(names, atOnce, (name) => stage.volume(certlet, name))
-}, worldLimitMilliseconds)
+}, clusterLimitMilliseconds)
 
-afterAll(() => world?.stop())
+afterAll(() => cluster?.stop())
 
 const timed = async (what: string, act: () => Promise<unknown>) => {
   const start = performance.now()
@@ -38,7 +38,7 @@ const timed = async (what: string, act: () => Promise<unknown>) => {
 /** How many requests the volume with the most of them has. */
 const mostRequests = async (): Promise<number> => {
   const counts = new Map<string, number>()
-  for (const request of await world.requests(stage.namespace)) {
+  for (const request of await cluster.requests(stage.namespace)) {
     const id = volumeOf(request) ?? ""
     counts.set(id, (counts.get(id) ?? 0) + 1)
   }
@@ -69,7 +69,7 @@ describe(`${count} volumes`, { timeout: 180_000 }, () => {
       looking = false
     }
     expect(await looks).toBeLessThanOrEqual(1)
-    expect(await world.requests(stage.namespace)).toHaveLength(count)
+    expect(await cluster.requests(stage.namespace)).toHaveLength(count)
     expect(await mostRequests()).toBe(1)
     expect(await certlet.mounts()).toHaveLength(count)
   })
@@ -86,7 +86,7 @@ describe(`${count} volumes`, { timeout: 180_000 }, () => {
       inParallel(volumes, atOnce, (volume) => certlet.publish(volume))
     )
     expect(await serials()).toEqual(before)
-    expect(await world.requests(stage.namespace)).toHaveLength(count)
+    expect(await cluster.requests(stage.namespace)).toHaveLength(count)
   })
 
   it.each(["SIGTERM", "SIGKILL"] as const)("are there after %s and a restart", async (signal) => {

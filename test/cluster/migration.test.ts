@@ -11,11 +11,11 @@ import { DaemonSetPod } from "./DaemonSetPod.ts"
 import { certificateVolume, type NodePod } from "./NodePod.ts"
 import { kubeletRoot } from "./nodeConfiguration.ts"
 import { predecessorDataRoot } from "./predecessor.ts"
+import { clusterLimitMilliseconds, RealCluster, type Stage } from "./RealCluster.ts"
 import { judge, readIssue, serialOf } from "./volumeFiles.ts"
 import type { WorkerNode } from "./WorkerNode.ts"
-import { type Stage, World, worldLimitMilliseconds } from "./World.ts"
 
-let world: World
+let cluster: RealCluster
 let node: WorkerNode
 let stage: Stage
 /** What the other driver hands out, and who signed it. */
@@ -23,23 +23,23 @@ let files: string
 let otherAuthority: string
 
 beforeAll(async () => {
-  world = await World.start()
-  node = await world.node()
-  stage = await world.stage("migration")
-  await node.load(await certletImage(world.program))
-  files = join(world.plane.dir, "handed-out")
+  cluster = await RealCluster.start()
+  node = await cluster.node()
+  stage = await cluster.stage("migration")
+  await node.load(await certletImage(cluster.program))
+  files = join(cluster.plane.dir, "handed-out")
   await mkdir(files)
-  const authority = await makeAuthority(world.plane.dir, "other", { commonName: "other" })
-  const { certFile, keyFile } = await makeServerCertificate(world.plane.dir, "handed", {
+  const authority = await makeAuthority(cluster.plane.dir, "other", { commonName: "other" })
+  const { certFile, keyFile } = await makeServerCertificate(cluster.plane.dir, "handed", {
     authority,
     alternativeNames: ["DNS:handed.example.com"]
   })
   otherAuthority = authority.certFile
   const handedOut = { "tls.crt": certFile, "tls.key": keyFile, "ca.crt": otherAuthority }
   for (const [name, file] of Object.entries(handedOut)) await copyFile(file, join(files, name))
-}, worldLimitMilliseconds)
+}, clusterLimitMilliseconds)
 
-afterAll(() => world?.stop())
+afterAll(() => cluster?.stop())
 
 // Due after 20 s less a tenth at most.
 const shortLived = { duration: "60s", "renew-before": "40s" }
@@ -94,7 +94,7 @@ describe("a change of drivers", { timeout: 240_000 }, () => {
         async () => /VolumeInherited: .*restart the pod/.test((await pod.events()).join("\n")) || undefined
       )
     }
-    expect(await world.requests(stage.namespace)).toEqual([])
+    expect(await cluster.requests(stage.namespace)).toEqual([])
     expect(await certlet.get("metrics", "/metrics")).toMatch(/^certlet_volumes\{.*state="Inherited".*\} 2$/m)
 
     await goes.delete()

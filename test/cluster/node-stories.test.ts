@@ -3,16 +3,16 @@
 // came. The stories are the simulation's. They are told one after the other, to the same crowd.
 import { readFile } from "node:fs/promises"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { stories, type Told } from "../stories.ts"
+import { stories, type Told } from "../kit/stories.ts"
 import { Crowd } from "./Crowd.ts"
 import { certletImage } from "./certletImage.ts"
 import { DaemonSetPod } from "./DaemonSetPod.ts"
 import { certificateVolume } from "./NodePod.ts"
+import { clusterLimitMilliseconds, RealCluster, type Stage } from "./RealCluster.ts"
 import { judge } from "./volumeFiles.ts"
 import type { WorkerNode } from "./WorkerNode.ts"
-import { type Stage, World, worldLimitMilliseconds } from "./World.ts"
 
-let world: World
+let cluster: RealCluster
 let node: WorkerNode
 let certlet: DaemonSetPod
 let stage: Stage
@@ -21,18 +21,18 @@ let crowd: Crowd
 let before: string
 
 beforeAll(async () => {
-  world = await World.start()
-  node = await world.node()
-  stage = await world.stage("stories")
-  manual = await world.stage("stories-manual", "manual")
-  await node.load(await certletImage(world.program))
+  cluster = await RealCluster.start()
+  node = await cluster.node()
+  stage = await cluster.stage("stories")
+  manual = await cluster.stage("stories-manual", "manual")
+  await node.load(await certletImage(cluster.program))
   before = node.machine.mountTable()
   // A kubelet does not take a volume away while its publish is under way, and some pods here go before it can succeed.
   certlet = await DaemonSetPod.start(node, { flags: ["--publish-timeout=10s"] })
   crowd = await Crowd.gather(node, stage, 30)
-}, worldLimitMilliseconds)
+}, clusterLimitMilliseconds)
 
-afterAll(() => world?.stop())
+afterAll(() => cluster?.stop())
 
 const registrations = () => certlet.log().split("the kubelet has registered this driver").length - 1
 
@@ -46,7 +46,7 @@ const told: Told<() => Promise<void>> = {
   },
 
   "certlet is upgraded while thirty pods run": async () => {
-    await node.load(await certletImage(world.program, "next"))
+    await node.load(await certletImage(cluster.program, "next"))
     await crowd.whileWatched(() => certlet.replace())
     expect(await readFile(`/proc/${await certlet.pod.pid("certlet")}/environ`, "utf8")).toContain("RELEASE=next")
     const serials = await crowd.serials()
@@ -103,11 +103,11 @@ const told: Told<() => Promise<void>> = {
     const tls = certificateVolume(manual.issuer.ref)
     const pod = await node.run({ namespace: manual.namespace, name: "never", volumes: { tls } })
     await node.until("its request", 60_000, async () =>
-      (await world.requests(manual.namespace)).length === 1 ? true : undefined
+      (await cluster.requests(manual.namespace)).length === 1 ? true : undefined
     )
     await pod.delete()
     await node.until("its request to be withdrawn", 30_000, async () =>
-      (await world.requests(manual.namespace)).length === 0 ? true : undefined
+      (await cluster.requests(manual.namespace)).length === 0 ? true : undefined
     )
   },
 

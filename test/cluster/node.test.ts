@@ -11,26 +11,26 @@ import { DaemonSetPod } from "./DaemonSetPod.ts"
 import { certificateVolume, container, type NodePod } from "./NodePod.ts"
 import { kubeletRoot } from "./nodeConfiguration.ts"
 import { at, listAt, textAt } from "./objects.ts"
+import { clusterLimitMilliseconds, RealCluster, type Stage } from "./RealCluster.ts"
 import { fits, judge, readIssue, serialOf } from "./volumeFiles.ts"
 import type { WorkerNode } from "./WorkerNode.ts"
-import { type Stage, World, worldLimitMilliseconds } from "./World.ts"
 
-let world: World
+let cluster: RealCluster
 let node: WorkerNode
 let certlet: DaemonSetPod
 let stage: Stage
 let before: string
 
 beforeAll(async () => {
-  world = await World.start()
-  node = await world.node()
-  stage = await world.stage("real")
-  await node.load(await certletImage(world.program))
+  cluster = await RealCluster.start()
+  node = await cluster.node()
+  stage = await cluster.stage("real")
+  await node.load(await certletImage(cluster.program))
   certlet = await DaemonSetPod.start(node)
   before = node.machine.mountTable()
-}, worldLimitMilliseconds)
+}, clusterLimitMilliseconds)
 
-afterAll(() => world?.stop())
+afterAll(() => cluster?.stop())
 
 afterEach(() => {
   expect(node.machine.mountTable()).toBe(before)

@@ -5,29 +5,29 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import type { Certlet } from "./Certlet.ts"
 import type { PodVolume } from "./PodVolume.ts"
+import { clusterLimitMilliseconds, RealCluster, type Stage } from "./RealCluster.ts"
 import { judge, readIssue, serialOf } from "./volumeFiles.ts"
-import { type Stage, World, worldLimitMilliseconds } from "./World.ts"
 
-let world: World
+let cluster: RealCluster
 let certlet: Certlet
 let stage: Stage
 let manual: Stage
 
 beforeAll(async () => {
-  world = await World.start()
-  certlet = await world.certlet()
-  stage = await world.stage("outage")
-  manual = await world.stage("outage-manual", "manual")
-}, worldLimitMilliseconds)
+  cluster = await RealCluster.start()
+  certlet = await cluster.certlet()
+  stage = await cluster.stage("outage")
+  manual = await cluster.stage("outage-manual", "manual")
+}, clusterLimitMilliseconds)
 
-afterAll(() => world?.stop())
+afterAll(() => cluster?.stop())
 
 const limit = { timeout: 120_000 }
 const publishLimitMilliseconds = 60_000
 
 const bringBack = async () => {
-  await world.plane.startApiServer()
-  await world.plane.restartCertManager()
+  await cluster.plane.startApiServer()
+  await cluster.plane.restartCertManager()
 }
 
 /** Resolves when certlet has claimed the volume: from then on it is at work. */
@@ -37,12 +37,12 @@ const isClaimed = (volume: PodVolume) =>
   )
 
 const expectOneRequest = async (volume: PodVolume) =>
-  expect(await world.requests(volume.namespace, volume)).toHaveLength(1)
+  expect(await cluster.requests(volume.namespace, volume)).toHaveLength(1)
 
 describe("a publish", limit, () => {
   it.each(["SIGTERM", "SIGKILL"] as const)("waits while the API server is gone (%s)", async (signal) => {
     const volume = await stage.volume(certlet, `gone-${signal.toLowerCase()}`)
-    await world.plane.stopApiServer(signal)
+    await cluster.plane.stopApiServer(signal)
     const published = certlet.publishLikeKubelet(volume, publishLimitMilliseconds)
     await isClaimed(volume)
     await bringBack()
@@ -56,11 +56,11 @@ describe("a publish", limit, () => {
 
   it("waits while the API server answers nothing", async () => {
     const volume = await stage.volume(certlet, "frozen")
-    world.plane.pauseApiServer()
+    cluster.plane.pauseApiServer()
     const published = certlet.publish(volume)
     await isClaimed(volume)
     const state = await Promise.race([published.then(() => "published"), pauseBriefly()])
-    world.plane.resumeApiServer()
+    cluster.plane.resumeApiServer()
     expect(state).toBe("waiting")
     await published
     await judge(volume.target, stage.issuer.caFile)
@@ -70,7 +70,7 @@ describe("a publish", limit, () => {
 
   it("says that the API server is unavailable when it must answer meanwhile", async () => {
     const volume = await stage.volume(certlet, "impatient")
-    await world.plane.stopApiServer()
+    await cluster.plane.stopApiServer()
     const { code, sentence } = await certlet.refusal(volume, 4_000)
     await bringBack()
     expect(code).toBe("UNAVAILABLE")
@@ -88,10 +88,10 @@ describe("a publish", limit, () => {
     async (signal) => {
       const volume = await manual.volume(certlet, `approval-${signal.toLowerCase()}`)
       const published = certlet.publish(volume)
-      const name = await world.requestName(certlet, volume)
-      await world.plane.stopApiServer(signal)
+      const name = await cluster.requestName(certlet, volume)
+      await cluster.plane.stopApiServer(signal)
       await bringBack()
-      await world.plane.approve(manual.namespace, name)
+      await cluster.plane.approve(manual.namespace, name)
       await published
       await judge(volume.target, manual.issuer.caFile)
       await expectOneRequest(volume)
@@ -111,7 +111,7 @@ describe("a renewal", limit, () => {
     })
     await certlet.publish(volume)
     const before = await judge(volume.target, stage.issuer.caFile)
-    await world.plane.stopApiServer("SIGKILL")
+    await cluster.plane.stopApiServer("SIGKILL")
     await certlet.until("a renewal to have failed", 30_000, async () =>
       certlet.log().includes("not renewed") && certlet.log().includes("ECONNREFUSED") ? true : undefined
     )
@@ -132,7 +132,7 @@ describe("unpublishing and starting", limit, () => {
     const volume = await stage.volume(certlet, "offline")
     const other = await stage.volume(certlet, "still-there")
     for (const one of [volume, other]) await certlet.publish(one)
-    await world.plane.stopApiServer()
+    await cluster.plane.stopApiServer()
     await certlet.unpublish(volume)
     await certlet.end()
     await certlet.startAgain()

@@ -3,20 +3,20 @@
 // because two cores that are shared with the control plane and the judges make tails and throughput a matter of luck.
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { brief, describeFigures, measure } from "./bench.ts"
-import { World, worldLimitMilliseconds } from "./World.ts"
+import { clusterLimitMilliseconds, RealCluster } from "./RealCluster.ts"
 
-let world: World
+let cluster: RealCluster
 
 beforeAll(async () => {
-  world = await World.start()
-}, worldLimitMilliseconds)
+  cluster = await RealCluster.start()
+}, clusterLimitMilliseconds)
 
-afterAll(() => world?.stop())
+afterAll(() => cluster?.stop())
 
 describe("performance", () => {
   // The ratio is taken in one run, in turns; a neighbour's burst in one of the turns is given another chance, a slow certlet is not.
   it("of a publish alone is within twice the floor", { timeout: 300_000, retry: 2 }, async () => {
-    const figures = await measure(world, brief)
+    const figures = await measure(cluster, brief)
     console.log(`\n${describeFigures(figures)}`)
     const [alone] = figures.paces
     expect(alone?.certlet.p50).toBeLessThan(2 * (alone?.floor.p50 ?? 0))

@@ -5,20 +5,20 @@ import { stat } from "node:fs/promises"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import type { Certlet } from "./Certlet.ts"
 import type { PodVolume } from "./PodVolume.ts"
+import { clusterLimitMilliseconds, RealCluster, type Stage } from "./RealCluster.ts"
 import { judge } from "./volumeFiles.ts"
-import { type Stage, World, worldLimitMilliseconds } from "./World.ts"
 
-let world: World
+let cluster: RealCluster
 let certlet: Certlet
 let stage: Stage
 
 beforeAll(async () => {
-  world = await World.start()
-  certlet = await world.certlet()
-  stage = await world.stage("refusal", "manual")
-}, worldLimitMilliseconds)
+  cluster = await RealCluster.start()
+  certlet = await cluster.certlet()
+  stage = await cluster.stage("refusal", "manual")
+}, clusterLimitMilliseconds)
 
-afterAll(() => world?.stop())
+afterAll(() => cluster?.stop())
 
 const limit = { timeout: 60_000 }
 
@@ -32,8 +32,8 @@ describe("a denial", limit, () => {
   it("is told at once, leaves nothing on the node, and is not for ever", async () => {
     const volume = await stage.volume(certlet, "denied")
     const answer = certlet.refusal(volume)
-    const first = await world.requestName(certlet, volume)
-    await world.plane.deny(stage.namespace, first, "Policy", "not on a Friday")
+    const first = await cluster.requestName(certlet, volume)
+    await cluster.plane.deny(stage.namespace, first, "Policy", "not on a Friday")
     const { code, sentence } = await answer
     expect(code).toBe("PERMISSION_DENIED")
     for (const part of ["refusal/denied", `refusal/${first}`, "not on a Friday"]) expect(sentence).toContain(part)
@@ -42,14 +42,14 @@ describe("a denial", limit, () => {
     // The policy has changed: the kubelet's next call asks anew, with a new request.
     const again = certlet.publish(volume)
     const second = await certlet.until("a second request", 20_000, async () => {
-      const names = (await world.requests(stage.namespace, volume)).map((one) => one.metadata.name)
+      const names = (await cluster.requests(stage.namespace, volume)).map((one) => one.metadata.name)
       return names.find((name) => name !== first)
     })
-    await world.plane.approve(stage.namespace, second)
+    await cluster.plane.approve(stage.namespace, second)
     await again
     await judge(volume.target, stage.issuer.caFile)
     await certlet.until("the denied request to go", 20_000, async () => {
-      const names = (await world.requests(stage.namespace, volume)).map((one) => one.metadata.name)
+      const names = (await cluster.requests(stage.namespace, volume)).map((one) => one.metadata.name)
       return names.length === 1 && names[0] === second ? true : undefined
     })
     await certlet.unpublish(volume)
@@ -62,17 +62,17 @@ describe("a denial", limit, () => {
     for (let round = 0; round < 4; round++) {
       const answer = certlet.refusal(volume)
       const name = await certlet.until("an undecided request", 20_000, async () => {
-        const names = (await world.requests(stage.namespace, volume)).map((one) => one.metadata.name)
+        const names = (await cluster.requests(stage.namespace, volume)).map((one) => one.metadata.name)
         return names.find((name) => !denied.has(name))
       })
       denied.add(name)
-      await world.plane.deny(stage.namespace, name, "Policy", "never")
+      await cluster.plane.deny(stage.namespace, name, "Policy", "never")
       expect((await answer).code).toBe("PERMISSION_DENIED")
     }
     expect(denied.size).toBe(4)
     await certlet.unpublish(volume)
     await certlet.until("at most one request to be left", 20_000, async () => {
-      const left = await world.requests(stage.namespace, volume)
+      const left = await cluster.requests(stage.namespace, volume)
       if (left.length > 1) throw new Error(`${left.length} requests are left`)
       return true
     })
@@ -82,7 +82,7 @@ describe("a denial", limit, () => {
 
 describe("an issuer that cannot sign", limit, () => {
   it("is quoted, and nothing is left", async () => {
-    const issuer = await world.plane.createSelfSignedIssuer({ namespace: stage.namespace, name: "self" })
+    const issuer = await cluster.plane.createSelfSignedIssuer({ namespace: stage.namespace, name: "self" })
     const volume = await stage.volume(certlet, "self-signed", { issuer })
     const { code, sentence } = await certlet.refusal(volume)
     expect(code).toBe("FAILED_PRECONDITION")
@@ -97,10 +97,10 @@ describe("an issuer that cannot sign", limit, () => {
     const { code, sentence } = await certlet.refusal(volume, 5_000)
     expect(code).toBe("DEADLINE_EXCEEDED")
     expect(sentence).toContain("refusal/no-issuer")
-    const absent = await world.plane.createCaIssuer({ namespace: stage.namespace, name: issuer.name })
+    const absent = await cluster.plane.createCaIssuer({ namespace: stage.namespace, name: issuer.name })
     await certlet.publish(volume)
     await judge(volume.target, absent.caFile)
-    expect(await world.requests(stage.namespace, volume)).toHaveLength(1)
+    expect(await cluster.requests(stage.namespace, volume)).toHaveLength(1)
     await certlet.unpublish(volume)
   })
 })
@@ -113,7 +113,7 @@ describe("a wish that breaks a rule", limit, () => {
     const { code, sentence } = await certlet.refusal(volume)
     expect(code).toBe("INVALID_ARGUMENT")
     expect(sentence).toContain("csi.cert-manager.io/key-encoding")
-    expect(await world.requests(stage.namespace, volume)).toEqual([])
+    expect(await cluster.requests(stage.namespace, volume)).toEqual([])
     await expectNothingLeft(volume)
   })
 })
@@ -125,14 +125,14 @@ describe("an approval that comes late", limit, () => {
     const { code, sentence } = await certlet.refusal(volume, 5_000)
     expect(performance.now() - start).toBeLessThan(5_000)
     expect(code).toBe("DEADLINE_EXCEEDED")
-    const name = await world.requestName(certlet, volume)
+    const name = await cluster.requestName(certlet, volume)
     for (const part of ["refusal/late", `refusal/${name}`, "not approved"]) expect(sentence).toContain(part)
 
     const second = certlet.publish(volume)
-    await world.plane.approve(stage.namespace, name)
+    await cluster.plane.approve(stage.namespace, name)
     await second
     await judge(volume.target, stage.issuer.caFile)
-    const requests = await world.requests(stage.namespace, volume)
+    const requests = await cluster.requests(stage.namespace, volume)
     expect(requests.map((one) => one.metadata.name)).toEqual([name])
     await certlet.unpublish(volume)
   })
@@ -140,10 +140,10 @@ describe("an approval that comes late", limit, () => {
   it("between two calls leaves the files ready for the next one", async () => {
     const volume = await stage.volume(certlet, "between")
     expect((await certlet.refusal(volume, 3_000)).code).toBe("DEADLINE_EXCEEDED")
-    await world.plane.approve(stage.namespace, await world.requestName(certlet, volume))
+    await cluster.plane.approve(stage.namespace, await cluster.requestName(certlet, volume))
     await certlet.until("the files to come without a call", 20_000, () => judge(volume.target, stage.issuer.caFile))
     await certlet.publish(volume)
-    expect(await world.requests(stage.namespace, volume)).toHaveLength(1)
+    expect(await cluster.requests(stage.namespace, volume)).toHaveLength(1)
     await certlet.unpublish(volume)
   })
 
@@ -153,7 +153,7 @@ describe("an approval that comes late", limit, () => {
     await certlet.unpublish(volume)
     await expectNothingLeft(volume)
     await certlet.until("the request to be withdrawn", 20_000, async () => {
-      const left = await world.requests(stage.namespace, volume)
+      const left = await cluster.requests(stage.namespace, volume)
       if (left.length > 0) throw new Error(`${left.length} requests are left`)
       return true
     })

@@ -6,20 +6,20 @@ import { watch } from "node:fs"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import type { Certlet } from "./Certlet.ts"
 import type { PodVolume } from "./PodVolume.ts"
+import { clusterLimitMilliseconds, RealCluster, type Stage } from "./RealCluster.ts"
 import { fits, type Issue, judge, readIssue, serialOf } from "./volumeFiles.ts"
-import { type Stage, World, worldLimitMilliseconds } from "./World.ts"
 
-let world: World
+let cluster: RealCluster
 let certlet: Certlet
 let stage: Stage
 
 beforeAll(async () => {
-  world = await World.start()
-  certlet = await world.certlet()
-  stage = await world.stage("renewal")
-}, worldLimitMilliseconds)
+  cluster = await RealCluster.start()
+  certlet = await cluster.certlet()
+  stage = await cluster.stage("renewal")
+}, clusterLimitMilliseconds)
 
-afterAll(() => world?.stop())
+afterAll(() => cluster?.stop())
 
 // Due after 5 s less a tenth at most, and after a tenth of the lifetime at least.
 const shortLived = {
@@ -51,7 +51,7 @@ describe("a renewal", { timeout: 90_000 }, () => {
     const serials = [serialOf(first)]
     let seen = first
     for (let round = 0; round < 3; round++) {
-      const [before] = await world.requests(stage.namespace, volume)
+      const [before] = await cluster.requests(stage.namespace, volume)
       const { folder, privateKey } = await watchRenewal(volume, seen)
       const issue = await judge(volume.target, stage.issuer.caFile)
       expect(issue.folder).toBe(folder)
@@ -60,7 +60,7 @@ describe("a renewal", { timeout: 90_000 }, () => {
       serials.push(serialOf(issue))
       seen = issue
       await certlet.until("the earlier request to be deleted", 5_000, async () => {
-        const names = (await world.requests(stage.namespace, volume)).map((one) => one.metadata.name)
+        const names = (await cluster.requests(stage.namespace, volume)).map((one) => one.metadata.name)
         return names.length === 1 && names[0] !== before?.metadata.name ? true : undefined
       })
     }
@@ -101,7 +101,7 @@ describe("a renewal", { timeout: 90_000 }, () => {
     const before = await readIssue(other.target)
     // A volume that was published later renews: the other's time has come and gone.
     await watchRenewal(other, before)
-    expect((await world.requests(stage.namespace, volume)).length).toBeLessThanOrEqual(1)
+    expect((await cluster.requests(stage.namespace, volume)).length).toBeLessThanOrEqual(1)
     await certlet.unpublish(other)
   })
 })

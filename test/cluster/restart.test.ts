@@ -5,20 +5,20 @@ import { lstat, readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { CallError } from "./KubeletClient.ts"
+import { clusterLimitMilliseconds, RealCluster, type Stage } from "./RealCluster.ts"
 import { judge, readIssue, serialOf } from "./volumeFiles.ts"
-import { type Stage, World, worldLimitMilliseconds } from "./World.ts"
 
-let world: World
+let cluster: RealCluster
 let stage: Stage
 let manual: Stage
 
 beforeAll(async () => {
-  world = await World.start()
-  stage = await world.stage("restart")
-  manual = await world.stage("restart-manual", "manual")
-}, worldLimitMilliseconds)
+  cluster = await RealCluster.start()
+  stage = await cluster.stage("restart")
+  manual = await cluster.stage("restart-manual", "manual")
+}, clusterLimitMilliseconds)
 
-afterAll(() => world?.stop())
+afterAll(() => cluster?.stop())
 
 const signals = ["SIGTERM", "SIGKILL"] as const
 
@@ -27,7 +27,7 @@ const shortLived = { "key-algorithm": "ECDSA", "common-name": "short", duration:
 
 describe.each(signals)("after %s", { timeout: 90_000 }, (signal) => {
   it("volumes are as they were, and renewals come", async () => {
-    const certlet = await world.certlet({ nodeId: `renew-${signal.toLowerCase()}` })
+    const certlet = await cluster.certlet({ nodeId: `renew-${signal.toLowerCase()}` })
     const steady = await stage.volume(certlet, `steady-${signal.toLowerCase()}`)
     const short = await stage.volume(certlet, `short-${signal.toLowerCase()}`, { attributes: shortLived })
     for (const volume of [steady, short]) await certlet.publish(volume)
@@ -41,7 +41,7 @@ describe.each(signals)("after %s", { timeout: 90_000 }, (signal) => {
     await certlet.publish(steady)
     expect(await readIssue(steady.target)).toEqual(steadyBefore)
     expect((await lstat(join(steady.target, "..data"))).ino).toBe(inode)
-    expect(await world.requests(stage.namespace, steady)).toHaveLength(1)
+    expect(await cluster.requests(stage.namespace, steady)).toHaveLength(1)
 
     await certlet.until("the renewal", 30_000, async () =>
       serialOf(await readIssue(short.target)) === serialOf(shortBefore) ? undefined : true
@@ -53,43 +53,43 @@ describe.each(signals)("after %s", { timeout: 90_000 }, (signal) => {
   })
 
   it("a pending request is picked up, and its files come without another call", async () => {
-    const certlet = await world.certlet({ nodeId: `pending-${signal.toLowerCase()}` })
+    const certlet = await cluster.certlet({ nodeId: `pending-${signal.toLowerCase()}` })
     const volume = await manual.volume(certlet, `pending-${signal.toLowerCase()}`)
     expect((await certlet.refusal(volume, 3_000)).code).toBe("DEADLINE_EXCEEDED")
-    const name = await world.requestName(certlet, volume)
+    const name = await cluster.requestName(certlet, volume)
     await certlet.end(signal)
     await certlet.startAgain()
-    await world.plane.approve(manual.namespace, name)
+    await cluster.plane.approve(manual.namespace, name)
     await certlet.until("the files", 30_000, () => judge(volume.target, manual.issuer.caFile))
     await certlet.publish(volume)
-    const requests = await world.requests(manual.namespace, volume)
+    const requests = await cluster.requests(manual.namespace, volume)
     expect(requests.map((one) => one.metadata.name)).toEqual([name])
     await certlet.unpublish(volume)
   })
 
   it("a request that was signed while certlet was away is picked up too", async () => {
-    const certlet = await world.certlet({ nodeId: `signed-${signal.toLowerCase()}` })
+    const certlet = await cluster.certlet({ nodeId: `signed-${signal.toLowerCase()}` })
     const volume = await manual.volume(certlet, `signed-${signal.toLowerCase()}`)
     expect((await certlet.refusal(volume, 3_000)).code).toBe("DEADLINE_EXCEEDED")
-    const name = await world.requestName(certlet, volume)
+    const name = await cluster.requestName(certlet, volume)
     await certlet.end(signal)
-    await world.plane.approve(manual.namespace, name)
+    await cluster.plane.approve(manual.namespace, name)
     const request = { apiVersion: "cert-manager.io/v1", kind: "CertificateRequest", namespace: manual.namespace, name }
-    await world.plane.waitFor(request, "is signed", (seen) => JSON.stringify(seen.status).includes('"certificate"'))
+    await cluster.plane.waitFor(request, "is signed", (seen) => JSON.stringify(seen.status).includes('"certificate"'))
     await certlet.startAgain()
     await certlet.publish(volume)
     await judge(volume.target, manual.issuer.caFile)
-    expect(await world.requests(manual.namespace, volume)).toHaveLength(1)
+    expect(await cluster.requests(manual.namespace, volume)).toHaveLength(1)
     await certlet.unpublish(volume)
   })
 })
 
 describe("an orderly end", { timeout: 60_000 }, () => {
   it("answers a publish that waits, in time, and exits with 0 and without the socket", async () => {
-    const certlet = await world.certlet({ nodeId: "orderly", flags: ["--shutdown-timeout", "2s"] })
+    const certlet = await cluster.certlet({ nodeId: "orderly", flags: ["--shutdown-timeout", "2s"] })
     const volume = await manual.volume(certlet, "orderly")
     const answer = certlet.kubelet.publish(volume).catch((error: unknown) => error)
-    const name = await world.requestName(certlet, volume)
+    const name = await cluster.requestName(certlet, volume)
     const start = performance.now()
     await certlet.end()
     expect(performance.now() - start).toBeLessThan(8_000)
@@ -98,16 +98,16 @@ describe("an orderly end", { timeout: 60_000 }, () => {
     await expect(lstat(join(certlet.folder, "csi.sock"))).rejects.toThrow("ENOENT")
 
     await certlet.startAgain()
-    await world.plane.approve(manual.namespace, name)
+    await cluster.plane.approve(manual.namespace, name)
     await certlet.publish(volume)
-    expect(await world.requests(manual.namespace, volume)).toHaveLength(1)
+    expect(await cluster.requests(manual.namespace, volume)).toHaveLength(1)
     await certlet.unpublish(volume)
   })
 })
 
 describe("a damaged record", { timeout: 60_000 }, () => {
   it("hinders no other volume, and is healed by the next publish", async () => {
-    const certlet = await world.certlet({ nodeId: "damaged" })
+    const certlet = await cluster.certlet({ nodeId: "damaged" })
     const hurt = await stage.volume(certlet, "hurt")
     const well = await stage.volume(certlet, "well")
     for (const volume of [hurt, well]) await certlet.publish(volume)

@@ -6,21 +6,21 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import type { Certlet } from "./Certlet.ts"
 import { at, conditionOf, listAt } from "./objects.ts"
 import { type PodVolume, quick } from "./PodVolume.ts"
+import { account, clusterLimitMilliseconds, RealCluster, type Stage } from "./RealCluster.ts"
 import { until } from "./until.ts"
 import { judge, readIssue, serialOf } from "./volumeFiles.ts"
-import { account, type Stage, World, worldLimitMilliseconds } from "./World.ts"
 
-let world: World
+let cluster: RealCluster
 let stage: Stage
 let manual: Stage
 
 beforeAll(async () => {
-  world = await World.start()
-  stage = await world.stage("rights")
-  manual = await world.stage("rights-manual", "manual")
-}, worldLimitMilliseconds)
+  cluster = await RealCluster.start()
+  stage = await cluster.stage("rights")
+  manual = await cluster.stage("rights-manual", "manual")
+}, clusterLimitMilliseconds)
 
-afterAll(() => world?.stop())
+afterAll(() => cluster?.stop())
 
 const role = { apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRole" } as const
 
@@ -31,7 +31,7 @@ interface Rule {
 }
 
 const shippedRules = async (): Promise<ReadonlyArray<Rule>> => {
-  const shipped = await world.plane.api.get({ ...role, name: account.serviceAccount })
+  const shipped = await cluster.plane.api.get({ ...role, name: account.serviceAccount })
   return listAt(shipped, "rules").map((rule) => ({
     apiGroups: listAt(rule, "apiGroups"),
     resources: listAt(rule, "resources"),
@@ -44,7 +44,7 @@ const forbidden = (verb: string, resource = "certificaterequests") =>
 
 describe("without the right to", { timeout: 90_000 }, () => {
   it("create, a publish says so at once", async () => {
-    const certlet = await world.certletWithout("create", "certificaterequests")
+    const certlet = await cluster.certletWithout("create", "certificaterequests")
     const volume = await stage.volume(certlet, "create")
     const { code, sentence } = await certlet.refusal(volume)
     expect(code).toBe("PERMISSION_DENIED")
@@ -55,7 +55,7 @@ describe("without the right to", { timeout: 90_000 }, () => {
   })
 
   it.each(["list", "watch"])("%s, a publish waits in vain, and the log says why", async (verb) => {
-    const certlet = await world.certletWithout(verb, "certificaterequests")
+    const certlet = await cluster.certletWithout(verb, "certificaterequests")
     const volume = await stage.volume(certlet, verb)
     const { code, sentence } = await certlet.refusal(volume, 6_000)
     expect(code).toBe("DEADLINE_EXCEEDED")
@@ -66,7 +66,7 @@ describe("without the right to", { timeout: 90_000 }, () => {
   })
 
   it("delete, a renewal works and its predecessor stays", async () => {
-    const certlet = await world.certletWithout("delete", "certificaterequests")
+    const certlet = await cluster.certletWithout("delete", "certificaterequests")
     const volume = await stage.volume(certlet, "delete", {
       attributes: { ...quick, "dns-names": "delete.example.com", duration: "40s", "renew-before": "35s" }
     })
@@ -76,14 +76,14 @@ describe("without the right to", { timeout: 90_000 }, () => {
       serialOf(await readIssue(volume.target)) === first ? undefined : true
     )
     await certlet.until("a word about delete", 20_000, async () => forbidden("delete").test(certlet.log()) || undefined)
-    expect((await world.requests(stage.namespace, volume)).length).toBeGreaterThan(1)
+    expect((await cluster.requests(stage.namespace, volume)).length).toBeGreaterThan(1)
     await certlet.unpublish(volume)
   })
 })
 
 describe("names that follow the pod, without the right to", { timeout: 90_000 }, () => {
   it.each(["list", "watch"])("%s pods, are waited for in vain, and the log says why", async (verb) => {
-    const certlet = await world.certletWithout(verb, "pods", ["--continue-on-not-ready"])
+    const certlet = await cluster.certletWithout(verb, "pods", ["--continue-on-not-ready"])
     const volume = await stage.volume(certlet, `pods-${verb}`, {
       attributes: { "key-algorithm": "ECDSA", "ip-sans": "${POD_IP}" }
     })
@@ -91,7 +91,7 @@ describe("names that follow the pod, without the right to", { timeout: 90_000 },
     await certlet.until(`a word about ${verb}`, 60_000, async () =>
       forbidden(verb, "pods").test(certlet.log()) ? true : undefined
     )
-    expect(await world.requests(stage.namespace, volume)).toEqual([])
+    expect(await cluster.requests(stage.namespace, volume)).toEqual([])
     await certlet.unpublish(volume)
   })
 })
@@ -101,14 +101,14 @@ const denyOnce = async (certlet: Certlet, volume: PodVolume): Promise<void> => {
   const refusal = certlet.refusal(volume)
   // The one that was denied before may still be there.
   const request = await certlet.until("an open request", 20_000, async () =>
-    (await world.requests(volume.namespace, volume)).find((one) => conditionOf(one, "Denied") === undefined)
+    (await cluster.requests(volume.namespace, volume)).find((one) => conditionOf(one, "Denied") === undefined)
   )
-  await world.plane.deny(manual.namespace, request.metadata.name, "Policy", "not for you")
+  await cluster.plane.deny(manual.namespace, request.metadata.name, "Policy", "not for you")
   expect((await refusal).code).toBe("PERMISSION_DENIED")
 }
 
 const eventsOn = async (volume: PodVolume) =>
-  (await world.plane.api.list({ apiVersion: "v1", kind: "Event", namespace: volume.namespace })).filter(
+  (await cluster.plane.api.list({ apiVersion: "v1", kind: "Event", namespace: volume.namespace })).filter(
     (event) => at(event, "involvedObject", "name") === volume.pod
   )
 
@@ -123,7 +123,7 @@ const denyTwice = async (certlet: Certlet, volume: PodVolume): Promise<void> => 
 
 describe("Events on a pod", { timeout: 120_000 }, () => {
   it("are written and counted with the shipped rights, and name the request", async () => {
-    const certlet = await world.certlet({ nodeId: "events" })
+    const certlet = await cluster.certlet({ nodeId: "events" })
     const volume = await manual.volume(certlet, "events", { attributes: { ...quick } })
     await denyTwice(certlet, volume)
     const event = await certlet.until("the count", 20_000, async () =>
@@ -136,7 +136,7 @@ describe("Events on a pod", { timeout: 120_000 }, () => {
   })
 
   it("are not made without the right to create them, and the refusal reaches the kubelet all the same", async () => {
-    const certlet = await world.certletWithout("create", "events")
+    const certlet = await cluster.certletWithout("create", "events")
     const volume = await manual.volume(certlet, "events-create", { attributes: { ...quick } })
     await denyOnce(certlet, volume)
     await certlet.until("a word about create", 20_000, async () =>
@@ -147,7 +147,7 @@ describe("Events on a pod", { timeout: 120_000 }, () => {
   })
 
   it("are not counted without the right to patch them", async () => {
-    const certlet = await world.certletWithout("patch", "events")
+    const certlet = await cluster.certletWithout("patch", "events")
     const volume = await manual.volume(certlet, "events-patch", { attributes: { ...quick } })
     await denyTwice(certlet, volume)
     await certlet.until("a word about patch", 20_000, async () =>
@@ -176,15 +176,15 @@ describe("the shipped rights", { timeout: 60_000 }, () => {
   })
 
   it("serve on with a token that was replaced on disk, when the old one is refused", async () => {
-    const certlet = await world.certlet({ nodeId: "rotation" })
+    const certlet = await cluster.certlet({ nodeId: "rotation" })
     const [first, second] = [await stage.volume(certlet, "token-1"), await stage.volume(certlet, "token-2")]
     await certlet.publish(first)
-    const old = await readFile(world.access.tokenFile, "utf8")
-    await world.access.rotate()
-    expect(await readFile(world.access.tokenFile, "utf8")).not.toBe(old)
+    const old = await readFile(cluster.access.tokenFile, "utf8")
+    await cluster.access.rotate()
+    expect(await readFile(cluster.access.tokenFile, "utf8")).not.toBe(old)
     await until("the old token to be refused", { deadlineMilliseconds: 30_000 }, async () => {
       const body = { apiVersion: "authentication.k8s.io/v1", kind: "TokenReview", spec: { token: old } }
-      const answer = await world.plane.api.request("POST", "/apis/authentication.k8s.io/v1/tokenreviews", { body })
+      const answer = await cluster.plane.api.request("POST", "/apis/authentication.k8s.io/v1/tokenreviews", { body })
       return at(answer, "status", "authenticated") === true ? undefined : true
     })
     await certlet.publish(second)

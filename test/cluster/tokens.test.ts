@@ -9,12 +9,12 @@ import { DaemonSetPod } from "./DaemonSetPod.ts"
 import { applyManifest } from "./manifests.ts"
 import { certificateVolume, type NodePod } from "./NodePod.ts"
 import { at, type KubeObject, textAt } from "./objects.ts"
+import { account, clusterLimitMilliseconds, RealCluster, type Stage } from "./RealCluster.ts"
 import { until } from "./until.ts"
 import { judge, readIssue, serialOf } from "./volumeFiles.ts"
 import type { WorkerNode } from "./WorkerNode.ts"
-import { account, type Stage, World, worldLimitMilliseconds } from "./World.ts"
 
-let world: World
+let cluster: RealCluster
 let node: WorkerNode
 let certlet: DaemonSetPod
 let stage: Stage
@@ -37,7 +37,7 @@ const podUid = "authentication.kubernetes.io/pod-uid"
 
 /** Policies and their bindings; they are in force a moment after they were made. */
 const applyPolicies = async () => {
-  const { api } = world.plane
+  const { api } = cluster.plane
   const policies = [
     {
       kind: "MutatingAdmissionPolicy",
@@ -92,10 +92,10 @@ const refusal = async (): Promise<string> => {
     metadata: { namespace: stage.namespace, name: "not-a-pod", ownerReferences: [pretended] },
     spec: { request: Buffer.from("x").toString("base64"), issuerRef: stage.issuer.ref }
   }
-  const answer = await world.plane.api.create(request).catch(String)
+  const answer = await cluster.plane.api.create(request).catch(String)
   if (typeof answer === "string") return answer
   const { apiVersion, kind, metadata } = request
-  await world.plane.api.delete({ apiVersion, kind, namespace: metadata.namespace, name: metadata.name })
+  await cluster.plane.api.delete({ apiVersion, kind, namespace: metadata.namespace, name: metadata.name })
   return "created"
 }
 const pretended = { apiVersion: "v1", kind: "Pod", name: "web", uid: "11111111-2222-4333-8444-555555555555" }
@@ -105,8 +105,8 @@ const letAsk = async (serviceAccount: string) => {
   const { namespace } = stage
   const rbac = { apiVersion: "rbac.authorization.k8s.io/v1", metadata: { namespace, name: `${serviceAccount}-asks` } }
   const rules = [{ apiGroups: ["cert-manager.io"], resources: ["certificaterequests"], verbs: ["create"] }]
-  await world.plane.api.apply({ ...rbac, kind: "Role", rules })
-  await world.plane.api.apply({
+  await cluster.plane.api.apply({ ...rbac, kind: "Role", rules })
+  await cluster.plane.api.apply({
     ...rbac,
     kind: "RoleBinding",
     roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: rbac.metadata.name },
@@ -115,20 +115,20 @@ const letAsk = async (serviceAccount: string) => {
 }
 
 beforeAll(async () => {
-  world = await World.start()
-  await applyManifest(world.plane.api, await render({ app: { driver: { useTokenRequest: true } } }))
-  await world.waitForRight(account.serviceAccount, "create", false)
-  stage = await world.stage("tokens")
+  cluster = await RealCluster.start()
+  await applyManifest(cluster.plane.api, await render({ app: { driver: { useTokenRequest: true } } }))
+  await cluster.waitForRight(account.serviceAccount, "create", false)
+  stage = await cluster.stage("tokens")
   await applyPolicies()
-  await world.plane.createServiceAccount(stage.namespace, "web")
+  await cluster.plane.createServiceAccount(stage.namespace, "web")
   await letAsk("web")
-  node = await world.node()
-  await node.load(await certletImage(world.program))
+  node = await cluster.node()
+  await node.load(await certletImage(cluster.program))
   // The chart has given it the flag.
   certlet = await DaemonSetPod.start(node)
-}, worldLimitMilliseconds)
+}, clusterLimitMilliseconds)
 
-afterAll(() => world?.stop())
+afterAll(() => cluster?.stop())
 
 const run = (name: string, serviceAccountName: string, attributes: Readonly<Record<string, string>> = {}) =>
   node.run({
@@ -139,7 +139,7 @@ const run = (name: string, serviceAccountName: string, attributes: Readonly<Reco
   })
 
 const requestsOf = async (pod: NodePod): Promise<ReadonlyArray<KubeObject>> =>
-  (await world.requests(stage.namespace)).filter(
+  (await cluster.requests(stage.namespace)).filter(
     (request) => at(request, "metadata", "ownerReferences", 0, "uid") === pod.uid
   )
 

@@ -9,10 +9,10 @@ import { makeAuthority } from "./certificates.ts"
 import { render } from "./chart.ts"
 import { applyManifest } from "./manifests.ts"
 import type { PodVolume } from "./PodVolume.ts"
+import { clusterLimitMilliseconds, RealCluster, type Stage } from "./RealCluster.ts"
 import { readIssue } from "./volumeFiles.ts"
-import { type Stage, World, worldLimitMilliseconds } from "./World.ts"
 
-let world: World
+let cluster: RealCluster
 let stage: Stage
 let certlet: Certlet
 let authorities: ReadonlyArray<string>
@@ -34,15 +34,15 @@ const clusterTrustBundle = (text: string) => ({
 })
 
 beforeAll(async () => {
-  world = await World.start()
-  await applyManifest(world.plane.api, await render({ app: { driver: { trustBundles: [name] } } }))
-  stage = await world.stage("trust")
-  certlet = await world.certlet()
+  cluster = await RealCluster.start()
+  await applyManifest(cluster.plane.api, await render({ app: { driver: { trustBundles: [name] } } }))
+  stage = await cluster.stage("trust")
+  certlet = await cluster.certlet()
   const made = ["first", "second"].map((one) => makeAuthority(certlet.folder, one, { commonName: one }))
   authorities = await Promise.all((await Promise.all(made)).map(({ certFile }) => readFile(certFile, "utf8")))
-}, worldLimitMilliseconds)
+}, clusterLimitMilliseconds)
 
-afterAll(() => world?.stop())
+afterAll(() => cluster?.stop())
 
 /** Resolves when the volume's CA file is exactly this text, but for the space around it. */
 const holds = (volume: PodVolume, text: string) =>
@@ -65,21 +65,21 @@ describe("a trust bundle", { timeout: 90_000 }, () => {
     const { sentence } = await certlet.refusal(volume, 6_000)
     expect(sentence).toContain(kind)
     expect(sentence).toContain(name)
-    expect(await world.requests(stage.namespace, volume)).toEqual([])
-    await world.plane.api.apply(object(first))
+    expect(await cluster.requests(stage.namespace, volume)).toEqual([])
+    await cluster.plane.api.apply(object(first))
     await certlet.publish(volume)
     await holds(volume, first)
     const before = await readIssue(volume.target)
-    await world.plane.api.apply(object(`${first}${second}`))
+    await cluster.plane.api.apply(object(`${first}${second}`))
     await holds(volume, `${first}${second}`)
     const after = await readIssue(volume.target)
     expect([after.certificate, after.privateKey]).toEqual([before.certificate, before.privateKey])
     expect(await readFile(join(after.folder, "combined.pem"), "utf8")).toContain(after.certificate.trim())
     // Somebody's mistake must not take a pod's trust away.
-    await world.plane.api.delete({ ...object(""), namespace: stage.namespace, name })
+    await cluster.plane.api.delete({ ...object(""), namespace: stage.namespace, name })
     expect((await readIssue(volume.target)).authority.trim()).toBe(`${first}${second}`.trim())
     await certlet.unpublish(volume)
-    expect((await world.requests(stage.namespace, volume)).length).toBe(1)
+    expect((await cluster.requests(stage.namespace, volume)).length).toBe(1)
   })
 })
 
@@ -89,8 +89,8 @@ describe("without the right to", { timeout: 90_000 }, () => {
   const asking = { attributes: { ...quick, "trust-bundle": `ConfigMap/${name}` } }
 
   it("list ConfigMaps, a bundle is waited for in vain, and the log says why", async () => {
-    await world.plane.api.apply(configMap(authorities[0] ?? ""))
-    const poor = await world.certletWithout("list", "configmaps")
+    await cluster.plane.api.apply(configMap(authorities[0] ?? ""))
+    const poor = await cluster.certletWithout("list", "configmaps")
     const volume = await stage.volume(poor, "list", asking)
     expect((await poor.refusal(volume, 6_000)).sentence).toContain(name)
     await poor.until("a word about list", 60_000, async () => (forbidden("list").test(poor.log()) ? true : undefined))
@@ -98,8 +98,8 @@ describe("without the right to", { timeout: 90_000 }, () => {
   })
 
   it("watch ConfigMaps, a bundle is what it was at first, and the log says why", async () => {
-    await world.plane.api.apply(configMap(authorities[0] ?? ""))
-    const poor = await world.certletWithout("watch", "configmaps")
+    await cluster.plane.api.apply(configMap(authorities[0] ?? ""))
+    const poor = await cluster.certletWithout("watch", "configmaps")
     const volume = await stage.volume(poor, "watch", asking)
     await poor.publish(volume)
     await poor.until("a word about watch", 60_000, async () => (forbidden("watch").test(poor.log()) ? true : undefined))
@@ -108,7 +108,7 @@ describe("without the right to", { timeout: 90_000 }, () => {
 
   it("any ConfigMap but those that are named, another one is waited for in vain", async () => {
     const volume = await stage.volume(certlet, "other", { attributes: { ...quick, "trust-bundle": "ConfigMap/other" } })
-    await world.plane.api.apply({
+    await cluster.plane.api.apply({
       ...configMap(authorities[0] ?? ""),
       metadata: { ...configMap("").metadata, name: "other" }
     })

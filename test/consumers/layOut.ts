@@ -12,7 +12,7 @@ import { decodeVolumeSpec } from "../../src/spec/VolumeSpec.ts"
 import { type FileSet, fileSet, type Material } from "../../src/volume/FileSet.ts"
 import { keystoreFiles } from "../../src/volume/keystoreFiles.ts"
 import * as NodeEntropy from "../../src/volume/NodeEntropy.ts"
-import { settings } from "../settings.ts"
+import { settings } from "../kit/settings.ts"
 
 type Texts = Readonly<Record<string, string>>
 

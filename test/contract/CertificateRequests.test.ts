@@ -4,7 +4,7 @@ import { TestClock } from "effect/testing"
 import { CertificateRequests } from "../../src/issuance/CertificateRequests.ts"
 import { laws, RequestScene } from "../../src/testing/contract/certificateRequests.ts"
 import * as SimCertificateRequests from "../../src/testing/parts/SimCertificateRequests.ts"
-import { world } from "../issuance/LiveWorld.ts"
+import { liveClient } from "../kit/LiveClient.ts"
 
 /** The simulated cluster's levers as a scene. Its one connection cannot break: what breaks is the live client's watch. */
 const simScene = Layer.effect(
@@ -35,7 +35,7 @@ describe("the simulated CertificateRequests", () => {
 /** The live client against an API server on a real socket, with an approver and an issuer that sign for real. */
 const live = Layer.effectContext(
   Effect.gen(function* () {
-    const { cluster, requests } = yield* world()
+    const { cluster, requests } = yield* liveClient()
     const scene = RequestScene.of({
       approval: (policy) =>
         cluster.setApproval(policy === "approve" ? "automatic" : policy === "hold" ? "manual" : { deny: "by policy" }),

@@ -9,7 +9,7 @@ import { PodEvents } from "../../src/kube/PodEvents.ts"
 import { Settings } from "../../src/Settings.ts"
 import { EventScene, laws, type SeenEvent } from "../../src/testing/contract/podEvents.ts"
 import * as SimPodEvents from "../../src/testing/parts/SimPodEvents.ts"
-import { kubeSettings, settings } from "../settings.ts"
+import { kubeSettings, settings } from "../kit/settings.ts"
 
 const simScene = Layer.effect(
   EventScene,

@@ -7,8 +7,8 @@ import { makeVolume } from "../../src/driver/Volume.ts"
 import { statusOf } from "../../src/driver/VolumeStatus.ts"
 import { decodeVolumeSpec } from "../../src/spec/VolumeSpec.ts"
 import { SimControlPlane } from "../../src/testing/parts/SimCertificateRequests.ts"
-import { settings } from "../settings.ts"
-import { during, onNode, publishRequest, startDriver } from "./World.ts"
+import { during, onNode, publishRequest, startDriver } from "../kit/SimulatedNode.ts"
+import { settings } from "../kit/settings.ts"
 
 const fresh = <A, E, R>(story: Effect.Effect<A, E, R>) =>
   story.pipe(onNode("metrics"), Effect.provideService(Metric.MetricRegistry, new Map()))

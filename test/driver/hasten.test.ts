@@ -3,7 +3,7 @@ import { DateTime, Duration, Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import { SimControlPlane } from "../../src/testing/parts/SimCertificateRequests.ts"
 import { SimDisk } from "../../src/testing/parts/SimVolumeFS.ts"
-import { during, leafSeen, onNode, publishRequest, startDriver } from "./World.ts"
+import { during, leafSeen, onNode, publishRequest, startDriver } from "../kit/SimulatedNode.ts"
 
 const web = publishRequest("web")
 const patience = Duration.minutes(1)

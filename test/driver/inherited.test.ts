@@ -7,7 +7,7 @@ import { SimEvents } from "../../src/testing/parts/SimPodEvents.ts"
 import { SimDisk } from "../../src/testing/parts/SimVolumeFS.ts"
 import { VolumeFS } from "../../src/volume/VolumeFS.ts"
 import { VolumeRecords } from "../../src/volume/VolumeRecord.ts"
-import { during, onNode, publishRequest, startDriver } from "./World.ts"
+import { during, onNode, publishRequest, startDriver } from "../kit/SimulatedNode.ts"
 
 const web = publishRequest("web")
 

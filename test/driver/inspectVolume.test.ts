@@ -3,7 +3,7 @@ import { Effect, Option } from "effect"
 import { TestClock } from "effect/testing"
 import { SimControlPlane } from "../../src/testing/parts/SimCertificateRequests.ts"
 import { SimDisk } from "../../src/testing/parts/SimVolumeFS.ts"
-import { during, onNode, publishRequest, startDriver } from "./World.ts"
+import { during, onNode, publishRequest, startDriver } from "../kit/SimulatedNode.ts"
 
 const web = publishRequest("web")
 

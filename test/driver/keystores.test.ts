@@ -10,8 +10,8 @@ import { SimDisk } from "../../src/testing/parts/SimVolumeFS.ts"
 import { SimRecordDisk } from "../../src/testing/parts/SimVolumeRecords.ts"
 import { VolumeFS } from "../../src/volume/VolumeFS.ts"
 import { VolumeRecords } from "../../src/volume/VolumeRecord.ts"
+import { during, isServed, onNode, publishRequest, startDriver } from "../kit/SimulatedNode.ts"
 import { leafOfPkcs12 } from "../volume/openKeystore.ts"
-import { during, isServed, onNode, publishRequest, startDriver } from "./World.ts"
 
 const attributes = (values: Readonly<Record<string, string>>) =>
   Object.fromEntries(Object.entries(values).map(([key, value]) => [`csi.cert-manager.io/${key}`, value]))

@@ -7,7 +7,7 @@ import { TestClock } from "effect/testing"
 import { SimControlPlane } from "../../src/testing/parts/SimCertificateRequests.ts"
 import { SimPodRegistry } from "../../src/testing/parts/SimPods.ts"
 import { VolumeRecords } from "../../src/volume/VolumeRecord.ts"
-import { during, leafSeen, onNode, publishRequest, seen, startDriver } from "./World.ts"
+import { during, leafSeen, onNode, publishRequest, seen, startDriver } from "../kit/SimulatedNode.ts"
 
 const pod = { namespace: "apps", name: "web", uid: "uid-web" }
 const ours = (attributes: Readonly<Record<string, string>>) =>

@@ -4,7 +4,7 @@ import { TestClock } from "effect/testing"
 import { SimControlPlane } from "../../src/testing/parts/SimCertificateRequests.ts"
 import { SimDisk } from "../../src/testing/parts/SimVolumeFS.ts"
 import { VolumeRecords } from "../../src/volume/VolumeRecord.ts"
-import { during, isServed, leafSeen, onNode, publishRequest, seen, startDriver } from "./World.ts"
+import { during, isServed, leafSeen, onNode, publishRequest, seen, startDriver } from "../kit/SimulatedNode.ts"
 
 const web = publishRequest("web")
 

@@ -4,7 +4,7 @@ import { TestClock } from "effect/testing"
 import { SimControlPlane } from "../../src/testing/parts/SimCertificateRequests.ts"
 import { SimEvents } from "../../src/testing/parts/SimPodEvents.ts"
 import { SimDisk } from "../../src/testing/parts/SimVolumeFS.ts"
-import { during, onNode, publishRequest, startDriver } from "./World.ts"
+import { during, onNode, publishRequest, startDriver } from "../kit/SimulatedNode.ts"
 
 const web = publishRequest("web")
 

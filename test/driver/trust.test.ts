@@ -5,7 +5,7 @@ import { SimControlPlane } from "../../src/testing/parts/SimCertificateRequests.
 import { SimBundleShelf } from "../../src/testing/parts/SimTrustBundles.ts"
 import { SimDisk } from "../../src/testing/parts/SimVolumeFS.ts"
 import { VolumeFS } from "../../src/volume/VolumeFS.ts"
-import { during, onNode, publishRequest, seen, startDriver } from "./World.ts"
+import { during, onNode, publishRequest, seen, startDriver } from "../kit/SimulatedNode.ts"
 
 const bundle = { kind: "ConfigMap", namespace: "apps", name: "corp-ca", key: "ca.crt" } as const
 const certificate = (body: string) => `-----BEGIN CERTIFICATE-----\n${btoa(body)}\n-----END CERTIFICATE-----\n`

@@ -6,7 +6,7 @@ import { Effect, Fiber } from "effect"
 import { describe, expect } from "vitest"
 import { EmbeddedCluster } from "../../src/embedded/EmbeddedCluster.ts"
 import { mergePatch } from "../../src/embedded/mergePatch.ts"
-import { expectEvent, signingRequest } from "../issuance/LiveWorld.ts"
+import { expectEvent, signingRequest } from "../kit/LiveClient.ts"
 
 const limit = 20_000
 const all = "/apis/cert-manager.io/v1/certificaterequests"

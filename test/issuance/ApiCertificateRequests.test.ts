@@ -3,7 +3,7 @@ import { Effect, Fiber, Option, Redacted } from "effect"
 import { describe, expect } from "vitest"
 import type { StoredObject } from "../../src/embedded/ObjectStore.ts"
 import { fnv1, hashIdentifier } from "../../src/issuance/RequestLabels.ts"
-import { connect, draft, expectEvent, nodeId, record, signingRequest, spec, world } from "./LiveWorld.ts"
+import { connect, draft, expectEvent, liveClient, nodeId, record, signingRequest, spec } from "../kit/LiveClient.ts"
 
 const limit = 20_000
 
@@ -26,7 +26,7 @@ describe("ApiCertificateRequests: submit", () => {
     "creates the request, owned by the pod, labelled with node and volume",
     () =>
       Effect.gen(function* () {
-        const { cluster, requests } = yield* world()
+        const { cluster, requests } = yield* liveClient()
         yield* cluster.setApproval("manual")
         const wanted = yield* draft({ spec: spec({ annotations: { "example.com/a": "b" } }) })
         const request = yield* requests.submit(wanted)
@@ -56,7 +56,7 @@ describe("ApiCertificateRequests: submit", () => {
     "submitting one draft twice gives one request",
     () =>
       Effect.gen(function* () {
-        const { cluster, kubeconfig, requests } = yield* world()
+        const { cluster, kubeconfig, requests } = yield* liveClient()
         const wanted = yield* draft()
         const first = yield* requests.submit(wanted)
         expect(yield* requests.submit(wanted)).toEqual(first)
@@ -77,7 +77,7 @@ describe("ApiCertificateRequests: submit", () => {
     "is a Conflict where the name belongs to somebody else",
     () =>
       Effect.gen(function* () {
-        const { cluster, requests } = yield* world()
+        const { cluster, requests } = yield* liveClient()
         const wanted = yield* draft()
         cluster.store.create({
           apiVersion: "cert-manager.io/v1",
@@ -98,7 +98,7 @@ describe("ApiCertificateRequests: submit", () => {
     "creates in the name of the pod where a token is given, also with a client certificate of our own",
     () =>
       Effect.gen(function* () {
-        const { cluster, requests } = yield* world("certificate")
+        const { cluster, requests } = yield* liveClient("certificate")
         const token = Redacted.make(yield* cluster.podToken("shop", "web"))
         const wanted = yield* draft({ token })
         const request = yield* requests.submit(wanted)
@@ -120,7 +120,7 @@ describe("ApiCertificateRequests: await", () => {
     "returns what was signed for exactly this request, whenever it was signed",
     () =>
       Effect.gen(function* () {
-        const { cluster, kubeconfig, requests } = yield* world()
+        const { cluster, kubeconfig, requests } = yield* liveClient()
         const request = yield* requests.submit(yield* draft())
         const ended = yield* requests.await(request)
         const text = cluster.store.get("shop", request.name)?.status
@@ -139,7 +139,7 @@ describe("ApiCertificateRequests: await", () => {
     "a state that ends the wait without a certificate is returned",
     () =>
       Effect.gen(function* () {
-        const { cluster, requests } = yield* world()
+        const { cluster, requests } = yield* liveClient()
         yield* cluster.setApproval({ deny: "not on a Friday" })
         const denied = yield* requests.submit(yield* draft())
         expect(yield* requests.await(denied)).toEqual({ _tag: "Denied", message: "not on a Friday" })
@@ -158,7 +158,7 @@ describe("ApiCertificateRequests: await", () => {
     "waits for approval and signature as long as it takes",
     () =>
       Effect.gen(function* () {
-        const { cluster, requests } = yield* world()
+        const { cluster, requests } = yield* liveClient()
         yield* cluster.setApproval("manual")
         yield* cluster.setSigning("stall")
         const request = yield* requests.submit(yield* draft())
@@ -174,7 +174,7 @@ describe("ApiCertificateRequests: await", () => {
     "a request that is deleted while it is awaited is Gone, and so is one that was never there",
     () =>
       Effect.gen(function* () {
-        const { cluster, requests } = yield* world()
+        const { cluster, requests } = yield* liveClient()
         yield* cluster.setSigning("stall")
         const request = yield* requests.submit(yield* draft())
         const waiting = yield* Effect.forkChild(requests.await(request), { startImmediately: true })
@@ -194,7 +194,7 @@ describe("ApiCertificateRequests: discard", () => {
     "deletes every request of the volume but the one to keep, and none of another volume, be their hashes equal",
     () =>
       Effect.gen(function* () {
-        const { cluster, kubeconfig, requests } = yield* world()
+        const { cluster, kubeconfig, requests } = yield* liveClient()
         const [one, two] = collision()
         expect(hashIdentifier(one)).toBe(hashIdentifier(two))
         for (const volumeId of [one, two, one, two, one]) {
@@ -220,7 +220,7 @@ describe("ApiCertificateRequests: discard", () => {
     "discarding what is not there succeeds, and asks nobody",
     () =>
       Effect.gen(function* () {
-        const { cluster, requests } = yield* world()
+        const { cluster, requests } = yield* liveClient()
         const request = yield* requests.submit(yield* draft())
         yield* requests.await(request)
         yield* cluster.pause
@@ -241,7 +241,7 @@ describe("ApiCertificateRequests: discard", () => {
     "never deletes another object that has the name by now",
     () =>
       Effect.gen(function* () {
-        const { cluster, requests } = yield* world()
+        const { cluster, requests } = yield* liveClient()
         const request = yield* requests.submit(yield* draft())
         yield* requests.await(request)
         const old = cluster.store.get("shop", request.name)
@@ -263,7 +263,7 @@ describe("ApiCertificateRequests: discard", () => {
     "also deletes a request of which nobody knew whether it had been made",
     () =>
       Effect.gen(function* () {
-        const { cluster, requests } = yield* world()
+        const { cluster, requests } = yield* liveClient()
         yield* cluster.dropWatches
         yield* cluster.trouble({ count: 1000, status: 503, verbs: ["watch", "list"] })
         // The server is so slow that its answer comes when nobody waits for it any more.

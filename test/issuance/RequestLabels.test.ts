@@ -5,7 +5,7 @@ import { type CertificateRequest, requestState } from "../../src/issuance/Certif
 import { fnv1, hashIdentifier, requestLabels, requestSelector } from "../../src/issuance/RequestLabels.ts"
 import { requestManifest } from "../../src/issuance/RequestManifest.ts"
 import { retryAfterMillis } from "../../src/kube/ApiError.ts"
-import { spec } from "./LiveWorld.ts"
+import { spec } from "../kit/LiveClient.ts"
 
 /** FNV-1 as its authors define it, over bytes and unbounded integers. */
 const fnv1ByDefinition = (text: string): bigint =>

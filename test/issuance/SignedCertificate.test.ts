@@ -14,7 +14,7 @@ import type { VolumeSpec } from "../../src/spec/VolumeSpec.ts"
 import { simKeyPair } from "../../src/testing/parts/SimCrypto.ts"
 import { makeSimIssuer } from "../../src/testing/parts/SimIssuer.ts"
 import * as SimKeyGenerator from "../../src/testing/parts/SimKeyGenerator.ts"
-import { spec } from "./LiveWorld.ts"
+import { spec } from "../kit/LiveClient.ts"
 
 const commonName = (...values: ReadonlyArray<string>) => values.map((value) => [{ type: attributeTypes.CN, value }])
 

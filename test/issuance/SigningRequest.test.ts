@@ -11,7 +11,7 @@ import { attributeTypes } from "../../src/spec/DistinguishedName.ts"
 import { extendedKeyUsages, KeyUsage, keyUsageBits } from "../../src/spec/KeyUsage.ts"
 import type { KeyParameters, VolumeSpec } from "../../src/spec/VolumeSpec.ts"
 import * as SimKeyGenerator from "../../src/testing/parts/SimKeyGenerator.ts"
-import { spec } from "./LiveWorld.ts"
+import { spec } from "../kit/LiveClient.ts"
 
 const { C, CN, DC, O } = attributeTypes
 const email = "1.2.840.113549.1.9.1"

@@ -8,7 +8,7 @@ import { issue } from "../../src/issuance/issue.ts"
 import * as NodeKeyGenerator from "../../src/issuance/NodeKeyGenerator.ts"
 import { notAnSvid } from "../../src/issuance/Svid.ts"
 import { svidUsages } from "../../src/spec/Spiffe.ts"
-import { spec, world } from "./LiveWorld.ts"
+import { liveClient, spec } from "../kit/LiveClient.ts"
 import { svidOf, verifySvid } from "./svidVerifier.ts"
 
 const id = "spiffe://shop.example/ns/shop/sa/web"
@@ -53,7 +53,7 @@ describe("an X.509-SVID", () => {
     "is what a volume with the profile gets, for whoever verifies by the standard",
     () =>
       Effect.gen(function* () {
-        const { cluster, requests } = yield* world()
+        const { cluster, requests } = yield* liveClient()
         const order = {
           volumeId: "v",
           spec: profile,

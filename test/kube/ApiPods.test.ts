@@ -4,7 +4,7 @@ import { describe, expect } from "vitest"
 import { Pods } from "../../src/kube/Pods.ts"
 import { TrustBundles } from "../../src/kube/TrustBundles.ts"
 import { bare, podObject } from "../../src/testing/parts/SimPods.ts"
-import { record } from "../issuance/LiveWorld.ts"
+import { record } from "../kit/LiveClient.ts"
 import { bundlesLayer, podsLayer, Server, watching } from "./LiveCluster.ts"
 
 const limit = 20_000

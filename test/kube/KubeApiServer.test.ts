@@ -5,7 +5,7 @@ import { Duration, Effect, Logger, Option, Redacted, References } from "effect"
 import { describe, expect } from "vitest"
 import type { EmbeddedCluster } from "../../src/embedded/EmbeddedCluster.ts"
 import { type CertificateRequests, RequestError } from "../../src/issuance/CertificateRequests.ts"
-import { connect, draft, expectEvent, record, world } from "../issuance/LiveWorld.ts"
+import { connect, draft, expectEvent, liveClient, record } from "../kit/LiveClient.ts"
 
 const limit = 20_000
 
@@ -27,7 +27,7 @@ describe("KubeApiServer: what an answer means", () => {
     "%i is %s",
     ([status, reason]) =>
       Effect.gen(function* () {
-        const { cluster, requests } = yield* world()
+        const { cluster, requests } = yield* liveClient()
         yield* cluster.trouble({ count: 2, status, verbs: ["create"] })
         const error = yield* failing(requests)
         expect(error).toBeInstanceOf(RequestError)
@@ -43,7 +43,7 @@ describe("KubeApiServer: what an answer means", () => {
     "401 is Unauthorized, after the credentials have been read again",
     () =>
       Effect.gen(function* () {
-        const { cluster, requests } = yield* world()
+        const { cluster, requests } = yield* liveClient()
         yield* cluster.trouble({ count: 1, status: 401, verbs: ["create"] })
         yield* requests.submit(yield* draft())
         yield* cluster.trouble({ count: 2, status: 401, verbs: ["create"] })
@@ -56,7 +56,7 @@ describe("KubeApiServer: what an answer means", () => {
     "Retry-After is heeded, in seconds and as a date",
     () =>
       Effect.gen(function* () {
-        const { cluster, requests } = yield* world()
+        const { cluster, requests } = yield* liveClient()
         yield* cluster.trouble({ count: 1, status: 429, verbs: ["create"], retryAfter: "3" })
         expect((yield* failing(requests)).retryAfterMillis).toBe(3000)
         const date = new Date(Date.now() + 60_000).toUTCString()
@@ -73,7 +73,7 @@ describe("KubeApiServer: what an answer means", () => {
     "no answer within the request's timeout is Unavailable",
     () =>
       Effect.gen(function* () {
-        const { cluster, requests } = yield* world("certificate", { requestTimeout: Duration.millis(200) })
+        const { cluster, requests } = yield* liveClient("certificate", { requestTimeout: Duration.millis(200) })
         yield* cluster.latency("5 seconds")
         const error = yield* failing(requests)
         expect([error.reason, error.detail]).toEqual(["Unavailable", "no answer within 0.2 seconds"])
@@ -85,7 +85,7 @@ describe("KubeApiServer: what an answer means", () => {
     "the webhook's refusal is passed on in its own words",
     () =>
       Effect.gen(function* () {
-        const { requests } = yield* world()
+        const { requests } = yield* liveClient()
         const error = yield* Effect.flip(requests.submit({ ...(yield* draft()), signingRequest: "nonsense" }))
         expect(error.reason).toBe("Invalid")
         expect(error.detail).toContain("spec.request: error decoding certificate request PEM block")
@@ -99,7 +99,7 @@ describe("KubeApiServer: connections", () => {
     "are kept alive, with a %s",
     (user) =>
       Effect.gen(function* () {
-        const { cluster, requests } = yield* world(user)
+        const { cluster, requests } = yield* liveClient(user)
         const events = record(cluster)
         for (let i = 0; i < 20; i++) yield* requests.await(yield* requests.submit(yield* draft()))
         expect(events.filter((_) => _._tag === "Connected").length).toBeLessThanOrEqual(1)
@@ -112,7 +112,7 @@ describe("KubeApiServer: connections", () => {
     "that the server has closed meanwhile are replaced without a failure",
     () =>
       Effect.gen(function* () {
-        const { cluster, requests } = yield* world()
+        const { cluster, requests } = yield* liveClient()
         yield* requests.submit(yield* draft())
         yield* cluster.pause
         yield* cluster.reopen
@@ -125,7 +125,7 @@ describe("KubeApiServer: connections", () => {
     "are used no faster than a limit says, where there is one",
     () =>
       Effect.gen(function* () {
-        const { requests } = yield* world("certificate", { qps: 20, burst: 4 })
+        const { requests } = yield* liveClient("certificate", { qps: 20, burst: 4 })
         const drafts = yield* Effect.forEach(Array.from({ length: 12 }), () => draft())
         const [took] = yield* Effect.timed(Effect.forEach(drafts, requests.submit, { concurrency: 12 }))
         // Four at most are free, however long ago list and watch took theirs; the others are 50 ms apart by a clock of whole
@@ -138,7 +138,7 @@ describe("KubeApiServer: connections", () => {
 
 /** A cluster, and a client whose token lies in a file. */
 const withTokenFile = Effect.fnUntraced(function* () {
-  const { cluster, folder } = yield* world()
+  const { cluster, folder } = yield* liveClient()
   const tokenFile = join(folder, "token")
   const kubeconfig = join(folder, "token.kubeconfig")
   yield* cluster.writeToken(tokenFile)
@@ -182,7 +182,7 @@ describe("KubeApiServer: credentials", () => {
     "flags stand for a kubeconfig, and overrule one",
     () =>
       Effect.gen(function* () {
-        const { cluster, folder, kubeconfig } = yield* world()
+        const { cluster, folder, kubeconfig } = yield* liveClient()
         const given = yield* flags(cluster, folder)
         const requests = yield* connect(given)
         yield* requests.await(yield* requests.submit(yield* draft()))
@@ -202,7 +202,7 @@ describe("KubeApiServer: credentials", () => {
     "a server whose certificate does not fit is not talked to, unless that is allowed",
     () =>
       Effect.gen(function* () {
-        const { cluster, folder, kubeconfig } = yield* world()
+        const { cluster, folder, kubeconfig } = yield* liveClient()
         const given = yield* flags(cluster, folder)
         const trusting = yield* connect({ server: given.server, token: given.token })
         expect((yield* failing(trusting)).detail).toMatch(/certificate|self.signed/)
@@ -223,7 +223,7 @@ describe("KubeApiServer: credentials", () => {
     "that cannot be read hinder no start, and are found when they come",
     () =>
       Effect.gen(function* () {
-        const { cluster, folder } = yield* world()
+        const { cluster, folder } = yield* liveClient()
         const kubeconfig = join(folder, "late.kubeconfig")
         const requests = yield* connect({ kubeconfig: Option.some(kubeconfig) })
         const error = yield* failing(requests)
@@ -245,7 +245,7 @@ describe("KubeApiServer: secrets", () => {
           said.push(JSON.stringify([message, String(cause)]))
         })
         const secret = "s3cr3t-token"
-        const { cluster, folder, kubeconfig } = yield* world()
+        const { cluster, folder, kubeconfig } = yield* liveClient()
         const broken = join(folder, "broken.kubeconfig")
         const text = yield* Effect.promise(() => readFile(kubeconfig, "utf8"))
         yield* Effect.promise(() => writeFile(broken, `users: [{name: a, user: {token: ${secret}\n  : {{{`))

@@ -14,8 +14,8 @@ import { PodScene } from "../../src/testing/contract/pods.ts"
 import { BundleScene } from "../../src/testing/contract/trustBundles.ts"
 import { bare, podObject } from "../../src/testing/parts/SimPods.ts"
 import { bundlesIn } from "../../src/testing/parts/SimTrustBundles.ts"
-import { expectEvent, nodeId, settingsLayer, temporaryFolder } from "../issuance/LiveWorld.ts"
-import { kubeSettings } from "../settings.ts"
+import { expectEvent, nodeId, settingsLayer, temporaryFolder } from "../kit/LiveClient.ts"
+import { kubeSettings } from "../kit/settings.ts"
 
 /** The server behind the services, for tests that look at it. */
 export class Server extends Context.Service<Server, EmbeddedCluster>()("certlet/test/Server") {}

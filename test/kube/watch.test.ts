@@ -5,7 +5,7 @@ import type { EmbeddedCluster } from "../../src/embedded/EmbeddedCluster.ts"
 import type { ServerEvent } from "../../src/embedded/NodeApiServer.ts"
 import type { RequestReference } from "../../src/issuance/CertificateRequest.ts"
 import type { CertificateRequests } from "../../src/issuance/CertificateRequests.ts"
-import { connect, draft, expectEvent, record, world } from "../issuance/LiveWorld.ts"
+import { connect, draft, expectEvent, liveClient, record } from "../kit/LiveClient.ts"
 
 const limit = 20_000
 
@@ -33,7 +33,7 @@ const signedWhile = (
 ): Effect.Effect<void, unknown> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const { cluster, requests } = yield* world()
+      const { cluster, requests } = yield* liveClient()
       const { request, waiting } = yield* pending(cluster, requests)
       yield* cut(cluster, request)
       expect((yield* Fiber.join(waiting))._tag).toBe("Ready")
@@ -132,7 +132,7 @@ describe("watch", () => {
     "notices what was deleted while the server's history was lost",
     () =>
       Effect.gen(function* () {
-        const { cluster, requests } = yield* world()
+        const { cluster, requests } = yield* liveClient()
         const { request, waiting } = yield* pending(cluster, requests)
         yield* cluster.pause
         cluster.store.delete("shop", request.name)
@@ -147,7 +147,7 @@ describe("watch", () => {
     "goes on from the last bookmark",
     () =>
       Effect.gen(function* () {
-        const { cluster } = yield* world()
+        const { cluster } = yield* liveClient()
         // Changes of other nodes' requests move the counter without an event for this one.
         yield* cluster.setApproval("manual")
         const other = yield* draft()
@@ -173,7 +173,7 @@ describe("watch", () => {
     "lists page by page",
     () =>
       Effect.gen(function* () {
-        const { cluster, kubeconfig, requests } = yield* world()
+        const { cluster, kubeconfig, requests } = yield* liveClient()
         const request = yield* requests.submit(yield* draft())
         const signed = yield* requests.await(request)
         const template = cluster.store.get("shop", request.name)
@@ -193,7 +193,7 @@ describe("watch", () => {
     "begins when the server is there, and lets everybody wait until then",
     () =>
       Effect.gen(function* () {
-        const { cluster, kubeconfig, requests } = yield* world()
+        const { cluster, kubeconfig, requests } = yield* liveClient()
         const request = yield* requests.submit(yield* draft())
         const signed = yield* requests.await(request)
         yield* cluster.pause
@@ -216,7 +216,7 @@ describe("watch", () => {
           lines.push(`${logLevel} ${String(message)}`)
         })
         yield* Effect.gen(function* () {
-          const { cluster, kubeconfig } = yield* world()
+          const { cluster, kubeconfig } = yield* liveClient()
           yield* cluster.trouble({ count: 3, status: 403, verbs: ["list"] })
           const watching = yield* expectEvent(cluster, opened)
           yield* connect({ kubeconfig: Option.some(kubeconfig) })
@@ -232,7 +232,7 @@ describe("watch", () => {
     "ends with its scope",
     () =>
       Effect.gen(function* () {
-        const { cluster, kubeconfig } = yield* world()
+        const { cluster, kubeconfig } = yield* liveClient()
         const closed = yield* expectEvent(cluster, (_) => _._tag === "WatchClosed")
         const second = yield* expectEvent(cluster, opened)
         yield* Effect.scoped(Effect.andThen(connect({ kubeconfig: Option.some(kubeconfig) }), second))

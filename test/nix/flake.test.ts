@@ -10,7 +10,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { promisify } from "node:util"
 import { describe, expect, inject, it } from "vitest"
-import { packedCopy } from "../packedCopy.ts"
+import { packedCopy } from "../kit/packedCopy.ts"
 import { freshHash, here, readHashes } from "./dependencies.ts"
 import { Nix } from "./Nix.ts"
 

@@ -9,12 +9,12 @@ import { afterAll, beforeAll, describe, expect, inject, it } from "vitest"
 import { version } from "../../src/Version.ts"
 import { DaemonSetPod } from "../cluster/DaemonSetPod.ts"
 import { certificateVolume } from "../cluster/NodePod.ts"
+import { clusterLimitMilliseconds, RealCluster, type Stage } from "../cluster/RealCluster.ts"
 import { judge } from "../cluster/volumeFiles.ts"
 import type { WorkerNode } from "../cluster/WorkerNode.ts"
-import { type Stage, World, worldLimitMilliseconds } from "../cluster/World.ts"
 import { Nix } from "./Nix.ts"
 
-let world: World
+let cluster: RealCluster
 let node: WorkerNode
 let stage: Stage
 let certlet: DaemonSetPod
@@ -22,14 +22,14 @@ let certlet: DaemonSetPod
 beforeAll(async () => {
   const nix = new Nix(inject("nix"))
   const image = await nix.build(nix.copy("for-a-node"), "path:.#image")
-  world = await World.start()
-  node = await world.node()
-  stage = await world.stage("flake")
+  cluster = await RealCluster.start()
+  node = await cluster.node()
+  stage = await cluster.stage("flake")
   await node.load(gunzipSync(readFileSync(image)))
   certlet = await DaemonSetPod.start(node)
-}, worldLimitMilliseconds)
+}, clusterLimitMilliseconds)
 
-afterAll(() => world?.stop())
+afterAll(() => cluster?.stop())
 
 const inCertlet = (...command: ReadonlyArray<string>) => certlet.pod.exec(command, "certlet")
 

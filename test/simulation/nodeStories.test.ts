@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import type { Cluster } from "../../src/testing/Cluster.ts"
 import type { SimPod } from "../../src/testing/parts/SimPod.ts"
 import { SimCluster } from "../../src/testing/SimCluster.ts"
-import { stories, type Told } from "../stories.ts"
+import { stories, type Told } from "../kit/stories.ts"
 
 const node = "node-1"
 

@@ -8,7 +8,7 @@ import { SpecError } from "../../src/spec/SpecError.ts"
 import { podIn, strayKeys, type VolumeContext } from "../../src/spec/VolumeContext.ts"
 import { passwordsOf, serviceAccountToken, withoutSecrets } from "../../src/spec/VolumeSecrets.ts"
 import { decodeVolumeSpec } from "../../src/spec/VolumeSpec.ts"
-import { settings } from "../settings.ts"
+import { settings } from "../kit/settings.ts"
 
 type Texts = Readonly<Record<string, string>>
 

@@ -11,7 +11,7 @@ import { formatDistinguishedName, parseDistinguishedName } from "../../src/spec/
 import { decodeVolumeSpec } from "../../src/spec/VolumeSpec.ts"
 import { simCrypto, simKeyPair, simSpki } from "../../src/testing/parts/SimCrypto.ts"
 import { privateKeyOf } from "../../src/volume/FileSet.ts"
-import { settings } from "../settings.ts"
+import { settings } from "../kit/settings.ts"
 
 const spec = (attributes: Readonly<Record<string, string>>, others: Readonly<Record<string, string>> = {}) =>
   decodeVolumeSpec(

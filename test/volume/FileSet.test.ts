@@ -5,7 +5,7 @@ import { Option, Redacted } from "effect"
 import * as fc from "fast-check"
 import type { KeyEncoding } from "../../src/spec/VolumeSpec.ts"
 import { type FileSet, fileSet, privateKeyOf } from "../../src/volume/FileSet.ts"
-import { spec } from "../issuance/LiveWorld.ts"
+import { spec } from "../kit/LiveClient.ts"
 
 const signed = { certificate: "leaf\n", ca: "root\n" }
 

@@ -11,7 +11,7 @@ import { Effect, Layer, Option } from "effect"
 import { Settings } from "../../src/Settings.ts"
 import { VolumeScene } from "../../src/testing/contract/volumeFS.ts"
 import { parseMounts } from "../../src/volume/NodeMounts.ts"
-import { settings as base } from "../settings.ts"
+import { settings as base } from "../kit/settings.ts"
 
 export type VolumeMedium = Settings["Service"]["volumeMedium"]
 

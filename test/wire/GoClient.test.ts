@@ -12,7 +12,7 @@ import { Deferred, Effect, Option } from "effect"
 import type { Driver } from "../../src/driver/Driver.ts"
 import { PublishError, UnknownVolume } from "../../src/driver/DriverError.ts"
 import { IssuanceError } from "../../src/issuance/IssuanceError.ts"
-import { type Event, makeRecorder, serveOn, temporaryFolder } from "./World.ts"
+import { type Event, makeRecorder, serveOn, temporaryFolder } from "./RecordingDriver.ts"
 
 const sources = join(import.meta.dirname, "go")
 

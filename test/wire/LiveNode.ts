@@ -9,8 +9,8 @@ import { join } from "node:path"
 import { Effect, Schedule } from "effect"
 import { connectKubelet } from "../../src/commands/demo/GrpcKubeletClient.ts"
 import { EmbeddedCluster } from "../../src/embedded/EmbeddedCluster.ts"
-import { publishRequest } from "../driver/World.ts"
-import { temporaryFolder } from "./World.ts"
+import { publishRequest } from "../kit/SimulatedNode.ts"
+import { temporaryFolder } from "./RecordingDriver.ts"
 
 const main = join(import.meta.dirname, "../../src/main.ts")
 

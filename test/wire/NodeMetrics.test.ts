@@ -3,8 +3,8 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Option } from "effect"
 import * as NodeMetrics from "../../src/observability/NodeMetrics.ts"
 import { Settings } from "../../src/Settings.ts"
-import { settings } from "../settings.ts"
-import { makeRecorder } from "./World.ts"
+import { settings } from "../kit/settings.ts"
+import { makeRecorder } from "./RecordingDriver.ts"
 
 /** A port that was free a moment ago. */
 const freePort = Effect.callback<number>((resume) => {

@@ -11,7 +11,7 @@ import { Duration, Effect, Fiber, Schedule, Schema } from "effect"
 import { NodeStatus } from "../../src/admin/AdminApi.ts"
 import { askRenewal, askStatus } from "../../src/admin/NodeAdminClient.ts"
 import { certlet, startNode } from "./LiveNode.ts"
-import { temporaryFolder } from "./World.ts"
+import { temporaryFolder } from "./RecordingDriver.ts"
 
 const readStatus = Schema.decodeUnknownEffect(Schema.fromJsonString(NodeStatus))
 

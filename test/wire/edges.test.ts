@@ -12,7 +12,7 @@ import { connectKubelet } from "../../src/commands/demo/GrpcKubeletClient.ts"
 import { Driver, type PublishRequest } from "../../src/driver/Driver.ts"
 import { PublishError, Unpublished } from "../../src/driver/DriverError.ts"
 import { IssuanceError } from "../../src/issuance/IssuanceError.ts"
-import { leaveStale, makeRecorder, serveOn, temporaryFolder } from "./World.ts"
+import { leaveStale, makeRecorder, serveOn, temporaryFolder } from "./RecordingDriver.ts"
 
 const volume = { volumeId: "csi-1", target: "/pods/uid/volumes/tls/mount", attributes: {} }
 

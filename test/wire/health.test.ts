@@ -14,7 +14,7 @@ import { methodDefinition } from "../../src/csi/GrpcDefinitions.ts"
 import { Identity } from "../../src/csi/generated/csi_pb.js"
 import { WatchFreshness } from "../../src/kube/WatchFreshness.ts"
 import { startNode } from "./LiveNode.ts"
-import { temporaryFolder } from "./World.ts"
+import { temporaryFolder } from "./RecordingDriver.ts"
 
 /** A port on which nobody listens. */
 const freePort = Effect.callback<number>((resume) => {

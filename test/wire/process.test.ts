@@ -8,8 +8,8 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Schedule } from "effect"
 import { connectKubelet } from "../../src/commands/demo/GrpcKubeletClient.ts"
-import { publishRequest } from "../driver/World.ts"
-import { temporaryFolder } from "./World.ts"
+import { publishRequest } from "../kit/SimulatedNode.ts"
+import { temporaryFolder } from "./RecordingDriver.ts"
 
 /** A kubeconfig for a server that is not there. */
 const kubeconfig = JSON.stringify({

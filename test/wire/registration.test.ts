@@ -16,8 +16,8 @@ import * as GrpcRegistration from "../../src/csi/GrpcRegistration.ts"
 import { Registration } from "../../src/csi/generated/pluginregistration_pb.js"
 import * as Health from "../../src/Health.ts"
 import { Settings } from "../../src/Settings.ts"
-import { settings } from "../settings.ts"
-import { leaveStale, temporaryFolder } from "./World.ts"
+import { settings } from "../kit/settings.ts"
+import { leaveStale, temporaryFolder } from "./RecordingDriver.ts"
 
 const { getInfo, notifyRegistrationStatus } = Registration.method
 

@@ -9,7 +9,7 @@ import { beginning, Fleet, type FleetLog, type FleetPlan } from "../../../src/co
 import { FleetRecord } from "../../../src/commands/simulate/FleetRecord.ts"
 import { CertificateRequests, type EndedState, type RequestDraft } from "../../../src/issuance/CertificateRequests.ts"
 import { makeSimIssuer } from "../../../src/testing/parts/SimIssuer.ts"
-import { edges, publishRequest, startDriver } from "../../driver/World.ts"
+import { edges, publishRequest, startDriver } from "../../kit/SimulatedNode.ts"
 
 const calm: FleetPlan = {
   nodes: 1,

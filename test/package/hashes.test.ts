@@ -7,8 +7,8 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { freshHash, here, installedHash, lockHash, readHashes } from "./nix/dependencies.ts"
-import { narHash } from "./nix/narHash.ts"
+import { freshHash, here, installedHash, lockHash, readHashes } from "../nix/dependencies.ts"
+import { narHash } from "../nix/narHash.ts"
 
 const advice = "package-lock.json has changed: run `npm run nix:hash` and commit nix/hashes.json with it"
 

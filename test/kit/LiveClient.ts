@@ -16,7 +16,7 @@ import { CertificateRequests, type RequestDraft } from "../../src/issuance/Certi
 import * as KubeApiServer from "../../src/kube/KubeApiServer.ts"
 import { type KubeSettings, Settings } from "../../src/Settings.ts"
 import type { VolumeSpec } from "../../src/spec/VolumeSpec.ts"
-import { kubeSettings, settings } from "../settings.ts"
+import { kubeSettings, settings } from "./settings.ts"
 
 export const nodeId = "node-1"
 
@@ -38,7 +38,7 @@ export const temporaryFolder: Effect.Effect<string, never, Scope.Scope> = Effect
 )
 
 /** A cluster and a client that is connected to it and watching. */
-export const world = Effect.fnUntraced(function* (
+export const liveClient = Effect.fnUntraced(function* (
   user: EmbeddedUser = "certificate",
   kube: Partial<KubeSettings> = {}
 ) {

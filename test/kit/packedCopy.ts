@@ -6,7 +6,7 @@ import { cpSync, lutimesSync, mkdirSync, readdirSync, rmSync, symlinkSync } from
 import { join } from "node:path"
 import { promisify } from "node:util"
 
-const root = join(import.meta.dirname, "..")
+const root = join(import.meta.dirname, "../..")
 const shipped = ["src", "README.md", "CHANGELOG.md", "LICENSE"]
 const needed = ["package.json", "tsconfig.json", "tsconfig.library.json", "build.ts"]
 

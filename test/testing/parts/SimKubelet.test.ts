@@ -4,11 +4,11 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { Driver } from "../../src/driver/Driver.ts"
-import { PublishError, UnpublishError } from "../../src/driver/DriverError.ts"
-import { SpecError } from "../../src/spec/SpecError.ts"
-import { type ClusterOptions, type Event, SimCluster } from "../../src/testing/index.ts"
-import { VolumeError } from "../../src/volume/VolumeFS.ts"
+import { Driver } from "../../../src/driver/Driver.ts"
+import { PublishError, UnpublishError } from "../../../src/driver/DriverError.ts"
+import { SpecError } from "../../../src/spec/SpecError.ts"
+import { type ClusterOptions, type Event, SimCluster } from "../../../src/testing/index.ts"
+import { VolumeError } from "../../../src/volume/VolumeFS.ts"
 
 type Answers = Partial<Pick<Driver["Service"], "publish" | "unpublish">>
 

@@ -7,9 +7,9 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writ
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { packedCopy, packLimitMilliseconds, run } from "./packedCopy.ts"
+import { packedCopy, packLimitMilliseconds, run } from "../kit/packedCopy.ts"
 
-const root = join(import.meta.dirname, "..")
+const root = join(import.meta.dirname, "../..")
 const folder = mkdtempSync(join(tmpdir(), "certlet-package-"))
 const project = join(folder, "project")
 afterAll(() => rmSync(folder, { recursive: true, force: true }))

@@ -5,8 +5,8 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { Faults } from "../../src/testing/levers/Faults.ts"
-import { SimCluster } from "../../src/testing/SimCluster.ts"
+import { Faults } from "../../../src/testing/levers/Faults.ts"
+import { SimCluster } from "../../../src/testing/SimCluster.ts"
 
 const gated = {
   attributes: {

@@ -1,6 +1,6 @@
 // What a test of certlet starts with: a control plane of its own, certlet's ServiceAccount with exactly the rights of
 // `k8s/certlet.yaml`, and certlets that run with that account's token. Everything that a test makes through it is ended and
-// removed by `stop`, also after a failure. A file of tests shares one world; each test works in a namespace of its own.
+// removed by `stop`, also after a failure. A file of tests shares one cluster; each test works in a namespace of its own.
 import { buildTools } from "./build.ts"
 import { bundle } from "./bundle.ts"
 import { Certlet, type CertletOptions } from "./Certlet.ts"
@@ -14,7 +14,7 @@ import { until } from "./until.ts"
 import { WorkerNode, type WorkerNodeOptions } from "./WorkerNode.ts"
 
 /** Only the first run on a machine needs it: it builds a kube-apiserver. */
-export const worldLimitMilliseconds = 80 * 60_000
+export const clusterLimitMilliseconds = 80 * 60_000
 
 /** The ServiceAccount of `k8s/certlet.yaml`. */
 export const account = { namespace: "cert-manager", serviceAccount: "certlet" } as const
@@ -29,23 +29,23 @@ export interface Stage {
   readonly volume: (certlet: Certlet, pod: string, options?: Partial<PodVolumeOptions>) => Promise<PodVolume>
 }
 
-export class World {
+export class RealCluster {
   readonly plane: ControlPlane
   readonly access: TokenAccess
   readonly program: string
   readonly #certlets: Array<Certlet> = []
   readonly #nodes: Array<WorkerNode> = []
 
-  static async start(options: ControlPlaneOptions = {}): Promise<World> {
+  static async start(options: ControlPlaneOptions = {}): Promise<RealCluster> {
     await buildTools()
     const program = await bundle()
     const plane = await ControlPlane.start(options)
     try {
       await applyShipped(plane.api)
       const access = await plane.tokenKubeconfig(account)
-      const world = new World(plane, access, program)
-      await world.waitForRight(account.serviceAccount, "create", true)
-      return world
+      const cluster = new RealCluster(plane, access, program)
+      await cluster.waitForRight(account.serviceAccount, "create", true)
+      return cluster
     } catch (error) {
       await plane.stop()
       throw error

@@ -1,7 +1,7 @@
 /** What somebody can get wrong with a simulated cluster, and the sentence that says so at the door. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit } from "effect"
-import { type Cluster, Misuse, SimCluster, type SimPod } from "../../src/testing/index.ts"
+import { type Cluster, Misuse, SimCluster, type SimPod } from "../../../src/testing/index.ts"
 
 const wrong: ReadonlyArray<
   readonly [sentence: string, call: (cluster: Cluster, pod: SimPod) => Effect.Effect<unknown, unknown>]

@@ -9,9 +9,9 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } f
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { packedCopy, packLimitMilliseconds, run } from "./packedCopy.ts"
+import { packedCopy, packLimitMilliseconds, run } from "../kit/packedCopy.ts"
 
-const root = join(import.meta.dirname, "..")
+const root = join(import.meta.dirname, "../..")
 const platform = `node-${process.platform}-${process.arch}/bin/node`
 const node24 = join(root, "node_modules", platform)
 const node26 = join(root, "test/node26/node_modules", platform)

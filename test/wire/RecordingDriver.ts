@@ -12,7 +12,7 @@ import { serve } from "../../src/csi/serve.ts"
 import { Driver, type PublishRequest, type UnpublishRequest } from "../../src/driver/Driver.ts"
 import { type PublishError, UnknownVolume, Unpublished } from "../../src/driver/DriverError.ts"
 import { Settings } from "../../src/Settings.ts"
-import { settings } from "../settings.ts"
+import { settings } from "../kit/settings.ts"
 
 /** What reached the driver. */
 export type Event =

@@ -1,13 +1,13 @@
 /** Stories that break are made small: of what is left nothing can be left out, and it is told whole. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { invariant } from "../../src/testing/judges/Invariants.ts"
-import { fault } from "../../src/testing/levers/strike.ts"
-import { explain } from "../../src/testing/story/explain.ts"
-import { drawStory, type Story } from "../../src/testing/story/Story.ts"
-import { shrink } from "../../src/testing/story/shrink.ts"
-import { type RunOptions, runStory } from "../../src/testing/story/simulate.ts"
-import { mistakes } from "../commands/simulate/mistakes.ts"
+import { invariant } from "../../../src/testing/judges/Invariants.ts"
+import { fault } from "../../../src/testing/levers/strike.ts"
+import { explain } from "../../../src/testing/story/explain.ts"
+import { drawStory, type Story } from "../../../src/testing/story/Story.ts"
+import { shrink } from "../../../src/testing/story/shrink.ts"
+import { type RunOptions, runStory } from "../../../src/testing/story/simulate.ts"
+import { mistakes } from "../../commands/simulate/mistakes.ts"
 
 /** Every story that has one act or incident less. */
 const oneLess = (story: Story): ReadonlyArray<Story> => [

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Fiber, Result } from "effect"
 import { TestClock } from "effect/testing"
-import type { NewObject } from "../../src/embedded/ObjectStore.ts"
+import type { NewObject } from "../../../src/embedded/ObjectStore.ts"
 import {
   type ApiBehaviour,
   type Collection,
@@ -10,7 +10,7 @@ import {
   type Link,
   makeSimApiServer,
   type WatchEvent
-} from "../../src/testing/parts/SimApiServer.ts"
+} from "../../../src/testing/parts/SimApiServer.ts"
 
 const link: Link = { node: "node-1", cut: false }
 

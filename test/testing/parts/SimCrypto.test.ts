@@ -8,9 +8,9 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, describe, expect, it } from "@effect/vitest"
 import { DateTime, Effect, Option } from "effect"
-import { signingRequestOf, specOf } from "../../src/embedded/RequestRules.ts"
-import type { Sight } from "../../src/testing/judges/Sight.ts"
-import { SimCluster } from "../../src/testing/SimCluster.ts"
+import { signingRequestOf, specOf } from "../../../src/embedded/RequestRules.ts"
+import type { Sight } from "../../../src/testing/judges/Sight.ts"
+import { SimCluster } from "../../../src/testing/SimCluster.ts"
 
 const isThere = spawnSync("openssl", ["version"]).status === 0
 const folder = mkdtempSync(join(tmpdir(), "certlet-sim-openssl-"))

@@ -1,8 +1,8 @@
 /** A trace is read by people: one event is one sentence, in columns, and what lies on a disk is called by its pod's name. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { SimCluster } from "../../src/testing/SimCluster.ts"
-import { since, Trace } from "../../src/testing/story/Trace.ts"
+import { SimCluster } from "../../../src/testing/SimCluster.ts"
+import { since, Trace } from "../../../src/testing/story/Trace.ts"
 
 const story = Effect.gen(function* () {
   const cluster = yield* SimCluster.make({ seed: 42, nodes: 2, kubelet: { requiresRepublish: false } })

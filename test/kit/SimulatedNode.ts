@@ -25,7 +25,7 @@ import * as SimVolumeRecords from "../../src/testing/parts/SimVolumeRecords.ts"
 import type { Entropy } from "../../src/volume/Entropy.ts"
 import { VolumeFS } from "../../src/volume/VolumeFS.ts"
 import type { VolumeRecords } from "../../src/volume/VolumeRecord.ts"
-import { settings } from "../settings.ts"
+import { settings } from "./settings.ts"
 
 export type Edges =
   | CertificateRequests

@@ -1,6 +1,7 @@
 import { defineConfig } from "vitest/config"
 
-// Three tiers of need: what runs on Node alone, what runs the real control plane (minutes to build it once), and what needs Nix.
+// Three tiers of need: what runs on Node alone, what runs the real control plane (minutes to build it once), and what
+// needs Nix.
 export default defineConfig({
   test: {
     // What a passing test logs is nobody's business; a failing one shows all of it.
@@ -13,7 +14,8 @@ export default defineConfig({
           name: "node",
           include: ["test/**/*.test.ts"],
           exclude: ["test/cluster/**", "test/nix/**", "test/examples/**"],
-          // Dozens of tests start certlet as a process, from its sources: each start after the first takes two thirds of its time.
+          // Dozens of tests start certlet as a process, from its sources: each start after the first takes two thirds
+          // of its time.
           env: { NODE_COMPILE_CACHE: `${import.meta.dirname}/node_modules/.cache/certlet-sources` },
           testTimeout: 30_000
         }

@@ -1,6 +1,6 @@
 /**
- * The rules of the house, read off the source tree: which way imports run, what may touch the world, how files are called
- * and how long they may be. (How long a function may be is the linter's to say.)
+ * The rules of the house, read off the source tree: which way imports run, what may touch the world, how files are
+ * called and how long they may be. (How long a function may be is the linter's to say.)
  */
 import { readdirSync, readFileSync } from "node:fs"
 import { join, relative, resolve } from "node:path"

@@ -1,6 +1,6 @@
 /**
- * The manuals lie beside what they describe, and point at each other. A link that leads nowhere, to a file or to a heading, is
- * found here; so is an image or a folder that has moved.
+ * The manuals lie beside what they describe, and point at each other. A link that leads nowhere, to a file or to a
+ * heading, is found here; so is an image or a folder that has moved.
  */
 import { existsSync, globSync, readFileSync, statSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"

@@ -1,7 +1,7 @@
-// A certlet under test: the shipped bundle as a process, with a socket and a kubelet's folder of pods below one temporary
-// folder, its data root in memory, and this test in the kubelet's place. It can be ended and started again in the same place, orderly or
-// by SIGKILL, as often as a test likes. `destroy` ends it and takes away what it left, mounts first, so that a failed test
-// hurts nobody; whether something was left is for the test to see before that.
+// A certlet under test: the shipped bundle as a process, with a socket and a kubelet's folder of pods below one
+// temporary folder, its data root in memory, and this test in the kubelet's place. It can be ended and started again in
+// the same place, orderly or by SIGKILL, as often as a test likes. `destroy` ends it and takes away what it left,
+// mounts first, so that a failed test hurts nobody; whether something was left is for the test to see before that.
 import { existsSync } from "node:fs"
 import { mkdir, readdir, readFile, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"

@@ -1,6 +1,7 @@
-// Many real pods on one node, each with a certificate of its own; some are short-lived and are renewed all the time. A crowd can
-// be watched while something is done to certlet or to the kubelet: then every pod's files are looked at over and over, and
-// the first pod that misses them, or finds a key that does not fit, or an expired certificate, ends the watch with an error.
+// Many real pods on one node, each with a certificate of its own; some are short-lived and are renewed all the time. A
+// crowd can be watched while something is done to certlet or to the kubelet: then every pod's files are looked at over
+// and over, and the first pod that misses them, or finds a key that does not fit, or an expired certificate, ends the
+// watch with an error.
 import { X509Certificate } from "node:crypto"
 import { readlink } from "node:fs/promises"
 import { join } from "node:path"

@@ -2,8 +2,8 @@
 // output goes to a log file, and every error about it carries the end of that log. It never outlives the process that
 // started it: that process kills it on exit, and if it is itself killed without a chance to do so, the kernel does
 // (PR_SET_PDEATHSIG, through util-linux's setpriv, which replaces itself with the program, so that the pid is the
-// program's own). A daemon may also run in the namespaces of another process (`Machine`): then nsenter stands between, and
-// pid and signals are still the program's. Daemons are ended by their pid, never by name.
+// program's own). A daemon may also run in the namespaces of another process (`Machine`): then nsenter stands between,
+// and pid and signals are still the program's. Daemons are ended by their pid, never by name.
 import { type ChildProcess, spawn } from "node:child_process"
 import { closeSync, existsSync, openSync, readFileSync, statSync } from "node:fs"
 import { until } from "./until.ts"

@@ -1,7 +1,7 @@
-// certlet on a real node as users run it: a pod made from the template of the DaemonSet that `k8s/certlet.yaml` has put into
-// the API server, with its security settings, probes, mounts and flags as they stand there. There is no DaemonSet controller,
-// so `start` and `replace` do what it does: bind a pod to the node, and for an update end the old pod before the new one
-// comes. The image is whatever is loaded on the node under the manifest's name.
+// certlet on a real node as users run it: a pod made from the template of the DaemonSet that `k8s/certlet.yaml` has put
+// into the API server, with its security settings, probes, mounts and flags as they stand there. There is no DaemonSet
+// controller, so `start` and `replace` do what it does: bind a pod to the node, and for an update end the old pod
+// before the new one comes. The image is whatever is loaded on the node under the manifest's name.
 import { readdirSync, readFileSync } from "node:fs"
 import { readFile } from "node:fs/promises"
 import { NodePod } from "./NodePod.ts"
@@ -25,7 +25,9 @@ export class DaemonSetPod {
   readonly #options: DaemonSetPodOptions
   #pod: NodePod | undefined
 
-  /** Starts certlet on a node; resolves when it is ready, by its own readiness probe, and the kubelet has registered it. */
+  /**
+   * Starts certlet on a node; resolves when it is ready, by its own readiness probe, and the kubelet has registered it.
+   */
   static async start(node: WorkerNode, options: DaemonSetPodOptions = {}): Promise<DaemonSetPod> {
     await node.plane.api.apply({
       apiVersion: "v1",
@@ -135,7 +137,10 @@ export class DaemonSetPod {
 
 const flagName = (argument: unknown): string | undefined => String(argument).split("=")[0]
 
-/** A pod of the DaemonSet on a node: its template, and what else a cluster's DaemonSet controller and service proxy do for it. */
+/**
+ * A pod of the DaemonSet on a node: its template, and what else a cluster's DaemonSet controller and service proxy do
+ * for it.
+ */
 const podOf = (set: KubeObject, node: WorkerNode, { flags = [] }: DaemonSetPodOptions) => {
   const template = at(set, "spec", "template")
   const named = new Set(flags.map(flagName))

@@ -1,6 +1,6 @@
-// The kubelet's side of the CSI socket: the calls that a kubelet makes, sent the way it sends them, with grpc-js over a unix
-// socket. A failed call rejects with the code's name and the sentence that would land in `kubectl describe pod`. Nothing is
-// retried here; a kubelet's patience and its retries are `publishLikeKubelet` in `Certlet`.
+// The kubelet's side of the CSI socket: the calls that a kubelet makes, sent the way it sends them, with grpc-js over a
+// unix socket. A failed call rejects with the code's name and the sentence that would land in `kubectl describe pod`.
+// Nothing is retried here; a kubelet's patience and its retries are `publishLikeKubelet` in `Certlet`.
 import {
   create,
   type DescMessage,

@@ -1,8 +1,9 @@
-// A machine within this machine, for a node of a cluster: a mount namespace and a process namespace with a /run, a /var/lib
-// and a /var/log of its own, and a group of cgroups. Everything that is started in it ends with it, and with its last process
-// the kernel takes away every mount that was made in it; so neither a test that fails nor one that is killed leaves
-// anything but a folder and some empty cgroups, which the next machine clears away. The network is this machine's. It can be
-// booted anew: then /run and all mounts are gone, as on a real node, and the disk (/var/lib, /var/log) is still there.
+// A machine within this machine, for a node of a cluster: a mount namespace and a process namespace with a /run, a
+// /var/lib and a /var/log of its own, and a group of cgroups. Everything that is started in it ends with it, and with
+// its last process the kernel takes away every mount that was made in it; so neither a test that fails nor one that is
+// killed leaves anything but a folder and some empty cgroups, which the next machine clears away. The network is this
+// machine's. It can be booted anew: then /run and all mounts are gone, as on a real node, and the disk (/var/lib,
+// /var/log) is still there.
 import { spawn } from "node:child_process"
 import { existsSync, readdirSync, readFileSync, rmdirSync } from "node:fs"
 import { mkdir, rm, writeFile } from "node:fs/promises"

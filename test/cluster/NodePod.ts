@@ -1,6 +1,7 @@
-// A real pod on a real node, and what a test does with it: wait until it runs, look into its containers, run a program in them,
-// read its events, delete it and see it go. Files are read through /proc/PID/root of the container's first process: exactly
-// what the container sees, and without a program in the container. Pods end at once when they are told to.
+// A real pod on a real node, and what a test does with it: wait until it runs, look into its containers, run a program
+// in them, read its events, delete it and see it go. Files are read through /proc/PID/root of the container's first
+// process: exactly what the container sees, and without a program in the container. Pods end at once when they are told
+// to.
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { readFile } from "node:fs/promises"
 import { join } from "node:path"
@@ -13,7 +14,9 @@ import type { WorkerNode } from "./WorkerNode.ts"
 export interface PodManifest {
   readonly namespace: string
   readonly name: string
-  /** Volumes by name, as in a pod's spec; each is mounted at `/<name>` in every container that does not say otherwise. */
+  /**
+   * Volumes by name, as in a pod's spec; each is mounted at `/<name>` in every container that does not say otherwise.
+   */
   readonly volumes?: Readonly<Record<string, unknown>>
   readonly labels?: Readonly<Record<string, string>>
   readonly annotations?: Readonly<Record<string, string>>

@@ -1,6 +1,7 @@
-// The way from pods to the API server. On a cluster it is the service "kubernetes" and a service proxy; here the API server
-// listens on loopback only, and this is a door in the pods' network that leads there. It lets in pods only, byte by byte,
-// and ends with `close`. The TLS of who goes through is untouched: the API server's certificate names this address.
+// The way from pods to the API server. On a cluster it is the service "kubernetes" and a service proxy; here the API
+// server listens on loopback only, and this is a door in the pods' network that leads there. It lets in pods only, byte
+// by byte, and ends with `close`. The TLS of who goes through is untouched: the API server's certificate names this
+// address.
 import { connect, createServer, type Server, type Socket } from "node:net"
 import { podNetwork } from "./nodeConfiguration.ts"
 

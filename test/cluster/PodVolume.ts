@@ -1,6 +1,6 @@
-// One pod's volume as the kubelet has it: a pod that exists in the API server, a target path whose parent exists and which
-// does not exist itself, a volume id, and the volume context with the pod's identity and its attributes. It is only a
-// description; the calls about it are made by `Certlet`.
+// One pod's volume as the kubelet has it: a pod that exists in the API server, a target path whose parent exists and
+// which does not exist itself, a volume id, and the volume context with the pod's identity and its attributes. It is
+// only a description; the calls about it are made by `Certlet`.
 import { createHash } from "node:crypto"
 import { mkdir } from "node:fs/promises"
 import { dirname, join } from "node:path"

@@ -1,6 +1,7 @@
 // What a test of certlet starts with: a control plane of its own, certlet's ServiceAccount with exactly the rights of
-// `k8s/certlet.yaml`, and certlets that run with that account's token. Everything that a test makes through it is ended and
-// removed by `stop`, also after a failure. A file of tests shares one cluster; each test works in a namespace of its own.
+// `k8s/certlet.yaml`, and certlets that run with that account's token. Everything that a test makes through it is ended
+// and removed by `stop`, also after a failure. A file of tests shares one cluster; each test works in a namespace of
+// its own.
 import { buildTools } from "./build.ts"
 import { bundle } from "./bundle.ts"
 import { Certlet, type CertletOptions } from "./Certlet.ts"
@@ -86,8 +87,8 @@ export class RealCluster {
   }
 
   /**
-   * A running certlet with an account of its own that has every right of the installed role but one: a verb on a resource.
-   * Rejects where the role does not hold that right.
+   * A running certlet with an account of its own that has every right of the installed role but one: a verb on a
+   * resource. Rejects where the role does not hold that right.
    */
   async certletWithout(verb: string, resource: string, flags: ReadonlyArray<string> = []): Promise<Certlet> {
     const { namespace, serviceAccount } = account

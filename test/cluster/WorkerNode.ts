@@ -1,6 +1,7 @@
-// A real node of a cluster: a kubelet with containerd and runc, in a machine of its own, joined to a control plane. Pods that are
-// bound to it really run. There is no scheduler, no service proxy and no registry: pods name their node, and images are
-// brought by `load`. The kubelet can be ended and started again, by SIGKILL too, and the whole machine can be rebooted.
+// A real node of a cluster: a kubelet with containerd and runc, in a machine of its own, joined to a control plane.
+// Pods that are bound to it really run. There is no scheduler, no service proxy and no registry: pods name their node,
+// and images are brought by `load`. The kubelet can be ended and started again, by SIGKILL too, and the whole machine
+// can be rebooted.
 import { readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import type { ControlPlane } from "./ControlPlane.ts"
@@ -26,7 +27,9 @@ import { until } from "./until.ts"
 export interface WorkerNodeOptions {
   /** "node-1" by default. */
   readonly name?: string
-  /** How often the kubelet looks at each pod, which is also how often it publishes its volumes again; 2 s by default. */
+  /**
+   * How often the kubelet looks at each pod, which is also how often it publishes its volumes again; 2 s by default.
+   */
   readonly syncFrequency?: string
 }
 

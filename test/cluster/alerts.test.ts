@@ -1,5 +1,5 @@
-// The alert rules before Prometheus' own promtool: they are valid, each fires when it should and is silent when it should be, and
-// there is none of which no story tells.
+// The alert rules before Prometheus' own promtool: they are valid, each fires when it should and is silent when it
+// should be, and there is none of which no story tells.
 import { execFile } from "node:child_process"
 import { readFile } from "node:fs/promises"
 import { join } from "node:path"

@@ -1,7 +1,8 @@
-// How fast certlet is, beside the floor: a bare program that does what every certificate needs and nothing else, against
-// the same API server, etcd and cert-manager, with the same ServiceAccount, in the same namespace, in turns with certlet, so
-// that whatever else the machine does hits both. Figures are ratios; absolute times mean little on a shared machine. Run it
-// by itself with `node test/cluster/bench.ts`; performance.test.ts takes fewer samples and judges what must hold.
+// How fast certlet is, beside the floor: a bare program that does what every certificate needs and nothing else,
+// against the same API server, etcd and cert-manager, with the same ServiceAccount, in the same namespace, in turns
+// with certlet, so that whatever else the machine does hits both. Figures are ratios; absolute times mean little on a
+// shared machine. Run it by itself with `node test/cluster/bench.ts`; performance.test.ts takes fewer samples and
+// judges what must hold.
 import type { Certlet } from "./Certlet.ts"
 import { inParallel } from "./inParallel.ts"
 import { measureFloor } from "./measureFloor.ts"
@@ -132,8 +133,8 @@ const coldPublishes = 25
 const warmingPublishes = 400
 
 /**
- * The first publishes of a certlet that has just started, one at a time, then as many more as it takes until its code is
- * compiled. Resolves with the median of the first ones: what a node sees after a restart.
+ * The first publishes of a certlet that has just started, one at a time, then as many more as it takes until its code
+ * is compiled. Resolves with the median of the first ones: what a node sees after a restart.
  */
 const warmUp = async (certlet: Certlet, stage: Stage): Promise<number> => {
   const first = await makeVolumes(stage, certlet, coldPublishes)

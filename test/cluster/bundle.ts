@@ -1,7 +1,7 @@
-// The program under test: `dist/certlet.mjs`, the one file that is shipped, and beside it its compile cache, as in the image. The
-// cluster tier runs that file and not the sources, because what users run is the bundle. It is built by the repository's own
-// scripts, and only when a source is younger than it, so that the test files of one run build it once. The tests of the tier
-// run one file after the other, so nobody else builds at the same time.
+// The program under test: `dist/certlet.mjs`, the one file that is shipped, and beside it its compile cache, as in the
+// image. The cluster tier runs that file and not the sources, because what users run is the bundle. It is built by the
+// repository's own scripts, and only when a source is younger than it, so that the test files of one run build it once.
+// The tests of the tier run one file after the other, so nobody else builds at the same time.
 import { execFile } from "node:child_process"
 import { existsSync } from "node:fs"
 import { copyFile, mkdir, readdir, rm, stat } from "node:fs/promises"

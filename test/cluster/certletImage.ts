@@ -1,7 +1,7 @@
-// An image of certlet for tests, when the release image is not what is tested: the bundle, the Node that runs the tests (the
-// pinned one), the handful of util-linux's programs that certlet and its manifest start, the libraries that all of these are
-// linked to, and the CA roots, taken from this machine, which is a Debian. No shell, no package manager. `certlet` is on its
-// PATH, as the manifest expects of every image of certlet.
+// An image of certlet for tests, when the release image is not what is tested: the bundle, the Node that runs the tests
+// (the pinned one), the handful of util-linux's programs that certlet and its manifest start, the libraries that all of
+// these are linked to, and the CA roots, taken from this machine, which is a Debian. No shell, no package manager.
+// `certlet` is on its PATH, as the manifest expects of every image of certlet.
 import { execFile } from "node:child_process"
 import { readdir, readFile } from "node:fs/promises"
 import { basename, dirname, join, relative } from "node:path"
@@ -29,7 +29,9 @@ const file = async (path: string, mode: number, from = path): Promise<Entry> => 
   content: await readFile(from)
 })
 
-/** The image with this bundle, as an archive; another mark makes another image of the same program: the next release's. */
+/**
+ * The image with this bundle, as an archive; another mark makes another image of the same program: the next release's.
+ */
 export const certletImage = async (program: string, mark = ""): Promise<Buffer> => {
   const programs = [...tools, process.execPath]
   const libraries = new Set((await Promise.all(programs.map(librariesOf))).flat())

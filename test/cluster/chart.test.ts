@@ -1,6 +1,7 @@
-// The Helm chart and the manifest beside it: the one is what the other renders to, the API server takes what they say to the
-// last field, with every setting in turn, and a value that is misspelt or cannot be is refused by Helm before anything is
-// applied. What the security of a node rests on is read back from the object that the API server has stored.
+// The Helm chart and the manifest beside it: the one is what the other renders to, the API server takes what they say
+// to the last field, with every setting in turn, and a value that is misspelt or cannot be is refused by Helm before
+// anything is applied. What the security of a node rests on is read back from the object that the API server has
+// stored.
 import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { loadAllYaml, loadYaml } from "@kubernetes/client-node"

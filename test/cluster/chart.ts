@@ -1,6 +1,6 @@
-// The Helm chart, rendered by Helm itself, and the plain manifest that is shipped beside it. The manifest is what the chart
-// renders to with its own values, in the namespace of cert-manager; `node test/cluster/chart.ts` writes it anew, and a test
-// holds the two together.
+// The Helm chart, rendered by Helm itself, and the plain manifest that is shipped beside it. The manifest is what the
+// chart renders to with its own values, in the namespace of cert-manager; `node test/cluster/chart.ts` writes it anew,
+// and a test holds the two together.
 import { execFile } from "node:child_process"
 import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"

@@ -1,6 +1,7 @@
-// The laws of `CertificateRequests`, held on the live client against a real API server and cert-manager's real issuer, with the
-// rights that certlet is shipped with. The embedded API server and the simulated one keep the same laws in `npm test`: that
-// is what keeps them honest. The approver is played here, and the issuer's moods are its controllers being frozen.
+// The laws of `CertificateRequests`, held on the live client against a real API server and cert-manager's real issuer,
+// with the rights that certlet is shipped with. The embedded API server and the simulated one keep the same laws in
+// `npm test`: that is what keeps them honest. The approver is played here, and the issuer's moods are its controllers
+// being frozen.
 import { afterAll, beforeAll, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer, Logger, Option, Schedule } from "effect"
 import { CertificateRequests } from "../../src/issuance/CertificateRequests.ts"

@@ -1,11 +1,15 @@
-// Whether a container runtime is ready for a kubelet. containerd serves its own API a moment before its half for Kubernetes has
-// started up, and a kubelet that asks in between gives up and ends. So the same is asked as a kubelet asks first: the version,
-// over the runtime's socket (CRI v1). The request has no fields, and of the answer nothing is read.
+// Whether a container runtime is ready for a kubelet. containerd serves its own API a moment before its half for
+// Kubernetes has started up, and a kubelet that asks in between gives up and ends. So the same is asked as a kubelet
+// asks first: the version, over the runtime's socket (CRI v1). The request has no fields, and of the answer nothing is
+// read.
 import { Client, credentials } from "@grpc/grpc-js"
 
 const patienceMilliseconds = 5_000
 
-/** Resolves when the runtime behind the socket has answered a kubelet's first question; rejects with what it says instead. */
+/**
+ * Resolves when the runtime behind the socket has answered a kubelet's first question; rejects with what it says
+ * instead.
+ */
 export const criAnswers = async (socket: string): Promise<void> => {
   const client = new Client(`unix:${socket}`, credentials.createInsecure())
   try {

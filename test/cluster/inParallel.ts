@@ -1,5 +1,5 @@
-// Does something to each of many things, so many at once: how the cluster tier loads a driver, and how it keeps a crowd of
-// openssl processes from starving it. The first failure ends the whole. The answers are in the order of the things.
+// Does something to each of many things, so many at once: how the cluster tier loads a driver, and how it keeps a crowd
+// of openssl processes from starving it. The first failure ends the whole. The answers are in the order of the things.
 
 /** `act` on every item, at most `limit` of them at a time. */
 export const inParallel = async <Item, Answer>(

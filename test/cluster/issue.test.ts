@@ -1,6 +1,7 @@
-// What a pod gets for what it asks, from the real cert-manager and judged by openssl: every kind of key and encoding, from
-// an Issuer and from a ClusterIssuer; names, usages and subjects as they were written; files with the modes, the group and
-// the mount that were promised. certlet runs with exactly the rights of `k8s/certlet.yaml`. One cluster serves all tests.
+// What a pod gets for what it asks, from the real cert-manager and judged by openssl: every kind of key and encoding,
+// from an Issuer and from a ClusterIssuer; names, usages and subjects as they were written; files with the modes, the
+// group and the mount that were promised. certlet runs with exactly the rights of `k8s/certlet.yaml`. One cluster
+// serves all tests.
 import { readFile, stat } from "node:fs/promises"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"

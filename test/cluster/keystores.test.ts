@@ -1,6 +1,7 @@
-// Keystores from the real cert-manager, under a password from a real Secret: the kubelet's part, which is to read the Secret and
-// hand it over, is played here with the API server's answer. OpenSSL opens what certlet writes. The password is looked for
-// where it must not be: in the records, the requests and the log. Beside them, what other issuers and usages bring.
+// Keystores from the real cert-manager, under a password from a real Secret: the kubelet's part, which is to read the
+// Secret and hand it over, is played here with the API server's answer. OpenSSL opens what certlet writes. The password
+// is looked for where it must not be: in the records, the requests and the log. Beside them, what other issuers and
+// usages bring.
 import { readdirSync, readFileSync, statSync } from "node:fs"
 import { readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"

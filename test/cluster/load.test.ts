@@ -1,6 +1,6 @@
 // A node under load: 200 volumes, 20 at a time, each with one certificate that openssl accepts and one request; then a
-// restart with all of them in place, and their end, after which the machine is as it was. Times are printed, not judged: how
-// fast it may be is the business of performance.test.ts.
+// restart with all of them in place, and their end, after which the machine is as it was. Times are printed, not
+// judged: how fast it may be is the business of performance.test.ts.
 import { setTimeout as pause } from "node:timers/promises"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import type { Certlet } from "./Certlet.ts"

@@ -1,6 +1,6 @@
-// Manifests, applied as a user applies them: the text goes to the API server as it stands, and the API server parses and
-// validates it, strictly. Only what is needed for the path is read here, by the indentation that our files have. So the tests
-// run with the rights that are shipped, not with a copy of them.
+// Manifests, applied as a user applies them: the text goes to the API server as it stands, and the API server parses
+// and validates it, strictly. Only what is needed for the path is read here, by the indentation that our files have. So
+// the tests run with the rights that are shipped, not with a copy of them.
 import { readFile } from "node:fs/promises"
 import { join, resolve } from "node:path"
 import type { KubeApi } from "./KubeApi.ts"

@@ -1,6 +1,6 @@
-// A node changes its driver while pods run: from one that works as cert-manager's csi-driver does to certlet, and back. Nobody's
-// files change under a running pod, its containers may restart, and whichever driver is there when a pod goes leaves nothing
-// at its target. What each leaves elsewhere is as k8s/README.md says.
+// A node changes its driver while pods run: from one that works as cert-manager's csi-driver does to certlet, and back.
+// Nobody's files change under a running pod, its containers may restart, and whichever driver is there when a pod goes
+// leaves nothing at its target. What each leaves elsewhere is as k8s/README.md says.
 import { copyFile, mkdir, readdir } from "node:fs/promises"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"

@@ -1,6 +1,6 @@
-// The mounts of this machine, as the kernel tells them in /proc/self/mountinfo (proc(5)): what a test compares before and
-// after, and how it looks at a volume's own mount. Leftovers are detached with umount(8), so that a failed test leaves the
-// machine as it found it.
+// The mounts of this machine, as the kernel tells them in /proc/self/mountinfo (proc(5)): what a test compares before
+// and after, and how it looks at a volume's own mount. Leftovers are detached with umount(8), so that a failed test
+// leaves the machine as it found it.
 import { execFile } from "node:child_process"
 import { readFile } from "node:fs/promises"
 import { promisify } from "node:util"

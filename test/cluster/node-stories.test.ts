@@ -1,6 +1,6 @@
-// certlet, the kubelet and the whole node are ended, killed, replaced and rebooted under a crowd of real pods: no pod loses its
-// files, what was to happen meanwhile happens afterwards, and in the end the node's mount table is what it was before certlet
-// came. The stories are the simulation's. They are told one after the other, to the same crowd.
+// certlet, the kubelet and the whole node are ended, killed, replaced and rebooted under a crowd of real pods: no pod
+// loses its files, what was to happen meanwhile happens afterwards, and in the end the node's mount table is what it
+// was before certlet came. The stories are the simulation's. They are told one after the other, to the same crowd.
 import { readFile } from "node:fs/promises"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { stories, type Told } from "../kit/stories.ts"

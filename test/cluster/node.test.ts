@@ -1,7 +1,7 @@
-// Real pods on a real node: kubelet, containerd and runc, with certlet as the manifest's own pod, registered through the
-// kubelet's plugin watcher. What a pod asks for is what its containers find: files, owners, modes; renewed while they run, and
-// gone with the pod, however it goes. After each pod the node's mount table is what it was before. The process itself has what
-// the manifest gives it, and no more.
+// Real pods on a real node: kubelet, containerd and runc, with certlet as the manifest's own pod, registered through
+// the kubelet's plugin watcher. What a pod asks for is what its containers find: files, owners, modes; renewed while
+// they run, and gone with the pod, however it goes. After each pod the node's mount table is what it was before. The
+// process itself has what the manifest gives it, and no more.
 import { X509Certificate } from "node:crypto"
 import { readFile } from "node:fs/promises"
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"

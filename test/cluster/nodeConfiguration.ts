@@ -1,6 +1,6 @@
-// How the programs of a node are set up: containerd, its network, the kubelet. What differs from a real node, and why: no swap
-// and no disk is ever too full for a test, the cgroups are those of the test's machine, an old cgroup hierarchy is good
-// enough, and whatever needs a cloud, a name server or a right that a container of tests has not got is off.
+// How the programs of a node are set up: containerd, its network, the kubelet. What differs from a real node, and why:
+// no swap and no disk is ever too full for a test, the cgroups are those of the test's machine, an old cgroup hierarchy
+// is good enough, and whatever needs a cloud, a name server or a right that a container of tests has not got is off.
 
 export const containerdSocket = "/run/containerd/containerd.sock"
 export const kubeletRoot = "/var/lib/kubelet"
@@ -37,7 +37,8 @@ conf_dir = "/var/lib/cni"
 runtime_type = "io.containerd.runc.v2"
 `
 
-// Nodes of tests that run at the same time share this machine's network, so each process that tests has a range of its own.
+// Nodes of tests that run at the same time share this machine's network, so each process that tests has a range of its
+// own.
 const range = `10.${200 + (Math.floor(process.pid / 256) % 50)}.${process.pid % 256}`
 
 /** The addresses of pods, and the one at which they reach this machine. */

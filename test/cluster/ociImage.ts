@@ -1,6 +1,7 @@
-// Container images written by hand, because no registry is to be reached: an OCI image layout in one tar file, which `ctr images
-// import` takes. The same entries give the same bytes: no times, no owners but root, everything in the order of its path.
-// Only what these images need of the formats is here: ustar entries (POSIX.1-1988) and one manifest (OCI image 1.0).
+// Container images written by hand, because no registry is to be reached: an OCI image layout in one tar file, which
+// `ctr images import` takes. The same entries give the same bytes: no times, no owners but root, everything in the
+// order of its path. Only what these images need of the formats is here: ustar entries (POSIX.1-1988) and one manifest
+// (OCI image 1.0).
 import { createHash } from "node:crypto"
 
 /** One entry of a file system; a folder where it has neither content nor link. */
@@ -75,7 +76,10 @@ const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes)
 
 const architecture = process.arch === "x64" ? "amd64" : process.arch
 
-/** An image of one layer as an archive for `ctr images import`; the archive's own hash tells whether two images are the same. */
+/**
+ * An image of one layer as an archive for `ctr images import`; the archive's own hash tells whether two images are the
+ * same.
+ */
 export const ociImage = (options: ImageOptions): Buffer => {
   const layer = tar(options.entries)
   const config = Buffer.from(

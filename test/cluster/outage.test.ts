@@ -1,7 +1,7 @@
 // The API server goes away and comes back while certlet is at work: stopped, killed, frozen; during a publish, while a
-// request awaits approval, and when a renewal is due. Whoever waits goes on waiting, a running pod keeps its files, and what
-// was begun is finished with the one request that was made. cert-manager is restarted after each outage, because its own
-// informers take their time to come back, which is not what is tested here.
+// request awaits approval, and when a renewal is due. Whoever waits goes on waiting, a running pod keeps its files, and
+// what was begun is finished with the one request that was made. cert-manager is restarted after each outage, because
+// its own informers take their time to come back, which is not what is tested here.
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import type { Certlet } from "./Certlet.ts"
 import type { PodVolume } from "./PodVolume.ts"

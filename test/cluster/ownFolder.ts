@@ -1,5 +1,6 @@
-// Folders of a test that are cleared away even where the test could not do it: each is named after the process that made it,
-// and the next one of its kind takes away those of processes that have ended, with whatever is still mounted there.
+// Folders of a test that are cleared away even where the test could not do it: each is named after the process that
+// made it, and the next one of its kind takes away those of processes that have ended, with whatever is still mounted
+// there.
 import { existsSync } from "node:fs"
 import { mkdtemp, readdir, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"

@@ -1,7 +1,8 @@
-// The driver that ran on a node before certlet, as far as a change of drivers can see it: it registers under the same name, keeps
-// every pod's files in one tmpfs of its own below a data root (`inmemfs/VOLUME/data`, beside a `metadata.json`), and binds
-// that folder to the pod's target, read-only; what is mounted at a target already it takes for its own. It is a program,
-// started in the machine of a node, and hands out the files of a folder instead of asking anybody for a certificate.
+// The driver that ran on a node before certlet, as far as a change of drivers can see it: it registers under the same
+// name, keeps every pod's files in one tmpfs of its own below a data root (`inmemfs/VOLUME/data`, beside a
+// `metadata.json`), and binds that folder to the pod's target, read-only; what is mounted at a target already it takes
+// for its own. It is a program, started in the machine of a node, and hands out the files of a folder instead of asking
+// anybody for a certificate.
 import { spawnSync } from "node:child_process"
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"

@@ -1,6 +1,7 @@
-// What a pod's owner reads when no certificate comes: each failed publish answers in time, with a sentence that names the
-// pod, the request and the reason, and takes back what it made. A later publish, after somebody has changed his mind, makes
-// it good; a late approval finds the one request that was made. The issuer "manual" signs only what a test approves.
+// What a pod's owner reads when no certificate comes: each failed publish answers in time, with a sentence that names
+// the pod, the request and the reason, and takes back what it made. A later publish, after somebody has changed his
+// mind, makes it good; a late approval finds the one request that was made. The issuer "manual" signs only what a test
+// approves.
 import { stat } from "node:fs/promises"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import type { Certlet } from "./Certlet.ts"

@@ -1,7 +1,7 @@
 // Renewal while a program reads: certificates of seconds from the real cert-manager, which sets no lower bound to the
 // duration of a CertificateRequest. The wish `renew-before` is close to the whole lifetime, so that each renewal comes
-// within seconds. What a reader that resolves `..data` once sees is checked all the time, by Node's own crypto; the ends
-// are judged by openssl.
+// within seconds. What a reader that resolves `..data` once sees is checked all the time, by Node's own crypto; the
+// ends are judged by openssl.
 import { watch } from "node:fs"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import type { Certlet } from "./Certlet.ts"

@@ -1,6 +1,6 @@
-// certlet itself is ended and started again, orderly and by SIGKILL, with volumes in place: nobody's files change, every
-// renewal still comes, and a request that was pending is picked up instead of being made anew. An orderly end leaves a
-// publish that is under way its time to finish or to say why it did not.
+// certlet itself is ended and started again, orderly and by SIGKILL, with volumes in place: nobody's files change,
+// every renewal still comes, and a request that was pending is picked up instead of being made anew. An orderly end
+// leaves a publish that is under way its time to finish or to say why it did not.
 import { lstat, readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"

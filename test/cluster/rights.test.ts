@@ -1,6 +1,6 @@
-// The rights of `k8s/certlet.yaml` are enough (every other test of certlet runs with them) and none of them is too much: each
-// verb is taken away in turn, from an account of its own, and something that a user can see breaks, with words that name
-// what is missing. A token that the kubelet replaces on disk is taken up.
+// The rights of `k8s/certlet.yaml` are enough (every other test of certlet runs with them) and none of them is too
+// much: each verb is taken away in turn, from an account of its own, and something that a user can see breaks, with
+// words that name what is missing. A token that the kubelet replaces on disk is taken up.
 import { readFile } from "node:fs/promises"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import type { Certlet } from "./Certlet.ts"

@@ -1,7 +1,7 @@
-// Requests in the name of the pod: the chart's rights and CSIDriver object for token requests, a real kubelet that hands its
-// tokens over, and policies of the API server that look at who asks. certlet itself may create no request here. One policy
-// writes the asker into the request, as cert-manager's webhook does for approvers to read; the other lets a pod ask for
-// itself alone, by the pod that the token is bound to.
+// Requests in the name of the pod: the chart's rights and CSIDriver object for token requests, a real kubelet that
+// hands its tokens over, and policies of the API server that look at who asks. certlet itself may create no request
+// here. One policy writes the asker into the request, as cert-manager's webhook does for approvers to read; the other
+// lets a pod ask for itself alone, by the pod that the token is bound to.
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { certletImage } from "./certletImage.ts"
 import { render } from "./chart.ts"

@@ -1,6 +1,7 @@
-// Trust bundles of the real API server, with the chart's rights for the names that it was given and no others: the CA file of a
-// running volume follows a ConfigMap and a ClusterTrustBundle, with the same key and certificate. Each right is taken away in
-// turn, and certlet says what is missing. (ClusterTrustBundles every ServiceAccount may read, by Kubernetes' own rules.)
+// Trust bundles of the real API server, with the chart's rights for the names that it was given and no others: the CA
+// file of a running volume follows a ConfigMap and a ClusterTrustBundle, with the same key and certificate. Each right
+// is taken away in turn, and certlet says what is missing. (ClusterTrustBundles every ServiceAccount may read, by
+// Kubernetes' own rules.)
 import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"

@@ -1,7 +1,8 @@
-// What a pod sees in its volume, and openssl's verdict on it. Files are read as a careful program reads them: `..data` is
-// resolved once, and everything comes from the folder it pointed to. The judge is the openssl program: it checks the chain
-// and compares the public keys of key and certificate; certlet's own code takes no part. Where a test looks many times a
-// second, Node's X509Certificate compares instead, because a process per look would be too slow to see anything.
+// What a pod sees in its volume, and openssl's verdict on it. Files are read as a careful program reads them: `..data`
+// is resolved once, and everything comes from the folder it pointed to. The judge is the openssl program: it checks the
+// chain and compares the public keys of key and certificate; certlet's own code takes no part. Where a test looks many
+// times a second, Node's X509Certificate compares instead, because a process per look would be too slow to see
+// anything.
 import { createPrivateKey, X509Certificate } from "node:crypto"
 import { readdir, readFile, readlink } from "node:fs/promises"
 import { join } from "node:path"
@@ -18,7 +19,8 @@ export interface Issue {
 
 /** The present files of a volume with the default names; rejects with ENOENT where there are none. */
 export const readIssue = async (target: string): Promise<Issue> => {
-  // Not realpath: a container's files are reached through /proc/PID/root, which leads there only as long as it is not resolved.
+  // Not realpath: a container's files are reached through /proc/PID/root, which leads there only as long as it is not
+  // resolved.
   const folder = join(target, await readlink(join(target, "..data")))
   const read = (name: string) => readFile(join(folder, name), "utf8")
   const [certificate, privateKey, authority] = await Promise.all([read("tls.crt"), read("tls.key"), read("ca.crt")])
@@ -36,8 +38,8 @@ export const serialOf = (issue: Issue): string => new X509Certificate(issue.cert
 export const listVolume = (target: string): Promise<ReadonlyArray<string>> => readdir(target).catch(() => [])
 
 /**
- * Throws unless openssl finds the volume's certificate signed by the authority in `caFile`, not expired, and made for the
- * volume's key. Resolves with the issue that was judged.
+ * Throws unless openssl finds the volume's certificate signed by the authority in `caFile`, not expired, and made for
+ * the volume's key. Resolves with the issue that was judged.
  */
 export const judge = async (target: string, caFile: string): Promise<Issue> => {
   const issue = await readIssue(target)

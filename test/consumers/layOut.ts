@@ -1,6 +1,6 @@
 /**
- * From attributes to files on a disk, through the same decoder and the same makers of files as the driver's, with live chance. What
- * a test says of a file it says of a real one.
+ * From attributes to files on a disk, through the same decoder and the same makers of files as the driver's, with live
+ * chance. What a test says of a file it says of a real one.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"

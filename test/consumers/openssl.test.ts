@@ -1,6 +1,6 @@
 /**
- * What OpenSSL says of certlet's files: every form of the key, the chain, the DER files, and PKCS#12 in every profile; and, for
- * whatever attributes a pod may combine, that either all of its files are read or an attribute is blamed.
+ * What OpenSSL says of certlet's files: every form of the key, the chain, the DER files, and PKCS#12 in every profile;
+ * and, for whatever attributes a pod may combine, that either all of its files are read or an attribute is blamed.
  */
 import { execFileSync } from "node:child_process"
 import { readFileSync } from "node:fs"

@@ -1,6 +1,6 @@
 /**
- * The programs of other people that read certlet's files in tests, as far as this machine has them. A test that needs one which is
- * missing is left out with a word.
+ * The programs of other people that read certlet's files in tests, as far as this machine has them. A test that needs
+ * one which is missing is left out with a word.
  */
 import { execFile, execFileSync } from "node:child_process"
 import { createHash } from "node:crypto"
@@ -30,7 +30,10 @@ export const run = (program: string, ...args: ReadonlyArray<string>): Promise<st
     )
   })
 
-/** Builds the Go program once for these sources, into a cache outside the repository; two builds at once end in one file. */
+/**
+ * Builds the Go program once for these sources, into a cache outside the repository; two builds at once end in one
+ * file.
+ */
 export const buildGoPair = async (): Promise<string> => {
   const sources = join(consumers, "go")
   const hash = createHash("sha256")

@@ -1,6 +1,6 @@
 /**
- * Servers that insist on key and chain in one file, or on owning it, with a volume's combined file and nothing else: HAProxy, and
- * PostgreSQL with its client. Both sides show a certificate, and each checks the other's.
+ * Servers that insist on key and chain in one file, or on owning it, with a volume's combined file and nothing else:
+ * HAProxy, and PostgreSQL with its client. Both sides show a certificate, and each checks the other's.
  */
 import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { get } from "node:https"

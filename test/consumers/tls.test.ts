@@ -1,6 +1,7 @@
 /**
- * TLS between programs that hold nothing but certlet's files: Java with its keystores, and Go, Python and Node with the PEM and the
- * combined files. Each shows its certificate, with the intermediate that its chain needs, and checks the other's.
+ * TLS between programs that hold nothing but certlet's files: Java with its keystores, and Go, Python and Node with the
+ * PEM and the combined files. Each shows its certificate, with the intermediate that its chain needs, and checks the
+ * other's.
  */
 import { readFileSync, writeFileSync } from "node:fs"
 import { connect, createServer } from "node:tls"

@@ -6,7 +6,9 @@ import { laws, RequestScene } from "../../src/testing/contract/certificateReques
 import * as SimCertificateRequests from "../../src/testing/parts/SimCertificateRequests.ts"
 import { liveClient } from "../kit/LiveClient.ts"
 
-/** The simulated cluster's levers as a scene. Its one connection cannot break: what breaks is the live client's watch. */
+/**
+ * The simulated cluster's levers as a scene. Its one connection cannot break: what breaks is the live client's watch.
+ */
 const simScene = Layer.effect(
   RequestScene,
   Effect.gen(function* () {

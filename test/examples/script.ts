@@ -1,4 +1,5 @@
-// A plain script: a fault of one's own, and one of a node's edges replaced. `node script.ts` ends with 1 where a story breaks.
+// A plain script: a fault of one's own, and one of a node's edges replaced. `node script.ts` ends with 1 where a story
+// breaks.
 import { KeyGenerator } from "certlet"
 import { drawStory, explain, Faults, fault, type RunOptions, runStory } from "certlet/testing"
 import { Effect, Layer } from "effect"

@@ -1,7 +1,7 @@
 /**
- * A verifier of X.509-SVIDs as a workload has one, written from the standard (X.509-SVID, chapters 2 to 5) over the ASN.1 of the
- * certificates and their signatures, and over nothing of certlet's own. It answers with the SPIFFE ID that the leaf proves, or
- * throws the chapter that it breaks.
+ * A verifier of X.509-SVIDs as a workload has one, written from the standard (X.509-SVID, chapters 2 to 5) over the
+ * ASN.1 of the certificates and their signatures, and over nothing of certlet's own. It answers with the SPIFFE ID that
+ * the leaf proves, or throws the chapter that it breaks.
  */
 import "reflect-metadata"
 import { X509Certificate } from "node:crypto"
@@ -74,7 +74,10 @@ export const svidOf = (pem: string): string => {
   return uri
 }
 
-/** The SPIFFE ID that a leaf proves to whoever trusts this bundle (X.509-SVID 5.2: path validation, then the leaf's rules). */
+/**
+ * The SPIFFE ID that a leaf proves to whoever trusts this bundle (X.509-SVID 5.2: path validation, then the leaf's
+ * rules).
+ */
 export const verifySvid = (leaf: string, bundle: string, now: Date): string => {
   const certificate = new X509Certificate(leaf)
   const authorities = (bundle.match(/-----BEGIN[^-]+-----[^-]+-----END[^-]+-----/g) ?? []).map(

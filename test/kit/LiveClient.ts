@@ -1,7 +1,7 @@
 /**
- * What tests of the live client need: an embedded cluster on a real socket, the client against it with a kubeconfig in a
- * folder of its own, drafts with real signing requests, and a way to wait for something to happen at the server instead of
- * waiting for time to pass.
+ * What tests of the live client need: an embedded cluster on a real socket, the client against it with a kubeconfig in
+ * a folder of its own, drafts with real signing requests, and a way to wait for something to happen at the server
+ * instead of waiting for time to pass.
  */
 import "reflect-metadata"
 import { mkdtemp, rm } from "node:fs/promises"

@@ -1,7 +1,7 @@
 /**
- * A node for the tests of the programs: the real driver over simulated services, under the virtual clock and a seed. What the
- * tests of publish, renew, unpublish and resume have in common stands here: a volume's attributes, a publish call, a driver
- * that can be stopped and started over the same disk, and looks at what a pod would see.
+ * A node for the tests of the programs: the real driver over simulated services, under the virtual clock and a seed.
+ * What the tests of publish, renew, unpublish and resume have in common stands here: a volume's attributes, a publish
+ * call, a driver that can be stopped and started over the same disk, and looks at what a pod would see.
  */
 import "reflect-metadata"
 import { X509Certificate } from "@peculiar/x509"

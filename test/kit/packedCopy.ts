@@ -1,6 +1,6 @@
-// A copy of the sources in a folder of its own, packed there by npm: building in place would pull `dist` from under whoever
-// runs it. The copy's dependencies are links to the installed ones, so nothing is fetched. What the surroundings are (the Node
-// that builds, environment, umask, the files' times) is the caller's to say.
+// A copy of the sources in a folder of its own, packed there by npm: building in place would pull `dist` from under
+// whoever runs it. The copy's dependencies are links to the installed ones, so nothing is fetched. What the
+// surroundings are (the Node that builds, environment, umask, the files' times) is the caller's to say.
 import { type ExecFileException, execFile } from "node:child_process"
 import { cpSync, lutimesSync, mkdirSync, readdirSync, rmSync, symlinkSync } from "node:fs"
 import { join } from "node:path"

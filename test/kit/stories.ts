@@ -1,5 +1,5 @@
-// The stories that are told twice: to the simulated cluster in milliseconds, and to a real kubelet with real pods. Both tiers tell
-// every one of them, or they do not compile. What a seed finds in the one is so a test of the other as well.
+// The stories that are told twice: to the simulated cluster in milliseconds, and to a real kubelet with real pods. Both
+// tiers tell every one of them, or they do not compile. What a seed finds in the one is so a test of the other as well.
 
 /** What happens, while certlet must lose nobody's files and leave nothing behind. */
 export const stories = [

@@ -128,8 +128,8 @@ describe("KubeApiServer: connections", () => {
         const { requests } = yield* liveClient("certificate", { qps: 20, burst: 4 })
         const drafts = yield* Effect.forEach(Array.from({ length: 12 }), () => draft())
         const [took] = yield* Effect.timed(Effect.forEach(drafts, requests.submit, { concurrency: 12 }))
-        // Four at most are free, however long ago list and watch took theirs; the others are 50 ms apart by a clock of whole
-        // milliseconds.
+        // Four at most are free, however long ago list and watch took theirs; the others are 50 ms apart by a clock of
+        // whole milliseconds.
         expect(Duration.toMillis(took)).toBeGreaterThan(8 * 50 - 10)
       }),
     limit

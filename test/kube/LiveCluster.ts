@@ -1,6 +1,6 @@
 /**
- * The embedded API server as the other side of `Pods` and `TrustBundles`: layers of the live services over it, and scenes that
- * change its objects behind the client's back.
+ * The embedded API server as the other side of `Pods` and `TrustBundles`: layers of the live services over it, and
+ * scenes that change its objects behind the client's back.
  */
 import { join } from "node:path"
 import { Context, Effect, Layer, Option } from "effect"

@@ -1,7 +1,7 @@
 /**
- * Nix with a store of its own, which goes with its folder, and with the stand-in for nixpkgs in the real one's place. Builds run in
- * Nix' sandbox where the kernel allows it: they see this machine's programs, the store, and no network (but for fixed outputs).
- * Flakes are copies of what git knows of this repository, or would after `git add`.
+ * Nix with a store of its own, which goes with its folder, and with the stand-in for nixpkgs in the real one's place.
+ * Builds run in Nix' sandbox where the kernel allows it: they see this machine's programs, the store, and no network
+ * (but for fixed outputs). Flakes are copies of what git knows of this repository, or would after `git add`.
  */
 import { execFile } from "node:child_process"
 import { cpSync, existsSync, mkdirSync, mkdtempSync, realpathSync, writeFileSync } from "node:fs"
@@ -96,7 +96,10 @@ export class Nix {
     this.store = join(folder, "store")
   }
 
-  /** Runs Nix in a folder, its clients and builders with an environment that has nothing of ours; resolves with what it prints. */
+  /**
+   * Runs Nix in a folder, its clients and builders with an environment that has nothing of ours; resolves with what it
+   * prints.
+   */
   async run(cwd: string, ...args: ReadonlyArray<string>): Promise<string> {
     const at = (name: string) => join(this.folder, name)
     const env = {

@@ -1,7 +1,7 @@
 /**
- * The tree that the flake's dependencies are, and its hash: made by the flake's own script, `nix/dependencies.sh`, or read off
- * the installed one. `nix/hashes.json` is where the flake reads which hash to expect. Run by itself (`npm run nix:hash`) this
- * writes that file anew; a test fails where package-lock.json has changed and that was not done.
+ * The tree that the flake's dependencies are, and its hash: made by the flake's own script, `nix/dependencies.sh`, or
+ * read off the installed one. `nix/hashes.json` is where the flake reads which hash to expect. Run by itself (`npm run
+ * nix:hash`) this writes that file anew; a test fails where package-lock.json has changed and that was not done.
  */
 import { execFile } from "node:child_process"
 import { createHash } from "node:crypto"
@@ -40,7 +40,10 @@ export const lockHash = (): string =>
     .update(readFileSync(join(root, "package-lock.json")))
     .digest("base64")}`
 
-/** Installs the lock anew for a system, in a folder of its own, and resolves with the tree's hash: a minute where it is busy. */
+/**
+ * Installs the lock anew for a system, in a folder of its own, and resolves with the tree's hash: a minute where it is
+ * busy.
+ */
 export const freshHash = async (system: System): Promise<string> => {
   const folder = mkdtempSync(join(tmpdir(), "certlet-dependencies-"))
   try {
@@ -63,7 +66,9 @@ export const freshHash = async (system: System): Promise<string> => {
 /** What `nix/dependencies.sh` takes away, and what tools leave in the folder while they work. */
 const notOfTheTree = /^(\.package-lock\.json|\.bin\/node|node-linux-[^/]+|\.(vite|vitest|cache)[^/]*)$/
 
-/** The hash of the tree that is installed here: seconds, and right wherever plain `npm ci` made it and ran no script. */
+/**
+ * The hash of the tree that is installed here: seconds, and right wherever plain `npm ci` made it and ran no script.
+ */
 export const installedHash = (): string => narHash(join(root, "node_modules"), (path) => notOfTheTree.test(path))
 
 if (import.meta.main) {

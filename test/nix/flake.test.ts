@@ -1,7 +1,7 @@
 /**
- * The flake, built for real by Nix against a stand-in for nixpkgs (`nixpkgs/`): every output for this system, twice where it has to
- * come out the same, and evaluated down to its derivation for the other. What only the real nixpkgs can show is written in
- * nix/README.md.
+ * The flake, built for real by Nix against a stand-in for nixpkgs (`nixpkgs/`): every output for this system, twice
+ * where it has to come out the same, and evaluated down to its derivation for the other. What only the real nixpkgs can
+ * show is written in nix/README.md.
  */
 import { execFile } from "node:child_process"
 import { createHash } from "node:crypto"

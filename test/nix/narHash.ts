@@ -1,7 +1,7 @@
 /**
- * The hash by which Nix knows a tree of files, computed without Nix: SHA-256 of its archive in Nix' own format (NAR, Eelco
- * Dolstra's thesis, section 5.2). An archive holds names, contents, links and the executable bit, and neither times nor owners
- * nor other modes. It is hashed as it is read; nothing is held but one file at a time.
+ * The hash by which Nix knows a tree of files, computed without Nix: SHA-256 of its archive in Nix' own format (NAR,
+ * Eelco Dolstra's thesis, section 5.2). An archive holds names, contents, links and the executable bit, and neither
+ * times nor owners nor other modes. It is hashed as it is read; nothing is held but one file at a time.
  */
 import { createHash, type Hash } from "node:crypto"
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs"

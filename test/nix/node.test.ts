@@ -1,7 +1,7 @@
 /**
- * The image that the flake builds, as the DaemonSet's container on a real node: a kubelet starts it as `k8s/certlet.yaml` says, a pod
- * gets its certificate from it and takes it along when it goes, and the tools in it run, without a shell and without a library
- * of the host.
+ * The image that the flake builds, as the DaemonSet's container on a real node: a kubelet starts it as
+ * `k8s/certlet.yaml` says, a pod gets its certificate from it and takes it along when it goes, and the tools in it run,
+ * without a shell and without a library of the host.
  */
 import { readFileSync } from "node:fs"
 import { gunzipSync } from "node:zlib"

@@ -1,4 +1,7 @@
-/** Before and after all tests of the flake: one Nix with one store, so that nothing is built twice but what a test builds twice. */
+/**
+ * Before and after all tests of the flake: one Nix with one store, so that nothing is built twice but what a test
+ * builds twice.
+ */
 import type { TestProject } from "vitest/node"
 import { Nix } from "./Nix.ts"
 

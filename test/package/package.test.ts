@@ -1,7 +1,7 @@
 /**
- * The package as its users get it: packed by npm, installed by npm into an empty project, and used from there by a plain script,
- * by node:test and by vitest, with its types. The project's other dependencies are links to ours, so nothing is fetched; what
- * the package needs and does not declare is not there.
+ * The package as its users get it: packed by npm, installed by npm into an empty project, and used from there by a
+ * plain script, by node:test and by vitest, with its types. The project's other dependencies are links to ours, so
+ * nothing is fetched; what the package needs and does not declare is not there.
  */
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"

@@ -1,7 +1,8 @@
 /**
- * The same sources give the same bytes: built and packed twice at once, in surroundings that differ in everything that has no
- * say in it: Node 24 and 26, folder, clock, the files' own times, time zone, locale, umask, home and number of threads. Left
- * out where the second Node does not start (it comes with `npm ci`, and is a program for the usual Linux).
+ * The same sources give the same bytes: built and packed twice at once, in surroundings that differ in everything that
+ * has no say in it: Node 24 and 26, folder, clock, the files' own times, time zone, locale, umask, home and number of
+ * threads. Left out where the second Node does not start (it comes with `npm ci`, and is a program for the usual
+ * Linux).
  */
 import { spawnSync } from "node:child_process"
 import { createHash } from "node:crypto"

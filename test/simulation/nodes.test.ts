@@ -1,6 +1,6 @@
 /**
- * Same seed, same bytes, on Node 24 and on Node 26: keys, certificates, files and every event are in a run's digest, with keys of
- * both kinds. Left out with a word where there is no second Node (it comes with `npm ci` on Linux).
+ * Same seed, same bytes, on Node 24 and on Node 26: keys, certificates, files and every event are in a run's digest,
+ * with keys of both kinds. Left out with a word where there is no second Node (it comes with `npm ci` on Linux).
  */
 import { execFile } from "node:child_process"
 import { existsSync } from "node:fs"

@@ -1,6 +1,6 @@
 /**
- * Stories that a swarm has found: each broke a promise before the programs kept it, and stays here under the name of what went
- * wrong.
+ * Stories that a swarm has found: each broke a promise before the programs kept it, and stays here under the name of
+ * what went wrong.
  */
 import { describe, expect, it } from "@effect/vitest"
 import { DateTime, Effect } from "effect"
@@ -106,7 +106,8 @@ describe("stories that once went wrong", () => {
     }).pipe(Effect.scoped)
   )
 
-  // Found by seed 63402: a pod that began to run after the faults' end took the others' last pauses from the judge's eyes.
+  // Found by seed 63402: a pod that began to run after the faults' end took the others' last pauses from the judge's
+  // eyes.
   it.live(
     "a kubelet's last pause may cost a certificate whose request needs a token, also when another pod begins meanwhile",
     () =>

@@ -1,4 +1,6 @@
-/** The swarm as tests: one for each seed, and every twentieth story is run twice and has to end the same, byte for byte. */
+/**
+ * The swarm as tests: one for each seed, and every twentieth story is run twice and has to end the same, byte for byte.
+ */
 import { expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { simulate } from "../../src/testing/index.ts"

@@ -1,6 +1,6 @@
 /**
- * Every example in the documentation of the kit: taken out of the sources, compiled by the project's own rules, and run on the
- * cluster that the documentation says it is about.
+ * Every example in the documentation of the kit: taken out of the sources, compiled by the project's own rules, and run
+ * on the cluster that the documentation says it is about.
  */
 import { spawnSync } from "node:child_process"
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"

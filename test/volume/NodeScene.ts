@@ -1,7 +1,7 @@
 /**
- * The live file system's scene: a fresh temporary folder on this machine, the hand of a stranger in it, and the settings that
- * go with it. Mounts are only tried where they work; whatever a test leaves behind below its folder is unmounted and removed
- * when its scope closes, and a mount left behind is a failure.
+ * The live file system's scene: a fresh temporary folder on this machine, the hand of a stranger in it, and the
+ * settings that go with it. Mounts are only tried where they work; whatever a test leaves behind below its folder is
+ * unmounted and removed when its scope closes, and a mount left behind is a failure.
  */
 import { spawnSync } from "node:child_process"
 import * as fs from "node:fs"
@@ -61,8 +61,8 @@ export const mountForeign = (target: string, source = "somebody"): void => {
 }
 
 /**
- * Mounts a volume as cert-manager's csi-driver does: a folder of one tmpfs of all pods, filled like a Secret's volume and bound
- * to the target, read-only. The tmpfs itself is at `peer`, in a folder named as that driver names it.
+ * Mounts a volume as cert-manager's csi-driver does: a folder of one tmpfs of all pods, filled like a Secret's volume
+ * and bound to the target, read-only. The tmpfs itself is at `peer`, in a folder named as that driver names it.
  */
 export const mountInherited = (target: string, peer: string): void => {
   fs.mkdirSync(peer, { recursive: true })

@@ -1,5 +1,6 @@
 /**
- * Opens a PKCS#12 keystore with a reader that is not ours (node-forge's), to see whether a password fits and what is inside.
+ * Opens a PKCS#12 keystore with a reader that is not ours (node-forge's), to see whether a password fits and what is
+ * inside.
  */
 import forge from "node-forge"
 

@@ -1,6 +1,6 @@
 /**
- * The wire as a real kubelet uses it: a client on grpc-go, with the standard's own Go types, drives the socket. It is built
- * where Go is present, into a cache outside the repository, and left out with a word where Go is not.
+ * The wire as a real kubelet uses it: a client on grpc-go, with the standard's own Go types, drives the socket. It is
+ * built where Go is present, into a cache outside the repository, and left out with a word where Go is not.
  */
 import { execFile, execFileSync } from "node:child_process"
 import { createHash } from "node:crypto"

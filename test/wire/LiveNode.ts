@@ -1,7 +1,7 @@
 /**
- * A node for the wire tests: certlet as a process of its own, with whatever flags and environment a test gives it, before an
- * embedded API server with an approver and a CA. The test plays the kubelet, and runs certlet's other commands beside it, as
- * `kubectl exec` would.
+ * A node for the wire tests: certlet as a process of its own, with whatever flags and environment a test gives it,
+ * before an embedded API server with an approver and a CA. The test plays the kubelet, and runs certlet's other
+ * commands beside it, as `kubectl exec` would.
  */
 import { execFile, spawn } from "node:child_process"
 import { mkdirSync } from "node:fs"

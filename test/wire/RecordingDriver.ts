@@ -1,6 +1,7 @@
 /**
- * A served socket for the wire tests: the real gRPC server with a driver behind it that records what reaches it and answers as
- * it is told. A call can be held back until a test lets it go, and the driver says when a call's fiber was interrupted.
+ * A served socket for the wire tests: the real gRPC server with a driver behind it that records what reaches it and
+ * answers as it is told. A call can be held back until a test lets it go, and the driver says when a call's fiber was
+ * interrupted.
  */
 import { linkSync, mkdtempSync, renameSync, rmSync } from "node:fs"
 import { createServer } from "node:net"

@@ -1,6 +1,6 @@
 /**
- * `certlet status` and `certlet renew` as an operator uses them: two processes and a socket between them, which nobody but root
- * may open. What it is that they print is held in test/admin; here it is that it is true.
+ * `certlet status` and `certlet renew` as an operator uses them: two processes and a socket between them, which nobody
+ * but root may open. What it is that they print is held in test/admin; here it is that it is true.
  */
 import { chmodSync, existsSync, lstatSync, readFileSync, writeFileSync } from "node:fs"
 import { connect } from "node:net"

@@ -1,6 +1,6 @@
 /**
- * The wire at its edges: sentences that no header can carry, a shutdown beside clients that do not go and handlers that cannot
- * stop at once, and sockets that are not ours, or no longer.
+ * The wire at its edges: sentences that no header can carry, a shutdown beside clients that do not go and handlers that
+ * cannot stop at once, and sockets that are not ours, or no longer.
  */
 import { spawn } from "node:child_process"
 import { existsSync, readdirSync, renameSync, writeFileSync } from "node:fs"
@@ -166,7 +166,8 @@ describe("the socket", () => {
       const socket = join(yield* temporaryFolder, "csi.sock")
       const busy = yield* Effect.acquireRelease(
         Effect.callback<ReturnType<typeof spawn>>((resume) => {
-          // It listens, and then its loop stands still: the kernel alone keeps its callers, no more than it has room for.
+          // It listens, and then its loop stands still: the kernel alone keeps its callers, no more than it has room
+          // for.
           const program = `require("node:net").createServer().listen({ path: ${JSON.stringify(socket)}, backlog: 1 }, () => {
             require("node:fs").writeSync(1, "up"); Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0) })`
           const child = spawn(process.execPath, ["-e", program], { stdio: ["ignore", "pipe", "ignore"] })

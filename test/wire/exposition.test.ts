@@ -1,6 +1,7 @@
 /**
- * What a real certlet exposes, after some life: and that everything which speaks of it speaks of what is there. The dashboard and the
- * alert rules ask for no metric, no label and no value that certlet does not have, and k8s/README.md names them all.
+ * What a real certlet exposes, after some life: and that everything which speaks of it speaks of what is there. The
+ * dashboard and the alert rules ask for no metric, no label and no value that certlet does not have, and k8s/README.md
+ * names them all.
  */
 import { readFileSync } from "node:fs"
 import { createServer } from "node:net"

@@ -1,4 +1,7 @@
-/** What is generated from `proto/` is committed, so that running certlet needs no generator; here it is held to its source. */
+/**
+ * What is generated from `proto/` is committed, so that running certlet needs no generator; here it is held to its
+ * source.
+ */
 import { execFileSync } from "node:child_process"
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"

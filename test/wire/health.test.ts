@@ -1,6 +1,6 @@
 /**
- * `/livez` and `/readyz` as the kubelet's probes read them, from the process itself: what each check says, and that Identity's
- * Probe never says anything else. The freshness of a watch is weighed here too, on a told time.
+ * `/livez` and `/readyz` as the kubelet's probes read them, from the process itself: what each check says, and that
+ * Identity's Probe never says anything else. The freshness of a watch is weighed here too, on a told time.
  */
 import { spawn } from "node:child_process"
 import { existsSync, mkdirSync, unlinkSync, writeFileSync } from "node:fs"

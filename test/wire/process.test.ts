@@ -1,6 +1,6 @@
 /**
- * The process as its supervisor sees it: it serves although the API server is away, one process owns the socket, and SIGTERM
- * ends it with code 0 while the volumes stay.
+ * The process as its supervisor sees it: it serves although the API server is away, one process owns the socket, and
+ * SIGTERM ends it with code 0 while the volumes stay.
  */
 import { spawn } from "node:child_process"
 import { existsSync, mkdirSync, writeFileSync } from "node:fs"

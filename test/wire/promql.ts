@@ -1,6 +1,7 @@
 /**
- * What a PromQL expression asks for: each metric with the labels that it is matched by, and the labels that results are grouped
- * by. Read off the syntax tree of Prometheus' own grammar, so that a query that does not parse is an error here too.
+ * What a PromQL expression asks for: each metric with the labels that it is matched by, and the labels that results are
+ * grouped by. Read off the syntax tree of Prometheus' own grammar, so that a query that does not parse is an error here
+ * too.
  */
 import { parser } from "@prometheus-io/lezer-promql"
 

@@ -1,6 +1,6 @@
 /**
- * The registration as a kubelet finds it: a socket in `plugins_registry` behind which certlet says who it is. The calls are those
- * of the kubelet's plugin watcher; that a real kubelet is content is proven by the cluster tier.
+ * The registration as a kubelet finds it: a socket in `plugins_registry` behind which certlet says who it is. The calls
+ * are those of the kubelet's plugin watcher; that a real kubelet is content is proven by the cluster tier.
  */
 import { existsSync, mkdirSync, readdirSync, statSync, unlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"

@@ -1,6 +1,7 @@
 /**
- * What an OpenTelemetry collector hears of a real certlet: a collector that decodes what arrives, a node that publishes, is denied
- * and renews. The path of a publish is the names of its spans, the metrics are a scraper's, and nothing of it is a secret.
+ * What an OpenTelemetry collector hears of a real certlet: a collector that decodes what arrives, a node that
+ * publishes, is denied and renews. The path of a publish is the names of its spans, the metrics are a scraper's, and
+ * nothing of it is a secret.
  */
 import { readFileSync } from "node:fs"
 import { createServer, type IncomingHttpHeaders } from "node:http"

@@ -1,8 +1,8 @@
 /**
  * The judges of a simulation: what must hold at every step, whatever happens, and what must hold again once nothing
- * happens any more. They stand apart from the simulator: each keeps its own books, from the events that the edges tell and from
- * what stands on the disks and at the API server, and none trusts a word of the programs. An invariant has a name and a
- * sentence; a user's own is made in the same way.
+ * happens any more. They stand apart from the simulator: each keeps its own books, from the events that the edges tell
+ * and from what stands on the disks and at the API server, and none trusts a word of the programs. An invariant has a
+ * name and a sentence; a user's own is made in the same way.
  */
 import { Cause, Deferred, Effect, Result, Schema } from "effect"
 import type { TrustBundleReference, TrustState } from "../../kube/TrustBundles.ts"

@@ -1,7 +1,7 @@
 /**
- * The invariants of certlet itself: what the programs promise, each a judge with its own books. Safety is judged at every
- * step; liveness when a cluster had time to settle, and from then on until somebody disturbs it. The order is that of the list,
- * and of nothing else: no judge knows another.
+ * The invariants of certlet itself: what the programs promise, each a judge with its own books. Safety is judged at
+ * every step; liveness when a cluster had time to settle, and from then on until somebody disturbs it. The order is
+ * that of the list, and of nothing else: no judge knows another.
  */
 import type { Invariant } from "./Invariants.ts"
 import { judgesOfPods } from "./judgesOfPods.ts"

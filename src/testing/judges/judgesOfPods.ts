@@ -1,6 +1,6 @@
 /**
- * The invariants about what a pod asks for: files when its publish succeeds, no certificate before its gates open, and names that
- * are the pod's own also where they are known late.
+ * The invariants about what a pod asks for: files when its publish succeeds, no certificate before its gates open, and
+ * names that are the pod's own also where they are known late.
  */
 
 import { Option, Result } from "effect"

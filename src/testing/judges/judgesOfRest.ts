@@ -1,6 +1,6 @@
 /**
- * The invariants of rest: what must be so again once nothing goes wrong any more. They are judged when a cluster has settled, and
- * the one about service from then on at every step, until somebody disturbs the cluster anew.
+ * The invariants of rest: what must be so again once nothing goes wrong any more. They are judged when a cluster has
+ * settled, and the one about service from then on at every step, until somebody disturbs the cluster anew.
  */
 
 import { DateTime, Option, Result } from "effect"
@@ -16,7 +16,9 @@ import { isFollowing, isHeldBack, trustOf } from "./wishes.ts"
 /** What disturbs a cluster that was at rest. */
 const disturbances: ReadonlyArray<string> = ["Struck", "PodScheduled", "PodDeleted", "PodChanged"]
 
-/** A pause that began before faults ended may last so long beyond them, in milliseconds: refusals are met with 7.5 min. */
+/**
+ * A pause that began before faults ended may last so long beyond them, in milliseconds: refusals are met with 7.5 min.
+ */
 const lastPause = 600_000
 
 const served = liveness(

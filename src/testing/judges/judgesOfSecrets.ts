@@ -1,7 +1,7 @@
 /**
- * The invariant about secrets: private keys are in volumes and in the records of pending requests, passwords in volumes, tokens in
- * memory, and none of them anywhere else. The judge learns the keys from where they may be and looks for them where they may
- * not, in the spellings that a slip would give them.
+ * The invariant about secrets: private keys are in volumes and in the records of pending requests, passwords in
+ * volumes, tokens in memory, and none of them anywhere else. The judge learns the keys from where they may be and looks
+ * for them where they may not, in the spellings that a slip would give them.
  */
 import { bytesToHex } from "@noble/hashes/utils.js"
 import { Option, Result, Schema } from "effect"

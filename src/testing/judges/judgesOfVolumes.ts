@@ -1,6 +1,6 @@
 /**
- * The invariants about volumes: what a pod sees is whole and its own, nobody touches another pod's volume, and an unpublish
- * leaves nothing.
+ * The invariants about volumes: what a pod sees is whole and its own, nobody touches another pod's volume, and an
+ * unpublish leaves nothing.
  */
 
 import { Option, Result } from "effect"

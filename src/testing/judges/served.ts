@@ -1,6 +1,7 @@
 /**
- * Whether a pod is served: what stands in its volume on the host, which every container sees that starts, by the time that the
- * node's own clock shows, because nobody on the node can know better. Pure, but for the world that is looked at.
+ * Whether a pod is served: what stands in its volume on the host, which every container sees that starts, by the time
+ * that the node's own clock shows, because nobody on the node can know better. Pure, but for the world that is looked
+ * at.
  */
 
 import { DateTime, Result } from "effect"
@@ -24,7 +25,9 @@ export const unservedAt = (pod: SimPod, world: World, at: number): string | unde
     : `its certificate ran out at ${DateTime.formatIso(notAfter)}`
 }
 
-/** The first pod that should be served and is not, or should be gone and is not. A first certificate may have to wait. */
+/**
+ * The first pod that should be served and is not, or should be gone and is not. A first certificate may have to wait.
+ */
 export const unserved = (world: World): string | undefined => {
   for (const pod of world.pods) {
     if (pod.phase !== "running") return `${namespacedName(pod)} is ${pod.phase}`

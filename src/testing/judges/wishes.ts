@@ -1,6 +1,6 @@
 /**
- * What a pod of a simulated cluster asks for, as a judge reads it: from the volume's attributes and from what the API server
- * shows, and from nothing that a program has made of them. Pure, but for the world that is looked at.
+ * What a pod of a simulated cluster asks for, as a judge reads it: from the volume's attributes and from what the API
+ * server shows, and from nothing that a program has made of them. Pure, but for the world that is looked at.
  */
 import { Option, Result } from "effect"
 import type { PodState } from "../../spec/PodState.ts"
@@ -55,8 +55,8 @@ export const fixedNamesOf = (pod: SimPod): ReadonlyArray<string> =>
     .map(([kind, text]) => printed(pod, kind, text))
 
 /**
- * The names that the pod's certificate is to have while the API server shows this of the pod, as OpenSSL prints them; none where
- * some of them cannot be known yet.
+ * The names that the pod's certificate is to have while the API server shows this of the pod, as OpenSSL prints them;
+ * none where some of them cannot be known yet.
  */
 export const namesOf = (pod: SimPod, state: PodState): Option.Option<ReadonlyArray<string>> =>
   Option.all(

@@ -1,7 +1,8 @@
 /**
- * What can go wrong in a simulated cluster, as one schema with everything off by default. The first fields are the weather: they
- * hold at every call. The others are incidents, so many per simulated day and cluster, struck at times and places that only
- * the seed decides. Each kind draws from a stream of its own, so that turning one off leaves the others as they were.
+ * What can go wrong in a simulated cluster, as one schema with everything off by default. The first fields are the
+ * weather: they hold at every call. The others are incidents, so many per simulated day and cluster, struck at times
+ * and places that only the seed decides. Each kind draws from a stream of its own, so that turning one off leaves the
+ * others as they were.
  */
 import { Effect, Schema } from "effect"
 import { Dice } from "../parts/Dice.ts"
@@ -66,7 +67,10 @@ export type FaultName = keyof typeof weather | keyof typeof incidents
 /** The name of a kind of incident. */
 export type IncidentName = keyof typeof incidents
 
-/** One incident: what strikes, when, where, for how long. `draw` and `draw2` settle what else there is to settle about it. */
+/**
+ * One incident: what strikes, when, where, for how long. `draw` and `draw2` settle what else there is to settle about
+ * it.
+ */
 export interface Incident {
   /** Its kind: one of certlet's own, or the name of a user's fault. */
   readonly fault: string
@@ -135,8 +139,8 @@ const strong: Readonly<Record<FaultName, number>> = {
 }
 
 /**
- * Every fault by its name; what is not named is off. `Schema.decodeSync(Faults)` reads a set from JSON, `Faults.of` makes one in
- * code, `Faults.swarm` draws one.
+ * Every fault by its name; what is not named is off. `Schema.decodeSync(Faults)` reads a set from JSON, `Faults.of`
+ * makes one in code, `Faults.swarm` draws one.
  */
 export class Faults extends Schema.Opaque<Faults>()(Schema.Struct({ ...weather, ...incidents })) {
   /** The names of all faults. */
@@ -184,8 +188,8 @@ export interface Rate {
 }
 
 /**
- * The incidents of one simulated day (counted from 0), in order: those of the faults, and those of `own` kinds. `perDay` counts
- * them for a day of `dayMillis`.
+ * The incidents of one simulated day (counted from 0), in order: those of the faults, and those of `own` kinds.
+ * `perDay` counts them for a day of `dayMillis`.
  */
 export const incidentsOf = (
   faults: Faults,

@@ -1,7 +1,7 @@
 /**
- * The levers of a simulated cluster's approver, issuer and API server, as its user pulls them and as incidents do. In the examples
- * `cluster` has the nodes node-1 and node-2, `pod` asks for certificates of an hour and runs on node-1, and `assert` is
- * `node:assert/strict`; each of them is run by the tests.
+ * The levers of a simulated cluster's approver, issuer and API server, as its user pulls them and as incidents do. In
+ * the examples `cluster` has the nodes node-1 and node-2, `pod` asks for certificates of an hour and runs on node-1,
+ * and `assert` is `node:assert/strict`; each of them is run by the tests.
  */
 import { type Duration, Effect, Option } from "effect"
 import { behave } from "../parts/SimCertificateRequests.ts"

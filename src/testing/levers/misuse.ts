@@ -1,7 +1,7 @@
 /**
- * What a cluster's user can get wrong, said at the door: a node or a pod that is not there, a share that is none, a time that is
- * none. It is the test that is wrong then and nothing in the cluster, so that it ends at once with a sentence that names what
- * there is.
+ * What a cluster's user can get wrong, said at the door: a node or a pod that is not there, a share that is none, a
+ * time that is none. It is the test that is wrong then and nothing in the cluster, so that it ends at once with a
+ * sentence that names what there is.
  */
 
 import { Duration, Option } from "effect"

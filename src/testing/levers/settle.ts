@@ -1,7 +1,7 @@
 /**
- * Faults end, and the cluster has to come to rest: levers go back, clocks are set right, the weather is fine, and time passes
- * until every live pod is served and every deleted one is gone, or until the bound has passed. Then the liveness judges have
- * their say.
+ * Faults end, and the cluster has to come to rest: levers go back, clocks are set right, the weather is fine, and time
+ * passes until every live pod is served and every deleted one is gone, or until the bound has passed. Then the liveness
+ * judges have their say.
  */
 import { Duration, Effect } from "effect"
 import { TestClock } from "effect/testing"
@@ -14,8 +14,8 @@ import type { TimedLevers, Workings } from "./TimedLevers.ts"
 import { weatherOf } from "./weather.ts"
 
 /**
- * Within this time everything has to converge, where a kubelet looks at its pods about once a minute: a refused request is asked
- * about again after at most an hour and a half, and a kubelet's last pause is two minutes.
+ * Within this time everything has to converge, where a kubelet looks at its pods about once a minute: a refused request
+ * is asked about again after at most an hour and a half, and a kubelet's last pause is two minutes.
  */
 const settlingBound = Duration.hours(2)
 const look = Duration.minutes(1)

@@ -1,6 +1,7 @@
 /**
- * Incidents, struck: the one table from a fault's name to what it does to a cluster. Everything that an incident needs to know
- * stands in it already, so that striking it again in another run of the same story does the same. Nothing is drawn here.
+ * Incidents, struck: the one table from a fault's name to what it does to a cluster. Everything that an incident needs
+ * to know stands in it already, so that striking it again in another run of the same story does the same. Nothing is
+ * drawn here.
  */
 import { Duration, Effect } from "effect"
 import type { Cluster } from "../Cluster.ts"

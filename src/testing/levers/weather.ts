@@ -1,6 +1,6 @@
 /**
- * What a set of faults makes of the API server and the issuer as long as nobody pulls a lever: the weather of a simulation.
- * Pure.
+ * What a set of faults makes of the API server and the issuer as long as nobody pulls a lever: the weather of a
+ * simulation. Pure.
  */
 import { Duration } from "effect"
 import { type ApiBehaviour, calmApi } from "../parts/SimApiServer.ts"

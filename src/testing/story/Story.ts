@@ -1,7 +1,7 @@
 /**
- * A story: everything that is done to a simulated cluster, as a value. When pods come and go, which incidents strike, what the
- * weather is like, all of it drawn from a seed before anything runs. That is what makes a story repeatable, and what lets one
- * that fails be cut down to the acts and faults that matter. Pure.
+ * A story: everything that is done to a simulated cluster, as a value. When pods come and go, which incidents strike,
+ * what the weather is like, all of it drawn from a seed before anything runs. That is what makes a story repeatable,
+ * and what lets one that fails be cut down to the acts and faults that matter. Pure.
  */
 import type { Duration } from "effect"
 import type { PodState } from "../../spec/PodState.ts"

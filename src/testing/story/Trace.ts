@@ -1,7 +1,7 @@
 /**
- * What happened in a simulated cluster, in order: one event, one sentence. The trace keeps the last events to show, a digest
- * over all of them and over every byte that was written, to compare runs by, and hands each one to whoever listens, at the
- * moment it happens; the judges do. Two runs of one seed have the same digest, on any machine.
+ * What happened in a simulated cluster, in order: one event, one sentence. The trace keeps the last events to show, a
+ * digest over all of them and over every byte that was written, to compare runs by, and hands each one to whoever
+ * listens, at the moment it happens; the judges do. Two runs of one seed have the same digest, on any machine.
  */
 
 import { sha256 } from "@noble/hashes/sha2.js"
@@ -97,8 +97,8 @@ export class Trace {
   }
 
   /**
-   * The last events as aligned lines: step, time since the beginning, node, who, sentence. What happens at one instant stands
-   * below one time.
+   * The last events as aligned lines: step, time since the beginning, node, who, sentence. What happens at one instant
+   * stands below one time.
    */
   readonly lines = (last = this.#kept): ReadonlyArray<string> => {
     const events = this.#events.slice(-Math.min(last, this.#kept))

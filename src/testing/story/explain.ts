@@ -1,7 +1,7 @@
 /**
- * A story in words: what is done in it, and, where it breaks something, all that somebody needs who has to mend it. The broken
- * invariant with its sentence, the story at its smallest, the last events before the break, how to run it again, and the
- * story as a value for a test of its own. Pure, but for the runs that shrinking takes.
+ * A story in words: what is done in it, and, where it breaks something, all that somebody needs who has to mend it. The
+ * broken invariant with its sentence, the story at its smallest, the last events before the break, how to run it again,
+ * and the story as a value for a test of its own. Pure, but for the runs that shrinking takes.
  */
 import { Effect } from "effect"
 import { weatherNames } from "../levers/Faults.ts"

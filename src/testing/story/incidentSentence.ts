@@ -1,6 +1,6 @@
 /**
- * An incident of a story in words, before it has struck: what will happen, where, for how long. A trace tells what then did
- * happen. Pure.
+ * An incident of a story in words, before it has struck: what will happen, where, for how long. A trace tells what then
+ * did happen. Pure.
  */
 import { Duration } from "effect"
 import { type Incident, type IncidentName, isIncidentName } from "../levers/Faults.ts"

@@ -1,9 +1,9 @@
 /**
- * A story that breaks something, made smaller until it says why. First everything is left out that the break does not need: acts,
- * incidents, weather. Then what remains is made plainer: one node, pods without extras, shorter faults, a shorter story. A
- * smaller story counts where it breaks the same invariant in the same words. Whatever a user brings along, invariants, faults or layers, is run
- * with it like certlet's own. The number of runs is bounded; where it suffices, no act, no incident and no weather can be left
- * out of what comes back.
+ * A story that breaks something, made smaller until it says why. First everything is left out that the break does not
+ * need: acts, incidents, weather. Then what remains is made plainer: one node, pods without extras, shorter faults, a
+ * shorter story. A smaller story counts where it breaks the same invariant in the same words. Whatever a user brings
+ * along, invariants, faults or layers, is run with it like certlet's own. The number of runs is bounded; where it
+ * suffices, no act, no incident and no weather can be left out of what comes back.
  */
 import { Effect } from "effect"
 import { type FaultName, incidentNames, weatherNames } from "../levers/Faults.ts"
@@ -230,7 +230,9 @@ const withoutRates = (story: Story): Story => ({
   faults: { ...story.faults, ...Object.fromEntries(incidentNames.map((name) => [name, 0])) }
 })
 
-/** Makes a story that breaks something as small as at most `limit` runs allow; one that breaks nothing stays as it is. */
+/**
+ * Makes a story that breaks something as small as at most `limit` runs allow; one that breaks nothing stays as it is.
+ */
 export const shrink = Effect.fnUntraced(function* (
   story: Story,
   options: RunOptions = {},

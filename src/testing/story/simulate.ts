@@ -1,7 +1,7 @@
 /**
- * A story, run from end to end: the cluster is made, acts and incidents take their course, then faults end and everything has to
- * converge. The outcome is a value, whatever happens: passed, or what was found. One seed gives one outcome and one digest,
- * wherever it runs.
+ * A story, run from end to end: the cluster is made, acts and incidents take their course, then faults end and
+ * everything has to converge. The outcome is a value, whatever happens: passed, or what was found. One seed gives one
+ * outcome and one digest, wherever it runs.
  */
 import { Cause, Effect, Exit, Option, Redacted } from "effect"
 import type { Cluster } from "../Cluster.ts"

@@ -1,6 +1,7 @@
 /**
- * The fleet is a model, so it is held to what it models: the real driver, with real certificates, under the virtual clock. Both
- * live through the same time with the same issuer and the same draws, and must ask for certificates at the same instants.
+ * The fleet is a model, so it is held to what it models: the real driver, with real certificates, under the virtual
+ * clock. Both live through the same time with the same issuer and the same draws, and must ask for certificates at the
+ * same instants.
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, Duration, Effect, Layer, Logger, Option, Random } from "effect"
@@ -23,7 +24,9 @@ const calm: FleetPlan = {
   jitter: true
 }
 
-/** An API server and an issuer as the fleet models them, with real signatures; `created` is told of each new request. */
+/**
+ * An API server and an issuer as the fleet models them, with real signatures; `created` is told of each new request.
+ */
 const modelledCluster = ({ outage }: FleetPlan, created: (now: number) => void) =>
   Layer.effect(
     CertificateRequests,

@@ -1,6 +1,6 @@
 /**
- * The fleet's page: whole in itself, the same for the same seed, and, where a Chromium is installed, opened in it and looked at:
- * what a browser lays out is measured by a script that the test adds.
+ * The fleet's page: whole in itself, the same for the same seed, and, where a Chromium is installed, opened in it and
+ * looked at: what a browser lays out is measured by a script that the test adds.
  */
 import { execFileSync, spawnSync } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"

@@ -1,6 +1,6 @@
 /**
- * Programs and services with one mistake each, for tests of what finds mistakes. They stand at a door where a user's own layer
- * would stand.
+ * Programs and services with one mistake each, for tests of what finds mistakes. They stand at a door where a user's
+ * own layer would stand.
  */
 import { Effect, Layer, Random } from "effect"
 import { KeyGenerator } from "../../../src/issuance/KeyGenerator.ts"

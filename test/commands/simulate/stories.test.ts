@@ -1,6 +1,6 @@
 /**
- * `certlet simulate` without a report: what it prints and how it ends. Mistakes are brought in through the threads that run the
- * stories, in the place where certlet's own thread stands, so that everything else is what a user runs.
+ * `certlet simulate` without a report: what it prints and how it ends. Mistakes are brought in through the threads that
+ * run the stories, in the place where certlet's own thread stands, so that everything else is what a user runs.
  */
 import { spawnSync } from "node:child_process"
 import { NodeServices } from "@effect/platform-node"

@@ -1,6 +1,7 @@
 /**
- * What the simulation signs is X.509: OpenSSL accepts the certificates that pods see and the signing requests that certlet made,
- * with keys of both kinds, before and after the CA has changed its key. Left out with a word where there is no openssl.
+ * What the simulation signs is X.509: OpenSSL accepts the certificates that pods see and the signing requests that
+ * certlet made, with keys of both kinds, before and after the CA has changed its key. Left out with a word where there
+ * is no openssl.
  */
 import { spawnSync } from "node:child_process"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"

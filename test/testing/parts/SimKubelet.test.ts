@@ -1,6 +1,6 @@
 /**
- * The simulated kubelet, held to what a real one (1.37) was seen to do: when it calls, how it repeats, what it does when it is back.
- * Its certlet answers as each test says.
+ * The simulated kubelet, held to what a real one (1.37) was seen to do: when it calls, how it repeats, what it does
+ * when it is back. Its certlet answers as each test says.
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"

@@ -1,7 +1,8 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: this is how pods write variables
 /**
- * What certlet follows in a simulated cluster, its pods and its trust bundles, stands behind the same API server as its requests:
- * it is seen late, not at all while the server is away or a node is cut off, and by a new list once history is forgotten.
+ * What certlet follows in a simulated cluster, its pods and its trust bundles, stands behind the same API server as its
+ * requests: it is seen late, not at all while the server is away or a node is cut off, and by a new list once history
+ * is forgotten.
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"

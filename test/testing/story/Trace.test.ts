@@ -1,4 +1,7 @@
-/** A trace is read by people: one event is one sentence, in columns, and what lies on a disk is called by its pod's name. */
+/**
+ * A trace is read by people: one event is one sentence, in columns, and what lies on a disk is called by its pod's
+ * name.
+ */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { SimCluster } from "../../../src/testing/SimCluster.ts"

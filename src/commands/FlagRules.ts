@@ -49,9 +49,12 @@ export const durationWithin =
   (least: Duration.Duration, most: Duration.Duration): FlagRule<Duration.Duration> =>
   (text) =>
     Result.fromOption(
-      Option.filter(parseGoDuration(text), (_) => Duration.Order(_, least) >= 0 && Duration.Order(_, most) <= 0),
+      Option.filter(parseGoDuration(text), Duration.between({ minimum: least, maximum: most })),
       () => `a duration such as 90s or 1m30s, from ${Duration.format(least)} to ${Duration.format(most)}`
     )
+
+/** How long a command waits. */
+export const timeout: FlagRule<Duration.Duration> = durationWithin(Duration.millis(1), Duration.days(1))
 
 /** A number of a range, with decimals or without. */
 export const decimal =

@@ -175,7 +175,7 @@ const restart = Effect.fnUntraced(function* (layout: Layout, before: CertletProc
 })
 
 /** Runs the demo; fails with the claims that did not hold. */
-export const demo = Effect.gen(function* () {
+export const playDemo = Effect.gen(function* () {
   const judge = yield* makeJudge
   const layout = layOut(yield* temporaryFolder)
   const cluster = yield* EmbeddedCluster.make()

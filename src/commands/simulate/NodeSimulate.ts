@@ -15,7 +15,7 @@ if (isSeedWorker) serveSeeds()
  * Carries an order out. Resolves with the exit code. 0: it went well. 1: a crash, or it could not be done. 2: a story broke
  * liveness. 3: a story broke safety.
  */
-export const simulate = (order: Order, signal: AbortSignal): Promise<number> =>
+export const simulateOrder = (order: Order, signal: AbortSignal): Promise<number> =>
   Effect.runPromise(
     (order.kind === "fleet" ? Effect.as(reportFleet(order), 0) : tellStories(order, import.meta.url)).pipe(
       Effect.catchCauseIf(

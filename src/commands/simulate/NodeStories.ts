@@ -3,6 +3,7 @@
  * what broke. What goes to the standard output depends on nothing but the order: not on how many threads there are, nor on how
  * fast they are. Of each invariant that broke, the first story is shrunk and told.
  */
+import { availableParallelism } from "node:os"
 import { Console, Duration, Effect, Stream } from "effect"
 import { describeStory } from "../../testing/story/explain.ts"
 import { drawStory } from "../../testing/story/Story.ts"
@@ -72,7 +73,7 @@ const lost = (seed: number, finding: string): SeedResult => ({
 /** A story alone, on a command line. */
 const replayOf = (order: StoriesOrder, seed: number): string => storiesLine({ ...order, seed, seeds: 1 })
 
-const explainAll = (ask: Ask, order: StoriesOrder, broken: ReadonlyArray<SeedResult>) =>
+const explainAll = (ask: Ask, order: StoriesOrder, jobs: number, broken: ReadonlyArray<SeedResult>) =>
   Effect.forEach(
     broken.filter(({ isRepeatable }) => isRepeatable).slice(0, mostTold),
     ({ seed }) =>
@@ -80,7 +81,7 @@ const explainAll = (ask: Ask, order: StoriesOrder, broken: ReadonlyArray<SeedRes
         Effect.map((answer) => (answer._tag === "Explained" ? answer.text : "")),
         Effect.catch((error) => Effect.succeed(`seed ${seed} cannot be shrunk: ${error.message}`))
       ),
-    { concurrency: order.jobs }
+    { concurrency: jobs }
   )
 
 const introduce = (order: StoriesOrder): ReadonlyArray<string> =>
@@ -92,11 +93,12 @@ const introduce = (order: StoriesOrder): ReadonlyArray<string> =>
 export const tellStories = Effect.fnUntraced(function* (order: StoriesOrder, entry: string) {
   yield* Effect.forEach(introduce(order), (line) => Console.log(line))
   const lines = order.trace ? allEvents : 0
-  const ask = yield* makeSeedPool(entry, order.jobs, { role: "certlet seeds", knobs: knobsOf(order), lines })
+  const jobs = Math.min(order.seeds, order.jobs ?? availableParallelism())
+  const ask = yield* makeSeedPool(entry, jobs, { role: "certlet seeds", knobs: knobsOf(order), lines })
   const tally = new Tally()
   const watch = yield* makeWatch(order, tally)
   const run = Stream.range(order.seed, order.seed + order.seeds - 1).pipe(
-    Stream.mapEffect((seed) => runSeed(ask, order, seed, watch), { concurrency: order.jobs }),
+    Stream.mapEffect((seed) => runSeed(ask, order, seed, watch), { concurrency: jobs }),
     Stream.runForEach((result) =>
       Effect.gen(function* () {
         if (result === undefined) return
@@ -109,9 +111,9 @@ export const tellStories = Effect.fnUntraced(function* (order: StoriesOrder, ent
     )
   )
   const [took] = yield* Effect.timed(run)
-  const texts = yield* explainAll(ask, order, tally.firsts)
+  const texts = yield* explainAll(ask, order, jobs, tally.firsts)
   yield* Effect.forEach(texts, (text) => Console.log(`\n${text}\n`))
   yield* Console.log(tally.summary)
-  yield* Console.error(tally.pace(Duration.toSeconds(took), order.jobs))
+  yield* Console.error(tally.pace(Duration.toSeconds(took), jobs))
   return exitCodes[tally.worst]
 }, Effect.scoped)

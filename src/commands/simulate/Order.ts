@@ -46,8 +46,8 @@ export interface StoriesOrder {
   readonly kind: "stories"
   readonly seed: number
   readonly seeds: number
-  /** How many stories run at once. It changes nothing about what comes out. */
-  readonly jobs: number
+  /** How many stories run at once; undefined: as many as there are processors. It changes nothing about what comes out. */
+  readonly jobs: number | undefined
   /** `none`, `swarm`, or names of faults with commas between. */
   readonly faults: string
   readonly nodes: number | undefined

@@ -7,9 +7,10 @@ import { NodeServices } from "@effect/platform-node"
 import { describe, expect, it } from "@effect/vitest"
 import { Console, Effect, Result } from "effect"
 import { CliError, Command } from "effect/cli"
-import { orderOf, simulateFlags, usageCode } from "../../../src/commands/simulate/NodeSimulateFlags.ts"
+import * as CommandLine from "../../../src/commands/CommandLine.ts"
 import { tellStories } from "../../../src/commands/simulate/NodeStories.ts"
 import { knobsOf, type Order, type StoriesOrder, storiesLine } from "../../../src/commands/simulate/Order.ts"
+import { orderOf, simulateFlags } from "../../../src/commands/simulate/simulateFlags.ts"
 import { Faults } from "../../../src/testing/levers/Faults.ts"
 
 const order: StoriesOrder = {
@@ -146,7 +147,7 @@ describe("the command line of simulate", () => {
   ])("refuses $args with 64 and names $names", ({ args, names }) =>
     Effect.gen(function* () {
       const error = yield* ordered(...args)
-      expect(usageCode(error)).toBe(64)
+      expect(yield* Effect.flip(CommandLine.withUsageCodes(Effect.fail(error)))).toMatchObject({ code: 64 })
       expect(sentencesOf(error)).toContain(names)
     })
   )
@@ -157,7 +158,7 @@ describe("the command line of simulate", () => {
         kind: "stories",
         seed: 7,
         seeds: 3,
-        jobs: 3,
+        jobs: 8,
         faults: "cutsPerDay",
         nodes: undefined,
         pods: undefined,

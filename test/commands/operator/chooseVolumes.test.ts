@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Result } from "effect"
-import { volumesOf, volumesOfOnePod } from "../../src/admin/chooseVolumes.ts"
-import type { VolumeStatus } from "../../src/driver/VolumeStatus.ts"
+import { volumesOf, volumesOfOnePod } from "../../../src/commands/operator/chooseVolumes.ts"
+import type { VolumeStatus } from "../../../src/driver/VolumeStatus.ts"
 
 const volume = (namespace: string, name: string, of = "tls"): VolumeStatus => ({
   volumeId: `csi-${namespace}-${name}-${of}`,

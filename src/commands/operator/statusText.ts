@@ -5,8 +5,8 @@
  * or a file. Pure.
  */
 import { DateTime, Duration } from "effect"
-import type { VolumeState, VolumeStatus } from "../driver/VolumeStatus.ts"
-import { type NodeStatus, podName, volumeName } from "./AdminApi.ts"
+import { type NodeStatus, podName, volumeName } from "../../admin/AdminApi.ts"
+import type { VolumeState, VolumeStatus } from "../../driver/VolumeStatus.ts"
 import { inOrder } from "./chooseVolumes.ts"
 
 type Column = readonly [heading: string, of: (volume: VolumeStatus, now: DateTime.Utc) => string]

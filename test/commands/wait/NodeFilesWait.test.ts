@@ -2,8 +2,8 @@ import * as fs from "node:fs"
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Fiber, Logger } from "effect"
 import { TestClock } from "effect/testing"
-import { type FilesOrder, waitForFiles } from "../../src/commands/NodeFilesWait.ts"
-import { temporaryFolder } from "../volume/NodeScene.ts"
+import { type FilesOrder, waitForFiles } from "../../../src/commands/wait/NodeFilesWait.ts"
+import { temporaryFolder } from "../../volume/NodeScene.ts"
 
 const order = (folder: string, change: Partial<FilesOrder> = {}): FilesOrder => ({
   folder,

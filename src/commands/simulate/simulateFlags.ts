@@ -3,27 +3,17 @@
  * one, and a knob that is given where it has no meaning is refused in a sentence that names it. What comes out is one order
  * with every knob in effect, so that it can be printed whole before anything begins.
  */
-import { availableParallelism } from "node:os"
 import { Duration, Effect, Option, Result } from "effect"
 import { Argument, CliError, type Command, Flag } from "effect/cli"
 import { nearestOf } from "../../spec/nearestOf.ts"
 import { Faults } from "../../testing/levers/Faults.ts"
 import * as Rules from "../FlagRules.ts"
+import { argument, ruled } from "../Flags.ts"
 import type { FleetOrder, Order, StoriesOrder } from "./Order.ts"
 
-const ruled = <A>(name: string, rule: Rules.FlagRule<A>, description: string) =>
-  Flag.String(name).pipe(
-    Flag.withDescription(description),
-    Flag.mapEffect((value) =>
-      Effect.fromResult(
-        Result.mapError(
-          rule(value),
-          (expected) => new CliError.InvalidValue({ option: name, value, expected, kind: "flag" })
-        )
-      )
-    ),
-    Flag.optional
-  )
+/** A flag that may be left out. */
+const knob = <A>(name: string, rule: Rules.FlagRule<A>, description: string) =>
+  Flag.optional(ruled(name, rule, description))
 
 const duration = Rules.durationWithin(Duration.minutes(1), Duration.days(3650))
 
@@ -39,15 +29,15 @@ const faultsRule: Rules.FlagRule<string> = (text) => {
 }
 
 const sharedFlags = {
-  nodes: ruled("nodes", Rules.wholeNumber(1, 100_000), "how many nodes (a fleet 1000; drawn for each story)"),
-  pods: ruled("pods", Rules.wholeNumber(1, 1_000_000), "how many pods (a fleet 30000; drawn for each story)"),
-  days: ruled("days", Rules.wholeNumber(1, 3650), "how many days (a fleet 90; drawn for each story)")
+  nodes: knob("nodes", Rules.wholeNumber(1, 100_000), "how many nodes (a fleet 1000; drawn for each story)"),
+  pods: knob("pods", Rules.wholeNumber(1, 1_000_000), "how many pods (a fleet 30000; drawn for each story)"),
+  days: knob("days", Rules.wholeNumber(1, 3650), "how many days (a fleet 90; drawn for each story)")
 }
 
 const storiesFlags = {
-  seeds: ruled("seeds", Rules.wholeNumber(1, 10_000_000), "how many stories: of the seed and those that follow it (1)"),
-  jobs: ruled("jobs", Rules.wholeNumber(1, 1024), "how many stories run at once (as many as there are processors)"),
-  faults: ruled(
+  seeds: knob("seeds", Rules.wholeNumber(1, 10_000_000), "how many stories: of the seed and those that follow it (1)"),
+  jobs: knob("jobs", Rules.wholeNumber(1, 1024), "how many stories run at once (as many as there are processors)"),
+  faults: knob(
     "faults",
     faultsRule,
     `what goes wrong in stories: none, swarm (a set that the seed draws), or names: ${Faults.names.join(", ")} (swarm)`
@@ -59,17 +49,17 @@ const storiesFlags = {
 }
 
 const fleetFlags = {
-  duration: ruled("duration", duration, "a fleet's certificates: the lifetime asked for (24h)"),
-  renewBefore: ruled("renew-before", duration, "a fleet's certificates: when to renew (a third of the lifetime)"),
-  rollout: ruled("rollout", duration, "a fleet's nodes are started within this time (1h)"),
-  issuerRate: ruled(
+  duration: knob("duration", duration, "a fleet's certificates: the lifetime asked for (24h)"),
+  renewBefore: knob("renew-before", duration, "a fleet's certificates: when to renew (a third of the lifetime)"),
+  rollout: knob("rollout", duration, "a fleet's nodes are started within this time (1h)"),
+  issuerRate: knob(
     "issuer-rate",
     Rules.decimal(0.1, 10_000),
     "how many certificates a fleet's issuer signs a second (100)"
   ),
-  outage: ruled("outage", duration, "how long a fleet's issuer is away (6h)"),
-  outageDay: ruled("outage-day", Rules.decimal(0, 3650), "on which day it goes away (after a third of the days)"),
-  outageKind: ruled(
+  outage: knob("outage", duration, "how long a fleet's issuer is away (6h)"),
+  outageDay: knob("outage-day", Rules.decimal(0, 3650), "on which day it goes away (after a third of the days)"),
+  outageKind: knob(
     "outage-kind",
     Rules.oneOf(["stalls", "fails"]),
     "stalls: signs what waits when it is back; fails: refuses at once (stalls)"
@@ -78,19 +68,12 @@ const fleetFlags = {
 
 /** Everything that `certlet simulate` takes. */
 export const simulateFlags = {
-  seed: Argument.String("seed").pipe(
-    Argument.withDescription("a whole number that decides everything; drawn and printed where none is given"),
-    Argument.mapEffect((value) =>
-      Effect.fromResult(
-        Result.mapError(
-          Rules.wholeNumber(0, 2 ** 32 - 1)(value),
-          (expected) => new CliError.InvalidValue({ option: "seed", value, expected, kind: "argument" })
-        )
-      )
-    ),
-    Argument.optional
-  ),
-  report: ruled("report", Rules.given, "simulate a fleet, and write its page to this file (HTML)"),
+  seed: argument(
+    "seed",
+    Rules.wholeNumber(0, 2 ** 32 - 1),
+    "a whole number that decides everything; drawn and printed where none is given"
+  ).pipe(Argument.optional),
+  report: knob("report", Rules.given, "simulate a fleet, and write its page to this file (HTML)"),
   ...sharedFlags,
   ...storiesFlags,
   ...fleetFlags
@@ -98,22 +81,16 @@ export const simulateFlags = {
 
 type Given = Command.Command.Config.Infer<typeof simulateFlags>
 
-const refuse = (userMessage: string) => new CliError.UserError({ cause: userMessage, userMessage })
-
-/**
- * The exit code of a command line that was refused (EX_USAGE of sysexits.h), for 1, 2 and 3 say how stories ended; undefined
- * where the error is another one.
- */
-export const usageCode = (error: unknown): number | undefined =>
-  error instanceof CliError.UserError ||
-  (error instanceof CliError.ShowHelp && error.errors.length > 0 && error.commandPath.includes("simulate"))
-    ? 64
-    : undefined
+const refuse = (userMessage: string) =>
+  new CliError.ShowHelp({
+    commandPath: ["certlet", "simulate"],
+    errors: [new CliError.UserError({ cause: userMessage, userMessage })]
+  })
 
 const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 
 /** Which of the given flags mean nothing in what was ordered. */
-const meaningless = (given: Given): Option.Option<CliError.UserError> => {
+const meaningless = (given: Given): Option.Option<CliError.ShowHelp> => {
   const isFleet = Option.isSome(given.report)
   const isGiven = (name: string): boolean =>
     Object.entries(given).some(
@@ -160,7 +137,7 @@ const storiesOrder = (given: Given, seed: number): StoriesOrder => {
     kind: "stories",
     seed,
     seeds,
-    jobs: Math.min(seeds, or(given.jobs, availableParallelism())),
+    jobs: Option.getOrUndefined(given.jobs),
     faults: or(given.faults, "swarm"),
     nodes: Option.getOrUndefined(given.nodes),
     pods: Option.getOrUndefined(given.pods),
@@ -170,7 +147,7 @@ const storiesOrder = (given: Given, seed: number): StoriesOrder => {
 }
 
 /** What was given, as an order with every knob; a seed that was not given is drawn. */
-export const orderOf = Effect.fnUntraced(function* (given: Given): Effect.fn.Return<Order, CliError.UserError> {
+export const orderOf = Effect.fnUntraced(function* (given: Given): Effect.fn.Return<Order, CliError.ShowHelp> {
   const wrong = meaningless(given)
   if (Option.isSome(wrong)) return yield* wrong.value
   const seed = Option.isSome(given.seed) ? given.seed.value : yield* anySeed

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { DateTime } from "effect"
-import type { NodeStatus } from "../../src/admin/AdminApi.ts"
-import { statusDetails, statusSummary, statusTable } from "../../src/admin/statusText.ts"
-import type { VolumeStatus } from "../../src/driver/VolumeStatus.ts"
+import type { NodeStatus } from "../../../src/admin/AdminApi.ts"
+import { statusDetails, statusSummary, statusTable } from "../../../src/commands/operator/statusText.ts"
+import type { VolumeStatus } from "../../../src/driver/VolumeStatus.ts"
 
 const at = (hours: number) => DateTime.makeUnsafe(hours * 3_600_000)
 

@@ -3,9 +3,9 @@
  * volume of that id. A word that fits nothing is answered with the names that are nearest to it. Pure.
  */
 import { Result } from "effect"
-import type { VolumeStatus } from "../driver/VolumeStatus.ts"
-import { nearestFew } from "../spec/nearestOf.ts"
-import { podName } from "./AdminApi.ts"
+import { podName } from "../../admin/AdminApi.ts"
+import type { VolumeStatus } from "../../driver/VolumeStatus.ts"
+import { nearestFew } from "../../spec/nearestOf.ts"
 
 /** How many names are offered to who has mistyped one. */
 const few = 3

@@ -1,0 +1,70 @@
+/**
+ * The kinds of flags that the commands are made of. A flag's text is read by a rule, and the sentence of a rule that is broken
+ * names the flag. A setting of the process can also be given by its environment: `--some-flag` as `CERTLET_SOME_FLAG`. What
+ * is asked of one command at one moment (`ruled`, `argument`) can not, because a variable that somebody has forgotten would
+ * answer instead of the operator.
+ */
+import { Config, Effect, Redacted, Result } from "effect"
+import { Argument, CliError, Flag } from "effect/cli"
+import type { FlagRule } from "./FlagRules.ts"
+
+const variable = (name: string): string => `CERTLET_${name.toUpperCase().replaceAll("-", "_")}`
+
+const read = <A>(kind: "flag" | "argument", option: string, rule: FlagRule<A>, value: string) =>
+  Effect.fromResult(
+    Result.mapError(rule(value), (expected) => new CliError.InvalidValue({ option, value, expected, kind }))
+  )
+
+/** A flag that is read by a rule. */
+export const ruled = <A>(name: string, rule: FlagRule<A>, description: string) =>
+  Flag.String(name).pipe(
+    Flag.withDescription(description),
+    Flag.mapEffect((value) => read("flag", name, rule, value))
+  )
+
+/** An argument that is read by a rule. */
+export const argument = <A>(name: string, rule: FlagRule<A>, description: string) =>
+  Argument.String(name).pipe(
+    Argument.withDescription(description),
+    Argument.mapEffect((value) => read("argument", name, rule, value))
+  )
+
+/** A setting of plain text. */
+const text = (name: string, description: string) =>
+  Flag.String(name).pipe(
+    Flag.withDescription(`${description} [${variable(name)}]`),
+    Flag.withFallbackConfig(Config.String(variable(name)))
+  )
+
+/** A setting that is read by a rule. */
+export const setting = <A>(name: string, rule: FlagRule<A>, description: string) =>
+  text(name, description).pipe(Flag.mapEffect((value) => read("flag", name, rule, value)))
+
+/** A setting with a default that the help shows. */
+export const settingOr = <A>(name: string, rule: FlagRule<A>, description: string, shown: string, value: A) =>
+  setting(name, rule, `${description} (default ${shown})`).pipe(Flag.withDefault(value))
+
+/** A setting of plain text that may be absent. */
+export const optional = (name: string, description: string) => text(name, description).pipe(Flag.optional)
+
+/** A setting that is secret, and may be absent. */
+export const secret = (name: string, description: string) =>
+  text(name, description).pipe(Flag.map(Redacted.make), Flag.optional)
+
+/** A setting that is on or off; off without a word. */
+export const toggle = (name: string, description: string) =>
+  Flag.Boolean(name).pipe(
+    Flag.withDescription(`${description} [${variable(name)}]`),
+    Flag.withFallbackConfig(Config.Boolean(variable(name))),
+    Flag.withDefault(false)
+  )
+
+/** A setting that can be given again and again; its environment variable separates values by commas. */
+export const many = <A>(name: string, rule: FlagRule<A>, description: string) =>
+  Flag.String(name).pipe(
+    Flag.withDescription(`${description} [${variable(name)}, comma-separated]`),
+    Flag.between(1, 100),
+    Flag.withFallbackConfig(Config.map(Config.String(variable(name)), (values) => values.split(","))),
+    Flag.withDefault([]),
+    Flag.mapEffect((values) => Effect.forEach(values, (value) => read("flag", name, rule, value)))
+  )

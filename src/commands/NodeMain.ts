@@ -1,0 +1,32 @@
+/**
+ * How the process runs its program and ends. The first SIGINT or SIGTERM interrupts what the command has made interruptible, and
+ * nothing around it, so that each command decides what being told to end is worth: NodeRuntime's `runMain` interrupts the whole,
+ * and every end by a signal would be a failure. A second signal ends the process at once, because whoever sends it does not
+ * want to wait for calls in flight. The exit code is the error's own.
+ */
+import { Effect, Runtime } from "effect"
+
+/** Far longer than any process lives. */
+const longestMillis = 2_147_483_647
+
+/** Runs the program; ends the process with its exit code. */
+export const runMain = (program: Effect.Effect<void, unknown>): void => {
+  const fiber = Effect.runFork(program, { uninterruptible: true })
+  // Node ends where nothing is left to wait for, and a fiber that waits for another one is not seen by it.
+  const alive = setInterval(() => undefined, longestMillis)
+  let signals = 0
+  const end = () => {
+    signals += 1
+    if (signals > 1) process.exit(1)
+    fiber.interruptUnsafe(fiber.id)
+  }
+  process.on("SIGINT", end).on("SIGTERM", end)
+  fiber.addObserver((exit) => {
+    clearInterval(alive)
+    process.off("SIGINT", end).off("SIGTERM", end)
+    Runtime.defaultTeardown(exit, (code) => {
+      // Without a reason to hurry, what was written to a pipe is let through first.
+      if (code !== 0 || signals > 0) process.exit(code)
+    })
+  })
+}

@@ -1,0 +1,25 @@
+/**
+ * The command `certlet run`, which is also what `certlet` does without a command: it serves the kubelet of its node until it is
+ * told to end. That is no failure of a server, so a signal ends it with code 0.
+ */
+import { Cause, Effect, Layer } from "effect"
+import { Command } from "effect/cli"
+import { Settings } from "../Settings.ts"
+import { logged } from "./report.ts"
+import { runFlags, settingsOf } from "./run/runFlags.ts"
+import { server } from "./run/server.ts"
+
+const serve = (flags: Command.Command.Config.Infer<typeof runFlags>) =>
+  settingsOf(flags).pipe(
+    Effect.flatMap((settings) => Effect.provideService(Layer.launch(server), Settings, settings)),
+    logged(flags.log),
+    Effect.catchCauseIf(Cause.hasInterruptsOnly, () => Effect.void)
+  )
+
+const describe = "Gives every pod of this node its own certificate from cert-manager, in a volume"
+
+/** `certlet run`. */
+export const run = Command.make("run", runFlags, serve).pipe(Command.withDescription(`${describe} (the default)`))
+
+/** `certlet` alone, with the flags of `certlet run`. */
+export const certlet = Command.make("certlet", runFlags, serve).pipe(Command.withDescription(describe))

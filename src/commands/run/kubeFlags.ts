@@ -1,0 +1,33 @@
+/**
+ * The flags that say how `certlet run` reaches the API server: by a kubeconfig, by single values, or, with none of them, by the
+ * pod's own ServiceAccount. Their names are those of kubectl.
+ */
+import { Duration, Result } from "effect"
+import * as Rules from "../FlagRules.ts"
+import { many, optional, secret, settingOr, toggle } from "../Flags.ts"
+
+/** What `Settings.kube` holds. */
+export const kubeFlags = {
+  kubeconfig: optional("kubeconfig", "a kubeconfig file; without one the pod's own ServiceAccount is used"),
+  context: optional("context", "the kubeconfig's context"),
+  cluster: optional("cluster", "the kubeconfig's cluster"),
+  user: optional("user", "the kubeconfig's user"),
+  server: optional("server", "the API server's address"),
+  token: secret("token", "a bearer token"),
+  certificateAuthority: optional("certificate-authority", "a file with the API server's CA"),
+  clientCertificate: optional("client-certificate", "a file with a client certificate"),
+  clientKey: optional("client-key", "a file with its key"),
+  insecureSkipTlsVerify: toggle("insecure-skip-tls-verify", "do not verify the API server: for experiments only"),
+  tlsServerName: optional("tls-server-name", "the name that the API server's certificate must have"),
+  as: optional("as", "impersonate this user"),
+  asGroup: many("as-group", Result.succeed, "impersonate this group; repeatable"),
+  requestTimeout: settingOr(
+    "request-timeout",
+    Rules.durationWithin(Duration.millis(100), Duration.minutes(10)),
+    "how long one call to the API server may take",
+    "30s",
+    Duration.seconds(30)
+  ),
+  qps: settingOr("kube-api-qps", Rules.decimal(0, 1e6), "calls per second; 0 leaves it to the server", "0", 0),
+  burst: settingOr("kube-api-burst", Rules.wholeNumber(0, 1_000_000), "calls at once above the rate", "0", 0)
+}

@@ -1,0 +1,136 @@
+/**
+ * The command line of `certlet run`, which is also its environment. Names, defaults and meanings are those of cert-manager's
+ * csi-driver, and a few are our own. What comes out is one `Settings`. A flag that this version cannot honour is refused and
+ * never ignored.
+ */
+import { Duration, Effect, Option } from "effect"
+import { CliError, type Command, Flag } from "effect/cli"
+import type { Settings } from "../../Settings.ts"
+import { gateForms } from "../../spec/ReadinessGate.ts"
+import { adminSocketOf, placeFlags } from "../AdminPlace.ts"
+import * as Rules from "../FlagRules.ts"
+import { many, setting, settingOr, toggle } from "../Flags.ts"
+import { kubeFlags } from "./kubeFlags.ts"
+
+const driverFlags = {
+  nodeId: setting("node-id", Rules.given, "this node's name in the cluster"),
+  endpoint: setting("endpoint", Rules.endpoint, "the CSI socket: unix:///absolute/path"),
+  driverName: settingOr(
+    "driver-name",
+    Rules.driverName,
+    "the driver's name, as in the CSIDriver object",
+    "csi.cert-manager.io",
+    "csi.cert-manager.io"
+  ),
+  kubeletRootDir: setting(
+    "kubelet-root-dir",
+    Rules.absolutePath,
+    "the kubelet's root folder: certlet registers itself there; without it somebody else has to"
+  ).pipe(Flag.optional),
+  kubeletRegistrationPath: setting(
+    "kubelet-registration-path",
+    Rules.endpoint,
+    "the CSI socket's path as the kubelet sees it, where that is not the endpoint itself"
+  ).pipe(Flag.optional),
+  ...placeFlags,
+  volumeMedium: settingOr(
+    "volume-medium",
+    Rules.oneOf(["tmpfs", "directory"]),
+    "tmpfs: a mount per pod; directory: plain folders, where mounting is not permitted",
+    "tmpfs",
+    "tmpfs"
+  ),
+  volumeSizeLimit: settingOr("volume-size-limit", Rules.size, "the size of a pod's tmpfs", "4Mi", 4 * 1024 * 1024),
+  publishTimeout: settingOr(
+    "publish-timeout",
+    Rules.durationWithin(Duration.seconds(1), Duration.seconds(115)),
+    "how long a publish waits for its certificate before it answers; at most 115s",
+    "60s",
+    Duration.seconds(60)
+  ),
+  shutdownTimeout: settingOr(
+    "shutdown-timeout",
+    Rules.durationWithin(Duration.zero, Duration.minutes(10)),
+    "how long calls in flight may take to finish after SIGTERM",
+    "15s",
+    Duration.seconds(15)
+  ),
+  continueOnNotReady: toggle("continue-on-not-ready", "answer a publish before its certificate is there"),
+  clusterDomain: settingOr(
+    "cluster-domain",
+    Rules.domain,
+    "the DNS domain of the cluster's services, which the variable CLUSTER_DOMAIN stands for",
+    "cluster.local",
+    "cluster.local"
+  ),
+  useTokenRequest: toggle("use-token-request", "create requests as the pod's own ServiceAccount"),
+  healthBindAddress: settingOr(
+    "health-bind-address",
+    Rules.bindAddress,
+    "where /livez and /readyz are served: host:port, :port, or 0 for nowhere",
+    "0",
+    Option.none<Rules.BindAddress>()
+  ),
+  metricsBindAddress: settingOr(
+    "metrics-bind-address",
+    Rules.bindAddress,
+    "where /metrics is served: host:port, :port, or 0 for nowhere",
+    "0",
+    Option.none<Rules.BindAddress>()
+  )
+}
+
+/** Understood, so that a DaemonSet that gives them starts: they paced a polling that certlet does not do. */
+const gateBackoff = "accepted from the driver that polls; certlet is told by a watch"
+
+const gateFlags = {
+  podReadinessGates: many(
+    "pod-readiness-gate",
+    Rules.gate,
+    `hold a pod's first certificate back until this is there; repeatable, needs --continue-on-not-ready: ${gateForms}`
+  ),
+  gateBackoffDuration: setting(
+    "gate-backoff-duration",
+    Rules.durationWithin(Duration.zero, Duration.hours(1)),
+    gateBackoff
+  ).pipe(Flag.optional),
+  gateBackoffFactor: setting("gate-backoff-factor", Rules.decimal(1, 100), gateBackoff).pipe(Flag.optional),
+  gateBackoffJitter: setting("gate-backoff-jitter", Rules.decimal(0, 1), gateBackoff).pipe(Flag.optional),
+  gateBackoffCap: setting("gate-backoff-cap", Rules.durationWithin(Duration.zero, Duration.hours(1)), gateBackoff).pipe(
+    Flag.optional
+  )
+}
+
+/** The flags of `certlet run`. */
+export const runFlags = {
+  ...driverFlags,
+  ...gateFlags,
+  kube: kubeFlags,
+  log: {
+    level: settingOr(
+      "log-level",
+      Rules.wholeNumber(1, 5),
+      "1 and 2: what changes; 3 and 4: every call; 5: everything",
+      "1",
+      1
+    ).pipe(Flag.withAlias("v")),
+    format: setting("log-format", Rules.oneOf(["json", "pretty"]), "pretty on a terminal, json elsewhere").pipe(
+      Flag.optional
+    )
+  }
+}
+
+type Given = Command.Command.Config.Infer<typeof runFlags>
+
+/** The settings that the flags make. Gates open only after the publish, so with them a publish must not wait. */
+export const settingsOf = ({ log, ...flags }: Given): Effect.Effect<Settings["Service"], CliError.InvalidValue> =>
+  flags.podReadinessGates.length === 0 || flags.continueOnNotReady
+    ? Effect.succeed({ ...flags, adminSocket: adminSocketOf(flags) })
+    : Effect.fail(
+        new CliError.InvalidValue({
+          option: "continue-on-not-ready",
+          value: "false",
+          expected: "true beside --pod-readiness-gate, as gates open only after a pod's volumes are published",
+          kind: "flag"
+        })
+      )

@@ -1,12 +1,14 @@
 /**
- * The settings of one certlet process, decoded once at the front door from flags and environment and then carried as one
- * service. Every room reads its settings here and nowhere else. A setting that cannot be right is refused at the door, in a
- * sentence that names the flag.
+ * The settings of one certlet process, decoded once at the front door from flags and environment and then carried as
+ * one service. Every room reads its settings here and nowhere else. A setting that cannot be right is refused at the
+ * door, in a sentence that names the flag.
  */
 import { Context, type Duration, type Option, type Redacted } from "effect"
 import type { ReadinessGate } from "./spec/ReadinessGate.ts"
 
-/** How to reach and address the API server; whatever is none comes from the kubeconfig or the pod's own ServiceAccount. */
+/**
+ * How to reach and address the API server; whatever is none comes from the kubeconfig or the pod's own ServiceAccount.
+ */
 export interface KubeSettings {
   readonly kubeconfig: Option.Option<string>
   readonly context: Option.Option<string>

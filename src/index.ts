@@ -1,8 +1,8 @@
 /**
- * The library's front door: what others may import. There is no logic here. It opens on the contracts with their errors, on
- * the programs that stand over them, and on the pure modules that decide: enough to run certlet's driver over services of
- * one's own, or to replace one service of a simulated cluster (`certlet/testing`). The live layers are not here: they are the
- * program `certlet`, and bring its sockets and mounts with them.
+ * The library's front door: what others may import. There is no logic here. It opens on the contracts with their
+ * errors, on the programs that stand over them, and on the pure modules that decide: enough to run certlet's driver
+ * over services of one's own, or to replace one service of a simulated cluster (`certlet/testing`). The live layers are
+ * not here: they are the program `certlet`, and bring its sockets and mounts with them.
  */
 
 export { type Calls, Kubelet, KubeletError } from "./csi/Kubelet.ts"

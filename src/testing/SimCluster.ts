@@ -10,12 +10,12 @@ import { Driver } from "../driver/Driver.ts"
 import type { Settings } from "../Settings.ts"
 import { Cluster } from "./Cluster.ts"
 import { Court, type Invariant, type World } from "./judges/Invariants.ts"
-import { invariants as ownInvariants } from "./judges/judges.ts"
+import { judges } from "./judges/judges.ts"
 import { Faults, type Incident, incidentsOf } from "./levers/Faults.ts"
 import { countOf } from "./levers/misuse.ts"
 import type { OwnFault } from "./levers/strike.ts"
 import { TimedLevers } from "./levers/TimedLevers.ts"
-import { weatherOf } from "./levers/weather.ts"
+import { weatherOf } from "./levers/weatherOf.ts"
 import { beginning } from "./parts/ClusterParts.ts"
 import { Dice } from "./parts/Dice.ts"
 import { SimAccounts } from "./parts/SimAccounts.ts"
@@ -172,7 +172,7 @@ const makeParts = Effect.fnUntraced(function* (options: ClusterOptions, seed: st
     stateOf: network.stateOf,
     trustOf: shelf.get
   }
-  const court = new Court([...ownInvariants, ...(options.invariants ?? [])], seed, () => trace.lines(40))
+  const court = new Court([...judges, ...(options.invariants ?? [])], seed, () => trace.lines(40))
   trace.listen((event) => court.hear(event, world))
   const workings = {
     trace,

@@ -11,7 +11,7 @@ import { judgesOfSecrets } from "./judgesOfSecrets.ts"
 import { judgesOfVolumes } from "./judgesOfVolumes.ts"
 
 /** certlet's own invariants. */
-export const invariants: ReadonlyArray<Invariant> = [
+export const judges: ReadonlyArray<Invariant> = [
   ...judgesOfVolumes,
   ...judgesOfPods,
   ...judgesOfRequests,

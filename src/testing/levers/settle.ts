@@ -11,7 +11,7 @@ import { behave } from "../parts/SimCertificateRequests.ts"
 import type { SimPod } from "../parts/SimPod.ts"
 import { Faults } from "./Faults.ts"
 import type { TimedLevers, Workings } from "./TimedLevers.ts"
-import { weatherOf } from "./weather.ts"
+import { weatherOf } from "./weatherOf.ts"
 
 /**
  * Within this time everything has to converge, where a kubelet looks at its pods about once a minute: a refused request

@@ -57,6 +57,8 @@ const notLive: ReadonlyArray<string> = [
 const otherwiseNamed: Readonly<Record<string, string>> = {
   "admin/AdminApi.ts": "one schema for each question and each answer",
   "admin/NodeOperator.ts": "who runs the two commands",
+  "commands/Flags.ts": "a function for each kind of flag",
+  "commands/report.ts": "the two ways of a report",
   "commands/demo/NodeExhibits.ts": "what the demo shows, a function for each exhibit",
   "csi/requests.ts": "a function for each call",
   "driver/Backoff.ts": "the numbers of a backoff, and what it makes of them",

@@ -1,14 +1,16 @@
 /**
- * What makes certificates of requests in the embedded cluster: an approver and a CA issuer, in the shape of cert-manager's
- * controllers. They watch the store and nothing else, and write what they decide into a request's status, one condition at a
- * time, as the real ones do. Policies say how they behave from now on; acts on one request overrule them. Both can be
- * changed while requests are open, and what was held back is then taken up.
+ * What a cluster in memory does with CertificateRequests: an approver and an issuer in the shape of cert-manager's controllers,
+ * and the garbage collector. They watch the store and nothing else, and write what they decide into a request's status, as the
+ * real ones do. A behaviour says how they act from now on; acts on one request overrule it. What was held back is taken up
+ * when the behaviour changes. The embedded cluster and simulations run the same ones.
  */
-import { Clock, DateTime, Duration, Effect, FiberSet, Option, Result, Schema, type Scope } from "effect"
+import { Duration, Effect, Option, Result, Schema } from "effect"
 import type { RequestReference } from "../issuance/CertificateRequest.ts"
+import { namespacedName } from "../kube/NamespacedName.ts"
 import { parseGoDuration } from "../spec/GoDuration.ts"
-import type { NodeAuthority } from "./NodeAuthority.ts"
-import type { ObjectStore, StoredObject } from "./ObjectStore.ts"
+import type { EmbeddedApi } from "./EmbeddedApi.ts"
+import type { Issuer } from "./Issuer.ts"
+import type { StoredObject } from "./ObjectStore.ts"
 import {
   condition,
   hasCondition,
@@ -19,161 +21,221 @@ import {
   withCondition
 } from "./RequestRules.ts"
 
-/** What the approver does with a new request. */
-export type ApprovalPolicy = "automatic" | "manual" | { readonly deny: string }
+/** How approver and issuer act from now on. */
+export interface IssuanceBehaviour {
+  readonly approval: "approve" | "hold" | { readonly deny: string }
+  /** `signWrongKey` certifies a key that nobody asked about. */
+  readonly issuer: "sign" | "hold" | "signWrongKey" | { readonly fail: string } | { readonly invalid: string }
+  /** From a request's creation to its end, when nothing holds it back. */
+  readonly latency: Duration.Duration
+  /** The most that comes on top of it, drawn anew for every request. */
+  readonly dawdle: Duration.Duration
+  /** The longest lifetime that the issuer grants; none grants what is asked for. */
+  readonly lifetime: Option.Option<Duration.Duration>
+  /** How many requests are denied, fail or are signed for another key, whatever else is said here. From 0 to 1. */
+  readonly denied: number
+  readonly failed: number
+  readonly wronglySigned: number
+}
 
-/** What the issuer does with an approved request; `wrongKey` certifies a key that nobody asked for. */
-export type SigningPolicy = "sign" | "stall" | "wrongKey" | { readonly fail: string } | { readonly invalid: string }
+/** An approver and an issuer that do their work at once. */
+export const calmIssuance: IssuanceBehaviour = {
+  approval: "approve",
+  issuer: "sign",
+  latency: Duration.zero,
+  dawdle: Duration.zero,
+  lifetime: Option.none(),
+  denied: 0,
+  failed: 0,
+  wronglySigned: 0
+}
 
 /** There is no such request, or it has already come to an end. */
 export class NoSuchRequest extends Schema.TaggedError<NoSuchRequest>()("NoSuchRequest", {
   request: Schema.String
 }) {}
 
-/** The approver and the issuer. */
-export interface Controllers {
-  readonly setApproval: (policy: ApprovalPolicy) => Effect.Effect<void>
-  readonly setSigning: (policy: SigningPolicy) => Effect.Effect<void>
-  readonly approve: (request: RequestReference) => Effect.Effect<void, NoSuchRequest>
-  readonly deny: (request: RequestReference, message: string) => Effect.Effect<void, NoSuchRequest>
-  readonly fail: (request: RequestReference, message: string) => Effect.Effect<void, NoSuchRequest>
-  readonly invalidate: (request: RequestReference, message: string) => Effect.Effect<void, NoSuchRequest>
-  /** Signs now, approved or not. */
-  readonly sign: (request: RequestReference) => Effect.Effect<void, NoSuchRequest>
-}
-
-/** What the controllers work on; `cap` is the longest lifetime that the issuer grants. */
-export interface ControllersOptions {
-  readonly store: ObjectStore
-  readonly issuer: NodeAuthority
-  readonly cap: Option.Option<Duration.Duration>
+/** What the controllers work with. */
+export interface ControllersParts {
+  readonly api: EmbeddedApi
+  readonly issuer: Issuer["Service"]
+  /** Runs something as long as the cluster lives. */
+  readonly run: (effect: Effect.Effect<unknown>) => unknown
+  /** Draws from [0, 1). */
+  readonly draw: () => number
+  /** Hears of each decision, before it is written. */
+  readonly decided?: (request: StoredObject, decision: string) => void
+  /** How long after a pod's end its requests are collected. */
+  readonly collectionDelay?: Duration.Duration
 }
 
 /** cert-manager's own default. */
-const defaultDuration = Duration.days(90)
+const defaultLifetime = Duration.days(90)
 
-const stalled = "Waiting on certificate issuance: the issuer was told to stall"
+/** Approver, issuer and garbage collector. */
+export class Controllers {
+  #behaviour = calmIssuance
+  readonly #parts: ControllersParts
+  /** The requests that are being decided about, by uid. */
+  readonly #inHand = new Set<string>()
+  /** The uids of pods that are gone. */
+  readonly #buried = new Set<string>()
 
-const timestamp = Effect.map(DateTime.now, (_) => `${DateTime.formatIso(_).slice(0, 19)}Z`)
-
-/** One hand that decides about one request at a time; a request's next step follows from what its object says. */
-class Decider {
-  approval: ApprovalPolicy = "automatic"
-  signing: SigningPolicy = "sign"
-  readonly #options: ControllersOptions
-
-  constructor(options: ControllersOptions) {
-    this.#options = options
+  constructor(parts: ControllersParts) {
+    this.#parts = parts
+    this.#store.subscribe(({ object, type }) => {
+      if (type === "ADDED") this.#welcome(object)
+      if (type === "MODIFIED") this.#takeUp(object, Duration.zero)
+    })
   }
 
-  /** Writes conditions into an open request; false where it is gone or somebody else has ended it. */
-  readonly set = (
-    object: StoredObject,
-    conditions: ReadonlyArray<StoredCondition>,
-    status: Readonly<Record<string, string>> = {}
-  ): Effect.Effect<boolean> =>
-    Effect.map(timestamp, (now) => {
-      const { namespace, name, uid } = object.metadata
-      const current = this.#options.store.get(namespace, name)
-      // The first word stands: what has ended is not touched again.
-      if (current === undefined || current.metadata.uid !== uid || isFinished(current)) return false
-      const change = (_: StoredObject) =>
-        conditions.reduce((changed, one) => withCondition(changed, one, now, status), _)
-      return Result.isSuccess(this.#options.store.update(namespace, name, change))
+  /** Changes how they act from now on; what was held back goes on where it may. */
+  readonly behave = (change: Partial<IssuanceBehaviour>): Effect.Effect<void> =>
+    Effect.sync(() => {
+      this.#behaviour = { ...this.#behaviour, ...change }
+      for (const object of this.#store.all()) this.#takeUp(object, Duration.zero)
     })
 
-  /** Signs a request, or marks it failed where that cannot be done. */
-  readonly sign = Effect.fnUntraced({ self: this }, function* (this: Decider, object: StoredObject, wrongKey: boolean) {
-    const spec = specOf(object)
-    if (Option.isNone(spec)) return yield* this.set(object, [condition.failed("the spec cannot be read")])
-    const { duration, usages, isCA } = spec.value
-    const asked = Option.getOrElse(
-      Option.flatMap(Option.fromUndefinedOr(duration), parseGoDuration),
-      () => defaultDuration
+  /** A pod is gone: what it owns follows it. */
+  readonly bury = (uid: string): Effect.Effect<void> =>
+    Effect.sync(() => {
+      const { collectionDelay = Duration.zero, run } = this.#parts
+      this.#buried.add(uid)
+      const collect = Effect.sync(() => this.#store.deleteOwnedBy(uid))
+      run(Duration.isZero(collectionDelay) ? collect : Effect.delay(collect, collectionDelay))
+    })
+
+  readonly approve = (request: RequestReference) =>
+    this.#on(request, (_) => this.#set(_, "approved", [condition.approved]))
+
+  readonly deny = (request: RequestReference, message: string) => this.#on(request, (_) => this.#deny(_, message))
+
+  readonly fail = (request: RequestReference, message: string) =>
+    this.#on(request, (_) => this.#set(_, "failed", [condition.failed(message)]))
+
+  readonly invalidate = (request: RequestReference, message: string) =>
+    this.#on(request, (_) => this.#set(_, "found invalid", [condition.invalid(message)]))
+
+  /** Signs now, approved or not. */
+  readonly sign = (request: RequestReference): Effect.Effect<void, NoSuchRequest> =>
+    Effect.flatMap(this.#find(request), (object) => this.#sign(object, false))
+
+  get #store() {
+    return this.#parts.api.stores.requests
+  }
+
+  #chance(share: number): boolean {
+    return share > 0 && this.#parts.draw() < share
+  }
+
+  #welcome(object: StoredObject): void {
+    const { dawdle, latency } = this.#behaviour
+    const extra = Duration.isZero(dawdle) ? dawdle : Duration.times(dawdle, this.#parts.draw())
+    this.#takeUp(object, Duration.sum(latency, extra))
+    const owner = object.metadata.ownerReferences?.[0]?.uid
+    if (owner !== undefined && this.#buried.has(owner)) this.#parts.run(this.bury(owner))
+  }
+
+  /** Sees to it that a request is decided about, by one at a time. */
+  #takeUp(object: StoredObject, after: Duration.Duration): void {
+    const { uid } = object.metadata
+    if (isFinished(object) || this.#inHand.has(uid)) return
+    this.#inHand.add(uid)
+    const began = this.#behaviour
+    const decide = Effect.ensuring(
+      Duration.isZero(after) ? this.#decide(object) : Effect.delay(this.#decide(object), after),
+      Effect.sync(() => this.#inHand.delete(uid))
     )
-    const lifetime = Option.match(this.#options.cap, { onNone: () => asked, onSome: (cap) => Duration.min(asked, cap) })
-    const now = yield* Clock.currentTimeMillis
-    const answer = yield* this.#options.issuer
-      .sign({
-        signingRequest: Option.getOrElse(signingRequestOf(spec.value), () => ""),
-        usages: usages ?? ["digital signature", "key encipherment"],
-        isCA: isCA ?? false,
-        notBefore: now,
-        notAfter: now + Duration.toMillis(lifetime),
-        wrongKey
-      })
-      .pipe(Effect.result)
-    if (Result.isFailure(answer)) return yield* this.set(object, [condition.failed(answer.failure)])
-    const status = { certificate: btoa(answer.success), ca: btoa(this.#options.issuer.certificate) }
-    return yield* this.set(object, [condition.issued], status)
+    // Whoever changed the behaviour meanwhile has passed over what was in hand.
+    const again = Effect.sync(() => {
+      const current = this.#current(object)
+      if (current !== undefined && this.#behaviour !== began) this.#takeUp(current, Duration.zero)
+    })
+    this.#parts.run(Effect.andThen(decide, again))
+  }
+
+  /** Carries a request on as far as the behaviour of this moment allows. */
+  readonly #decide = Effect.fnUntraced({ self: this }, function* (this: Controllers, asked: StoredObject) {
+    const object = this.#current(asked)
+    if (object === undefined) return
+    const { approval, denied, failed, issuer, wronglySigned } = this.#behaviour
+    if (!hasCondition(object, "Approved", "True")) {
+      if (approval === "hold") return
+      if (approval !== "approve") return this.#deny(object, approval.deny)
+      if (this.#chance(denied)) return this.#deny(object, "by chance")
+      this.#set(object, "approved", [condition.approved])
+    }
+    if (issuer === "hold") {
+      if (!hasCondition(object, "Ready", "False")) this.#set(object, "held back", [condition.pending("held back")])
+      return
+    }
+    if (typeof issuer === "object") {
+      const [decision, end] =
+        "fail" in issuer
+          ? (["failed", condition.failed(issuer.fail)] as const)
+          : (["found invalid", condition.invalid(issuer.invalid)] as const)
+      return this.#set(object, decision, [end])
+    }
+    if (this.#chance(failed)) return this.#set(object, "failed", [condition.failed("by chance")])
+    yield* this.#sign(object, issuer === "signWrongKey" || this.#chance(wronglySigned))
   })
 
-  /** The next step; true where there may be a further one. */
-  readonly decide = (object: StoredObject): Effect.Effect<boolean> => {
-    const { approval, signing } = this
-    if (!hasCondition(object, "Approved", "True")) {
-      if (approval === "manual") return Effect.succeed(false)
-      if (approval === "automatic") return this.set(object, [condition.approved])
-      return this.set(object, [condition.denied(approval.deny), condition.deniedReady])
+  /** Signs a request, or marks it failed where that cannot be done. */
+  readonly #sign = Effect.fnUntraced(
+    { self: this },
+    function* (this: Controllers, object: StoredObject, wrongKey: boolean) {
+      const spec = specOf(object)
+      if (Option.isNone(spec)) return this.#set(object, "failed", [condition.failed("the spec cannot be read")])
+      const { duration, isCA = false, usages = ["digital signature", "key encipherment"] } = spec.value
+      const asked = Option.flatMap(Option.fromUndefinedOr(duration), parseGoDuration)
+      const lifetime = Duration.min(
+        Option.getOrElse(asked, () => defaultLifetime),
+        Option.getOrElse(this.#behaviour.lifetime, () => Duration.infinity)
+      )
+      const signingRequest = Option.getOrElse(signingRequestOf(spec.value), () => "")
+      const signed = yield* Effect.result(this.#parts.issuer.sign({ signingRequest, usages, isCA, lifetime, wrongKey }))
+      if (Result.isFailure(signed)) return this.#set(object, "failed", [condition.failed(signed.failure.message)])
+      const status = { certificate: btoa(signed.success.certificate), ca: btoa(signed.success.ca) }
+      this.#set(object, wrongKey ? "signed for another key" : "signed", [condition.issued], status)
     }
-    if (signing === "sign" || signing === "wrongKey") return this.sign(object, signing === "wrongKey")
-    if (signing !== "stall") {
-      const end = "fail" in signing ? condition.failed(signing.fail) : condition.invalid(signing.invalid)
-      return this.set(object, [end])
-    }
-    const pending = hasCondition(object, "Ready", "False")
-    return pending ? Effect.succeed(false) : this.set(object, [condition.pending(stalled)])
-  }
-}
-
-/** Starts the controllers; they stop with the scope. */
-export const startControllers = Effect.fnUntraced(function* (
-  options: ControllersOptions
-): Effect.fn.Return<Controllers, never, Scope.Scope> {
-  const { store } = options
-  const run = yield* FiberSet.makeRuntime()
-  const decider = new Decider(options)
-  const inHand = new Set<string>()
-
-  const reconcile = (request: RequestReference): void => {
-    const key = `${request.namespace}/${request.name}`
-    const object = store.get(request.namespace, request.name)
-    if (object === undefined || isFinished(object) || inHand.has(key)) return
-    inHand.add(key)
-    const release = Effect.sync(() => inHand.delete(key))
-    const step = Effect.ensuring(decider.decide(object), release)
-    run(Effect.map(step, (changed) => (changed ? reconcile(request) : undefined)))
-  }
-  yield* Effect.acquireRelease(
-    Effect.sync(() => store.subscribe((change) => change.type !== "DELETED" && reconcile(change.object.metadata))),
-    (unsubscribe) => Effect.sync(unsubscribe)
   )
 
-  const on = (request: RequestReference, act: (object: StoredObject) => Effect.Effect<unknown>) =>
-    Effect.suspend((): Effect.Effect<void, NoSuchRequest> => {
-      const object = store.get(request.namespace, request.name)
-      return object === undefined || isFinished(object)
-        ? Effect.fail(new NoSuchRequest({ request: `${request.namespace}/${request.name}` }))
-        : Effect.asVoid(act(object))
-    })
-  const policy = (change: () => void) =>
-    Effect.sync(() => {
-      change()
-      for (const object of store.all()) reconcile(object.metadata)
-    })
-  return {
-    setApproval: (next) =>
-      policy(() => {
-        decider.approval = next
-      }),
-    setSigning: (next) =>
-      policy(() => {
-        decider.signing = next
-      }),
-    approve: (request) => on(request, (_) => decider.set(_, [condition.approved])),
-    deny: (request, message) => on(request, (_) => decider.set(_, [condition.denied(message), condition.deniedReady])),
-    fail: (request, message) => on(request, (_) => decider.set(_, [condition.failed(message)])),
-    invalidate: (request, message) => on(request, (_) => decider.set(_, [condition.invalid(message)])),
-    sign: (request) => on(request, (_) => decider.sign(_, false))
+  #deny(object: StoredObject, message: string): void {
+    this.#set(object, "denied", [condition.denied(message), condition.deniedReady])
   }
-})
+
+  #find(request: RequestReference): Effect.Effect<StoredObject, NoSuchRequest> {
+    return Effect.suspend(() => {
+      const object = this.#store.get(request.namespace, request.name)
+      return object === undefined || isFinished(object)
+        ? Effect.fail(new NoSuchRequest({ request: namespacedName(request) }))
+        : Effect.succeed(object)
+    })
+  }
+
+  #on(request: RequestReference, act: (object: StoredObject) => void): Effect.Effect<void, NoSuchRequest> {
+    return Effect.map(this.#find(request), act)
+  }
+
+  /** The object as it is now; nothing where it is gone, is another one or has come to its end: the first word stands. */
+  #current({ metadata }: StoredObject): StoredObject | undefined {
+    const object = this.#store.get(metadata.namespace, metadata.name)
+    return object === undefined || object.metadata.uid !== metadata.uid || isFinished(object) ? undefined : object
+  }
+
+  #set(
+    asked: StoredObject,
+    decision: string,
+    conditions: ReadonlyArray<StoredCondition>,
+    status: Readonly<Record<string, string>> = {}
+  ): void {
+    const object = this.#current(asked)
+    if (object === undefined) return
+    const { name, namespace } = object.metadata
+    const now = this.#parts.api.timestamp()
+    this.#parts.decided?.(object, decision)
+    this.#store.update(namespace, name, (current) =>
+      conditions.reduce((changed, one) => withCondition(changed, one, now, status), current)
+    )
+  }
+}

@@ -4,24 +4,17 @@
  * certlet never imports it. Its users have the rights that the real deployment gives certlet and no others. It ends with its
  * scope, and nothing of it is left but the files that somebody asked for.
  */
-import { Clock, DateTime, Duration, Effect, Option, Schema, type Scope } from "effect"
-import { type Controllers, startControllers } from "./Controllers.ts"
-import {
-  type ApiUser,
-  type Claim,
-  each,
-  type NodeApiServer,
-  type ServerEvent,
-  type Stores,
-  startApiServer,
-  type Trouble
-} from "./NodeApiServer.ts"
-import { type Credential, makeAuthority } from "./NodeAuthority.ts"
+import { Clock, Duration, Effect, FiberSet, Option, Random, Schema, type Scope } from "effect"
+import { type ApiUser, adminUser, certletUser, podUser } from "./ApiUser.ts"
+import { makeAuthority, makeIssuer } from "./Authority.ts"
+import { Controllers } from "./Controllers.ts"
+import { EmbeddedApi, type Stores } from "./EmbeddedApi.ts"
+import { type Claim, type NodeApiServer, type ServerEvent, startApiServer, type Trouble } from "./NodeApiServer.ts"
+import { type Credential, clientCredential, nodeAuthority, serverCredential } from "./NodeAuthority.ts"
 import { type KubeconfigError, kubeconfigText, replaceFile } from "./NodeKubeconfig.ts"
 import type { NodeWatches } from "./NodeWatches.ts"
-import { ObjectStore } from "./ObjectStore.ts"
-import { type ResourceName, resources } from "./Resource.ts"
-import type { Verb } from "./ResourceApi.ts"
+import type { ObjectStore } from "./ObjectStore.ts"
+import type { ResourceName } from "./Resource.ts"
 
 /** The cluster could not be started: most likely its port is taken. */
 export class EmbeddedClusterError extends Schema.TaggedError<EmbeddedClusterError>()("EmbeddedClusterError", {
@@ -47,7 +40,8 @@ export type EmbeddedUser = "certificate" | "token" | "admin" | { readonly tokenF
 export type Observe = (listener: (event: ServerEvent) => void) => () => void
 
 /** The running cluster. */
-export interface EmbeddedCluster extends Controllers {
+export interface EmbeddedCluster
+  extends Pick<Controllers, "approve" | "behave" | "deny" | "fail" | "invalidate" | "sign"> {
   /** `https://127.0.0.1:PORT`. */
   readonly url: string
   /** PEM of the CA that signed the server's certificate. */
@@ -91,18 +85,6 @@ export interface EmbeddedCluster extends Controllers {
   readonly reopen: Effect.Effect<void, EmbeddedClusterError>
 }
 
-const everything: ReadonlyArray<Verb> = ["create", "get", "list", "watch", "delete", "update", "patch"]
-const certlet: ApiUser = {
-  name: "system:serviceaccount:certlet:certlet",
-  verbs: {
-    requests: ["create", "list", "watch", "delete"],
-    pods: ["list", "watch"],
-    configMaps: ["list", "watch"],
-    clusterTrustBundles: ["list", "watch"]
-  }
-}
-const admin: ApiUser = { name: "admin", verbs: each(() => everything) }
-
 const listening = Effect.catchDefect((cause: unknown) => Effect.fail(new EmbeddedClusterError({ cause })))
 
 /** Who may come in: two clients by certificate, any number by token. */
@@ -118,13 +100,13 @@ class Users {
 
   rotate(): string {
     this.#tokens.delete(this.token)
-    this.token = this.grant(certlet)
+    this.token = this.grant(certletUser)
     return this.token
   }
 
   of(claim: Claim): ApiUser | undefined {
     // As in a real server's chain of authenticators, the certificate is looked at first.
-    if (claim.certificate !== undefined) return [certlet, admin].find((_) => _.name === claim.certificate)
+    if (claim.certificate !== undefined) return [certletUser, adminUser].find((_) => _.name === claim.certificate)
     return claim.token === undefined ? undefined : this.#tokens.get(claim.token)
   }
 }
@@ -132,7 +114,7 @@ class Users {
 const onAll = (server: NodeApiServer, act: (watches: NodeWatches) => void) =>
   Effect.sync(() => Object.values(server.watches).forEach(act))
 
-const knobs = (server: NodeApiServer, stores: Stores) => ({
+const knobs = (server: NodeApiServer, api: EmbeddedApi) => ({
   watches: Effect.sync(() => Object.values(server.watches).reduce((sum, { size }) => sum + size, 0)),
   watchesOn: (resource: ResourceName) => server.watches[resource].size,
   dropWatches: onAll(server, (watches) => watches.drop()),
@@ -140,14 +122,10 @@ const knobs = (server: NodeApiServer, stores: Stores) => ({
   sendBookmarks: onAll(server, (watches) => watches.bookmark()),
   writeToWatches: (text: string) => onAll(server, (watches) => watches.raw(text)),
   expire: (how: "event" | "status") =>
-    Effect.andThen(
-      onAll(server, (watches) => {
-        watches.expiry = how
-      }),
-      Effect.sync(() => {
-        for (const store of Object.values(stores)) store.compact()
-      })
-    ),
+    Effect.sync(() => {
+      server.expiry = how
+      api.forget()
+    }),
   trouble: (trouble: Trouble) =>
     Effect.sync(() => {
       server.trouble = trouble
@@ -164,28 +142,19 @@ const make = Effect.fn("EmbeddedCluster.make")(function* (
   options: EmbeddedClusterOptions = {}
 ): Effect.fn.Return<EmbeddedCluster, EmbeddedClusterError, Scope.Scope> {
   const clock = yield* Clock.Clock
-  const now = () => clock.currentTimeMillisUnsafe()
-  const stores = each(
-    (name) =>
-      new ObjectStore({
-        resource: resources[name].qualified,
-        now: () => `${DateTime.formatIso(DateTime.makeUnsafe(now())).slice(0, 19)}Z`,
-        uid: () => crypto.randomUUID()
-      })
-  )
-  const store = stores.requests
-  const authority = yield* makeAuthority("embedded cluster", now())
-  const issuer = yield* makeAuthority("embedded issuer", now())
+  const api = new EmbeddedApi({ now: () => clock.currentTimeMillisUnsafe(), uid: () => crypto.randomUUID() })
+  const authority = yield* makeAuthority(nodeAuthority("embedded cluster"))
+  const issuer = yield* makeIssuer(nodeAuthority("embedded issuer"))
   const clients: Readonly<Record<"certificate" | "admin", Credential>> = {
-    certificate: yield* authority.client(certlet.name, []),
-    admin: yield* authority.client(admin.name, ["system:masters"])
+    certificate: yield* clientCredential(authority, certletUser.name, []),
+    admin: yield* clientCredential(authority, adminUser.name, ["system:masters"])
   }
   const users = new Users()
   users.rotate()
   const listeners = new Set<(event: ServerEvent) => void>()
   const server = yield* startApiServer({
-    stores,
-    credential: yield* authority.server,
+    api,
+    credential: yield* serverCredential(authority),
     clientAuthority: authority.certificate,
     port: options.port ?? 0,
     userOf: (claim) => users.of(claim),
@@ -193,8 +162,11 @@ const make = Effect.fn("EmbeddedCluster.make")(function* (
       for (const listener of [...listeners]) listener(event)
     }
   }).pipe(listening)
-  const cap = Option.map(Option.fromUndefinedOr(options.maxDuration), Duration.fromInputUnsafe)
-  const controllers = yield* startControllers({ store, issuer, cap })
+  const random = yield* Random.Random
+  const run = yield* FiberSet.makeRuntime()
+  const controllers = new Controllers({ api, issuer, run, draw: () => random.nextDoubleUnsafe() })
+  const lifetime = Option.map(Option.fromUndefinedOr(options.maxDuration), Duration.fromInputUnsafe)
+  yield* controllers.behave({ lifetime })
 
   const kubeconfig = (user: EmbeddedUser) =>
     kubeconfigText(
@@ -204,25 +176,18 @@ const make = Effect.fn("EmbeddedCluster.make")(function* (
     )
   return {
     ...controllers,
-    ...knobs(server, stores),
+    ...knobs(server, api),
     url: server.url,
     authority: authority.certificate,
-    issuer: issuer.certificate,
-    store,
-    stores,
+    issuer: issuer.authority().certificate,
+    store: api.stores.requests,
+    stores: api.stores,
     kubeconfig,
     writeKubeconfig: (path, user) => Effect.suspend(() => replaceFile(path, kubeconfig(user))),
     writeToken: (path) => Effect.suspend(() => replaceFile(path, users.token)),
     rotateToken: Effect.sync(() => users.rotate()),
-    podToken: (namespace, serviceAccount) =>
-      Effect.sync(() =>
-        users.grant({
-          name: `system:serviceaccount:${namespace}:${serviceAccount}`,
-          verbs: { requests: ["create"] },
-          namespace
-        })
-      ),
-    podGone: (uid) => Effect.sync(() => store.deleteOwnedBy(uid)),
+    podToken: (namespace, serviceAccount) => Effect.sync(() => users.grant(podUser(namespace, serviceAccount))),
+    podGone: controllers.bury,
     observe: (listener) => {
       listeners.add(listener)
       return () => listeners.delete(listener)

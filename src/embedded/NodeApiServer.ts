@@ -1,8 +1,7 @@
 /**
- * A Kubernetes API server in a socket: HTTPS on loopback, and of the whole API CertificateRequests and what certlet looks at beside them, with the semantics
- * that a client depends on (versions, selectors, paged lists, watches, preconditions, refusals as `Status`). Clients prove
- * who they are by a certificate or a bearer token, and may do what their user may do; what certlet is not allowed to do in a
- * real cluster it cannot do here either. Everything that can go wrong with a real server can be made to go wrong on demand.
+ * The HTTPS face of the embedded API server, on loopback. Clients prove who they are by a certificate or a bearer token, and what
+ * they may do is `EmbeddedApi`'s to say, as is what their calls mean; here are sockets, bodies and lines. Everything that can go
+ * wrong with a real server can be made to go wrong on demand.
  */
 import { once } from "node:events"
 import type { IncomingMessage, ServerResponse } from "node:http"
@@ -12,19 +11,12 @@ import { setTimeout as pause } from "node:timers/promises"
 import type { TLSSocket } from "node:tls"
 import { Effect, Result, type Scope } from "effect"
 import { type Refusal, refusal, refusalOf, statusBody } from "./ApiStatus.ts"
+import type { ApiUser, Verb } from "./ApiUser.ts"
+import type { EmbeddedApi } from "./EmbeddedApi.ts"
 import type { Credential } from "./NodeAuthority.ts"
 import { NodeWatches } from "./NodeWatches.ts"
-import type { ObjectStore } from "./ObjectStore.ts"
-import { type ResourceName, resources } from "./Resource.ts"
-import { type Answer, type Call, callOf, ResourceApi, type Verb } from "./ResourceApi.ts"
-import { selector } from "./Selector.ts"
-
-/** Who a client is, and what it may do; `namespace` confines it to one. */
-export interface ApiUser {
-  readonly name: string
-  readonly verbs: Readonly<Partial<Record<ResourceName, ReadonlyArray<Verb>>>>
-  readonly namespace?: string
-}
+import { each, type ResourceName } from "./Resource.ts"
+import { type Call, callOf } from "./ResourceApi.ts"
 
 /** What happens at the server, for those who wait for it: a request is seen when its user is known, an answer when it leaves. */
 export type ServerEvent =
@@ -50,12 +42,9 @@ export interface Claim {
   readonly token: string | undefined
 }
 
-/** The objects of every resource. */
-export type Stores = Readonly<Record<ResourceName, ObjectStore>>
-
 /** What the server is made of. */
 export interface ApiServerOptions {
-  readonly stores: Stores
+  readonly api: EmbeddedApi
   readonly credential: Credential
   /** PEM of the CA whose clients are known. */
   readonly clientAuthority: string
@@ -64,14 +53,6 @@ export interface ApiServerOptions {
   readonly userOf: (claim: Claim) => ApiUser | undefined
   readonly observe: (event: ServerEvent) => void
 }
-
-/** One of these for each resource. */
-export const each = <A>(make: (name: ResourceName) => A): Readonly<Record<ResourceName, A>> => ({
-  requests: make("requests"),
-  pods: make("pods"),
-  configMaps: make("configMaps"),
-  clusterTrustBundles: make("clusterTrustBundles")
-})
 
 const readBody = async (request: IncomingMessage): Promise<Result.Result<unknown, Refusal>> => {
   let text = ""
@@ -99,9 +80,10 @@ export class NodeApiServer {
   /** Every answer is held back for so many milliseconds. */
   latencyMillis = 0
   trouble: Trouble | undefined
+  /** How a watch from before the window of history is refused. */
+  expiry: "event" | "status" = "event"
   readonly watches: Readonly<Record<ResourceName, NodeWatches>>
   readonly #options: ApiServerOptions
-  readonly #apis: Readonly<Record<ResourceName, ResourceApi>>
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
   #port: number
@@ -109,12 +91,7 @@ export class NodeApiServer {
   constructor(options: ApiServerOptions) {
     this.#options = options
     this.#port = options.port
-    const { stores } = options
-    this.#apis = each((name) => new ResourceApi(resources[name], stores[name]))
-    this.watches = each(
-      (name) =>
-        new NodeWatches(resources[name], stores[name], (event) => options.observe({ _tag: event, resource: name }))
-    )
+    this.watches = each((name) => new NodeWatches((event) => options.observe({ _tag: event, resource: name })))
     const { certificate, key } = options.credential
     const tls = { cert: certificate, key, ca: options.clientAuthority, requestCert: true, rejectUnauthorized: false }
     this.#server = createServer(tls, (request, response) => {
@@ -162,21 +139,24 @@ export class NodeApiServer {
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = request.url ?? "/"
-    const call = callOf(request.method ?? "", path)
+    const url = new URL(path, "https://localhost")
+    const call = callOf(request.method ?? "", url.pathname, Object.fromEntries(url.searchParams))
     const body = await readBody(request)
     const trouble = call && this.#troubleFor(call.verb)
     if (this.latencyMillis > 0) await pause(this.latencyMillis, undefined, { ref: false })
     if (trouble?.status === 0) return void request.socket.destroy()
-    const answered: Result.Result<Answer, Refusal> | undefined = trouble
+    const user = this.#options.userOf(claimOf(request))
+    if (call && user && !trouble) this.#options.observe({ _tag: "Request", verb: call.verb, user: user.name, path })
+    const served = trouble
       ? Result.fail(refusalOf(trouble.status, trouble.retryAfter))
-      : call === undefined
-        ? Result.fail(refusal.noSuchPath)
-        : this.#answer(call, path, request, response, body)
-    if (answered === undefined) return
-    const { code, body: answer } = Result.isSuccess(answered)
-      ? answered.success
-      : { code: answered.failure.code, body: statusBody(answered.failure) }
-    const retryAfter = Result.isFailure(answered) ? answered.failure.retryAfter : undefined
+      : call?.verb === "watch"
+        ? this.#watch(user, call, response)
+        : Result.flatMap(body, (_) => this.#options.api.act(user, call, _))
+    if (served === undefined) return
+    const { code, body: answer } = Result.isSuccess(served)
+      ? served.success
+      : { code: served.failure.code, body: statusBody(served.failure) }
+    const retryAfter = Result.isFailure(served) ? served.failure.retryAfter : undefined
     if (call) this.#options.observe({ _tag: "Answer", verb: call.verb, path, status: code })
     const headers = {
       "content-type": "application/json",
@@ -185,35 +165,13 @@ export class NodeApiServer {
     response.writeHead(code, headers).end(JSON.stringify(answer))
   }
 
-  /** The answer, or undefined where a watch has taken the response. */
-  #answer(
-    call: Call,
-    path: string,
-    request: IncomingMessage,
-    response: ServerResponse,
-    body: Result.Result<unknown, Refusal>
-  ) {
-    const user = this.#options.userOf(claimOf(request))
-    if (user === undefined) return Result.fail(refusal.unauthorized)
-    this.#options.observe({ _tag: "Request", verb: call.verb, user: user.name, path })
-    const outside = user.namespace !== undefined && user.namespace !== call.namespace
-    if (outside || !(user.verbs[call.resource] ?? []).includes(call.verb)) {
-      return Result.fail(refusal.forbidden(user.name, call.verb, resources[call.resource].qualified))
-    }
-    if (call.verb === "watch") return this.#watch(call, response)
-    return Result.flatMap(body, (_) => this.#apis[call.resource].act(call, user.name, _))
-  }
-
-  #watch(call: Call, response: ServerResponse): Result.Result<never, Refusal> | undefined {
-    const chosen = selector(call.query.get("labelSelector"), call.query.get("fieldSelector"))
-    if (Result.isFailure(chosen)) return Result.fail(chosen.failure)
-    const refused = this.watches[call.resource].open(response, {
-      selector: (_) => (call.namespace === undefined || _.metadata.namespace === call.namespace) && chosen.success(_),
-      resourceVersion: call.query.get("resourceVersion") || "0",
-      bookmarks: call.query.get("allowWatchBookmarks") === "true",
-      timeoutSeconds: Number(call.query.get("timeoutSeconds") ?? 0)
-    })
-    return refused === undefined ? undefined : Result.fail(refused)
+  /** Undefined where a watch has taken the response. */
+  #watch(user: ApiUser | undefined, call: Call, response: ServerResponse): Result.Result<never, Refusal> | undefined {
+    const watches = this.watches[call.resource]
+    const granted = this.#options.api.watch(user, call)
+    if (Result.isSuccess(granted)) return void watches.serve(response, granted.success)
+    if (granted.failure.code !== 410 || this.expiry === "status") return Result.fail(granted.failure)
+    return void watches.refuse(response, granted.failure)
   }
 }
 

@@ -5,6 +5,7 @@
  * which is what a client sees as 410 Gone. Deleting an object deletes what it owns, as the garbage collector does.
  */
 import { Result } from "effect"
+import { namespacedName } from "../kube/NamespacedName.ts"
 import { type Refusal, refusal } from "./ApiStatus.ts"
 
 /** `metadata`, as far as the store itself reads or writes it. */
@@ -43,8 +44,6 @@ export interface NewObject {
   readonly [field: string]: unknown
 }
 
-const keyOf = (namespace: string, name: string) => `${namespace}/${name}`
-
 /** Changes kept for watchers that come late. */
 const historyWindow = 2000
 
@@ -61,6 +60,8 @@ export class ObjectStore {
   readonly #objects = new Map<string, StoredObject>()
   readonly #listeners = new Set<(change: Change) => void>()
   readonly #source: Source
+  /** Changes that listeners are still to be told of, the one that they are being told of included. */
+  readonly #untold: Array<Change> = []
   #history: Array<Change> = []
   #compactedAt = 0
   #version = 1
@@ -80,7 +81,7 @@ export class ObjectStore {
   }
 
   get(namespace: string, name: string): StoredObject | undefined {
-    return this.#objects.get(keyOf(namespace, name))
+    return this.#objects.get(namespacedName({ namespace, name }))
   }
 
   /** All objects, by namespace and name. */
@@ -177,14 +178,23 @@ export class ObjectStore {
     const version = ++this.#version
     const stored = { ...object, metadata: { ...object.metadata, resourceVersion: String(version) } }
     const change = { type, version, object: stored, previous: this.get(namespace, name) }
-    if (type === "DELETED") this.#objects.delete(keyOf(namespace, name))
-    else this.#objects.set(keyOf(namespace, name), stored)
+    if (type === "DELETED") this.#objects.delete(namespacedName({ namespace, name }))
+    else this.#objects.set(namespacedName({ namespace, name }), stored)
     this.#history.push(change)
     if (this.#history.length > historyWindow) {
       const dropped = this.#history.splice(0, this.#history.length - historyWindow)
       this.#compactedAt = dropped.at(-1)?.version ?? this.#compactedAt
     }
-    for (const listener of [...this.#listeners]) listener(change)
+    this.#untold.push(change)
+    if (this.#untold.length === 1) this.#tell()
     return stored
+  }
+
+  /** A listener may change something itself: everybody hears of every change in the order in which they were made. */
+  #tell(): void {
+    for (let change = this.#untold[0]; change !== undefined; change = this.#untold[0]) {
+      for (const listener of [...this.#listeners]) listener(change)
+      this.#untold.shift()
+    }
   }
 }

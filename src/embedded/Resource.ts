@@ -1,5 +1,5 @@
 /**
- * What the embedded API server serves: CertificateRequests, and beside them the few kinds that certlet only looks at. A
+ * What the embedded API server serves: CertificateRequests, what certlet looks at besides, and the Events that it writes. A
  * resource says where its collection is, how its objects are called, and what an object must be to be taken in. Pure: the
  * objects themselves are in an `ObjectStore`, one for each resource.
  */
@@ -18,9 +18,20 @@ export interface Resource {
   readonly apiVersion: string
   readonly kind: string
   readonly namespaced: boolean
+  /** False where a write may change nothing but labels, annotations and, as its subresource, the status. */
+  readonly editable: boolean
   /** The object that a POST brings, if it may be created there by this user. */
   readonly admit: (body: unknown, namespace: string, user: string) => Result.Result<NewObject, Refusal>
 }
+
+/** One of these for each resource. */
+export const each = <A>(make: (name: ResourceName) => A): Readonly<Record<ResourceName, A>> => ({
+  requests: make("requests"),
+  pods: make("pods"),
+  configMaps: make("configMaps"),
+  clusterTrustBundles: make("clusterTrustBundles"),
+  events: make("events")
+})
 
 const decode = Schema.decodeUnknownResult(
   Schema.Struct({
@@ -53,6 +64,7 @@ export const resources = {
     apiVersion: "cert-manager.io/v1",
     kind: "CertificateRequest",
     namespaced: true,
+    editable: false,
     admit: newRequest
   },
   pods: {
@@ -62,6 +74,7 @@ export const resources = {
     apiVersion: "v1",
     kind: "Pod",
     namespaced: true,
+    editable: true,
     admit: anyOf("v1", "Pod")
   },
   configMaps: {
@@ -71,6 +84,7 @@ export const resources = {
     apiVersion: "v1",
     kind: "ConfigMap",
     namespaced: true,
+    editable: true,
     admit: anyOf("v1", "ConfigMap")
   },
   clusterTrustBundles: {
@@ -80,7 +94,18 @@ export const resources = {
     apiVersion: "certificates.k8s.io/v1beta1",
     kind: "ClusterTrustBundle",
     namespaced: false,
+    editable: true,
     admit: anyOf("certificates.k8s.io/v1beta1", "ClusterTrustBundle")
+  },
+  events: {
+    root: "/api/v1",
+    plural: "events",
+    qualified: "events",
+    apiVersion: "v1",
+    kind: "Event",
+    namespaced: true,
+    editable: true,
+    admit: anyOf("v1", "Event")
   }
 } as const satisfies Record<string, Resource>
 
@@ -88,4 +113,4 @@ export const resources = {
 export type ResourceName = keyof typeof resources
 
 /** Every resource's name. */
-export const resourceNames: ReadonlyArray<ResourceName> = ["requests", "pods", "configMaps", "clusterTrustBundles"]
+export const resourceNames: ReadonlyArray<ResourceName> = Object.values(each((name) => name))

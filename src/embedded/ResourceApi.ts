@@ -1,18 +1,19 @@
 /**
- * The REST interface of a resource, without a socket: which call a method and a URL are, and what the call does to
- * the store. Watches are not here, because they are all socket. A call ends in a code and a body, or in a refusal; the
+ * The REST interface of a resource, without a socket: which call a method and a path are, and what the call does to
+ * the store. Watches are in `ResourceWatch`. A call ends in a code and a body, or in a refusal; the
  * semantics are those of a real API server: pages of one list show one moment, a delete may carry the uid it means, a write
  * may carry the version it has seen. Pure.
  */
 import { Predicate, Result } from "effect"
 import { type Refusal, refusal } from "./ApiStatus.ts"
+import type { Verb } from "./ApiUser.ts"
 import { mergePatch } from "./mergePatch.ts"
 import type { ObjectStore, StoredObject } from "./ObjectStore.ts"
 import { type Resource, type ResourceName, resourceNames, resources } from "./Resource.ts"
-import { selector } from "./Selector.ts"
+import { type Selector, selector } from "./Selector.ts"
 
-/** What a client may ask for, in the words of RBAC. */
-export type Verb = "create" | "get" | "list" | "watch" | "delete" | "update" | "patch"
+/** The parameters behind a path. */
+export type Query = Readonly<Record<string, string>>
 
 /** One call: the verb and what it is about. `status` means the subresource of that name. */
 export interface Call {
@@ -21,7 +22,7 @@ export interface Call {
   readonly namespace: string | undefined
   readonly name: string | undefined
   readonly status: boolean
-  readonly query: URLSearchParams
+  readonly query: Query
 }
 
 /** A path below a resource's root: namespace, name and subresource, as far as it has them; undefined where it is another's. */
@@ -37,23 +38,22 @@ const partsOf = (resource: Resource, pathname: string) => {
 
 const verbs: Readonly<Record<string, Verb>> = { DELETE: "delete", PUT: "update", PATCH: "patch" }
 
-const verbOf = (method: string, named: boolean, query: URLSearchParams): Verb | undefined => {
-  if (method === "GET") return named ? "get" : ["true", "1"].includes(query.get("watch") ?? "") ? "watch" : "list"
+const verbOf = (method: string, named: boolean, query: Query): Verb | undefined => {
+  if (method === "GET") return named ? "get" : ["true", "1"].includes(query.watch ?? "") ? "watch" : "list"
   if (method === "POST") return named ? undefined : "create"
   return named ? verbs[method] : undefined
 }
 
 /** The call that a request line is; undefined where the API has no such thing. */
-export const callOf = (method: string, target: string): Call | undefined => {
-  const url = new URL(target, "https://localhost")
+export const callOf = (method: string, path: string, query: Query = {}): Call | undefined => {
   for (const resource of resourceNames) {
     const { namespaced } = resources[resource]
-    const parts = partsOf(resources[resource], url.pathname)
+    const parts = partsOf(resources[resource], path)
     if (parts === undefined) continue
-    const verb = verbOf(method, parts.name !== undefined, url.searchParams)
+    const verb = verbOf(method, parts.name !== undefined, query)
     if (verb === undefined) return undefined
     if (namespaced && parts.namespace === undefined && verb !== "list" && verb !== "watch") return undefined
-    return { resource, verb, ...parts, query: url.searchParams }
+    return { resource, verb, ...parts, query }
   }
   return undefined
 }
@@ -84,11 +84,20 @@ const textAt = (value: unknown, ...keys: ReadonlyArray<string>): string | undefi
 const isText = (value: unknown): value is Readonly<Record<string, string>> =>
   Predicate.isObject(value) && Object.values(value).every(Predicate.isString)
 
-/** What an answer is made of. */
-export interface Answer {
+/** How a call was answered. */
+export interface Served {
   readonly code: number
   readonly body: unknown
 }
+
+/** True for the objects that a list or a watch is about. */
+export const selected = ({ namespace, query }: Call): Result.Result<Selector, Refusal> =>
+  Result.map(
+    selector(query.labelSelector, query.fieldSelector),
+    (selects): Selector =>
+      (object) =>
+        (namespace === undefined || object.metadata.namespace === namespace) && selects(object)
+  )
 
 /** The API over one store. */
 export class ResourceApi {
@@ -104,10 +113,10 @@ export class ResourceApi {
   }
 
   /** Does what the call says, in the name of `user`. */
-  act(call: Call, user: string, body: unknown): Result.Result<Answer, Refusal> {
+  act(call: Call, user: string, body: unknown): Result.Result<Served, Refusal> {
     const namespace = call.namespace ?? ""
     const name = call.name ?? ""
-    const answer = (code: number) => Result.map((body: unknown): Answer => ({ code, body }))
+    const answer = (code: number) => Result.map((body: unknown): Served => ({ code, body }))
     switch (call.verb) {
       case "list":
       case "watch":
@@ -131,20 +140,18 @@ export class ResourceApi {
   }
 
   #list(call: Call): Result.Result<unknown, Refusal> {
-    const token = call.query.get("continue") ?? ""
+    const token = call.query.continue ?? ""
     const known = this.#pages.get(token)
     this.#pages.delete(token)
     if (token !== "" && (known === undefined || known.version < this.#store.oldest)) {
       return Result.fail(refusal.expired("The provided continue parameter is too old"))
     }
-    const chosen = selector(call.query.get("labelSelector"), call.query.get("fieldSelector"))
-    return Result.map(chosen, (selects) => {
-      const inside = (_: StoredObject) => call.namespace === undefined || _.metadata.namespace === call.namespace
+    return Result.map(selected(call), (selects) => {
       const { items, version } = known ?? {
-        items: this.#store.all().filter((_) => inside(_) && selects(_)),
+        items: this.#store.all().filter(selects),
         version: this.#store.version
       }
-      const limit = Number(call.query.get("limit") ?? 0) || items.length
+      const limit = Number(call.query.limit ?? 0) || items.length
       const rest = items.slice(limit)
       const next = rest.length === 0 ? "" : `page-${++this.#tokens}`
       if (next !== "") this.#pages.set(next, { items: rest, version })
@@ -152,11 +159,13 @@ export class ResourceApi {
     })
   }
 
-  /** A write changes the status and nothing else, or, without the subresource, labels and annotations: a spec is for ever. */
+  /** A write changes the status and nothing else; without the subresource all but the identity, or labels and annotations. */
   #change(call: Call, body: unknown): Result.Result<StoredObject, Refusal> {
     const change = (current: StoredObject): StoredObject => {
       const next = call.verb === "patch" ? mergePatch(current, body) : body
       if (call.status) return { ...current, status: Predicate.hasProperty(next, "status") ? next.status : undefined }
+      if (this.#resource.editable && Predicate.isObject(next))
+        return { ...current, ...next, metadata: current.metadata }
       const given = Predicate.hasProperty(next, "metadata") ? next.metadata : undefined
       const { labels, annotations, ...metadata } = current.metadata
       return {

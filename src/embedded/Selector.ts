@@ -44,10 +44,10 @@ const fieldTerm = (term: string): Result.Result<Selector, Refusal> => {
   }
 }
 
-const terms = (text: string | null) => (text ?? "").split(",").flatMap((_) => (_.trim() === "" ? [] : [_.trim()]))
+const terms = (text = "") => text.split(",").flatMap((_) => (_.trim() === "" ? [] : [_.trim()]))
 
 /** The selector of a query; a selector that is not understood is a 400. */
-export const selector = (labels: string | null, fields: string | null): Result.Result<Selector, Refusal> =>
+export const selector = (labels?: string, fields?: string): Result.Result<Selector, Refusal> =>
   Result.map(
     Result.all([...terms(labels).map(labelTerm), ...terms(fields).map(fieldTerm)]),
     (all): Selector =>

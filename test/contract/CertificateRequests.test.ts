@@ -39,10 +39,8 @@ const live = Layer.effectContext(
   Effect.gen(function* () {
     const { cluster, requests } = yield* liveClient()
     const scene = RequestScene.of({
-      approval: (policy) =>
-        cluster.setApproval(policy === "approve" ? "automatic" : policy === "hold" ? "manual" : { deny: "by policy" }),
-      signing: (policy) =>
-        cluster.setSigning(policy === "sign" ? "sign" : policy === "hold" ? "stall" : { fail: "out of ink" }),
+      approval: (policy) => cluster.behave({ approval: policy === "deny" ? { deny: "by policy" } : policy }),
+      signing: (policy) => cluster.behave({ issuer: policy === "fail" ? { fail: "out of ink" } : policy }),
       remove: ({ name, namespace }) => Effect.sync(() => void cluster.store.delete(namespace, name)),
       exists: ({ name, namespace }) => Effect.sync(() => cluster.store.get(namespace, name) !== undefined),
       disturb: cluster.dropWatches,

@@ -100,7 +100,7 @@ describe("EmbeddedCluster: the API", () => {
     () =>
       Effect.gen(function* () {
         const cluster = yield* EmbeddedCluster.make()
-        yield* cluster.setApproval("manual")
+        yield* cluster.behave({ approval: "hold" })
         const call = client(cluster)
         const body = yield* manifest("a")
         const created = yield* call("POST", inShop, body)
@@ -133,7 +133,7 @@ describe("EmbeddedCluster: the API", () => {
     () =>
       Effect.gen(function* () {
         const cluster = yield* EmbeddedCluster.make()
-        yield* cluster.setApproval("manual")
+        yield* cluster.behave({ approval: "hold" })
         const call = client(cluster)
         for (const name of ["a", "b", "c", "d"]) {
           yield* call("POST", inShop, yield* manifest(name, {}, { half: name < "c" ? "one" : "two" }))
@@ -163,7 +163,7 @@ describe("EmbeddedCluster: the API", () => {
     () =>
       Effect.gen(function* () {
         const cluster = yield* EmbeddedCluster.make()
-        yield* cluster.setApproval("manual")
+        yield* cluster.behave({ approval: "hold" })
         const call = client(cluster)
         yield* call("POST", inShop, yield* manifest("a", {}, { mine: "yes" }))
         const open = yield* expectEvent(cluster, (_) => _._tag === "WatchOpened")
@@ -237,7 +237,7 @@ describe("EmbeddedCluster: the issuer", () => {
     () =>
       Effect.gen(function* () {
         const cluster = yield* EmbeddedCluster.make({ maxDuration: "1 minute" })
-        yield* cluster.setSigning("wrongKey")
+        yield* cluster.behave({ issuer: "signWrongKey" })
         const { certificate, request } = yield* issued(cluster, "a", { duration: "1h" })
         expect(certificate.notAfter.getTime() - certificate.notBefore.getTime()).toBe(60_000)
         expect(Buffer.from(certificate.publicKey.rawData)).not.toEqual(Buffer.from(request.publicKey.rawData))
@@ -250,7 +250,7 @@ describe("EmbeddedCluster: the issuer", () => {
     () =>
       Effect.gen(function* () {
         const cluster = yield* EmbeddedCluster.make()
-        yield* cluster.setSigning("stall")
+        yield* cluster.behave({ issuer: "hold" })
         const request = { namespace: "shop", name: "a" }
         yield* client(cluster)("POST", inShop, yield* manifest("a"))
         yield* cluster.fail(request, "out of ink")

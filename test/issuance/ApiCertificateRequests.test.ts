@@ -27,7 +27,7 @@ describe("ApiCertificateRequests: submit", () => {
     () =>
       Effect.gen(function* () {
         const { cluster, requests } = yield* liveClient()
-        yield* cluster.setApproval("manual")
+        yield* cluster.behave({ approval: "hold" })
         const wanted = yield* draft({ spec: spec({ annotations: { "example.com/a": "b" } }) })
         const request = yield* requests.submit(wanted)
         expect(request).toEqual({ namespace: "shop", name: wanted.name })
@@ -140,14 +140,14 @@ describe("ApiCertificateRequests: await", () => {
     () =>
       Effect.gen(function* () {
         const { cluster, requests } = yield* liveClient()
-        yield* cluster.setApproval({ deny: "not on a Friday" })
+        yield* cluster.behave({ approval: { deny: "not on a Friday" } })
         const denied = yield* requests.submit(yield* draft())
         expect(yield* requests.await(denied)).toEqual({ _tag: "Denied", message: "not on a Friday" })
-        yield* cluster.setApproval("automatic")
-        yield* cluster.setSigning({ fail: "out of ink" })
+        yield* cluster.behave({ approval: "approve" })
+        yield* cluster.behave({ issuer: { fail: "out of ink" } })
         const failed = yield* requests.submit(yield* draft())
         expect(yield* requests.await(failed)).toEqual({ _tag: "Failed", message: "out of ink" })
-        yield* cluster.setSigning({ invalid: "no such usage" })
+        yield* cluster.behave({ issuer: { invalid: "no such usage" } })
         const invalid = yield* requests.submit(yield* draft())
         expect(yield* requests.await(invalid)).toEqual({ _tag: "InvalidRequest", message: "no such usage" })
       }),
@@ -159,12 +159,12 @@ describe("ApiCertificateRequests: await", () => {
     () =>
       Effect.gen(function* () {
         const { cluster, requests } = yield* liveClient()
-        yield* cluster.setApproval("manual")
-        yield* cluster.setSigning("stall")
+        yield* cluster.behave({ approval: "hold" })
+        yield* cluster.behave({ issuer: "hold" })
         const request = yield* requests.submit(yield* draft())
         const waiting = yield* Effect.forkChild(requests.await(request), { startImmediately: true })
         yield* cluster.approve(request)
-        yield* cluster.setSigning("sign")
+        yield* cluster.behave({ issuer: "sign" })
         expect((yield* Fiber.join(waiting))._tag).toBe("Ready")
       }),
     limit
@@ -175,7 +175,7 @@ describe("ApiCertificateRequests: await", () => {
     () =>
       Effect.gen(function* () {
         const { cluster, requests } = yield* liveClient()
-        yield* cluster.setSigning("stall")
+        yield* cluster.behave({ issuer: "hold" })
         const request = yield* requests.submit(yield* draft())
         const waiting = yield* Effect.forkChild(requests.await(request), { startImmediately: true })
         yield* cluster.podGone(spec().pod.uid)

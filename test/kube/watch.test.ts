@@ -22,7 +22,7 @@ const watchedFrom = (events: ReadonlyArray<ServerEvent>) =>
 
 /** A request that nobody signs, and a fiber that waits for it. */
 const pending = Effect.fnUntraced(function* (cluster: EmbeddedCluster, requests: CertificateRequests["Service"]) {
-  yield* cluster.setSigning("stall")
+  yield* cluster.behave({ issuer: "hold" })
   const request = yield* requests.submit(yield* draft())
   const waiting = yield* Effect.forkChild(requests.await(request), { startImmediately: true })
   return { request, waiting }
@@ -149,7 +149,7 @@ describe("watch", () => {
       Effect.gen(function* () {
         const { cluster } = yield* liveClient()
         // Changes of other nodes' requests move the counter without an event for this one.
-        yield* cluster.setApproval("manual")
+        yield* cluster.behave({ approval: "hold" })
         const other = yield* draft()
         cluster.store.create({
           apiVersion: "cert-manager.io/v1",

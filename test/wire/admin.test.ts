@@ -69,7 +69,7 @@ describe("an operator on the node", () => {
   it.live("is told what a renewal waits for, and a second one joins the first", () =>
     Effect.gen(function* () {
       const node = yield* startServed
-      yield* node.cluster.setApproval("manual")
+      yield* node.cluster.behave({ approval: "hold" })
       const impatient = yield* askRenewal(node.socket, "csi-web", Duration.millis(300))
       expect(impatient).toMatchObject({ outcome: "waiting", volumeId: "csi-web" })
       expect(impatient).toHaveProperty("sentence", expect.stringMatching(/: not approved yet after 300ms$/))
@@ -77,7 +77,7 @@ describe("an operator on the node", () => {
       const two = yield* Effect.forkChild(Effect.all([order, order], { concurrency: 2 }))
       const waits = Effect.map(askStatus(node.socket), ({ volumes }) => volumes[0]?.pending?.waitsFor === "approval")
       yield* until(waits)
-      yield* node.cluster.setApproval("automatic")
+      yield* node.cluster.behave({ approval: "approve" })
       for (const { outcome } of yield* Fiber.join(two)) expect(outcome).toBe("renewed")
       expect(node.log().match(/"certificate in place"/g)).toHaveLength(2)
     })

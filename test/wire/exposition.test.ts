@@ -45,7 +45,7 @@ const exposed = Effect.gen(function* () {
   const node = yield* startNode(["--metrics-bind-address", `127.0.0.1:${port}`])
   const scrape = Effect.promise(async () => (await fetch(`http://127.0.0.1:${port}/metrics`)).text())
   yield* node.publish("web", { "csi.cert-manager.io/key-algorithm": "RSA" })
-  yield* node.cluster.setApproval({ deny: "not today" })
+  yield* node.cluster.behave({ approval: { deny: "not today" } })
   yield* Effect.flip(node.publish("denied"))
   yield* node.cluster.dropWatches
   yield* scrape.pipe(

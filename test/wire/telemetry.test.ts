@@ -121,7 +121,7 @@ describe("a collector", () => {
         "csi.cert-manager.io/pkcs12-enable": "true",
         "csi.cert-manager.io/pkcs12-password": "hush-hush"
       })
-      yield* node.cluster.setApproval({ deny: "not today" })
+      yield* node.cluster.behave({ approval: { deny: "not today" } })
       yield* Effect.flip(node.publish("denied"))
       yield* node.kubelet.unpublish(node.request("web"))
       yield* until(() => spansIn(arrivals).find(({ name }) => name === "csi.unpublish"))

@@ -9,7 +9,8 @@ export { type Calls, Kubelet, KubeletError } from "./csi/Kubelet.ts"
 export { Status, StatusCode, statusOf } from "./csi/Status.ts"
 export { serve } from "./csi/serve.ts"
 export { pauseAfter, type Setback } from "./driver/Backoff.ts"
-export { Driver, type PublishRequest, type UnpublishRequest } from "./driver/Driver.ts"
+export { Driver } from "./driver/Driver.ts"
+export type { PublishCall, UnpublishCall } from "./driver/DriverCalls.ts"
 export { Defect, PublishError, RenewError, UnpublishError, Unpublished } from "./driver/DriverError.ts"
 export type { SignedCertificate } from "./issuance/CertificateRequest.ts"
 export {
@@ -25,10 +26,10 @@ export {
   type RequestDraft,
   RequestError
 } from "./issuance/CertificateRequests.ts"
+export { checkSigned, type Leaf } from "./issuance/checkSigned.ts"
 export { IssuanceError } from "./issuance/IssuanceError.ts"
 export { KeyError, KeyGenerator, type PrivateKey } from "./issuance/KeyGenerator.ts"
 export { lifetime, renewalTime, type Validity } from "./issuance/RenewalTime.ts"
-export { checkSigned, type Leaf } from "./issuance/SignedCertificate.ts"
 export { signingRequest } from "./issuance/SigningRequest.ts"
 export { type KubeSettings, Settings } from "./Settings.ts"
 export type { Pod } from "./spec/Pod.ts"

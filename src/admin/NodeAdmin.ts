@@ -61,7 +61,7 @@ const renewAnswer = Effect.gen(function* () {
   const driver = yield* Driver
   const { patience, volume } = yield* HttpServerRequest.schemaSearchParams(RenewQuery)
   const allowed = Duration.min(longestPatience, Duration.millis(Math.max(0, patience)))
-  const answer = yield* driver.renew(volume, allowed).pipe(
+  const answer = yield* driver.renewNow(volume, allowed).pipe(
     Effect.map((volume): RenewAnswer => ({ outcome: "renewed", volume })),
     Effect.catch((error) => Effect.succeed(notRenewed(volume, error)))
   )

@@ -10,13 +10,13 @@ import { Cause, DateTime, Deferred, Effect, Exit, FiberSet, Layer, Option } from
 import { Settings } from "../Settings.ts"
 import { leaveSocket } from "../socket/NodeUnixSocket.ts"
 import { version } from "../Version.ts"
-import { healthAnswer, statsAnswer } from "./answers.ts"
 import { reply, serviceDefinition } from "./GrpcDefinitions.ts"
 import { takeSocket } from "./GrpcSocket.ts"
 import { Identity, Node, NodeServiceCapability_RPC_Type } from "./generated/csi_pb.js"
 import { type Calls, Kubelet } from "./Kubelet.ts"
-import { readHealth, readPublish, readStats, readUnpublish } from "./requests.ts"
+import { readCall } from "./readCall.ts"
 import { type Status, wireSentence } from "./Status.ts"
+import { writeAnswer } from "./writeAnswer.ts"
 
 /** When the kubelet gives a call up; none where it never does. */
 const deadlineOf = (call: grpc.ServerUnaryCall<unknown, unknown>): Option.Option<DateTime.Utc> => {
@@ -86,24 +86,27 @@ const implementation = (run: Run, calls: Calls, settings: Settings["Service"]) =
     ]),
     node: Object.fromEntries([
       unary(run, nodePublishVolume, (request, deadline) =>
-        Effect.flatMap(readPublish(request, deadline), calls.publish).pipe(
+        Effect.flatMap(readCall.publish(request, deadline), calls.publish).pipe(
           Effect.as({}),
           Effect.withSpan("csi.publish")
         )
       ),
       unary(run, nodeUnpublishVolume, (request) =>
-        Effect.flatMap(readUnpublish(request), calls.unpublish).pipe(Effect.as({}), Effect.withSpan("csi.unpublish"))
+        Effect.flatMap(readCall.unpublish(request), calls.unpublish).pipe(
+          Effect.as({}),
+          Effect.withSpan("csi.unpublish")
+        )
       ),
       unary(run, nodeGetCapabilities, () => Effect.succeed({ capabilities })),
       unary(run, nodeGetVolumeStats, (request) =>
-        Effect.flatMap(readStats(request), ({ path, volumeId }) => calls.inspect(volumeId, path)).pipe(
-          Effect.map(statsAnswer),
+        Effect.flatMap(readCall.stats(request), ({ path, volumeId }) => calls.inspect(volumeId, path)).pipe(
+          Effect.map(writeAnswer.stats),
           Effect.withSpan("csi.stats")
         )
       ),
       unary(run, nodeGetVolumeHealth, (request) =>
-        Effect.flatMap(readHealth(request), ({ path, volumeId }) => calls.inspect(volumeId, path)).pipe(
-          Effect.map(healthAnswer(request.volumeId)),
+        Effect.flatMap(readCall.health(request), ({ path, volumeId }) => calls.inspect(volumeId, path)).pipe(
+          Effect.map(writeAnswer.health(request.volumeId)),
           Effect.withSpan("csi.health")
         )
       ),

@@ -5,14 +5,14 @@
  * kubelet has given up.
  */
 import { Context, type Effect, type Option, Schema, type Scope } from "effect"
-import type { PublishRequest, UnpublishRequest } from "../driver/Driver.ts"
-import type { VolumeReport } from "../driver/inspectVolume.ts"
+import type { PublishCall, UnpublishCall } from "../driver/DriverCalls.ts"
+import type { VolumeReport } from "../driver/VolumeStatus.ts"
 import type { Status } from "./Status.ts"
 
 /** What certlet answers. */
 export interface Calls {
-  readonly publish: (request: PublishRequest) => Effect.Effect<void, Status>
-  readonly unpublish: (request: UnpublishRequest) => Effect.Effect<void, Status>
+  readonly publish: (request: PublishCall) => Effect.Effect<void, Status>
+  readonly unpublish: (request: UnpublishCall) => Effect.Effect<void, Status>
   /** How a volume is: NodeGetVolumeStats and NodeGetVolumeHealth. */
   readonly inspect: (volumeId: string, path: Option.Option<string>) => Effect.Effect<VolumeReport, Status>
   /** True once the driver can serve: what Identity's Probe says. */

@@ -4,49 +4,27 @@
  * other. What a call leaves running (an issuance that outlives the kubelet's patience, a volume's renewals) belongs to this
  * service's scope.
  */
-import { Context, type DateTime, type Duration, Effect, Layer, type Option } from "effect"
+import { Context, type Duration, Effect, Layer, type Option } from "effect"
 import type { CertificateRequests } from "../issuance/CertificateRequests.ts"
 import type { KeyGenerator } from "../issuance/KeyGenerator.ts"
 import type { PodEvents } from "../kube/PodEvents.ts"
 import type { Pods } from "../kube/Pods.ts"
 import type { TrustBundles } from "../kube/TrustBundles.ts"
 import { Settings } from "../Settings.ts"
-import type { PublishSecrets } from "../spec/VolumeSecrets.ts"
 import type { Entropy } from "../volume/Entropy.ts"
 import type { VolumeFS } from "../volume/VolumeFS.ts"
 import type { VolumeRecords } from "../volume/VolumeRecord.ts"
+import type { PublishCall, UnpublishCall } from "./DriverCalls.ts"
 import type { PublishError, RenewError, UnknownVolume, UnpublishError, Unpublished } from "./DriverError.ts"
-import { hasten } from "./hasten.ts"
-import { inspectVolume, type VolumeReport } from "./inspectVolume.ts"
+import { inspectVolume, volumeStatus } from "./inspectVolume.ts"
 import { exposition, measure, type Registry } from "./Metrics.ts"
 import { publish } from "./publish.ts"
 import { Renewals } from "./Renewals.ts"
+import { renewNow } from "./renewNow.ts"
 import { resume } from "./resume.ts"
 import { unpublish } from "./unpublish.ts"
 import { Volumes } from "./Volume.ts"
-import { statusOf, type VolumeStatus } from "./VolumeStatus.ts"
-
-/** NodePublishVolume, as far as it matters to the programs. */
-export interface PublishRequest {
-  readonly volumeId: string
-  readonly target: string
-  readonly readonly: boolean
-  /** The volume context, whole: also the ServiceAccount tokens, which go no further than memory. */
-  readonly attributes: Readonly<Record<string, string>>
-  /** The entries of the Secret that `nodePublishSecretRef` names; they go no further than memory. */
-  readonly secrets?: PublishSecrets
-  readonly mountFlags: ReadonlyArray<string>
-  /** A gid in decimal, or empty. */
-  readonly volumeMountGroup: string
-  /** When the kubelet gives this call up: the answer must be there before, or its sentence is lost. */
-  readonly deadline: Option.Option<DateTime.Utc>
-}
-
-/** NodeUnpublishVolume. */
-export interface UnpublishRequest {
-  readonly volumeId: string
-  readonly target: string
-}
+import type { VolumeReport, VolumeStatus } from "./VolumeStatus.ts"
 
 /**
  * The driver.
@@ -54,18 +32,18 @@ export interface UnpublishRequest {
  * Laws: when `publish` succeeds the files are there (unless the settings say continue-on-not-ready); publishing again is
  * cheap and changes nothing that is well; a publish that fails leaves nothing that it made; an interrupted publish leaves
  * its issuance running, and the next one joins it; after `unpublish` nothing is left, neither file nor mount nor record nor
- * fiber, and it succeeds for volumes that nobody knows; `renew` joins a renewal that is running, and what it does not wait
+ * fiber, and it succeeds for volumes that nobody knows; `renewNow` joins a renewal that is running, and what it does not wait
  * for goes on.
  */
 export class Driver extends Context.Service<
   Driver,
   {
-    readonly publish: (request: PublishRequest) => Effect.Effect<void, PublishError>
-    readonly unpublish: (request: UnpublishRequest) => Effect.Effect<void, UnpublishError>
+    readonly publish: (call: PublishCall) => Effect.Effect<void, PublishError>
+    readonly unpublish: (call: UnpublishCall) => Effect.Effect<void, UnpublishError>
     /** What a volume takes, and what is wrong with it; a path that is given has to be where the volume is. */
     readonly inspect: (volumeId: string, path: Option.Option<string>) => Effect.Effect<VolumeReport, UnknownVolume>
     /** Renews a volume now, whenever it was due; the answer is how it is afterwards. Waits as long as the patience lasts. */
-    readonly renew: (
+    readonly renewNow: (
       volumeId: string,
       patience: Duration.Duration
     ) => Effect.Effect<VolumeStatus, RenewError | Unpublished>
@@ -103,10 +81,10 @@ export class Driver extends Context.Service<
         context
       )
       return Driver.of({
-        publish: (request) => Effect.provideContext(publish(request), context),
-        unpublish: (request) => Effect.provideContext(unpublish(request), context),
+        publish: (call) => Effect.provideContext(publish(call), context),
+        unpublish: (call) => Effect.provideContext(unpublish(call), context),
         inspect: (volumeId, path) => Effect.provideContext(inspectVolume(volumeId, path), context),
-        renew: (volumeId, patience) => Effect.provideContext(hasten(volumeId, patience), context),
+        renewNow: (volumeId, patience) => Effect.provideContext(renewNow(volumeId, patience), context),
         status: Effect.provideContext(statuses, context),
         measure: measured,
         metrics: Effect.flatMap(measured, exposition)
@@ -118,5 +96,5 @@ export class Driver extends Context.Service<
 const inheritedCount = Effect.flatMap(Volumes, (volumes) => Effect.map(volumes.inherited, ({ size }) => size))
 
 const statuses = Effect.flatMap(Volumes, (volumes) =>
-  Effect.flatMap(volumes.all, (all) => Effect.forEach(all, statusOf))
+  Effect.flatMap(volumes.all, (all) => Effect.forEach(all, volumeStatus))
 )

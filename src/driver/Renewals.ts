@@ -18,9 +18,9 @@ import type { VolumeFS } from "../volume/VolumeFS.ts"
 import type { IssuedRecord, VolumeRecords } from "../volume/VolumeRecord.ts"
 import { pauseAfter } from "./Backoff.ts"
 import { type RenewError, Unpublished } from "./DriverError.ts"
+import { followTrust } from "./followTrust.ts"
 import { awaitRenamed } from "./prerequisites.ts"
 import { renew } from "./renew.ts"
-import { followTrust } from "./rotate.ts"
 import { tellFailure } from "./tell.ts"
 import { type Attempt, podOf, type Volume } from "./Volume.ts"
 
@@ -37,7 +37,7 @@ const overdueSpread = Duration.seconds(30)
  * The renewals of this node.
  *
  * Laws: a volume has at most one fiber; `keep` renews when the record says and not before; `fill` joins an attempt that is
- * running and begins one otherwise; `hasten` does the same and cuts a pause short; after `stop` the volume's fiber is gone and
+ * running and begins one otherwise; `renewNow` does the same and cuts a pause short; after `stop` the volume's fiber is gone and
  * whoever waited is told `Unpublished`.
  */
 export class Renewals extends Context.Service<
@@ -48,7 +48,7 @@ export class Renewals extends Context.Service<
     /** Fills a volume that lacks its files, at once. What comes back can be awaited, or left alone. */
     readonly fill: (volume: Volume) => Effect.Effect<Attempt>
     /** Renews a volume now, whenever it was due and however long it meant to pause. What comes back can be awaited. */
-    readonly hasten: (volume: Volume) => Effect.Effect<Attempt>
+    readonly renewNow: (volume: Volume) => Effect.Effect<Attempt>
     /** Ends the volume's life. */
     readonly stop: (volume: Volume) => Effect.Effect<void>
   }
@@ -65,7 +65,7 @@ export class Renewals extends Context.Service<
           live(volume, Effect.void),
           Effect.map(atWork(volume), (_) => !_)
         )
-      const hasten = (volume: Volume) =>
+      const renewNow = (volume: Volume) =>
         Effect.gen(function* () {
           const running = yield* runningAttempt(volume)
           const attempt = Option.isSome(running) ? running.value : yield* begin(volume)
@@ -82,9 +82,9 @@ export class Renewals extends Context.Service<
         fill: (volume) =>
           Effect.gen(function* () {
             const running = yield* runningAttempt(volume)
-            return Option.isSome(running) ? running.value : yield* hasten(volume)
+            return Option.isSome(running) ? running.value : yield* renewNow(volume)
           }),
-        hasten,
+        renewNow,
         stop: (volume) =>
           Effect.gen(function* () {
             yield* FiberMap.remove(fibers, volume.id)

@@ -20,7 +20,7 @@ import {
   Semaphore,
   SubscriptionRef
 } from "effect"
-import { kubeletPrefix } from "../spec/VolumeContext.ts"
+import { identityKeys, kubeletPrefix, type VolumeContext } from "../spec/VolumeContext.ts"
 import type { Passwords, PodToken } from "../spec/VolumeSecrets.ts"
 import type { VolumeSpec } from "../spec/VolumeSpec.ts"
 import type { VolumePlace } from "../volume/VolumeFS.ts"
@@ -68,18 +68,16 @@ export interface Volume {
 /** `namespace/name` of the volume's pod. */
 export const podOf = (spec: VolumeSpec): string => `${spec.pod.namespace}/${spec.pod.name}`
 
-const identity = ["pod.name", "pod.namespace", "pod.uid", "serviceAccount.name"].map((key) => kubeletPrefix + key)
-
 /** What a pod asks for: a key that a newer kubelet adds on its own is nobody's wish, and no reason to touch a running pod. */
-const wishIn = (attributes: VolumeRecord["attributes"]) =>
-  Record.filter(attributes, (_, key) => !key.startsWith(kubeletPrefix) || identity.includes(key))
+const wishIn = (context: VolumeContext) =>
+  Record.filter(context, (_, key) => !key.startsWith(kubeletPrefix) || identityKeys.includes(key))
 
 /** True where two records ask for the same thing at the same place: what was issued or is pending does not count. */
 export const sameWish = (one: VolumeRecord, other: VolumeRecord): boolean =>
   one.target === other.target &&
   one.volumeMountGroup === other.volumeMountGroup &&
   Equal.equals(one.mountFlags, other.mountFlags) &&
-  Equal.equals(wishIn(one.attributes), wishIn(other.attributes))
+  Equal.equals(wishIn(one.context), wishIn(other.context))
 
 /** A volume that nobody holds yet. */
 export const makeVolume = (

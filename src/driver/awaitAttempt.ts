@@ -7,7 +7,7 @@ import { Deferred, Duration, Effect, Option, Ref } from "effect"
 import type { RequestState } from "../issuance/CertificateRequest.ts"
 import { CertificateRequests } from "../issuance/CertificateRequests.ts"
 import { IssuanceError } from "../issuance/IssuanceError.ts"
-import { namespacedName } from "../kube/NamespacedName.ts"
+import { namespacedName } from "../spec/NamespacedName.ts"
 import { missingPrerequisite } from "./prerequisites.ts"
 import type { Attempt, Volume } from "./Volume.ts"
 

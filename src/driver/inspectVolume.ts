@@ -1,40 +1,80 @@
 /**
- * How a volume is, for the kubelet to see: what it takes on the node, and what is wrong with it. What is wrong is what somebody
- * should hear of: a mount that is lost, files that are missing, no certificate yet, one that has run out or is about to because
- * its renewal is late, a renewal that keeps failing. It says nothing of what passes by itself, so that a volume is not
- * abnormal for the moment that a renewal takes.
+ * How a volume is doing is decided here, for everybody who asks: its status, for an operator and for the gauges, and its
+ * complaints, for the kubelet. A complaint is what somebody should hear of: a lost mount, missing files, no certificate, one
+ * that has expired or is about to because its renewal is late, a renewal that keeps failing. What passes by itself is not one,
+ * so that a volume is not abnormal for the moment that a renewal takes.
  */
 import { DateTime, Effect, Option, Ref } from "effect"
-import { type VolumeCondition, VolumeFS, type VolumeUsage } from "../volume/VolumeFS.ts"
+import { CertificateRequests } from "../issuance/CertificateRequests.ts"
+import { attributeTypes } from "../spec/DistinguishedName.ts"
+import { type VolumeCondition, VolumeFS } from "../volume/VolumeFS.ts"
+import { adviceFor } from "./Advice.ts"
 import { UnknownVolume } from "./DriverError.ts"
+import { missingPrerequisite } from "./prerequisites.ts"
 import { isLate, persistent } from "./tell.ts"
 import { type Volume, Volumes } from "./Volume.ts"
-import { statusOf, type VolumeStatus } from "./VolumeStatus.ts"
+import type { VolumeComplaint, VolumeReport, VolumeState, VolumeStatus } from "./VolumeStatus.ts"
 
-/** One thing that is wrong with a volume. `degraded`: its pod can use it still; `inaccessible`: it cannot. */
-export interface VolumeComplaint {
-  readonly severity: "degraded" | "inaccessible"
-  /** One word, for programs. */
-  readonly reason:
-    | "CertificateExpired"
-    | "CertificateNearExpiry"
-    | "CertificateNotIssued"
-    | "CertificateNotRenewed"
-    | "FilesMissing"
-    | "MountLost"
-    | "VolumeInherited"
-    | "VolumeUnreadable"
-  readonly sentence: string
+const namesOf = ({ spec }: Volume): ReadonlyArray<string> => {
+  const common = spec.subject.flatMap((rdn) =>
+    rdn.filter(({ type }) => type === attributeTypes.CN).map(({ value }) => value)
+  )
+  return [...new Set([...common, ...spec.dnsNames, ...spec.ipAddresses, ...spec.uris])]
 }
 
-/** How a volume is; a volume that is well has nothing to complain of. */
-export interface VolumeReport {
-  /** None where there is no volume of certlet's to measure. */
-  readonly usage: Option.Option<VolumeUsage>
-  readonly complaints: ReadonlyArray<VolumeComplaint>
+const waitsFor = { AwaitingApproval: "approval", AwaitingSignature: "signature" } as const
+
+const pendingOf = Effect.fnUntraced(function* (volume: Volume) {
+  const requests = yield* CertificateRequests
+  const { pending } = yield* Ref.get(volume.record)
+  if (pending === undefined) return undefined
+  const { requestName, since } = pending
+  const { _tag } = yield* requests.state({ namespace: volume.spec.pod.namespace, name: requestName })
+  const whom = _tag === "AwaitingApproval" || _tag === "AwaitingSignature" ? waitsFor[_tag] : "the API server"
+  return { requestName, since, waitsFor: whom } as const
+})
+
+const failureOf = Effect.fnUntraced(function* (volume: Volume) {
+  const last = Option.getOrUndefined(yield* Ref.get(volume.lastFailure))
+  if (last === undefined) return undefined
+  const { at, error, failures, nextTry } = last
+  return { sentence: error.message, advice: adviceFor(error.reason), temper: error.temper, failures, at, nextTry }
+})
+
+const stateOf = (status: Pick<VolumeStatus, "certificate" | "pending" | "failure">, now: DateTime.Utc): VolumeState => {
+  if (status.certificate === undefined) return status.failure === undefined ? "Issuing" : "Failing"
+  if (DateTime.isLessThanOrEqualTo(status.certificate.notAfter, now)) return "Expired"
+  if (status.failure !== undefined) return "Failing"
+  return status.pending === undefined ? "Ready" : "Renewing"
 }
 
-/** Looks at a volume; a path that is given has to be where the volume is. */
+/** The status of a volume now. */
+export const volumeStatus = Effect.fnUntraced(function* (volume: Volume) {
+  const { issued: certificate } = yield* Ref.get(volume.record)
+  const pending = yield* pendingOf(volume)
+  const failure = yield* failureOf(volume)
+  const isWaiting = pending === undefined && (yield* Ref.get(volume.renewing))
+  const missing = isWaiting ? yield* missingPrerequisite(volume) : Option.none<string>()
+  const { name, namespace, uid } = volume.spec.pod
+  const parts = {
+    ...(certificate === undefined ? {} : { certificate }),
+    ...(pending === undefined ? {} : { pending }),
+    ...(Option.isNone(missing) ? {} : { missing: missing.value }),
+    ...(failure === undefined ? {} : { failure })
+  }
+  const status: VolumeStatus = {
+    volumeId: volume.id,
+    target: volume.place.target,
+    pod: { namespace, name, uid },
+    issuer: volume.spec.issuer,
+    names: namesOf(volume),
+    state: stateOf(parts, yield* DateTime.now),
+    ...parts
+  }
+  return status
+})
+
+/** What the kubelet is told of a volume. A path that is given must be the volume's target. */
 export const inspectVolume = Effect.fn("driver.inspect")(function* (volumeId: string, path: Option.Option<string>) {
   const volumes = yield* Volumes
   if ((yield* volumes.inherited).has(volumeId)) return inherited
@@ -45,14 +85,14 @@ export const inspectVolume = Effect.fn("driver.inspect")(function* (volumeId: st
   return yield* report(volume)
 })
 
-/** Of a volume that another driver has mounted no more is known. */
+/** This is all that is known of a volume that another driver has mounted. */
 const inherited: VolumeReport = {
   usage: Option.none(),
   complaints: [
     {
       severity: "degraded",
       reason: "VolumeInherited",
-      sentence: "another driver has mounted the volume, and nobody renews its certificate; restart the pod"
+      sentence: "another driver mounted the volume, and its certificate is not renewed; restart the pod"
     }
   ]
 }
@@ -60,7 +100,7 @@ const inherited: VolumeReport = {
 const report = Effect.fnUntraced(function* (volume: Volume): Effect.fn.Return<VolumeReport, never, Needs> {
   const fs = yield* VolumeFS
   const { target } = volume.place
-  const status = yield* statusOf(volume)
+  const status = yield* volumeStatus(volume)
   const ofCertificate = yield* certificateComplaints(volume, status)
   const looked = yield* Effect.result(Effect.all([fs.inspect(target), fs.usage(target)]))
   if (looked._tag === "Failure") {
@@ -75,16 +115,15 @@ const report = Effect.fnUntraced(function* (volume: Volume): Effect.fn.Return<Vo
   return { usage, complaints: [...placeComplaints(found, status), ...ofCertificate] }
 })
 
-type Needs = VolumeFS | Effect.Services<ReturnType<typeof statusOf>>
+type Needs = VolumeFS | Effect.Services<ReturnType<typeof volumeStatus>>
 
 const placeComplaints = (found: VolumeCondition, { certificate }: VolumeStatus): ReadonlyArray<VolumeComplaint> => {
   if (found === "filled") return []
   if (found === "empty") {
-    const sentence = "the volume's files were removed; the pod's next publish makes them anew"
+    const sentence = "the volume's files were removed; the next publish restores them"
     return certificate === undefined ? [] : [{ severity: "degraded", reason: "FilesMissing", sentence }]
   }
-  const sentence =
-    "the volume's mount is gone; the pod's next publish makes it anew, and then the pod must be restarted"
+  const sentence = "the volume's mount is gone; the next publish mounts it again, and then the pod must be restarted"
   return [{ severity: "inaccessible", reason: "MountLost", sentence }]
 }
 
@@ -94,13 +133,13 @@ const certificateComplaints = Effect.fnUntraced(function* (volume: Volume, { cer
     void complaints.push({ severity: "degraded", reason, sentence })
   const now = yield* DateTime.now
   const { issued } = yield* Ref.get(volume.record)
-  if (certificate === undefined) complain("CertificateNotIssued", "the volume holds no certificate yet")
+  if (certificate === undefined) complain("CertificateNotIssued", "the volume has no certificate yet")
   else if (DateTime.isLessThanOrEqualTo(certificate.notAfter, now)) {
-    complain("CertificateExpired", `the certificate ended at ${DateTime.formatIso(certificate.notAfter)}`)
+    complain("CertificateExpired", `the certificate expired at ${DateTime.formatIso(certificate.notAfter)}`)
   } else if (issued !== undefined && isLate(issued, now)) {
     complain(
       "CertificateNearExpiry",
-      `the certificate ends at ${DateTime.formatIso(certificate.notAfter)}, and its renewal has been due since ${DateTime.formatIso(certificate.renewAt)}`
+      `the certificate expires at ${DateTime.formatIso(certificate.notAfter)}, and its renewal has been due since ${DateTime.formatIso(certificate.renewAt)}`
     )
   }
   if (failure !== undefined && (failure.temper === "refused" || failure.failures >= persistent)) {

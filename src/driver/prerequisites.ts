@@ -11,7 +11,7 @@ import type { PodState } from "../spec/PodState.ts"
 import { gateSentence, isOpen } from "../spec/ReadinessGate.ts"
 import { followedSentence, followedValue } from "../spec/Variables.ts"
 import type { PodToken } from "../spec/VolumeSecrets.ts"
-import { bundleOf } from "./trust.ts"
+import { bundleOf } from "./awaitTrust.ts"
 import type { Volume } from "./Volume.ts"
 
 type Followed = Readonly<Record<string, string>>

@@ -13,10 +13,10 @@ import { decodeVolumeSpec, type VolumeSpec } from "../spec/VolumeSpec.ts"
 import { VolumeFS } from "../volume/VolumeFS.ts"
 import { type VolumeRecord, VolumeRecords } from "../volume/VolumeRecord.ts"
 import { awaitAttempt } from "./awaitAttempt.ts"
-import type { PublishRequest } from "./Driver.ts"
+import type { PublishCall } from "./DriverCalls.ts"
 import { PublishError } from "./DriverError.ts"
-import { takePasswords } from "./knowPasswords.ts"
 import { observeStep, timeCall } from "./Metrics.ts"
+import { takePasswords } from "./needPasswords.ts"
 import { Renewals } from "./Renewals.ts"
 import { swapAgain } from "./swap.ts"
 import { tellDamaged, tellInherited, tellMountLost } from "./tell.ts"
@@ -28,69 +28,69 @@ const margin = Duration.seconds(2)
 
 /** Publishes a volume: when it succeeds the files are there, unless the settings say continue-on-not-ready. */
 export const publish = Effect.fn("driver.publish")(
-  function* (request: PublishRequest) {
-    yield* Effect.annotateCurrentSpan({ volumeId: request.volumeId, pod: podIn(request.attributes) })
+  function* (call: PublishCall) {
+    yield* Effect.annotateCurrentSpan({ volumeId: call.volumeId, pod: podIn(call.context) })
     const volumes = yield* Volumes
-    const spec = yield* readSpec(request)
-    const claimed = yield* volumes.locked(request.volumeId)(Effect.uninterruptible(claim(request, spec)))
+    const spec = yield* readSpec(call)
+    const claimed = yield* volumes.locked(call.volumeId)(Effect.uninterruptible(claim(call, spec)))
     if (Option.isNone(claimed)) return
     const [volume, attempt] = claimed.value
-    yield* awaitFiles(volume, attempt, request.deadline).pipe(
+    yield* awaitFiles(volume, attempt, call.deadline).pipe(
       Effect.tapErrorTag("RenewError", () => volumes.locked(volume.id)(Effect.uninterruptible(undo(volume, attempt))))
     )
   },
-  (program, request) =>
+  (program, call) =>
     program.pipe(
       Effect.mapError((error) => {
         const reason = error._tag === "RenewError" ? error.reason : error
-        return new PublishError({ volumeId: request.volumeId, pod: podIn(request.attributes), reason })
+        return new PublishError({ volumeId: call.volumeId, pod: podIn(call.context), reason })
       }),
       timeCall("publish"),
-      Effect.annotateLogs({ volumeId: request.volumeId, pod: podIn(request.attributes) })
+      Effect.annotateLogs({ volumeId: call.volumeId, pod: podIn(call.context) })
     )
 )
 
 /** What the pod asks for; keys that nobody knows are named once in the log, as a typing error would be. */
-const readSpec = Effect.fnUntraced(function* (request: PublishRequest) {
-  if (!request.readonly) {
+const readSpec = Effect.fnUntraced(function* (call: PublishCall) {
+  if (!call.readonly) {
     return yield* new SpecError({
       field: "readOnly",
       rule: "the volume must be read-only, as its files are certlet's to write; set readOnly: true in the pod's csi volume"
     })
   }
-  const stray = strayKeys(request.attributes)
+  const stray = strayKeys(call.context)
   if (stray.length > 0) yield* Effect.logDebug(`attributes that have no meaning: ${stray.join(", ")}`)
-  return yield* decodeVolumeSpec(request.attributes, yield* Settings)
+  return yield* decodeVolumeSpec(call.context, yield* Settings)
 })
 
 /**
  * The volume, mounted and recorded, and the attempt that fills it: of the one that is known, or of a new one. None where another
  * driver's volume stands there with its files: the pod's containers hold that one and would never see another.
  */
-const claim = Effect.fnUntraced(function* (request: PublishRequest, spec: VolumeSpec) {
+const claim = Effect.fnUntraced(function* (call: PublishCall, spec: VolumeSpec) {
   const volumes = yield* Volumes
   const fs = yield* VolumeFS
-  const found = yield* fs.inspect(request.target)
+  const found = yield* fs.inspect(call.target)
   if (found === "inherited") {
     yield* Effect.logInfo("the volume was mounted by another driver, so it is left as it is until the pod goes")
     // What certlet may have had there before nobody sees any more, so nobody needs another certificate for it.
-    yield* letGo(request.volumeId)
-    yield* volumes.inherit(request.volumeId)
+    yield* letGo(call.volumeId)
+    yield* volumes.inherit(call.volumeId)
     yield* tellInherited(spec)
     return Option.none()
   }
   const { useTokenRequest } = yield* Settings
-  const token = useTokenRequest ? yield* serviceAccountToken(request.attributes) : Option.none()
-  const passwords = yield* passwordsOf(spec, request.attributes, request.secrets ?? {})
+  const token = useTokenRequest ? yield* serviceAccountToken(call.context) : Option.none()
+  const passwords = yield* passwordsOf(spec, call.context, call.secrets)
   const record: VolumeRecord = {
     version: 1,
-    volumeId: request.volumeId,
-    target: request.target,
-    attributes: withoutSecrets(request.attributes),
-    mountFlags: request.mountFlags,
-    volumeMountGroup: request.volumeMountGroup
+    volumeId: call.volumeId,
+    target: call.target,
+    context: withoutSecrets(call.context),
+    mountFlags: call.mountFlags,
+    volumeMountGroup: call.volumeMountGroup
   }
-  const known = yield* Effect.flatMap(volumes.get(request.volumeId), keepIfSameWish(record))
+  const known = yield* Effect.flatMap(volumes.get(call.volumeId), keepIfSameWish(record))
   if (Option.isNone(known)) {
     const volume = yield* makeVolume(spec, record, token, Option.some(passwords))
     // A place that cannot be had is refused before anybody is asked for a certificate.

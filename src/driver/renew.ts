@@ -16,13 +16,13 @@ import type { Temper } from "../Temper.ts"
 import { privateKeyOf } from "../volume/FileSet.ts"
 import { VolumeFS } from "../volume/VolumeFS.ts"
 import type { PendingRecord, VolumeRecord } from "../volume/VolumeRecord.ts"
+import { awaitTrust } from "./awaitTrust.ts"
 import { Defect, RenewError } from "./DriverError.ts"
-import { needPasswords } from "./knowPasswords.ts"
 import { countRenewal, issueErrors, issueRequests, observeStep } from "./Metrics.ts"
+import { needPasswords } from "./needPasswords.ts"
 import { awaitFollowed, awaitGates, awaitToken, missingPrerequisite } from "./prerequisites.ts"
 import { swap } from "./swap.ts"
 import { remindOfMissing, remindOfRequest, tellHealed, tellRenewed } from "./tell.ts"
-import { awaitTrust } from "./trust.ts"
 import { changeRecord, podOf, type Volume } from "./Volume.ts"
 
 /** Gives the volume a fresh certificate; waits as long as the request is neither signed nor refused. */
@@ -87,8 +87,8 @@ const namesOf = (volume: Volume, pending: Option.Option<PendingRecord>) =>
 /** The spec with all its names. */
 const specWith = Effect.fnUntraced(function* (volume: Volume, followed: Readonly<Record<string, string>>) {
   if (volume.spec.follows.length === 0) return volume.spec
-  const { attributes } = yield* Ref.get(volume.record)
-  return yield* decodeVolumeSpec(attributes, yield* Settings, Option.some(followed))
+  const { context } = yield* Ref.get(volume.record)
+  return yield* decodeVolumeSpec(context, yield* Settings, Option.some(followed))
 })
 
 const pendingOf = (volume: Volume): Effect.Effect<Option.Option<PendingRecord>> =>

@@ -24,7 +24,7 @@ export const resume = Effect.fn("driver.resume")(function* () {
 const takeUp = (record: VolumeRecord) =>
   Effect.gen(function* () {
     const volumes = yield* Volumes
-    const spec = yield* decodeVolumeSpec(record.attributes, yield* Settings)
+    const spec = yield* decodeVolumeSpec(record.context, yield* Settings)
     const volume = yield* makeVolume(spec, record, Option.none(), Option.none())
     yield* volumes.set(volume)
     yield* revive(volume, record)

@@ -7,8 +7,8 @@ import { Deferred, Effect, Option, Ref } from "effect"
 import { type FileSet, fileSet, type Material, materialOf } from "../volume/FileSet.ts"
 import { keystoreFiles } from "../volume/keystoreFiles.ts"
 import { VolumeFS } from "../volume/VolumeFS.ts"
-import { sealPasswords } from "./knowPasswords.ts"
-import { withTrust } from "./trust.ts"
+import { withTrust } from "./awaitTrust.ts"
+import { sealPasswords } from "./needPasswords.ts"
 import type { Volume } from "./Volume.ts"
 
 /** Gives the volume the files of this material. */

@@ -7,7 +7,7 @@ import { Effect, Option, Ref } from "effect"
 import { CertificateRequests } from "../issuance/CertificateRequests.ts"
 import { VolumeFS } from "../volume/VolumeFS.ts"
 import { VolumeRecords } from "../volume/VolumeRecord.ts"
-import type { UnpublishRequest } from "./Driver.ts"
+import type { UnpublishCall } from "./DriverCalls.ts"
 import { UnpublishError } from "./DriverError.ts"
 import { timeCall } from "./Metrics.ts"
 import { Renewals } from "./Renewals.ts"
@@ -15,19 +15,19 @@ import { type Volume, Volumes } from "./Volume.ts"
 
 /** Unpublishes a volume: when it succeeds nothing of it is left on the node. */
 export const unpublish = Effect.fn("driver.unpublish")(
-  function* (request: UnpublishRequest) {
-    yield* Effect.annotateCurrentSpan({ volumeId: request.volumeId })
+  function* (call: UnpublishCall) {
+    yield* Effect.annotateCurrentSpan({ volumeId: call.volumeId })
     const volumes = yield* Volumes
     const fs = yield* VolumeFS
     // Only now, when the kubelet says that nobody needs it any more, does a mount go that another driver has left.
-    const program = Effect.andThen(fs.release(request.target), takeAway(request.volumeId, request.target))
-    yield* volumes.locked(request.volumeId)(Effect.uninterruptible(program))
+    const program = Effect.andThen(fs.release(call.target), takeAway(call.volumeId, call.target))
+    yield* volumes.locked(call.volumeId)(Effect.uninterruptible(program))
   },
-  (program, request) =>
+  (program, call) =>
     program.pipe(
-      Effect.mapError((reason) => new UnpublishError({ volumeId: request.volumeId, reason })),
+      Effect.mapError((reason) => new UnpublishError({ volumeId: call.volumeId, reason })),
       timeCall("unpublish"),
-      Effect.annotateLogs({ volumeId: request.volumeId })
+      Effect.annotateLogs({ volumeId: call.volumeId })
     )
 )
 

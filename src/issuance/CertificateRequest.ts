@@ -4,7 +4,7 @@
  * condition is read the way cert-manager's own controllers write it; a request that carries none is simply pending.
  */
 import { Result, Schema } from "effect"
-import type { NamespacedName } from "../kube/NamespacedName.ts"
+import type { NamespacedName } from "../spec/NamespacedName.ts"
 
 /** Which request: the key of the object in the API. */
 export type RequestReference = NamespacedName

@@ -5,8 +5,8 @@
  * for later. It makes no calls, and stands inside `ApiCertificateRequests`. Pure.
  */
 import { Effect } from "effect"
-import { namespacedName } from "../kube/NamespacedName.ts"
 import type { WatchStore } from "../kube/WatchStore.ts"
+import { namespacedName } from "../spec/NamespacedName.ts"
 import {
   type CertificateRequest,
   type RequestReference,

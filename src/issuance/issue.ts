@@ -5,13 +5,13 @@
  * of asking anew. One key serves one request; a request that has come to an end is never asked again.
  */
 import { DateTime, type Duration, Effect, Option, Random, type Redacted } from "effect"
-import { namespacedName } from "../kube/NamespacedName.ts"
+import { namespacedName } from "../spec/NamespacedName.ts"
 import type { KeyParameters, VolumeSpec } from "../spec/VolumeSpec.ts"
 import type { RequestReference, SignedCertificate } from "./CertificateRequest.ts"
 import { CertificateRequests, type EndedState, type RequestError } from "./CertificateRequests.ts"
+import { checkSigned, type Leaf } from "./checkSigned.ts"
 import { IssuanceError } from "./IssuanceError.ts"
 import { type KeyError, KeyGenerator, type PrivateKey } from "./KeyGenerator.ts"
-import { checkSigned, type Leaf } from "./SignedCertificate.ts"
 import { signingRequest } from "./SigningRequest.ts"
 
 /** A request that was decided on and has not come to an end. */

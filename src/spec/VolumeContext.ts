@@ -6,8 +6,9 @@
 import { Effect, Record } from "effect"
 import { quoted } from "./AttributeRules.ts"
 import { attributeNames } from "./Attributes.ts"
+import { namespacedName } from "./NamespacedName.ts"
 import { nearestOf } from "./nearestOf.ts"
-import { namespacedName, type Pod } from "./Pod.ts"
+import type { Pod } from "./Pod.ts"
 import { SpecError } from "./SpecError.ts"
 
 /** What the kubelet hands over: every key and every value is a text. */

@@ -7,7 +7,7 @@
 
 import { Deferred, Duration, Effect, Option } from "effect"
 import { TestClock } from "effect/testing"
-import { namespacedName } from "../kube/NamespacedName.ts"
+import { namespacedName } from "../spec/NamespacedName.ts"
 import type { PodState } from "../spec/PodState.ts"
 import type { InvariantBroken, World } from "./judges/Invariants.ts"
 import { CannotSee, type Sight, seeVolume } from "./judges/Sight.ts"

@@ -40,7 +40,7 @@ export const VolumeRecord = Schema.Struct({
   volumeId: Schema.String,
   target: Schema.String,
   /** The volume context as the kubelet sent it, without tokens and passwords. */
-  attributes: Schema.Record(Schema.String, Schema.String),
+  context: Schema.Record(Schema.String, Schema.String),
   mountFlags: Schema.Array(Schema.String),
   /** The kubelet's `volume_mount_group`, a gid in decimal, or empty. */
   volumeMountGroup: Schema.String,

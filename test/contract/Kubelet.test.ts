@@ -35,7 +35,7 @@ const live = Layer.effectContext(
             publish({
               volumeId,
               target,
-              attributes,
+              context: attributes,
               ...Option.match(deadline, { onNone: () => ({}), onSome: (deadline) => ({ deadline }) })
             })
           )
@@ -62,7 +62,16 @@ const simulated = Layer.effectContext(
     const outOfTime = { code: "DEADLINE_EXCEEDED", sentence: "context deadline exceeded" }
     const scene = KubeletScene.of({
       publish: ({ deadline, volumeId }) => {
-        const request = { volumeId, target, attributes, readonly: true, mountFlags: [], volumeMountGroup: "", deadline }
+        const request = {
+          volumeId,
+          target,
+          context: attributes,
+          secrets: {},
+          readonly: true,
+          mountFlags: [],
+          volumeMountGroup: "",
+          deadline
+        }
         const call = Effect.mapError(
           door.call(({ publish }) => publish(request)),
           failure

@@ -2,12 +2,12 @@ import { describe, expect, it } from "@effect/vitest"
 import { DateTime, Effect, Metric, Option } from "effect"
 import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
+import { volumeStatus } from "../../src/driver/inspectVolume.ts"
 import { exposition, measure } from "../../src/driver/Metrics.ts"
 import { makeVolume } from "../../src/driver/Volume.ts"
-import { statusOf } from "../../src/driver/VolumeStatus.ts"
 import { decodeVolumeSpec } from "../../src/spec/VolumeSpec.ts"
 import { SimControlPlane } from "../../src/testing/parts/SimCertificateRequests.ts"
-import { during, onNode, publishRequest, startDriver } from "../kit/SimulatedNode.ts"
+import { during, onNode, publishCall, startDriver } from "../kit/SimulatedNode.ts"
 import { settings } from "../kit/settings.ts"
 
 const fresh = <A, E, R>(story: Effect.Effect<A, E, R>) =>
@@ -35,7 +35,7 @@ describe("metrics", () => {
         const empty = yield* driver.metrics
         expect(readSeries(empty, "certmanager_csi_issue_requests_total")).toBe(0)
         expect(readSeries(empty, "certmanager_csi_issue_errors_total")).toBe(0)
-        yield* during("1 second", driver.publish(publishRequest("web")))
+        yield* during("1 second", driver.publish(publishCall("web")))
         const [request] = yield* cluster.present
         const text = yield* driver.metrics
         expect(readSeries(text, "certmanager_csi_issue_requests_total")).toBe(1)
@@ -50,7 +50,7 @@ describe("metrics", () => {
         yield* TestClock.adjust("20 hours")
         expect(readSeries(yield* driver.metrics, "certmanager_csi_issue_errors_total")).toBeGreaterThan(5)
         expect(readSeries(yield* driver.metrics, "certmanager_csi_issue_requests_total")).toBe(2)
-        yield* driver.unpublish(publishRequest("web"))
+        yield* driver.unpublish(publishCall("web"))
         const after = yield* driver.metrics
         expect(count(after, "certmanager_csi_certificate_request_expiration_timestamp_seconds")).toBe(0)
       })
@@ -64,7 +64,7 @@ describe("metrics", () => {
           Effect.runPromise(
             Effect.gen(function* () {
               const driver = yield* startDriver
-              const requests = Array.from({ length: published }, (_, i) => publishRequest(`pod-${i}`))
+              const requests = Array.from({ length: published }, (_, i) => publishCall(`pod-${i}`))
               yield* during("1 second", Effect.forEach(requests, driver.publish, { discard: true }))
               yield* Effect.forEach(requests.slice(0, unpublished), driver.unpublish, { discard: true })
               const left = Math.max(0, published - unpublished)
@@ -85,7 +85,7 @@ describe("metrics", () => {
         const driver = yield* startDriver
         const cluster = yield* SimControlPlane
         yield* cluster.behave({ approval: "hold", issuer: "hold" })
-        yield* Effect.forkChild(driver.publish(publishRequest("web")))
+        yield* Effect.forkChild(driver.publish(publishCall("web")))
         yield* TestClock.adjust("20 seconds")
         yield* cluster.behave({ approval: "approve" })
         yield* TestClock.adjust("7 seconds")
@@ -118,8 +118,8 @@ describe("metrics", () => {
         const driver = yield* startDriver
         const cluster = yield* SimControlPlane
         expect(yield* driver.metrics).not.toContain("certlet_nearest_expiry_seconds{")
-        yield* during("1 second", driver.publish(publishRequest("long")))
-        yield* during("1 second", driver.publish(publishRequest("short", { "csi.cert-manager.io/duration": "2h" })))
+        yield* during("1 second", driver.publish(publishCall("long")))
+        yield* during("1 second", driver.publish(publishCall("short", { "csi.cert-manager.io/duration": "2h" })))
         expect(readSeries(yield* driver.metrics, "certlet_nearest_expiry_seconds")).toBeCloseTo(7200, -1)
         yield* cluster.behave({ approval: "hold" })
         yield* TestClock.adjust("3 hours")
@@ -137,7 +137,7 @@ describe("metrics", () => {
         const driver = yield* startDriver
         const series = Effect.map(driver.metrics, (text) => text.match(/^[a-z]/gm)?.length ?? 0)
         const publish = (pod: string) =>
-          driver.publish(publishRequest(pod, { "csi.cert-manager.io/key-algorithm": "Ed25519" }))
+          driver.publish(publishCall(pod, { "csi.cert-manager.io/key-algorithm": "Ed25519" }))
         // A certificate adds no series to a volume's five, and signing takes time.
         yield* Effect.flatMap(SimControlPlane, (cluster) => cluster.behave({ approval: "hold" }))
         const publishAll = (pods: ReadonlyArray<string>) =>
@@ -146,12 +146,12 @@ describe("metrics", () => {
             TestClock.adjust("1 second")
           )
         yield* publishAll(["first"])
-        yield* driver.unpublish(publishRequest("first"))
+        yield* driver.unpublish(publishCall("first"))
         const none = yield* series
         const pods = Array.from({ length: 40 }, (_, i) => `pod-${i}`)
         yield* publishAll(pods)
         expect(yield* series).toBe(none + 5 * 40)
-        yield* Effect.forEach(pods, (pod) => driver.unpublish(publishRequest(pod)), { discard: true })
+        yield* Effect.forEach(pods, (pod) => driver.unpublish(publishCall(pod)), { discard: true })
         expect(yield* series).toBe(none)
       })
     )
@@ -161,9 +161,9 @@ describe("metrics", () => {
     fresh(
       Effect.gen(function* () {
         const volumes = yield* Effect.forEach(
-          Array.from({ length: 1000 }, (_, i) => publishRequest(`pod-${i}`)),
+          Array.from({ length: 1000 }, (_, i) => publishCall(`pod-${i}`)),
           (request) =>
-            Effect.flatMap(decodeVolumeSpec(request.attributes, settings), (spec) =>
+            Effect.flatMap(decodeVolumeSpec(request.context, settings), (spec) =>
               makeVolume(
                 spec,
                 { ...request, version: 1, issued: issuedFor(request.volumeId) },
@@ -172,7 +172,7 @@ describe("metrics", () => {
               )
             )
         )
-        const text = yield* exposition(yield* measure(yield* Effect.forEach(volumes, statusOf), 0, "node-1"))
+        const text = yield* exposition(yield* measure(yield* Effect.forEach(volumes, volumeStatus), 0, "node-1"))
         expect(count(text, "certmanager_csi_certificate_request_ready_status")).toBe(3000)
         expect(text.match(/^[a-z]/gm)?.length).toBeLessThan(5100)
       })

@@ -7,9 +7,9 @@ import { SimEvents } from "../../src/testing/parts/SimPodEvents.ts"
 import { SimDisk } from "../../src/testing/parts/SimVolumeFS.ts"
 import { VolumeFS } from "../../src/volume/VolumeFS.ts"
 import { VolumeRecords } from "../../src/volume/VolumeRecord.ts"
-import { during, onNode, publishRequest, startDriver } from "../kit/SimulatedNode.ts"
+import { during, onNode, publishCall, startDriver } from "../kit/SimulatedNode.ts"
 
-const web = publishRequest("web")
+const web = publishCall("web")
 
 const inherit = Effect.flatMap(SimDisk, (disk) => disk.plant(web.target, Option.some("volume")))
 

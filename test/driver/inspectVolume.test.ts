@@ -3,9 +3,9 @@ import { Effect, Option } from "effect"
 import { TestClock } from "effect/testing"
 import { SimControlPlane } from "../../src/testing/parts/SimCertificateRequests.ts"
 import { SimDisk } from "../../src/testing/parts/SimVolumeFS.ts"
-import { during, onNode, publishRequest, startDriver } from "../kit/SimulatedNode.ts"
+import { during, onNode, publishCall, startDriver } from "../kit/SimulatedNode.ts"
 
-const web = publishRequest("web")
+const web = publishCall("web")
 
 const published = Effect.gen(function* () {
   const driver = yield* startDriver
@@ -76,7 +76,7 @@ describe("a volume that is looked at", () => {
       expect(yield* reasons).toEqual(["inaccessible VolumeUnreadable"])
       yield* disk.heal
       yield* cluster.behave({ approval: "hold" })
-      yield* Effect.forkChild(Effect.ignore(driver.publish(publishRequest("new"))))
+      yield* Effect.forkChild(Effect.ignore(driver.publish(publishCall("new"))))
       yield* TestClock.adjust("1 second")
       const { complaints } = yield* driver.inspect("csi-new", Option.none())
       expect(complaints.map(({ reason }) => reason)).toEqual(["CertificateNotIssued"])

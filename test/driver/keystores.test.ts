@@ -3,20 +3,20 @@ import { describe, expect, it } from "@effect/vitest"
 import { X509Certificate } from "@peculiar/x509"
 import { DateTime, Effect, Logger, Option, Redacted } from "effect"
 import { TestClock } from "effect/testing"
-import type { PublishRequest } from "../../src/driver/Driver.ts"
+import type { PublishCall } from "../../src/driver/DriverCalls.ts"
 import { SimControlPlane } from "../../src/testing/parts/SimCertificateRequests.ts"
 import { SimBundleShelf } from "../../src/testing/parts/SimTrustBundles.ts"
 import { SimDisk } from "../../src/testing/parts/SimVolumeFS.ts"
 import { SimRecordDisk } from "../../src/testing/parts/SimVolumeRecords.ts"
 import { VolumeFS } from "../../src/volume/VolumeFS.ts"
 import { VolumeRecords } from "../../src/volume/VolumeRecord.ts"
-import { during, isServed, onNode, publishRequest, startDriver } from "../kit/SimulatedNode.ts"
+import { during, isServed, onNode, publishCall, startDriver } from "../kit/SimulatedNode.ts"
 import { leafOfPkcs12 } from "../volume/openKeystore.ts"
 
 const attributes = (values: Readonly<Record<string, string>>) =>
   Object.fromEntries(Object.entries(values).map(([key, value]) => [`csi.cert-manager.io/${key}`, value]))
 
-const generated = publishRequest(
+const generated = publishCall(
   "web",
   attributes({
     "pkcs12-enable": "true",
@@ -27,11 +27,11 @@ const generated = publishRequest(
     "truststore-enable": "true"
   })
 )
-const fromSecret = (password: string): PublishRequest => ({
-  ...publishRequest("web", attributes({ "pkcs12-enable": "true", "pkcs12-password-from": "secret:password" })),
+const fromSecret = (password: string): PublishCall => ({
+  ...publishCall("web", attributes({ "pkcs12-enable": "true", "pkcs12-password-from": "secret:password" })),
   secrets: { password: Redacted.make(password), other: Redacted.make("nobody asked") }
 })
-const written = publishRequest("web", attributes({ "pkcs12-enable": "true", "pkcs12-password": "hush hush" }))
+const written = publishCall("web", attributes({ "pkcs12-enable": "true", "pkcs12-password": "hush hush" }))
 const { target } = written
 
 /** The files as they stand, by name. */
@@ -176,10 +176,10 @@ describe("a volume with keystores", () => {
     Effect.gen(function* () {
       const bundle = { kind: "ConfigMap", namespace: "apps", name: "corp", key: "ca.crt" } as const
       const certificate = (body: string) => `-----BEGIN CERTIFICATE-----\n${btoa(body)}\n-----END CERTIFICATE-----\n`
-      const request: PublishRequest = {
+      const request: PublishCall = {
         ...fromSecret("one"),
-        attributes: {
-          ...fromSecret("one").attributes,
+        context: {
+          ...fromSecret("one").context,
           ...attributes({
             "trust-bundle": "ConfigMap/corp",
             "truststore-enable": "true",
@@ -289,7 +289,7 @@ describe("a volume with keystores", () => {
   it.effect("costs one without keystores nothing: no chance is drawn and nothing is sealed", () =>
     Effect.gen(function* () {
       const driver = yield* startDriver
-      yield* during("1 second", driver.publish(publishRequest("web")))
+      yield* during("1 second", driver.publish(publishCall("web")))
       const [record] = yield* Effect.flatMap(VolumeRecords, (records) => records.all)
       expect(record?.sealed).toBeUndefined()
       expect(yield* isServed(target)).toBe(true)

@@ -7,11 +7,11 @@ import { TestClock } from "effect/testing"
 import { SimControlPlane } from "../../src/testing/parts/SimCertificateRequests.ts"
 import { SimPodRegistry } from "../../src/testing/parts/SimPods.ts"
 import { VolumeRecords } from "../../src/volume/VolumeRecord.ts"
-import { during, leafSeen, onNode, publishRequest, seen, startDriver } from "../kit/SimulatedNode.ts"
+import { during, leafSeen, onNode, publishCall, seen, startDriver } from "../kit/SimulatedNode.ts"
 
 const pod = { namespace: "apps", name: "web", uid: "uid-web" }
 const ours = (attributes: Readonly<Record<string, string>>) =>
-  publishRequest(
+  publishCall(
     "web",
     Object.fromEntries(Object.entries(attributes).map(([key, value]) => [`csi.cert-manager.io/${key}`, value]))
   )
@@ -165,7 +165,7 @@ describe("readiness gates", () => {
     Effect.gen(function* () {
       const driver = yield* startDriver
       const registry = yield* SimPodRegistry
-      yield* during("1 second", driver.publish(publishRequest()))
+      yield* during("1 second", driver.publish(publishCall()))
       yield* TestClock.adjust("1 minute")
       expect(yield* asked).toBe(0)
       yield* registry.set(pod, { ips: ["10.0.0.7"] })
@@ -182,7 +182,7 @@ describe("a volume that needs nothing of its pod", () => {
     Effect.gen(function* () {
       const driver = yield* startDriver
       const registry = yield* SimPodRegistry
-      yield* during("1 second", driver.publish(publishRequest()))
+      yield* during("1 second", driver.publish(publishCall()))
       expect(yield* registry.watches).toBe(0)
     }).pipe(onNode("nothing"))
   )
@@ -190,7 +190,7 @@ describe("a volume that needs nothing of its pod", () => {
 
 describe("the pod's own token", () => {
   const withToken = (token: string, expirationTimestamp = "2030-01-01T00:00:00Z") =>
-    publishRequest("web", {
+    publishCall("web", {
       "csi.storage.k8s.io/serviceAccount.tokens": JSON.stringify({ "": { token, expirationTimestamp } })
     })
   const tokens = Effect.map(
@@ -201,7 +201,7 @@ describe("the pod's own token", () => {
   it.effect("is waited for, and used the moment that the kubelet brings it", () =>
     Effect.gen(function* () {
       const driver = yield* startDriver
-      const error = yield* Effect.flip(during("2 minutes", driver.publish(publishRequest())))
+      const error = yield* Effect.flip(during("2 minutes", driver.publish(publishCall())))
       expect(error.message).toContain("waited 1m for a token of the pod's ServiceAccount")
       const publishing = yield* Effect.forkChild(driver.publish(withToken("fresh")))
       yield* TestClock.adjust("30 millis")
@@ -245,7 +245,7 @@ describe("the pod's own token", () => {
     Effect.gen(function* () {
       const driver = yield* startDriver
       const attributes = { "csi.storage.k8s.io/serviceAccount.tokens": JSON.stringify({ vault: { token: "x" } }) }
-      const error = yield* Effect.flip(during("1 second", driver.publish(publishRequest("web", attributes))))
+      const error = yield* Effect.flip(during("1 second", driver.publish(publishCall("web", attributes))))
       expect(error.message).toContain('list the audience "" in the CSIDriver')
     }).pipe(onNode("audience", { useTokenRequest: true }))
   )

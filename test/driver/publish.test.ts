@@ -5,9 +5,9 @@ import { SimControlPlane } from "../../src/testing/parts/SimCertificateRequests.
 import { SimDisk } from "../../src/testing/parts/SimVolumeFS.ts"
 import { VolumeFS } from "../../src/volume/VolumeFS.ts"
 import { VolumeRecords } from "../../src/volume/VolumeRecord.ts"
-import { during, leafSeen, onNode, publishRequest, seen, startDriver } from "../kit/SimulatedNode.ts"
+import { during, leafSeen, onNode, publishCall, seen, startDriver } from "../kit/SimulatedNode.ts"
 
-const web = publishRequest("web")
+const web = publishCall("web")
 
 /** Nothing of a volume is left on the node: no mount, no folder, no record. */
 const nothingLeft = (target: string) =>
@@ -227,7 +227,7 @@ describe("publish", () => {
     Effect.gen(function* () {
       const driver = yield* startDriver
       yield* during("1 second", driver.publish(web))
-      const changed = publishRequest("web", { "csi.cert-manager.io/dns-names": "other.apps.svc" })
+      const changed = publishCall("web", { "csi.cert-manager.io/dns-names": "other.apps.svc" })
       yield* during("1 second", driver.publish(changed))
       expect((yield* leafSeen(web.target)).toString("text")).toContain("other.apps.svc")
     }).pipe(onNode("changed"))
@@ -238,7 +238,7 @@ describe("publish", () => {
       const driver = yield* startDriver
       yield* during("1 second", driver.publish(web))
       const before = yield* Effect.flatMap(SimDisk, (disk) => disk.volumes)
-      const more = publishRequest("web", { "csi.storage.k8s.io/something.new": "true" })
+      const more = publishCall("web", { "csi.storage.k8s.io/something.new": "true" })
       yield* during("1 second", driver.publish(more))
       expect(yield* submissions).toBe(1)
       expect((yield* Effect.flatMap(SimDisk, (disk) => disk.volumes))[0]).toBe(before[0])
@@ -272,7 +272,7 @@ describe("publish", () => {
 
   it.effect("asks in the pod's name with the token of the last publish, and waits for one", () => {
     const tokens = (token: string) =>
-      publishRequest("web", {
+      publishCall("web", {
         "csi.storage.k8s.io/serviceAccount.tokens": JSON.stringify({
           "": { token, expirationTimestamp: "2030-01-01T00:00:00Z" }
         })

@@ -4,9 +4,9 @@ import { TestClock } from "effect/testing"
 import { SimControlPlane } from "../../src/testing/parts/SimCertificateRequests.ts"
 import { SimDisk } from "../../src/testing/parts/SimVolumeFS.ts"
 import { VolumeRecords } from "../../src/volume/VolumeRecord.ts"
-import { during, isServed, leafSeen, onNode, publishRequest, seen, startDriver } from "../kit/SimulatedNode.ts"
+import { during, isServed, leafSeen, onNode, publishCall, seen, startDriver } from "../kit/SimulatedNode.ts"
 
-const web = publishRequest("web")
+const web = publishCall("web")
 
 const publicKey = (target: string) =>
   Effect.map(leafSeen(target), (leaf) => Buffer.from(leaf.publicKey.rawData).toString("hex"))
@@ -37,7 +37,7 @@ describe("renew", () => {
   it.effect("honours renew-before", () =>
     Effect.gen(function* () {
       const driver = yield* startDriver
-      yield* during("1 second", driver.publish(publishRequest("web", { "csi.cert-manager.io/renew-before": "1h" })))
+      yield* during("1 second", driver.publish(publishCall("web", { "csi.cert-manager.io/renew-before": "1h" })))
       yield* TestClock.adjust(Duration.hours(20.6))
       expect(yield* submissions).toBe(1)
       yield* TestClock.adjust(Duration.hours(2.5))
@@ -65,7 +65,7 @@ describe("renew", () => {
   it.effect("keeps the key where the pod asks for that", () =>
     Effect.gen(function* () {
       const driver = yield* startDriver
-      const asked = publishRequest("web", {
+      const asked = publishCall("web", {
         "csi.cert-manager.io/reuse-private-key": "true",
         "csi.cert-manager.io/key-algorithm": "ECDSA"
       })
@@ -158,7 +158,7 @@ describe("renew", () => {
   it.effect("spreads a node's volumes: no herd", () =>
     Effect.gen(function* () {
       const driver = yield* startDriver
-      const pods = Array.from({ length: 200 }, (_, i) => publishRequest(`pod-${i}`))
+      const pods = Array.from({ length: 200 }, (_, i) => publishCall(`pod-${i}`))
       yield* during("1 second", Effect.forEach(pods, driver.publish, { concurrency: 200, discard: true }))
       yield* TestClock.adjust("14 hours")
       let busiest = 0

@@ -5,10 +5,10 @@ import { SimControlPlane } from "../../src/testing/parts/SimCertificateRequests.
 import { SimDisk } from "../../src/testing/parts/SimVolumeFS.ts"
 import { VolumeFS } from "../../src/volume/VolumeFS.ts"
 import { VolumeRecords } from "../../src/volume/VolumeRecord.ts"
-import { during, isServed, onNode, publishRequest, seen, startDriver } from "../kit/SimulatedNode.ts"
+import { during, isServed, onNode, publishCall, seen, startDriver } from "../kit/SimulatedNode.ts"
 
-const web = publishRequest("web")
-const other = publishRequest("other")
+const web = publishCall("web")
+const other = publishCall("other")
 
 const submissions = Effect.flatMap(SimControlPlane, (cluster) => Effect.map(cluster.submitted, (all) => all.length))
 
@@ -83,7 +83,7 @@ describe("resume", () => {
   it.effect("renews at once, spread over half a minute, what came due meanwhile", () =>
     Effect.gen(function* () {
       const first = yield* startDriver
-      const pods = Array.from({ length: 50 }, (_, i) => publishRequest(`pod-${i}`))
+      const pods = Array.from({ length: 50 }, (_, i) => publishCall(`pod-${i}`))
       yield* during("1 second", Effect.forEach(pods, first.publish, { concurrency: 50, discard: true }))
       yield* first.stop
       yield* TestClock.adjust("20 hours")
@@ -103,7 +103,7 @@ describe("resume", () => {
       yield* first.stop
       const [good] = yield* records.all
       if (good === undefined) return expect.unreachable()
-      yield* records.save({ ...good, volumeId: "csi-bad", target: "/elsewhere", attributes: {} })
+      yield* records.save({ ...good, volumeId: "csi-bad", target: "/elsewhere", context: {} })
       const second = yield* startDriver
       yield* TestClock.adjust("17 hours")
       expect(yield* submissions).toBe(2)

@@ -4,9 +4,9 @@ import { TestClock } from "effect/testing"
 import { SimControlPlane } from "../../src/testing/parts/SimCertificateRequests.ts"
 import { SimEvents } from "../../src/testing/parts/SimPodEvents.ts"
 import { SimDisk } from "../../src/testing/parts/SimVolumeFS.ts"
-import { during, onNode, publishRequest, startDriver } from "../kit/SimulatedNode.ts"
+import { during, onNode, publishCall, startDriver } from "../kit/SimulatedNode.ts"
 
-const web = publishRequest("web")
+const web = publishCall("web")
 
 /** What a pod's owner reads: reason, count and note of each Event. */
 const told = Effect.map(
@@ -168,7 +168,7 @@ describe("a pod's owner", () => {
   it.effect("is told what a certificate needs that is not there, when nobody waits for the volume", () =>
     Effect.gen(function* () {
       const driver = yield* startDriver
-      const held = publishRequest("held", {
+      const held = publishCall("held", {
         "csi.cert-manager.io/continue-on-not-ready": "true",
         "csi.cert-manager.io/trust-bundle": "ConfigMap/corporate"
       })
@@ -198,7 +198,7 @@ describe("a pod's owner", () => {
       yield* published
       yield* cluster.behave({ approval: "hold" })
       const driver = yield* startDriver
-      yield* Effect.forkChild(Effect.ignore(driver.publish(publishRequest("other"))))
+      yield* Effect.forkChild(Effect.ignore(driver.publish(publishCall("other"))))
       yield* TestClock.adjust("1 minute")
       const events = yield* Effect.flatMap(SimEvents, ({ present }) => present)
       expect(events.map(({ event }) => event.pod.name)).toEqual(["other"])

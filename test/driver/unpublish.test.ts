@@ -5,9 +5,9 @@ import { SimControlPlane } from "../../src/testing/parts/SimCertificateRequests.
 import { SimDisk } from "../../src/testing/parts/SimVolumeFS.ts"
 import { VolumeFS } from "../../src/volume/VolumeFS.ts"
 import { VolumeRecords } from "../../src/volume/VolumeRecord.ts"
-import { during, onNode, publishRequest, startDriver } from "../kit/SimulatedNode.ts"
+import { during, onNode, publishCall, startDriver } from "../kit/SimulatedNode.ts"
 
-const web = publishRequest("web")
+const web = publishCall("web")
 
 const left = (target: string) =>
   Effect.gen(function* () {
@@ -90,7 +90,7 @@ describe("unpublish", () => {
   it.effect("touches no other volume", () =>
     Effect.gen(function* () {
       const driver = yield* startDriver
-      const other = publishRequest("other")
+      const other = publishCall("other")
       yield* during("1 second", Effect.all([driver.publish(web), driver.publish(other)], { concurrency: 2 }))
       yield* driver.unpublish(web)
       expect(yield* left(other.target)).toEqual({ condition: "filled", records: 1 })

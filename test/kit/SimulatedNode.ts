@@ -7,7 +7,8 @@ import "reflect-metadata"
 import { X509Certificate } from "@peculiar/x509"
 import { Context, DateTime, Duration, Effect, Exit, Layer, Option, Random, Redacted, Scope } from "effect"
 import { TestClock } from "effect/testing"
-import { Driver, type PublishRequest } from "../../src/driver/Driver.ts"
+import { Driver } from "../../src/driver/Driver.ts"
+import type { PublishCall } from "../../src/driver/DriverCalls.ts"
 import type { CertificateRequests } from "../../src/issuance/CertificateRequests.ts"
 import type { KeyGenerator } from "../../src/issuance/KeyGenerator.ts"
 import type { PodEvents } from "../../src/kube/PodEvents.ts"
@@ -66,14 +67,15 @@ export const startDriver = Effect.gen(function* () {
 })
 
 /** What the kubelet sends for a pod's volume. */
-export const publishRequest = (pod = "web", attributes: Readonly<Record<string, string>> = {}): PublishRequest => ({
+export const publishCall = (pod = "web", attributes: Readonly<Record<string, string>> = {}): PublishCall => ({
   volumeId: `csi-${pod}`,
   target: `/var/lib/kubelet/pods/${pod}/volumes/kubernetes.io~csi/tls/mount`,
   readonly: true,
   mountFlags: [],
   volumeMountGroup: "",
   deadline: Option.none(),
-  attributes: {
+  secrets: {},
+  context: {
     "csi.storage.k8s.io/ephemeral": "true",
     "csi.storage.k8s.io/pod.name": pod,
     "csi.storage.k8s.io/pod.namespace": "apps",

@@ -11,7 +11,7 @@ const plain = (volumeId: string): VolumeRecord => ({
   version: 1,
   volumeId,
   target: "/var/lib/kubelet/pods/a/volumes/kubernetes.io~csi/tls/mount",
-  attributes: { "csi.cert-manager.io/issuer-name": "ca" },
+  context: { "csi.cert-manager.io/issuer-name": "ca" },
   mountFlags: [],
   volumeMountGroup: ""
 })
@@ -35,7 +35,7 @@ describe("a record", () => {
       version: fc.constant(1 as const),
       volumeId: fc.string({ unit: "binary" }),
       target: fc.string({ unit: "binary" }),
-      attributes: fc.dictionary(fc.string(), fc.string()),
+      context: fc.dictionary(fc.string(), fc.string()),
       mountFlags: fc.array(fc.string()),
       volumeMountGroup: fc.string(),
       issued: fc.record({

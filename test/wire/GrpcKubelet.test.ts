@@ -15,7 +15,7 @@ import { version } from "../../src/Version.ts"
 import { leaveStale, makeGate, makeRecorder, serveOn, temporaryFolder } from "./RecordingDriver.ts"
 
 const target = "/pods/uid/volumes/kubernetes.io~csi/tls/mount"
-const volume = { volumeId: "csi-1", target, attributes: { "csi.storage.k8s.io/ephemeral": "true" } }
+const volume = { volumeId: "csi-1", target, context: { "csi.storage.k8s.io/ephemeral": "true" } }
 
 /** A call by its path, as a client would make it that knows more methods than we serve. */
 const rawCall = (client: grpc.Client, path: string, body = Buffer.alloc(0)) =>

@@ -9,7 +9,7 @@ import { join } from "node:path"
 import { Effect, Schedule } from "effect"
 import { connectKubelet } from "../../src/commands/demo/GrpcKubeletClient.ts"
 import { EmbeddedCluster } from "../../src/embedded/EmbeddedCluster.ts"
-import { publishRequest } from "../kit/SimulatedNode.ts"
+import { publishCall } from "../kit/SimulatedNode.ts"
 import { temporaryFolder } from "./RecordingDriver.ts"
 
 const main = join(import.meta.dirname, "../../src/main.ts")
@@ -68,7 +68,7 @@ export const startNode = Effect.fnUntraced(function* (
     return {
       volumeId: `csi-${pod}`,
       target: join(volumes, "mount"),
-      attributes: publishRequest(pod, { "csi.cert-manager.io/key-algorithm": "ECDSA", ...attributes }).attributes
+      context: publishCall(pod, { "csi.cert-manager.io/key-algorithm": "ECDSA", ...attributes }).context
     }
   }
   return {

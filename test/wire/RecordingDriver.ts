@@ -10,20 +10,21 @@ import { join } from "node:path"
 import { Deferred, Duration, Effect, Layer, Queue } from "effect"
 import * as GrpcKubelet from "../../src/csi/GrpcKubelet.ts"
 import { serve } from "../../src/csi/serve.ts"
-import { Driver, type PublishRequest, type UnpublishRequest } from "../../src/driver/Driver.ts"
+import { Driver } from "../../src/driver/Driver.ts"
+import type { PublishCall, UnpublishCall } from "../../src/driver/DriverCalls.ts"
 import { type PublishError, UnknownVolume, Unpublished } from "../../src/driver/DriverError.ts"
 import { Settings } from "../../src/Settings.ts"
 import { settings } from "../kit/settings.ts"
 
 /** What reached the driver. */
 export type Event =
-  | { readonly _tag: "publish"; readonly request: PublishRequest }
-  | { readonly _tag: "unpublish"; readonly request: UnpublishRequest }
+  | { readonly _tag: "publish"; readonly request: PublishCall }
+  | { readonly _tag: "unpublish"; readonly request: UnpublishCall }
   | { readonly _tag: "interrupted"; readonly volumeId: string }
 
 /** A driver that records, and whose publishes end with what `answer` says. */
 export const makeRecorder = (
-  answer: (request: PublishRequest) => Effect.Effect<void, PublishError>,
+  answer: (request: PublishCall) => Effect.Effect<void, PublishError>,
   inspect: Driver["Service"]["inspect"] = (volumeId) => Effect.fail(new UnknownVolume({ volumeId }))
 ) =>
   Effect.gen(function* () {
@@ -35,7 +36,7 @@ export const makeRecorder = (
         ),
       unpublish: (request) => Effect.asVoid(Queue.offer(events, { _tag: "unpublish", request })),
       inspect,
-      renew: () => Effect.fail(new Unpublished()),
+      renewNow: () => Effect.fail(new Unpublished()),
       status: Effect.succeed([]),
       measure: Effect.succeed(new Map()),
       metrics: Effect.succeed("recorded_total 1\n")

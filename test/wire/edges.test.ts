@@ -9,12 +9,13 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Result, Scope } from "effect"
 import { connectKubelet } from "../../src/commands/demo/GrpcKubeletClient.ts"
-import { Driver, type PublishRequest } from "../../src/driver/Driver.ts"
+import { Driver } from "../../src/driver/Driver.ts"
+import type { PublishCall } from "../../src/driver/DriverCalls.ts"
 import { PublishError, Unpublished } from "../../src/driver/DriverError.ts"
 import { IssuanceError } from "../../src/issuance/IssuanceError.ts"
 import { leaveStale, makeRecorder, serveOn, temporaryFolder } from "./RecordingDriver.ts"
 
-const volume = { volumeId: "csi-1", target: "/pods/uid/volumes/tls/mount", attributes: {} }
+const volume = { volumeId: "csi-1", target: "/pods/uid/volumes/tls/mount", context: {} }
 
 /** A driver that notes when it ends, with a publish that notes what becomes of it. */
 const makeNotes = (publish: (note: (text: string) => Effect.Effect<void>) => Effect.Effect<void>) => {
@@ -26,10 +27,10 @@ const makeNotes = (publish: (note: (text: string) => Effect.Effect<void>) => Eff
     Effect.as(
       Effect.addFinalizer(() => note("driver ended")),
       Driver.of({
-        publish: (_: PublishRequest) => Effect.andThen(Deferred.succeed(started, undefined), publish(note)),
+        publish: (_: PublishCall) => Effect.andThen(Deferred.succeed(started, undefined), publish(note)),
         unpublish: () => Effect.void,
         inspect: () => Effect.succeed({ usage: Option.none(), complaints: [] }),
-        renew: () => Effect.fail(new Unpublished()),
+        renewNow: () => Effect.fail(new Unpublished()),
         status: Effect.succeed([]),
         measure: Effect.succeed(new Map()),
         metrics: Effect.succeed("")

@@ -8,7 +8,7 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Schedule } from "effect"
 import { connectKubelet } from "../../src/commands/demo/GrpcKubeletClient.ts"
-import { publishRequest } from "../kit/SimulatedNode.ts"
+import { publishCall } from "../kit/SimulatedNode.ts"
 import { temporaryFolder } from "./RecordingDriver.ts"
 
 /** A kubeconfig for a server that is not there. */
@@ -72,12 +72,12 @@ describe("the process", () => {
   it.live("waits for a call in flight on the first SIGTERM, and not on the second", () =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
-      const { attributes, volumeId } = publishRequest("web", { "csi.cert-manager.io/key-algorithm": "ECDSA" })
+      const { context, volumeId } = publishCall("web", { "csi.cert-manager.io/key-algorithm": "ECDSA" })
       const target = join(folder, "pods", "tls", "mount")
       mkdirSync(join(folder, "pods", "tls"), { recursive: true })
       const { child, ended } = yield* start(folder)
       const kubelet = yield* served(folder)
-      const publishing = yield* Effect.forkChild(Effect.exit(kubelet.publish({ volumeId, attributes, target })))
+      const publishing = yield* Effect.forkChild(Effect.exit(kubelet.publish({ volumeId, context, target })))
       yield* until(() => existsSync(target))
       child.kill("SIGTERM")
       yield* until(() => !existsSync(join(folder, "csi.sock")))
@@ -91,12 +91,12 @@ describe("the process", () => {
   it.live("killed in a publish leaves a socket and a volume that the next process takes up", () =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
-      const { attributes, volumeId } = publishRequest("web", { "csi.cert-manager.io/key-algorithm": "ECDSA" })
+      const { context, volumeId } = publishCall("web", { "csi.cert-manager.io/key-algorithm": "ECDSA" })
       const target = join(folder, "pods", "tls", "mount")
       mkdirSync(join(folder, "pods", "tls"), { recursive: true })
       const first = yield* start(folder)
       const kubelet = yield* served(folder)
-      const publishing = yield* Effect.forkChild(Effect.exit(kubelet.publish({ volumeId, attributes, target })))
+      const publishing = yield* Effect.forkChild(Effect.exit(kubelet.publish({ volumeId, context, target })))
       yield* until(() => existsSync(target))
       first.child.kill("SIGKILL")
       yield* first.ended

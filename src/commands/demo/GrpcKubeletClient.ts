@@ -25,7 +25,7 @@ export class CallError extends Schema.TaggedError<CallError>()("CallError", {
 export interface PublishCall {
   readonly volumeId: string
   readonly target: string
-  readonly attributes: Readonly<Record<string, string>>
+  readonly context: Readonly<Record<string, string>>
   /** The entries of the Secret that `nodePublishSecretRef` names. */
   readonly secrets?: Readonly<Record<string, string>>
   readonly readonly?: boolean
@@ -59,7 +59,7 @@ const publishFields = (request: PublishCall): MessageInitShape<typeof Node.metho
   volumeId: request.volumeId,
   targetPath: request.target,
   readonly: request.readonly ?? true,
-  volumeContext: request.attributes,
+  volumeContext: request.context,
   secrets: request.secrets ?? {},
   volumeCapability: {
     accessMode: { mode: VolumeCapability_AccessMode_Mode.SINGLE_NODE_WRITER },

@@ -147,11 +147,15 @@ const publishOnce = Effect.fnUntraced(function* (layout: Layout, judge: Judge) {
     `the driver calls itself ${info.name}, version ${info.vendorVersion}`,
     info.name === "csi.cert-manager.io"
   )
-  const [took] = yield* Effect.timed(kubelet.publish({ volumeId: "csi-demo", target: layout.target, attributes }))
+  const [took] = yield* Effect.timed(
+    kubelet.publish({ volumeId: "csi-demo", target: layout.target, context: attributes })
+  )
   yield* Console.log(`publish   pod apps/web has its volume after ${milliseconds(took)}`)
   yield* Effect.forEach(stepLines(yield* process.log), (line) => Console.log(line), { discard: true })
   yield* Effect.forEach([...treeLines(layout.target), ...certificateLines(layout.target)], (line) => Console.log(line))
-  const [again] = yield* Effect.timed(kubelet.publish({ volumeId: "csi-demo", target: layout.target, attributes }))
+  const [again] = yield* Effect.timed(
+    kubelet.publish({ volumeId: "csi-demo", target: layout.target, context: attributes })
+  )
   yield* judge.claim(
     `published again, it is left alone (${milliseconds(again)})`,
     existsSync(join(layout.target, "tls.crt"))

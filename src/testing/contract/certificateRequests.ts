@@ -13,9 +13,9 @@ import {
   type RequestDraft,
   type RequestError
 } from "../../issuance/CertificateRequests.ts"
+import { checkSigned } from "../../issuance/checkSigned.ts"
 import type { IssuanceError } from "../../issuance/IssuanceError.ts"
 import type { KeyError } from "../../issuance/KeyGenerator.ts"
-import { checkSigned } from "../../issuance/SignedCertificate.ts"
 import { signingRequest } from "../../issuance/SigningRequest.ts"
 import type { SpecError } from "../../spec/SpecError.ts"
 import { decodeVolumeSpec } from "../../spec/VolumeSpec.ts"

@@ -6,7 +6,7 @@
 import { Context, DateTime, Deferred, Duration, Effect, Exit, Fiber, Option, Queue, Scope } from "effect"
 import { type Calls, Kubelet, type KubeletError } from "../../csi/Kubelet.ts"
 import { Status } from "../../csi/Status.ts"
-import type { PublishRequest, UnpublishRequest } from "../../driver/Driver.ts"
+import type { PublishCall, UnpublishCall } from "../../driver/DriverCalls.ts"
 import { type Law, LawBroken, same } from "./Law.ts"
 
 /** A call that failed at the kubelet's end: the code's name, and the sentence. */
@@ -39,10 +39,10 @@ interface Seen {
 }
 
 /** Handlers that write down what reaches them; a publish answers as it is told. */
-const makeHandlers = (answer: (request: PublishRequest) => Effect.Effect<void, Status>) =>
+const makeHandlers = (answer: (request: PublishCall) => Effect.Effect<void, Status>) =>
   Effect.gen(function* () {
     const seen = yield* Queue.unbounded<Seen>()
-    const tell = (what: Seen["what"], { volumeId }: PublishRequest | UnpublishRequest) =>
+    const tell = (what: Seen["what"], { volumeId }: PublishCall | UnpublishCall) =>
       Queue.offer(seen, { what, volumeId })
     const calls: Calls = {
       publish: (request) =>

@@ -30,7 +30,7 @@ const plain = (volumeId: string, target = "/pods/a/mount"): VolumeRecord => ({
   version: 1,
   volumeId,
   target,
-  attributes: { "csi.cert-manager.io/issuer-name": "ca" },
+  context: { "csi.cert-manager.io/issuer-name": "ca" },
   mountFlags: [],
   volumeMountGroup: ""
 })

@@ -4,7 +4,7 @@
  */
 
 import { Option, Result } from "effect"
-import { namespacedName } from "../../kube/NamespacedName.ts"
+import { namespacedName } from "../../spec/NamespacedName.ts"
 import type { PodState } from "../../spec/PodState.ts"
 import type { SimPod } from "../parts/SimPod.ts"
 import { type Invariant, safety, type World } from "./Invariants.ts"

@@ -1,7 +1,7 @@
 /**
  * The invariants about what the API server is asked for: one request for a key, in the right name, and not too often.
  */
-import { namespacedName } from "../../kube/NamespacedName.ts"
+import { namespacedName } from "../../spec/NamespacedName.ts"
 import "reflect-metadata"
 import { bytesToHex } from "@noble/hashes/utils.js"
 import { Pkcs10CertificateRequest } from "@peculiar/x509"

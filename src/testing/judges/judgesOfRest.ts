@@ -4,7 +4,7 @@
  */
 
 import { DateTime, Option, Result } from "effect"
-import { namespacedName } from "../../kube/NamespacedName.ts"
+import { namespacedName } from "../../spec/NamespacedName.ts"
 import type { SimPod } from "../parts/SimPod.ts"
 import { type Invariant, type Judge, liveness, type World } from "./Invariants.ts"
 import { misnamed } from "./judgesOfPods.ts"

@@ -6,7 +6,7 @@
 import { Option, Result } from "effect"
 import type { StoredObject } from "../../embedded/ObjectStore.ts"
 import { volumeAnnotation } from "../../issuance/RequestLabels.ts"
-import { namespacedName } from "../../kube/NamespacedName.ts"
+import { namespacedName } from "../../spec/NamespacedName.ts"
 import type { SimPod } from "../parts/SimPod.ts"
 import type { Happening } from "../story/Happening.ts"
 import { type Invariant, safety, type World } from "./Invariants.ts"

@@ -5,7 +5,7 @@
  */
 
 import { DateTime, Result } from "effect"
-import { namespacedName } from "../../kube/NamespacedName.ts"
+import { namespacedName } from "../../spec/NamespacedName.ts"
 import type { SimPod } from "../parts/SimPod.ts"
 import type { World } from "./Invariants.ts"
 import { isFilled } from "./judgesOfVolumes.ts"

@@ -5,8 +5,8 @@
  */
 
 import { Duration, Effect } from "effect"
-import { namespacedName } from "../../kube/NamespacedName.ts"
 import { bundleText } from "../../kube/TrustBundles.ts"
+import { namespacedName } from "../../spec/NamespacedName.ts"
 import { bundleNamed } from "../parts/SimBundles.ts"
 import type { SimNode } from "../parts/SimNode.ts"
 import type { SimPod } from "../parts/SimPod.ts"

@@ -5,7 +5,7 @@
  */
 
 import { Duration, Option } from "effect"
-import { namespacedName } from "../../kube/NamespacedName.ts"
+import { namespacedName } from "../../spec/NamespacedName.ts"
 import type { SimPod } from "../parts/SimPod.ts"
 
 /** A verb or a lever was called with something that means nothing. */

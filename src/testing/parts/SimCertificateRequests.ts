@@ -18,7 +18,7 @@ import { CertificateRequests, type RequestDraft, type RequestError } from "../..
 import { hashIdentifier, nodeLabel, volumeAnnotation } from "../../issuance/RequestLabels.ts"
 import { requestManifest } from "../../issuance/RequestManifest.ts"
 import { RequestStore, requestsInto } from "../../issuance/RequestStore.ts"
-import { namespacedName } from "../../kube/NamespacedName.ts"
+import { namespacedName } from "../../spec/NamespacedName.ts"
 import { type ApiBehaviour, type Link, makeSimApiServer, type SimApiServer } from "./SimApiServer.ts"
 import { type IssuanceBehaviour, SimControllers } from "./SimControllers.ts"
 import { makeSimIssuer } from "./SimIssuer.ts"

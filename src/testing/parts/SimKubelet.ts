@@ -8,7 +8,7 @@ import { DateTime, Deferred, Duration, Effect, type Fiber, Option } from "effect
 import { Status } from "../../csi/Status.ts"
 import type { Happening } from "../story/Happening.ts"
 import type { Dice } from "./Dice.ts"
-import { publishRequestOf, type SimPod } from "./SimPod.ts"
+import { publishCallOf, type SimPod } from "./SimPod.ts"
 import type { SimProcess } from "./SimProcess.ts"
 import type { SimVolume } from "./SimVolumeFS.ts"
 
@@ -191,7 +191,7 @@ export class SimKubelet {
         ? Option.none<DateTime.Utc>()
         : Option.some(DateTime.makeUnsafe(plugin.deadline(this.#parts.now(), patience)))
     return this.#call("PublishAnswered", pod, plugin, (calls) =>
-      calls.publish({ ...publishRequestOf(pod, this.#parts.contextOf(pod)), deadline })
+      calls.publish({ ...publishCallOf(pod, this.#parts.contextOf(pod)), deadline })
     )
   }
 

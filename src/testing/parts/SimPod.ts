@@ -4,7 +4,7 @@
  * form sees the real one.
  */
 import { Option } from "effect"
-import type { PublishRequest } from "../../driver/Driver.ts"
+import type { PublishCall } from "../../driver/DriverCalls.ts"
 import type { SimVolume } from "./SimVolumeFS.ts"
 
 /** What a story's passwords begin with, so that a judge finds them wherever they should not be. */
@@ -106,14 +106,15 @@ export const makePod = (
 }
 
 /** What the kubelet sends for the pod's volume; `context` holds what it adds to the attributes. */
-export const publishRequestOf = (
+export const publishCallOf = (
   pod: SimPod,
   context: Readonly<Record<string, string>> = {}
-): Omit<PublishRequest, "deadline"> => ({
+): Omit<PublishCall, "deadline"> => ({
   volumeId: pod.volumeId,
   target: pod.target,
   readonly: true,
-  attributes: { ...pod.attributes, ...context },
+  context: { ...pod.attributes, ...context },
+  secrets: {},
   mountFlags: [],
   volumeMountGroup: pod.fsGroup
 })

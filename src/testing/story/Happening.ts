@@ -7,8 +7,8 @@
 
 import type { StoredObject } from "../../embedded/ObjectStore.ts"
 import { volumeAnnotation } from "../../issuance/RequestLabels.ts"
-import { namespacedName } from "../../kube/NamespacedName.ts"
 import type { PodEvent } from "../../kube/PodEvents.ts"
+import { namespacedName } from "../../spec/NamespacedName.ts"
 import type { PodState } from "../../spec/PodState.ts"
 import type { SimPod } from "../parts/SimPod.ts"
 import type { SimVolume } from "../parts/SimVolumeFS.ts"

@@ -7,7 +7,7 @@
 import { sha256 } from "@noble/hashes/sha2.js"
 import { bytesToHex } from "@noble/hashes/utils.js"
 import { DateTime, Option, Redacted } from "effect"
-import { namespacedName } from "../../kube/NamespacedName.ts"
+import { namespacedName } from "../../spec/NamespacedName.ts"
 import type { SimPod } from "../parts/SimPod.ts"
 import { type Happening, type Names, sentenceOf, whoOf } from "./Happening.ts"
 

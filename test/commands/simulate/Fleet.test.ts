@@ -10,7 +10,7 @@ import { beginning, Fleet, type FleetLog, type FleetPlan } from "../../../src/co
 import { FleetRecord } from "../../../src/commands/simulate/FleetRecord.ts"
 import { CertificateRequests, type EndedState, type RequestDraft } from "../../../src/issuance/CertificateRequests.ts"
 import { makeSimIssuer } from "../../../src/testing/parts/SimIssuer.ts"
-import { edges, publishRequest, startDriver } from "../../kit/SimulatedNode.ts"
+import { edges, publishCall, startDriver } from "../../kit/SimulatedNode.ts"
 
 const calm: FleetPlan = {
   nodes: 1,
@@ -88,7 +88,7 @@ const liveOnce = (plan: FleetPlan, seed: string) =>
     yield* Effect.gen(function* () {
       const driver = yield* startDriver
       yield* driver.publish(
-        publishRequest("web", {
+        publishCall("web", {
           "csi.cert-manager.io/duration": `${Duration.toHours(plan.duration)}h`,
           ...Option.match(plan.renewBefore, {
             onNone: () => ({}),

@@ -168,7 +168,7 @@ const passwordKept = onPrograms("a password is named in a log", (driver) => ({
   ...driver,
   publish: (request) =>
     Effect.andThen(
-      Effect.logInfo(`publishes with ${request.attributes["csi.cert-manager.io/pkcs12-password"]}`),
+      Effect.logInfo(`publishes with ${request.context["csi.cert-manager.io/pkcs12-password"]}`),
       driver.publish(request)
     )
 }))

@@ -197,9 +197,9 @@ describe("the simulated kubelet", () => {
         const sent: Array<{ readonly token: string; readonly expirationTimestamp: string }> = []
         const { cluster } = yield* watched(
           () => ({
-            publish: ({ attributes }) =>
+            publish: ({ context }) =>
               Effect.sync(() => {
-                const text = attributes["csi.storage.k8s.io/serviceAccount.tokens"] ?? ""
+                const text = context["csi.storage.k8s.io/serviceAccount.tokens"] ?? ""
                 sent.push(JSON.parse(text)[""])
               })
           }),

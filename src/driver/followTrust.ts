@@ -5,10 +5,10 @@
  */
 import { Duration, Effect, Option, Random } from "effect"
 import { TrustBundles } from "../kube/TrustBundles.ts"
+import { bundleOf, caHeld } from "./awaitTrust.ts"
 import { pauseAfter } from "./Backoff.ts"
-import { needPasswords } from "./knowPasswords.ts"
+import { needPasswords } from "./needPasswords.ts"
 import { swapAgain } from "./swap.ts"
-import { bundleOf, caHeld } from "./trust.ts"
 import type { Volume } from "./Volume.ts"
 
 /** Lays the bundle into a volume that holds files; one that holds none takes it with its first certificate. */

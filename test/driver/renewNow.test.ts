@@ -3,9 +3,9 @@ import { DateTime, Duration, Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import { SimControlPlane } from "../../src/testing/parts/SimCertificateRequests.ts"
 import { SimDisk } from "../../src/testing/parts/SimVolumeFS.ts"
-import { during, leafSeen, onNode, publishRequest, startDriver } from "../kit/SimulatedNode.ts"
+import { during, leafSeen, onNode, publishCall, startDriver } from "../kit/SimulatedNode.ts"
 
-const web = publishRequest("web")
+const web = publishCall("web")
 const patience = Duration.minutes(1)
 
 const published = Effect.gen(function* () {
@@ -22,7 +22,7 @@ describe("a renewal that an operator asks for", () => {
       const { driver } = yield* published
       const before = yield* serial
       yield* TestClock.adjust("1 hour")
-      const status = yield* during("1 second", driver.renew(web.volumeId, patience))
+      const status = yield* during("1 second", driver.renewNow(web.volumeId, patience))
       expect(yield* serial).not.toBe(before)
       expect(status.state).toBe("Ready")
       expect(status.certificate?.notAfter).toEqual(DateTime.makeUnsafe(25 * 3_600_000 + 1_000))
@@ -38,10 +38,10 @@ describe("a renewal that an operator asks for", () => {
     Effect.gen(function* () {
       const { cluster, driver } = yield* published
       yield* cluster.behave({ approval: "hold" })
-      const first = yield* Effect.forkChild(driver.renew(web.volumeId, patience))
+      const first = yield* Effect.forkChild(driver.renewNow(web.volumeId, patience))
       yield* TestClock.adjust("10 seconds")
       const [held, open] = yield* cluster.present
-      const second = yield* Effect.forkChild(driver.renew(web.volumeId, patience))
+      const second = yield* Effect.forkChild(driver.renewNow(web.volumeId, patience))
       yield* TestClock.adjust("10 seconds")
       expect((yield* cluster.present).map(({ name }) => name)).toEqual([held?.name, open?.name])
       yield* cluster.behave({ approval: "approve" })
@@ -54,7 +54,7 @@ describe("a renewal that an operator asks for", () => {
       yield* TestClock.adjust("18 hours")
       const own = (yield* cluster.present).map(({ name }) => name)
       expect(own).toHaveLength(2)
-      const third = yield* Effect.forkChild(driver.renew(web.volumeId, patience))
+      const third = yield* Effect.forkChild(driver.renewNow(web.volumeId, patience))
       yield* TestClock.adjust("1 second")
       expect((yield* cluster.present).map(({ name }) => name)).toEqual(own)
       yield* cluster.behave({ approval: "approve" })
@@ -70,13 +70,13 @@ describe("a renewal that an operator asks for", () => {
       yield* TestClock.adjust("17 hours")
       const [failing] = yield* driver.status
       expect(failing?.state).toBe("Failing")
-      const denied = yield* during("1 second", Effect.flip(driver.renew(web.volumeId, patience)))
+      const denied = yield* during("1 second", Effect.flip(driver.renewNow(web.volumeId, patience)))
       expect(denied).toMatchObject({ _tag: "RenewError", reason: { reason: "Denied" } })
       const [again] = yield* driver.status
       expect(again?.failure?.failures).toBe((failing?.failure?.failures ?? 0) + 1)
       yield* cluster.behave({ approval: "approve" })
       const before = yield* serial
-      const status = yield* during("1 second", driver.renew(web.volumeId, patience))
+      const status = yield* during("1 second", driver.renewNow(web.volumeId, patience))
       expect(status).not.toHaveProperty("failure")
       expect(yield* serial).not.toBe(before)
     }).pipe(onNode("pause"))
@@ -87,7 +87,7 @@ describe("a renewal that an operator asks for", () => {
       const { cluster, driver } = yield* published
       yield* cluster.behave({ approval: "hold" })
       const before = yield* serial
-      const late = yield* during("61 seconds", Effect.flip(driver.renew(web.volumeId, patience)))
+      const late = yield* during("61 seconds", Effect.flip(driver.renewNow(web.volumeId, patience)))
       expect(late.message).toMatch(/^CertificateRequest apps\/[0-9a-f-]+: not approved yet after 1m$/)
       yield* cluster.behave({ approval: "approve" })
       yield* TestClock.adjust("1 second")
@@ -99,10 +99,10 @@ describe("a renewal that an operator asks for", () => {
     Effect.gen(function* () {
       const { cluster, driver } = yield* published
       const requests = yield* cluster.present
-      expect(yield* Effect.flip(driver.renew("csi-other", patience))).toMatchObject({ _tag: "Unpublished" })
+      expect(yield* Effect.flip(driver.renewNow("csi-other", patience))).toMatchObject({ _tag: "Unpublished" })
       const disk = yield* SimDisk
       yield* disk.clean(web.target)
-      const error = yield* during("1 second", Effect.flip(driver.renew(web.volumeId, patience)))
+      const error = yield* during("1 second", Effect.flip(driver.renewNow(web.volumeId, patience)))
       expect(error.message).toContain("the volume is absent at its target; the pod's next publish makes it anew")
       expect(yield* cluster.present).toEqual(requests)
     }).pipe(onNode("absent"))

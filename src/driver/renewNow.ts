@@ -7,12 +7,12 @@ import { type Duration, Effect, Option } from "effect"
 import { VolumeError, VolumeFS } from "../volume/VolumeFS.ts"
 import { awaitAttempt } from "./awaitAttempt.ts"
 import { RenewError, Unpublished } from "./DriverError.ts"
+import { volumeStatus } from "./inspectVolume.ts"
 import { Renewals } from "./Renewals.ts"
 import { podOf, type Volume, Volumes } from "./Volume.ts"
-import { statusOf } from "./VolumeStatus.ts"
 
 /** Renews a volume now, and waits for it as long as the patience lasts; the answer is how the volume is afterwards. */
-export const hasten = Effect.fn("driver.hasten")(function* (volumeId: string, patience: Duration.Duration) {
+export const renewNow = Effect.fn("driver.renewNow")(function* (volumeId: string, patience: Duration.Duration) {
   const volumes = yield* Volumes
   const volume = Option.getOrUndefined(yield* volumes.get(volumeId))
   if (volume === undefined) return yield* new Unpublished()
@@ -24,7 +24,7 @@ export const hasten = Effect.fn("driver.hasten")(function* (volumeId: string, pa
         ? error
         : new RenewError({ volumeId, pod: podOf(volume.spec), reason: error })
     ),
-    Effect.andThen(statusOf(volume)),
+    Effect.andThen(volumeStatus(volume)),
     Effect.annotateLogs({ volumeId, pod: podOf(volume.spec) })
   )
 })
@@ -39,5 +39,5 @@ const begin = Effect.fnUntraced(function* (volume: Volume) {
     return yield* new VolumeError({ reason: "Foreign", action: "renew", path, detail })
   }
   yield* Effect.logInfo("renewing now, as an operator asks")
-  return yield* renewals.hasten(volume)
+  return yield* renewals.renewNow(volume)
 })

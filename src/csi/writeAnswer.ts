@@ -1,11 +1,11 @@
 /**
- * From what the driver says of a volume to what crosses the wire. Both ways of the standard are answered from the same report: the
- * condition beside a volume's statistics, which kubelets up to version 1.12 of the standard ask for, and the health that
- * took its place in 1.13. Pure.
+ * From what the driver says of a volume to the messages on the wire. Both ways of the standard are answered from the same
+ * report: the condition in a volume's statistics, which kubelets up to version 1.12 of the standard ask for, and the health
+ * that replaced it in 1.13. Pure.
  */
 import type { MessageInitShape } from "@bufbuild/protobuf"
 import { Option } from "effect"
-import type { VolumeReport } from "../driver/inspectVolume.ts"
+import type { VolumeReport } from "../driver/VolumeStatus.ts"
 import type { Amount, VolumeUsage } from "../volume/VolumeFS.ts"
 import { type Node, VolumeHealthErrorType, VolumeUsage_Unit } from "./generated/csi_pb.js"
 import { wireSentence } from "./Status.ts"
@@ -22,8 +22,7 @@ const usages = ({ bytes, inodes }: VolumeUsage) => [
   usageOf(inodes, VolumeUsage_Unit.INODES)
 ]
 
-/** NodeGetVolumeStats: what the volume takes, and whether anything is wrong with it. */
-export const statsAnswer = ({
+const writeStats = ({
   complaints,
   usage
 }: VolumeReport): MessageInitShape<typeof Node.method.nodeGetVolumeStats.output> => ({
@@ -39,8 +38,7 @@ const severities = {
   inaccessible: VolumeHealthErrorType.INACCESSIBLE
 } as const
 
-/** NodeGetVolumeHealth: everything that is wrong with the volume. */
-export const healthAnswer =
+const writeHealth =
   (volumeId: string) =>
   ({ complaints }: VolumeReport): MessageInitShape<typeof Node.method.nodeGetVolumeHealth.output> => ({
     volumeHealth: {
@@ -52,3 +50,6 @@ export const healthAnswer =
       }))
     }
   })
+
+/** Writes the answers to NodeGetVolumeStats and NodeGetVolumeHealth. */
+export const writeAnswer = { stats: writeStats, health: writeHealth } as const

@@ -5,13 +5,13 @@ import { SimControlPlane } from "../../src/testing/parts/SimCertificateRequests.
 import { SimBundleShelf } from "../../src/testing/parts/SimTrustBundles.ts"
 import { SimDisk } from "../../src/testing/parts/SimVolumeFS.ts"
 import { VolumeFS } from "../../src/volume/VolumeFS.ts"
-import { during, onNode, publishRequest, seen, startDriver } from "../kit/SimulatedNode.ts"
+import { during, onNode, publishCall, seen, startDriver } from "../kit/SimulatedNode.ts"
 
 const bundle = { kind: "ConfigMap", namespace: "apps", name: "corp-ca", key: "ca.crt" } as const
 const certificate = (body: string) => `-----BEGIN CERTIFICATE-----\n${btoa(body)}\n-----END CERTIFICATE-----\n`
 const [old, both, next] = [certificate("old"), `${certificate("old")}${certificate("new")}`, certificate("new")]
 
-const request = publishRequest("web", {
+const request = publishCall("web", {
   "csi.cert-manager.io/trust-bundle": "ConfigMap/corp-ca",
   "csi.cert-manager.io/key-algorithm": "ECDSA"
 })

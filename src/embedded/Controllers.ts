@@ -6,8 +6,8 @@
  */
 import { Duration, Effect, Option, Result, Schema } from "effect"
 import type { RequestReference } from "../issuance/CertificateRequest.ts"
-import { namespacedName } from "../kube/NamespacedName.ts"
 import { parseGoDuration } from "../spec/GoDuration.ts"
+import { namespacedName } from "../spec/NamespacedName.ts"
 import type { EmbeddedApi } from "./EmbeddedApi.ts"
 import type { Issuer } from "./Issuer.ts"
 import type { StoredObject } from "./ObjectStore.ts"

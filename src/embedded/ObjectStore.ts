@@ -5,7 +5,7 @@
  * which is what a client sees as 410 Gone. Deleting an object deletes what it owns, as the garbage collector does.
  */
 import { Result } from "effect"
-import { namespacedName } from "../kube/NamespacedName.ts"
+import { namespacedName } from "../spec/NamespacedName.ts"
 import { type Refusal, refusal } from "./ApiStatus.ts"
 
 /** `metadata`, as far as the store itself reads or writes it. */

@@ -5,10 +5,7 @@
  * and could be misread on the way.
  */
 import "reflect-metadata"
-import { AsnConvert } from "@peculiar/asn1-schema"
 import {
-  AttributeTypeAndValue,
-  AttributeValue,
   BasicConstraints,
   ExtendedKeyUsage,
   id_ce_basicConstraints,
@@ -19,7 +16,21 @@ import {
   SubjectAlternativeName
 } from "@peculiar/asn1-x509"
 import { Effect } from "effect"
-import { bits, type DerValue, der, encoded, implicitSet, integer, nothing, oid, sequence, setOf } from "../pki/Der.ts"
+import {
+  bits,
+  type DerValue,
+  der,
+  encoded,
+  ia5String,
+  implicitSet,
+  integer,
+  nothing,
+  oid,
+  printableString,
+  sequence,
+  setOf,
+  utf8String
+} from "../pki/Der.ts"
 import { type Extension, extensionDer, generalName } from "../pki/Extension.ts"
 import { writePem } from "../pki/Pem.ts"
 import { attributeTypes, type DistinguishedName, type NameAttribute } from "../spec/DistinguishedName.ts"
@@ -33,35 +44,42 @@ const email = "1.2.840.113549.1.9.1"
 const extensionRequest = "1.2.840.113549.1.9.14"
 
 /** The string types that profiles demand (RFC 5280, A.1): IA5String for mail and domains, else PrintableString where it fits. */
-const attributeValue = ({ type, value }: NameAttribute): AttributeValue => {
+const attributeValue = ({ type, value }: NameAttribute): DerValue => {
   const isAscii = /^\p{ASCII}*$/u.test(value)
-  if (isAscii && (type === attributeTypes.DC || type === email)) return new AttributeValue({ ia5String: value })
-  return /^[A-Za-z0-9 '()+,./:=?-]*$/.test(value)
-    ? new AttributeValue({ printableString: value })
-    : new AttributeValue({ utf8String: value })
+  if (isAscii && (type === attributeTypes.DC || type === email)) return ia5String(value)
+  return /^[A-Za-z0-9 '()+,./:=?-]*$/.test(value) ? printableString(value) : utf8String(value)
 }
 
-/** A name as DER wants it: the attributes of a multi-valued RDN are a set, so they are in the order of their encodings. */
-const nameDer = (name: DistinguishedName): DerValue =>
-  sequence(
-    ...name.map((rdn) =>
-      setOf(
-        ...rdn.map((attribute) =>
-          encoded(
-            AsnConvert.serialize(new AttributeTypeAndValue({ type: attribute.type, value: attributeValue(attribute) }))
-          )
-        )
-      )
-    )
-  )
+/** So many names are encoded in a row, before others have their turn. */
+const inARow = 100
 
-const namesOf = (spec: VolumeSpec): SubjectAlternativeName =>
-  new SubjectAlternativeName([
-    ...spec.dnsNames.map((value) => generalName("dns", value)),
-    ...spec.ipAddresses.map((value) => generalName("ip", value)),
-    ...spec.uris.map((value) => generalName("url", value)),
-    ...spec.emails.map((value) => generalName("email", value))
-  ])
+const encodedInTurns = Effect.fnUntraced(function* <A, B>(items: ReadonlyArray<A>, encode: (item: A) => B) {
+  const encodings: Array<B> = []
+  for (const [index, item] of items.entries()) {
+    if (index % inARow === inARow - 1) yield* Effect.yieldNow
+    encodings.push(encode(item))
+  }
+  return encodings
+})
+
+const attributeDer = (attribute: NameAttribute): DerValue => sequence(oid(attribute.type), attributeValue(attribute))
+
+/** A name as DER wants it: the attributes of a multi-valued RDN are a set, so they are in the order of their encodings. */
+const nameDer = Effect.fnUntraced(function* (name: DistinguishedName) {
+  const rdns: Array<DerValue> = []
+  for (const rdn of name) rdns.push(setOf(...(yield* encodedInTurns(rdn, attributeDer))))
+  return sequence(...rdns)
+})
+
+const namesOf = Effect.fnUntraced(function* (spec: VolumeSpec) {
+  const names = [
+    ...spec.dnsNames.map((value) => ["dns", value] as const),
+    ...spec.ipAddresses.map((value) => ["ip", value] as const),
+    ...spec.uris.map((value) => ["url", value] as const),
+    ...spec.emails.map((value) => ["email", value] as const)
+  ]
+  return new SubjectAlternativeName(yield* encodedInTurns(names, ([kind, value]) => generalName(kind, value)))
+})
 
 /** The key usages with what a CA needs (cert-manager adds it for isCA), as cert-manager's webhook compares them. */
 const keyUsages = (spec: VolumeSpec): number =>
@@ -70,8 +88,7 @@ const keyUsages = (spec: VolumeSpec): number =>
     spec.isCA ? (keyUsageBits["cert sign"] ?? 0) : 0
   )
 
-const extensionsOf = (spec: VolumeSpec): ReadonlyArray<Extension> => {
-  const names = namesOf(spec)
+const extensionsOf = (spec: VolumeSpec, names: SubjectAlternativeName): ReadonlyArray<Extension> => {
   const usages = keyUsages(spec)
   // Repeats stay: cert-manager compares this list with the usages one by one, and two of its words mean one purpose.
   const purposes = spec.usages.flatMap((usage) => extendedKeyUsages[usage] ?? [])
@@ -100,20 +117,20 @@ const algorithms: Readonly<Record<SignatureAlgorithm, readonly [id: string, ...p
   }
 
 /** CertificationRequestInfo (RFC 2986, 4.1): what is signed. */
-const requestInfo = (spec: VolumeSpec, { spki }: PrivateKey): DerValue => {
-  const extensions = extensionsOf(spec).map(extensionDer)
+const requestInfo = Effect.fnUntraced(function* (spec: VolumeSpec, { spki }: PrivateKey) {
+  const subject = yield* nameDer(spec.subject)
+  const extensions = extensionsOf(spec, yield* namesOf(spec)).map(extensionDer)
   const attributes = extensions.length === 0 ? [] : [sequence(oid(extensionRequest), setOf(sequence(...extensions)))]
-  return sequence(integer(0), nameDer(spec.subject), encoded(spki), implicitSet(0, ...attributes))
-}
+  return sequence(integer(0), subject, encoded(spki), implicitSet(0, ...attributes))
+})
 
 /** The signing request for a spec, signed by the key; PEM. */
 export const signingRequest = Effect.fnUntraced(function* (spec: VolumeSpec, key: PrivateKey) {
-  const info = yield* Effect.try({
-    try: () => requestInfo(spec, key),
-    catch: (cause) => new KeyError({ reason: "Failed", cause })
-  })
+  const info = yield* requestInfo(spec, key).pipe(
+    // A value that the encoder takes amiss is thrown: it is the spec's, and no defect of ours.
+    Effect.catchDefect((cause) => Effect.fail(new KeyError({ reason: "Failed", cause })))
+  )
   const [id, ...parameters] = algorithms[key.signatureAlgorithm]
   const signature = bits(yield* key.sign(der(info)))
-  const request = der(sequence(info, sequence(oid(id), ...parameters), signature))
-  return writePem("CERTIFICATE REQUEST", request)
+  return writePem("CERTIFICATE REQUEST", der(sequence(info, sequence(oid(id), ...parameters), signature)))
 })

@@ -3,7 +3,7 @@
  * that have a volume of this driver, and of the others nothing. Pure.
  */
 import { Option, Result, Schema } from "effect"
-import type { PodState } from "../spec/PodState.ts"
+import { type PodState, tooLongValue } from "../spec/PodState.ts"
 import type { Fact } from "./Facts.ts"
 
 const Texts = Schema.Record(Schema.String, Schema.String)
@@ -32,14 +32,14 @@ const Pod = Schema.Struct({
 
 const decodePod = Schema.decodeUnknownResult(Pod)
 
-/** Longer values, such as kubectl's last applied configuration, make no names; their first part tells that they are there. */
-const longestAnnotation = 2048
-
 const stateOf = ({ metadata, status }: typeof Pod.Type): PodState => ({
   ips: status?.podIPs?.map(({ ip }) => ip) ?? (status?.podIP ? [status.podIP] : []),
   labels: metadata.labels ?? {},
   annotations: Object.fromEntries(
-    Object.entries(metadata.annotations ?? {}).map(([key, value]) => [key, value.slice(0, longestAnnotation)])
+    Object.entries(metadata.annotations ?? {}).map(([key, value]) => [
+      key,
+      value.length > tooLongValue.length ? tooLongValue : value
+    ])
   ),
   conditions: Object.fromEntries((status?.conditions ?? []).map(({ status, type }) => [type, status]))
 })

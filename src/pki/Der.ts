@@ -23,6 +23,12 @@ export const nothing = (): DerValue => new asn1js.Null()
 export const octets = (bytes: Uint8Array): DerValue => new asn1js.OctetString({ valueHex: bytes.slice().buffer })
 /** BIT STRING of whole bytes. */
 export const bits = (bytes: Uint8Array): DerValue => new asn1js.BitString({ valueHex: bytes.slice().buffer })
+/** UTF8String. */
+export const utf8String = (value: string): DerValue => new asn1js.Utf8String({ value })
+/** PrintableString; its characters are the caller's to check. */
+export const printableString = (value: string): DerValue => new asn1js.PrintableString({ value })
+/** IA5String; its characters are the caller's to check. */
+export const ia5String = (value: string): DerValue => new asn1js.IA5String({ value })
 /** BMPString (UTF-16). */
 export const bmpString = (value: string): DerValue => new asn1js.BmpString({ value })
 /** `[tag] EXPLICIT`. */
@@ -45,8 +51,11 @@ export const encoded = (bytes: Uint8Array | ArrayBuffer): DerValue => {
 /** The bytes of a value. */
 export const der = (value: DerValue): Uint8Array => new Uint8Array(value.toBER())
 
-const inOrder = (value: Array<DerValue>): Array<DerValue> =>
-  value.length < 2 ? value : value.sort((one, other) => compareBytes(der(one), der(other)))
+const inOrder = (values: Array<DerValue>): Array<DerValue> => {
+  if (values.length < 2) return values
+  const encodings = values.map((value) => [value, der(value)] as const)
+  return encodings.sort(([, one], [, other]) => compareBytes(one, other)).map(([value]) => value)
+}
 
 const compareBytes = (one: Uint8Array, other: Uint8Array): number => {
   const at = one.findIndex((byte, index) => byte !== other[index])

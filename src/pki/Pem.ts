@@ -29,7 +29,20 @@ const longestLabel = 64
 const fromBase64 = (text: string): Uint8Array<ArrayBuffer> | undefined => {
   const last = text.slice(-4)
   if (text === "" || text.length % 4 !== 0 || !/^[A-Za-z0-9+/]+={0,2}$/.test(text)) return undefined
-  return btoa(atob(last)) === last ? Uint8Array.from(atob(text), (byte) => byte.charCodeAt(0)) : undefined
+  if (btoa(atob(last)) !== last) return undefined
+  const binary = atob(text)
+  const bytes = new Uint8Array(binary.length)
+  for (let at = 0; at < bytes.length; at++) bytes[at] = binary.charCodeAt(at)
+  return bytes
+}
+
+/** How many bytes become characters at once: more arguments than a call's stack can hold would end it. */
+const chunk = 8192
+
+const toBase64 = (bytes: Uint8Array): string => {
+  let binary = ""
+  for (let at = 0; at < bytes.length; at += chunk) binary += String.fromCharCode(...bytes.subarray(at, at + chunk))
+  return btoa(binary)
 }
 
 const sized = (text: string, limits: PemLimits): Result.Result<void, string> =>
@@ -62,7 +75,7 @@ export const readPem = (text: string, limits: PemLimits): Result.Result<Readonly
 
 /** One block in lines of 64 characters, with a line break at its end. */
 export const writePem = (label: string, der: Uint8Array): string => {
-  const base64 = btoa(Array.from(der, (byte) => String.fromCharCode(byte)).join(""))
+  const base64 = toBase64(der)
   const lines: Array<string> = []
   for (let at = 0; at < base64.length; at += 64) lines.push(base64.slice(at, at + 64))
   return [`${begin}${label}${dashes}`, ...lines, `${end}${label}${dashes}`, ""].join("\n")

@@ -7,7 +7,8 @@ import { pkcs12Profiles } from "../pki/Pkcs12.ts"
 import * as Rules from "./AttributeRules.ts"
 import { attributeTypes, type DistinguishedName, parseDistinguishedName } from "./DistinguishedName.ts"
 import { KeyUsage } from "./KeyUsage.ts"
-import { constraintRules } from "./NameConstraints.ts"
+import { constraintNames, constraintRules } from "./NameConstraints.ts"
+import type { Structure } from "./putValue.ts"
 import { parseReadinessGate, ReadinessGate } from "./ReadinessGate.ts"
 import { TrustBundleName, trustBundleName } from "./TrustBundle.ts"
 
@@ -139,15 +140,42 @@ export const subjectTypes = [
   ["serialnumber", attributeTypes.SERIALNUMBER]
 ] as const
 
+const sanNames = ["dns-names", "ip-sans", "uri-sans", "email-sans"] as const
+
 /** The attributes that may hold what the API server shows of a pod: its subject and its names, which can wait. */
 export const followingNames: ReadonlyArray<string> = [
   ...subjectTypes.map(([name]) => name).filter((name) => name !== "serialnumber"),
   "literal-subject",
-  "dns-names",
-  "ip-sans",
-  "uri-sans",
-  "email-sans"
+  ...sanNames
 ]
 
 /** The keys that have a meaning, without their prefix. */
 export const attributeNames: ReadonlyArray<string> = Object.keys(Attributes.fields)
+
+const csvNames = [
+  "organizations",
+  "organizationalunits",
+  "countries",
+  "provinces",
+  "localities",
+  "streetaddresses",
+  "postalcodes"
+] as const
+
+/** The attributes whose values count as names of a certificate. */
+export const namingAttributes: ReadonlyArray<AttributeName> = [
+  ...sanNames,
+  ...csvNames,
+  "literal-subject",
+  ...constraintNames
+]
+
+const lists: ReadonlyArray<string> = [...sanNames, ...constraintNames, "key-usages", "pod-readiness-gate"]
+const csvLists: ReadonlyArray<string> = csvNames
+
+/** What divides the text of an attribute into parts. */
+export const structureOf = (name: string): Structure => {
+  if (name === "literal-subject") return "name"
+  if (csvLists.includes(name)) return "csv"
+  return lists.includes(name) ? "list" : "text"
+}

@@ -82,18 +82,17 @@ const fromUtf8 = (bytes: ReadonlyArray<number>): Result.Result<string, string> =
 /** Resolves `\x` for a special character and `\xx` for a byte of UTF-8 (RFC 4514, 3). */
 const withoutEscapes = (value: string): Result.Result<string, string> => {
   const bytes: Array<number> = []
-  const put = (text: string) => bytes.push(...new TextEncoder().encode(text))
-  for (let rest = value; rest !== ""; ) {
-    const byte = /^\\([0-9a-fA-F]{2})/.exec(rest)?.[1]
-    const special = /^\\([ "#+,;<=>\\])/.exec(rest)?.[1]
-    const plain = /^[^\\"]/u.exec(rest)?.[0]
+  const encoder = new TextEncoder()
+  let read = 0
+  for (const [found, byte, special] of value.matchAll(/\\([0-9a-fA-F]{2})|\\([ "#+,;<=>\\])|[^\\"]+/g)) {
+    const isNext = value.startsWith(found, read)
+    if (!isNext) break
     if (byte !== undefined) bytes.push(Number.parseInt(byte, 16))
-    else if (special !== undefined) put(special)
-    else if (plain !== undefined) put(plain)
-    else return Result.fail(`write ${rest.startsWith("\\") ? "\\\\ for a backslash" : '\\" for a quote'}`)
-    rest = rest.slice(byte !== undefined ? 3 : special !== undefined ? 2 : (plain?.length ?? 1))
+    else for (const plain of encoder.encode(special ?? found)) bytes.push(plain)
+    read += found.length
   }
-  return fromUtf8(bytes)
+  if (read === value.length) return fromUtf8(bytes)
+  return Result.fail(`write ${value[read] === "\\" ? "\\\\ for a backslash" : '\\" for a quote'}`)
 }
 
 /** The arcs that can be encoded (X.660), and no greater than Go, which reads the request, can hold. */
@@ -123,16 +122,17 @@ const parseAttribute = (text: string): Result.Result<NameAttribute, string> => {
   )
 }
 
+/** How many attributes a text holds, whatever they are. */
+export const countAttributes = (text: string): number => (text === "" ? 0 : splitAt(text, ",;+").length)
+
 /** Reads an RFC 4514 text; `;` separates RDNs as well as `,` does (RFC 2253). The failure is a sentence's predicate. */
 export const parseDistinguishedName = (text: string): Result.Result<DistinguishedName, string> =>
-  Result.map(
-    Result.all(
-      splitAt(text, ",;").map((rdn) => Result.all(splitAt(rdn, "+").map((attribute) => parseAttribute(attribute))))
-    ),
-    (rdns) => rdns.reverse()
+  Result.map(Result.all(splitAt(text, ",;").map((rdn) => Result.all(splitAt(rdn, "+").map(parseAttribute)))), (rdns) =>
+    rdns.toReversed()
   )
 
-const withEscapes = (value: string): string =>
+/** A value as it stands in RFC 4514 text, where it begins and ends wherever it is put. */
+export const escapedValue = (value: string): string =>
   value
     .replace(/[\\"+,;<>=]/g, "\\$&")
     .replace(/ $/, "\\ ")
@@ -144,6 +144,6 @@ export const formatDistinguishedName = (name: DistinguishedName): string => {
   const names = new Map<string, string>(Object.entries(attributeTypes).map(([name, oid]) => [oid, name]))
   return name
     .toReversed()
-    .map((rdn) => rdn.map(({ type, value }) => `${names.get(type) ?? type}=${withEscapes(value)}`).join("+"))
+    .map((rdn) => rdn.map(({ type, value }) => `${names.get(type) ?? type}=${escapedValue(value)}`).join("+"))
     .join(",")
 }

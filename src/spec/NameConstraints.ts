@@ -28,6 +28,10 @@ const attributes = [
 ] as const
 
 type ConstraintAttribute = (typeof attributes)[number][0]
+
+/** The attributes that hold constraints. */
+export const constraintNames: ReadonlyArray<ConstraintAttribute> = attributes.map(([name]) => name)
+
 type Constrained = { readonly [K in ConstraintAttribute]?: ReadonlyArray<string> }
 
 const listOf =

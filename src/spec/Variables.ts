@@ -6,10 +6,13 @@
  * they change, and a certificate changes with them.
  */
 import { Option, Result } from "effect"
+import { inThousands } from "../pki/inThousands.ts"
 import type { Settings } from "../Settings.ts"
 import { quoted } from "./AttributeRules.ts"
+import { limits } from "./Limits.ts"
 import type { Pod } from "./Pod.ts"
 import type { PodState } from "./PodState.ts"
+import { putValue, type Structure } from "./putValue.ts"
 
 /** What is known of a node before any pod is. */
 export type NodeFacts = Pick<Settings["Service"], "nodeId" | "clusterDomain">
@@ -31,14 +34,19 @@ const followedForms = ["POD_IP", "POD_IPS", "POD_LABEL:key", "POD_ANNOTATION:key
 const followed = /^(?:POD_IPS?|POD_(?:LABEL|ANNOTATION):[A-Za-z0-9][A-Za-z0-9._/-]{0,315})$/
 
 /** The names that a text calls; the last brace is looked for once, or a text of nothing but beginnings would take for ever. */
-const replaceNames = (text: string, put: (name: string) => string): string => {
+const replaceNames = (text: string, put: (name: string, start: number, end: number) => string): string => {
   const closed = text.lastIndexOf("}") + 1
   return (
     text
       .slice(0, closed)
-      .replace(/\$(?:\{([^}]*)\}|([A-Za-z_][A-Za-z0-9_]*))/g, (_, braced?: string, bare?: string) =>
-        put(braced ?? bare ?? "")
-      ) + text.slice(closed).replace(/\$([A-Za-z_][A-Za-z0-9_]*)/g, (_, bare: string) => put(bare))
+      .replace(/\$(?:\{([^}]*)\}|([A-Za-z_][A-Za-z0-9_]*))/g, (call, braced?: string, bare?: string, at = 0) =>
+        put(braced ?? bare ?? "", at, at + call.length)
+      ) +
+    text
+      .slice(closed)
+      .replace(/\$([A-Za-z_][A-Za-z0-9_]*)/g, (call, bare: string, at: number) =>
+        put(bare, closed + at, closed + at + call.length)
+      )
   )
 }
 
@@ -68,14 +76,29 @@ export const followedSentence = (name: string): string => {
   return kind === "POD_ANNOTATION" ? `the annotation ${key}` : "an IP address"
 }
 
-/** Puts the values in. The failure is a rule's sentence. */
-export const expand = (text: string, variables: Readonly<Record<string, string>>): Result.Result<string, string> => {
+/** Puts the values in, each where the text's structure has room for it. The failure is a rule's sentence. */
+export const expand = (
+  text: string,
+  variables: Readonly<Record<string, string>>,
+  structure: Structure = "text"
+): Result.Result<string, string> => {
   const unknown = new Set<string>()
-  const expanded = replaceNames(text, (name) => {
+  const put = putValue(structure, text)
+  const broken: Array<string> = []
+  let length = text.length
+  const expanded = replaceNames(text, (name, start, end) => {
     if (!Object.hasOwn(variables, name)) unknown.add(name)
-    return variables[name] ?? ""
+    const value = put(start, end, variables[name] ?? "")
+    if (Result.isFailure(value)) broken.push(value.failure)
+    const inserted = Result.getOrElse(value, () => "")
+    length += inserted.length - (end - start)
+    // A short text may call a long value a thousand times over.
+    return length > limits.attributeLength ? "" : inserted
   })
-  if (unknown.size === 0) return Result.succeed(expanded)
+  if (length > limits.attributeLength) {
+    return Result.fail(`has more than ${inThousands(limits.attributeLength)} characters with its variables put in`)
+  }
+  if (unknown.size === 0) return broken[0] === undefined ? Result.succeed(expanded) : Result.fail(broken[0])
   const known = [...Object.keys(variables).filter((name) => !followed.test(name)), ...followedForms]
   return Result.fail(`knows no variable ${[...unknown].slice(0, 5).map(quoted).join(", ")}; use ${known.join(", ")}`)
 }

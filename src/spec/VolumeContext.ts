@@ -4,8 +4,10 @@
  * become annotations of the request. What belongs to none of them has no meaning. The first step of reading a spec.
  */
 import { Effect, Record } from "effect"
+import { inThousands } from "../pki/inThousands.ts"
 import { quoted } from "./AttributeRules.ts"
 import { attributeNames } from "./Attributes.ts"
+import { limits } from "./Limits.ts"
 import { namespacedName } from "./NamespacedName.ts"
 import { nearestOf } from "./nearestOf.ts"
 import type { Pod } from "./Pod.ts"
@@ -20,6 +22,27 @@ export const prefix = "csi.cert-manager.io/"
 export const kubeletPrefix = "csi.storage.k8s.io/"
 
 const fail = (field: string, rule: string) => Effect.fail(new SpecError({ field, rule }))
+
+const most = (what: string, found: number, allowed: number): string =>
+  `has ${inThousands(found)} ${what}, but may have ${inThousands(allowed)} at most`
+
+/** Refuses a context that is too large to be read; everything else that reads one may take its size for granted. */
+export const requireSize = (context: VolumeContext): Effect.Effect<void, SpecError> => {
+  const whole = "volumeAttributes"
+  const keys = Object.keys(context)
+  if (keys.length > limits.contextKeys) return fail(whole, most("keys", keys.length, limits.contextKeys))
+  const longKey = keys.find((key) => key.length > limits.keyLength)
+  if (longKey !== undefined) {
+    return fail(whole, `has the key ${quoted(longKey)}, which is longer than ${limits.keyLength} characters`)
+  }
+  const entries = Object.entries(context)
+  const long = entries.find(([key, value]) => key.startsWith(prefix) && value.length > limits.attributeLength)
+  if (long !== undefined) return fail(long[0], most("characters", long[1].length, limits.attributeLength))
+  const length = entries.reduce((sum, [key, value]) => sum + key.length + value.length, 0)
+  return length > limits.contextLength
+    ? fail(whole, most("characters, with what the kubelet adds", length, limits.contextLength))
+    : Effect.void
+}
 
 /** Refuses a volume that is not an inline volume of a pod. */
 export const requireInline = (context: VolumeContext): Effect.Effect<void, SpecError> => {

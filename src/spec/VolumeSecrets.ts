@@ -4,9 +4,11 @@
  * quotes what it has found.
  */
 import { DateTime, Effect, Option, Record, Redacted, Result, Schema } from "effect"
+import { inThousands } from "../pki/inThousands.ts"
 import { password, quoted } from "./AttributeRules.ts"
 import type { KeystoreKind } from "./Attributes.ts"
 import type { Keystore } from "./Keystore.ts"
+import { limits } from "./Limits.ts"
 import { SpecError } from "./SpecError.ts"
 import { kubeletPrefix, prefix, type VolumeContext } from "./VolumeContext.ts"
 import type { VolumeSpec } from "./VolumeSpec.ts"
@@ -52,6 +54,12 @@ export const serviceAccountToken = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Option.Option<PodToken>, SpecError> {
   const text = context[tokensKey] ?? ""
   if (text === "") return Option.none()
+  if (text.length > limits.tokensLength) {
+    return yield* fail(
+      tokensKey,
+      `has ${inThousands(text.length)} characters, but may have ${inThousands(limits.tokensLength)} at most`
+    )
+  }
   const tokens = yield* Schema.decodeUnknownEffect(Tokens)(text).pipe(
     // The cause holds the token's text, so it goes no further.
     Effect.catch(() => fail(tokensKey, "must be a JSON map from audience to { token }, as the kubelet sends it"))
@@ -81,7 +89,7 @@ const passwordOf = ({ kind, password: source }: Keystore, context: VolumeContext
       return Effect.succeedSome(Redacted.make(context[`${prefix}${kind}-password`] ?? ""))
     case "Secret": {
       const field = `${prefix}${kind}-password-from`
-      const secret = secrets[source.key]
+      const secret = Object.hasOwn(secrets, source.key) ? secrets[source.key] : undefined
       if (secret === undefined) {
         return fail(
           field,

@@ -20,7 +20,15 @@ import { type BrokenRule, SpecError } from "./SpecError.ts"
 import { brokenSvid, svidUsages } from "./Spiffe.ts"
 import type { TrustBundleName } from "./TrustBundle.ts"
 import { variablesOf } from "./Variables.ts"
-import { prefix, readAnnotations, readAttributes, readPod, requireInline, type VolumeContext } from "./VolumeContext.ts"
+import {
+  prefix,
+  readAnnotations,
+  readAttributes,
+  readPod,
+  requireInline,
+  requireSize,
+  type VolumeContext
+} from "./VolumeContext.ts"
 
 /** cert-manager's `issuerRef`: who shall sign. */
 export interface IssuerReference {
@@ -159,6 +167,7 @@ export const decodeVolumeSpec = Effect.fnUntraced(function* (
   site: Site,
   followed: Option.Option<Readonly<Record<string, string>>> = Option.none()
 ): Effect.fn.Return<VolumeSpec, SpecError> {
+  yield* requireSize(context)
   yield* requireInline(context)
   const written = yield* readAttributes(context)
   const pod = yield* readPod(context)

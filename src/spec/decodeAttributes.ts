@@ -3,10 +3,14 @@
  * rules between attributes are checked. What breaks a rule is reported at the attribute that has to change. Variables have
  * their values already (`expandAttributes`).
  */
-import { Effect, Schema, SchemaIssue } from "effect"
-import { type AttributeName, Attributes, subjectTypes } from "./Attributes.ts"
+import { Effect, Result, Schema, SchemaIssue } from "effect"
+import { inThousands } from "../pki/inThousands.ts"
+import { csvList } from "./AttributeRules.ts"
+import { type AttributeName, Attributes, namingAttributes, structureOf, subjectTypes } from "./Attributes.ts"
+import { countAttributes } from "./DistinguishedName.ts"
 import { brokenFileNames } from "./FileNames.ts"
 import { brokenKeystores } from "./KeystoreRules.ts"
+import { limits } from "./Limits.ts"
 import { brokenConstraints } from "./NameConstraints.ts"
 import { type BrokenRule, SpecError } from "./SpecError.ts"
 import { prefix } from "./VolumeContext.ts"
@@ -24,6 +28,28 @@ const broken = (attributes: Attributes): BrokenRule<AttributeName> | undefined =
     return ["key-encoding", `must be PKCS8 for ${attributes["key-algorithm"]} keys; PKCS1 is for RSA only`]
   }
   return brokenConstraints(attributes) ?? brokenKeystores(attributes) ?? brokenFileNames(attributes)
+}
+
+/** How many names a text holds, before any of them is read. */
+const namesIn = (name: AttributeName, text: string): number => {
+  switch (structureOf(name)) {
+    case "name":
+      return countAttributes(text)
+    case "csv":
+      return Result.getOrElse(csvList(text), () => []).length
+    default:
+      return text.split(",").filter((element) => element.trim() !== "").length
+  }
+}
+
+/** The names of all kinds together, where they are too many; the attribute with most of them is the one to change. */
+const brokenNumber = (values: Readonly<Record<string, string>>): BrokenRule<AttributeName> | undefined => {
+  const counts = namingAttributes.map((name) => [name, namesIn(name, values[name] ?? "")] as const)
+  const total = counts.reduce((sum, [, count]) => sum + count, 0)
+  const [most, found] = counts.toSorted(([, one], [, other]) => other - one)[0] ?? ["dns-names", 0]
+  if (total <= limits.names) return undefined
+  const others = total === found ? "" : `, and with the other attributes there are ${inThousands(total)}`
+  return [most, `has ${inThousands(found)} names${others}; a certificate may hold ${inThousands(limits.names)}`]
 }
 
 const brokenKeySize = (attributes: Attributes): string | undefined => {
@@ -49,11 +75,14 @@ const Checked = Attributes.check(
 const explain = SchemaIssue.makeFormatterStandardSchemaV1()
 
 /** Reads attributes, by their names without the prefix; fails with the first rule that is broken. */
-export const decodeAttributes = (values: Readonly<Record<string, string>>): Effect.Effect<Attributes, SpecError> =>
-  Schema.decodeUnknownEffect(Checked)(values).pipe(
+export const decodeAttributes = (values: Readonly<Record<string, string>>): Effect.Effect<Attributes, SpecError> => {
+  const tooMany = brokenNumber(values)
+  if (tooMany !== undefined) return Effect.fail(new SpecError({ field: prefix + tooMany[0], rule: tooMany[1] }))
+  return Schema.decodeUnknownEffect(Checked)(values).pipe(
     Effect.mapError(({ issue }) => {
       const [first] = explain(issue).issues
       const [name = ""] = first?.path ?? []
       return new SpecError({ field: prefix + String(name), rule: first?.message ?? "cannot be read" })
     })
   )
+}

@@ -4,7 +4,7 @@
  * it are late and are left out, and everything else of them is checked all the same.
  */
 import { Option, Result } from "effect"
-import { attributeNames, followingNames } from "./Attributes.ts"
+import { attributeNames, followingNames, structureOf } from "./Attributes.ts"
 import type { BrokenRule } from "./SpecError.ts"
 import { expand, followedIn } from "./Variables.ts"
 
@@ -41,7 +41,7 @@ export const expandAttributes = (
     }
     const unknown = Object.fromEntries(found.map((variable) => [variable, ""]))
     const variables = { ...known, ...Option.getOrElse(followed, () => unknown) }
-    const value = literal ? Result.succeed(text) : expand(text, variables)
+    const value = literal ? Result.succeed(text) : expand(text, variables, structureOf(name))
     if (Result.isFailure(value)) return Result.fail([name, value.failure])
     for (const variable of found) follows.add(variable)
     if (first !== undefined && Option.isNone(followed)) late.push(name)

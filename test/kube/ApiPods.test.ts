@@ -3,6 +3,7 @@ import { Effect, Fiber, Layer, Logger, Option } from "effect"
 import { describe, expect } from "vitest"
 import { Pods } from "../../src/kube/Pods.ts"
 import { TrustBundles } from "../../src/kube/TrustBundles.ts"
+import { tooLongValue } from "../../src/spec/PodState.ts"
 import { bare, podObject } from "../../src/testing/parts/SimPods.ts"
 import { record } from "../kit/LiveClient.ts"
 import { bundlesLayer, podsLayer, Server, watching } from "./LiveCluster.ts"
@@ -44,17 +45,18 @@ describe("ApiPods", () => {
   )
 
   it.live(
-    "keeps of a long annotation only its beginning",
+    "keeps an annotation whole, and of one that is too long for any name only that it is there",
     () =>
       Effect.gen(function* () {
         const cluster = yield* Server
         const pods = yield* Pods
+        const names = Array.from({ length: 400 }, (_, index) => `host-${index}.shop.example`).join(",")
         cluster.stores.pods.create(
-          podObject(pod, { ...bare, annotations: { long: "x".repeat(100_000), short: "y" } }),
+          podObject(pod, { ...bare, annotations: { huge: "x".repeat(100_000), long: names, short: "y" } }),
           pod.uid
         )
         const { annotations } = yield* pods.await(pod, Option.some)
-        expect([annotations.long?.length, annotations.short]).toEqual([2048, "y"])
+        expect(annotations).toEqual({ huge: tooLongValue, long: names, short: "y" })
       }).pipe(Effect.provide(quiet(podsLayer))),
     limit
   )

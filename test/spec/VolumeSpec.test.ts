@@ -623,7 +623,7 @@ describe("a key under our prefix that nobody knows", () => {
 
   it.effect("is refused at once, however long it is and whatever it holds", () =>
     Effect.gen(function* () {
-      for (const wrong of ["", " ", "a".repeat(100_000), "💥", "a/b"]) {
+      for (const wrong of ["", " ", "a".repeat(290), "💥", "a/b"]) {
         const error = yield* refused({ [wrong]: "a" })
         expect(error.field).toBe(ours + wrong)
         expect(error.rule).toContain("did you mean")

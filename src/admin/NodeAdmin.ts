@@ -6,7 +6,7 @@
  */
 import { chmodSync, lstatSync, mkdirSync } from "node:fs"
 import { dirname } from "node:path"
-import { DateTime, Duration, Effect, Layer, Option, Schedule } from "effect"
+import { DateTime, Duration, Effect, Layer, Option } from "effect"
 import { HttpMiddleware, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { adviceFor } from "../driver/Advice.ts"
 import { Driver } from "../driver/Driver.ts"
@@ -14,12 +14,10 @@ import type { RenewError, Unpublished } from "../driver/DriverError.ts"
 import { Health } from "../Health.ts"
 import { Settings } from "../Settings.ts"
 import { answerHttp, plain } from "../socket/NodeHttp.ts"
-import { leaveSocket, takeSocket, unusable, whichSocket } from "../socket/NodeUnixSocket.ts"
+import { keepStanding } from "../socket/NodeStandingSocket.ts"
+import { holdSocket, unusable } from "../socket/NodeUnixSocket.ts"
 import { version } from "../Version.ts"
 import { NodeStatus, RenewAnswer, RenewQuery } from "./AdminApi.ts"
-
-/** How often certlet looks whether its socket still stands. */
-const lookEvery = Duration.seconds(10)
 
 /** The longest that a renewal is waited for. */
 const longestPatience = Duration.hours(1)
@@ -68,8 +66,7 @@ const renewAnswer = Effect.gen(function* () {
   return yield* Effect.orDie(HttpServerResponse.schemaJson(RenewAnswer)(answer))
 }).pipe(Effect.catchTag("SchemaError", (error) => Effect.succeed(plain(`${error.message}\n`, 400))))
 
-/** Serves for as long as the socket's name is ours. */
-const stand = Effect.fnUntraced(function* (socket: string) {
+const serve = Effect.fnUntraced(function* (socket: string) {
   const driver = yield* Driver
   const settings = yield* Settings
   const routes = {
@@ -77,33 +74,22 @@ const stand = Effect.fnUntraced(function* (socket: string) {
     "POST /renew": HttpMiddleware.searchParamsParser(renewAnswer).pipe(Effect.provideService(Driver, driver))
   }
   yield* makeFolder(socket)
-  const ours = yield* Effect.acquireRelease(
-    takeSocket({
-      path: socket,
-      flag: "--admin-socket",
-      bind: (path) => Effect.mapError(answerHttp({ path }, routes), ({ cause }) => unusable(socket, String(cause)))
-    }),
-    (ours) => leaveSocket(socket, ours)
-  )
-  yield* Effect.logInfo(`serving certlet status and certlet renew on unix://${socket}`)
-  yield* Effect.sync(() => whichSocket(socket) === ours).pipe(
-    Effect.repeat({ schedule: Schedule.spaced(lookEvery), while: (stands) => stands })
-  )
-  yield* Effect.logWarning(`${socket} was removed by somebody; making it anew`)
-}, Effect.scoped)
+  return yield* holdSocket({
+    path: socket,
+    flag: "--admin-socket",
+    bind: (path) => Effect.mapError(answerHttp({ path }, routes), ({ cause }) => unusable(socket, String(cause)))
+  })
+})
 
-/** Serves the operator beside everything else. */
+/** Serves the operator next to everything else. */
 export const layer = Layer.effectDiscard(
   Effect.flatMap(Settings, ({ adminSocket }) =>
-    stand(adminSocket).pipe(
-      Effect.catchTag("SocketError", (error) =>
-        Effect.andThen(
-          Effect.logWarning(`certlet status and certlet renew cannot be served: ${error.message}`),
-          Effect.sleep(lookEvery)
-        )
-      ),
-      Effect.forever,
-      Effect.forkScoped
-    )
+    keepStanding({
+      path: adminSocket,
+      serve: serve(adminSocket),
+      served: Effect.logInfo(`serving certlet status and certlet renew on unix://${adminSocket}`),
+      removed: Effect.logWarning(`${adminSocket} was removed by somebody; serving it again`),
+      failed: ({ message }) => Effect.logWarning(`certlet status and certlet renew cannot be served: ${message}`)
+    }).pipe(Effect.forkScoped)
   )
 )

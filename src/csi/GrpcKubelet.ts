@@ -8,10 +8,9 @@ import type { DescMessage, DescMethodUnary, MessageInitShape, MessageShape } fro
 import * as grpc from "@grpc/grpc-js"
 import { Cause, DateTime, Deferred, Effect, Exit, FiberSet, Layer, Option } from "effect"
 import { Settings } from "../Settings.ts"
-import { leaveSocket } from "../socket/NodeUnixSocket.ts"
 import { version } from "../Version.ts"
 import { reply, serviceDefinition } from "./GrpcDefinitions.ts"
-import { takeSocket } from "./GrpcSocket.ts"
+import { holdSocket } from "./GrpcSocket.ts"
 import { Identity, Node, NodeServiceCapability_RPC_Type } from "./generated/csi_pb.js"
 import { type Calls, Kubelet } from "./Kubelet.ts"
 import { readCall } from "./readCall.ts"
@@ -163,9 +162,8 @@ export const layer = Layer.effect(
         const server = new grpc.Server(limits)
         server.addService(serviceDefinition(Identity), identity)
         server.addService(serviceDefinition(Node), node)
-        yield* Effect.acquireRelease(takeSocket(server, settings.endpoint), (ours) =>
-          Effect.andThen(leaveSocket(settings.endpoint, ours), shutDown(server, inFlight, settings))
-        )
+        yield* Effect.addFinalizer(() => shutDown(server, inFlight, settings))
+        yield* holdSocket(server, settings.endpoint)
         yield* Effect.logInfo(`serving ${settings.driverName} on unix://${settings.endpoint}`)
       })
     })

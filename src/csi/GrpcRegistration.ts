@@ -7,17 +7,14 @@
 import { mkdirSync } from "node:fs"
 import { dirname, join } from "node:path"
 import * as grpc from "@grpc/grpc-js"
-import { Deferred, Duration, Effect, Layer, Option, Ref, Schedule, type Scope } from "effect"
+import { Deferred, Effect, Layer, Option, Ref, type Scope } from "effect"
 import { Health } from "../Health.ts"
 import { Settings } from "../Settings.ts"
-import { leaveSocket, whichSocket } from "../socket/NodeUnixSocket.ts"
+import { keepStanding } from "../socket/NodeStandingSocket.ts"
 import { reply, serviceDefinition } from "./GrpcDefinitions.ts"
-import { takeSocket, unusable } from "./GrpcSocket.ts"
+import { holdSocket, unusable } from "./GrpcSocket.ts"
 import { Registration, type RegistrationStatus } from "./generated/pluginregistration_pb.js"
 import type { KubeletError } from "./Kubelet.ts"
-
-/** How often certlet looks whether its socket still stands: a kubelet's root that was wiped is noticed this late. */
-const lookEvery = Duration.seconds(10)
 
 /** Where the socket is: one per driver, under the name that the node-driver-registrar gives it. */
 const socketOf = (driverName: string, kubeletRoot: string): string =>
@@ -37,7 +34,13 @@ const hear = ({ error, pluginRegistered }: RegistrationStatus, complaint: Compla
         Effect.logError(`the kubelet refuses this driver: ${error}; it tries again by itself`)
       )
 
-/** Answers on the socket until the scope closes; says which socket it is. */
+const makeFolder = (socket: string): Effect.Effect<void, KubeletError> =>
+  Effect.try({
+    try: () => void mkdirSync(dirname(socket), { recursive: true, mode: 0o750 }),
+    catch: (cause) => unusable(socket, `${cause}; mount the kubelet's root into the container, at the same path`)
+  })
+
+/** Answers on the socket until the scope closes; answers which socket is ours. */
 const offer = Effect.fnUntraced(function* (
   socket: string,
   complaint: Complaint
@@ -61,32 +64,10 @@ const offer = Effect.fnUntraced(function* (
       answer(null, reply(notifyRegistrationStatus, {}))
     }
   })
-  return yield* Effect.acquireRelease(takeSocket(server, socket), (ours) =>
-    Effect.andThen(
-      leaveSocket(socket, ours),
-      Effect.sync(() => server.forceShutdown())
-    )
-  )
+  yield* Effect.addFinalizer(() => Effect.sync(() => server.forceShutdown()))
+  yield* makeFolder(socket)
+  return yield* holdSocket(server, socket)
 })
-
-const makeFolder = (socket: string): Effect.Effect<void, KubeletError> =>
-  Effect.try({
-    try: () => void mkdirSync(dirname(socket), { recursive: true, mode: 0o750 }),
-    catch: (cause) => unusable(socket, `${cause}; mount the kubelet's root into the container, at the same path`)
-  })
-
-/** Offers the registration for as long as the socket stands. */
-const stand = (socket: string, complaint: Complaint, offered: Effect.Effect<unknown>) =>
-  Effect.gen(function* () {
-    yield* makeFolder(socket)
-    const ours = yield* offer(socket, complaint)
-    yield* offered
-    yield* Effect.sync(() => whichSocket(socket) === ours).pipe(
-      Effect.repeat({ schedule: Schedule.spaced(lookEvery), while: (stands) => stands })
-    )
-    yield* Ref.set(complaint, Option.some("the registration's socket was removed by somebody"))
-    yield* Effect.logWarning(`${socket} was removed by somebody; registering again`)
-  }).pipe(Effect.scoped)
 
 const register = Effect.fnUntraced(function* (socket: string) {
   const complaint: Complaint = yield* Ref.make(Option.some("the kubelet has not asked for this driver yet"))
@@ -94,13 +75,17 @@ const register = Effect.fnUntraced(function* (socket: string) {
   yield* add({ name: "registration", complaint: Ref.get(complaint) })
   const first = yield* Deferred.make<void, KubeletError>()
   yield* Effect.logInfo(`registering with the kubelet at ${socket}`)
-  yield* stand(socket, complaint, Deferred.succeed(first, undefined)).pipe(
+  yield* keepStanding({
+    path: socket,
+    serve: offer(socket, complaint),
+    served: Deferred.succeed(first, undefined),
+    removed: Effect.andThen(
+      Ref.set(complaint, Option.some("the registration's socket was removed by somebody")),
+      Effect.logWarning(`${socket} was removed by somebody; registering again`)
+    ),
     // The first failure ends the process, whose settings are wrong; a later one is the node's, and passes.
-    Effect.tapError((error) => Deferred.fail(first, error)),
-    Effect.catch((error) => Effect.andThen(Effect.logWarning(error.message), Effect.sleep(lookEvery))),
-    Effect.forever,
-    Effect.forkScoped
-  )
+    failed: (error) => Effect.andThen(Deferred.fail(first, error), Effect.logWarning(error.message))
+  }).pipe(Effect.forkScoped)
   yield* Deferred.await(first)
 })
 

@@ -3,7 +3,7 @@
  * open the socket is root. It stands behind both doors to the kubelet, the calls' and the registration's.
  */
 import * as grpc from "@grpc/grpc-js"
-import { Effect } from "effect"
+import { Effect, type Scope } from "effect"
 import * as NodeUnixSocket from "../socket/NodeUnixSocket.ts"
 import { KubeletError } from "./Kubelet.ts"
 
@@ -17,13 +17,15 @@ const bindTo = (server: grpc.Server, path: string, endpoint: string): Effect.Eff
     )
   })
 
-/** Listens at the endpoint; returns which socket is ours, for the day it is left. */
-export const takeSocket = (server: grpc.Server, endpoint: string): Effect.Effect<string | undefined, KubeletError> =>
-  NodeUnixSocket.takeSocket({
+/** Listens at the endpoint until the scope closes; answers which socket is ours. Whoever made the server shuts it down. */
+export const holdSocket = (
+  server: grpc.Server,
+  endpoint: string
+): Effect.Effect<string | undefined, KubeletError, Scope.Scope> =>
+  NodeUnixSocket.holdSocket({
     path: endpoint,
     flag: "--endpoint",
     bind: (path) => bindTo(server, path, endpoint)
   }).pipe(
-    Effect.catchTag("SocketError", ({ detail, reason }) => Effect.fail(new KubeletError({ reason, endpoint, detail }))),
-    Effect.tapError(() => Effect.sync(() => server.forceShutdown()))
+    Effect.catchTag("SocketError", ({ detail, reason }) => Effect.fail(new KubeletError({ reason, endpoint, detail })))
   )

@@ -155,6 +155,12 @@ const load = (settings: KubeSettings): Loaded => {
     ...some("tlsServerName", settings.tlsServerName),
     ...(settings.insecureSkipTlsVerify ? { skipTLSVerify: true } : {})
   }
+  if (cluster.server.startsWith("http:") && !cluster.skipTLSVerify) {
+    const named = JSON.stringify(cluster.server)
+    throw new CredentialsUnusable(
+      `the API server's address ${named} is not https, so a token would go in clear text; use an address with https`
+    )
+  }
   const effective = new KubeConfig()
   effective.loadFromClusterAndUser(cluster, userWith(settings, user ?? { name: "flags" }))
   return {

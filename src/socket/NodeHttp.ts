@@ -1,7 +1,8 @@
 /**
  * How certlet answers over HTTP, at a port or at a unix socket: a few fixed routes, and a sentence for everything else. It stands
- * behind the doors for probes, for scrapers and for the operator. When its scope closes, answers that are still being waited
- * for are cut off, because whoever asks here asks again. What kills a handler stands in the log and not in the answer.
+ * behind the doors for probes, for scrapers and for the operator. A client can hold only so many connections, and only for so
+ * long before it has asked. When the scope closes, answers that are still being waited for are cut off, because whoever asks
+ * here asks again. What kills a handler stands in the log and not in the answer.
  */
 import { createServer } from "node:http"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
@@ -18,14 +19,34 @@ export type Routes = Readonly<
   Record<string, Effect.Effect<HttpServerResponse.HttpServerResponse, never, HttpServerRequest.HttpServerRequest>>
 >
 
+/** What clients may take of a door. */
+export interface HttpLimits {
+  /** Connections at once; further ones are closed. */
+  readonly connections: number
+  /** How long a request may take to arrive whole; how long the answer takes is the handler's matter. */
+  readonly arrivalMillis: number
+}
+
+/** A kubelet and some scrapers need a few connections; a client that only holds them shall not take every open file. */
+const usualLimits: HttpLimits = { connections: 128, arrivalMillis: 10_000 }
+
 /** A plain text that nobody keeps. */
 export const plain = (text: string, status = 200, contentType = "text/plain; charset=utf-8") =>
   HttpServerResponse.text(text, { status, contentType, headers: { "cache-control": "no-store" } })
 
 /** Answers until the scope closes. */
 export const answerHttp = Effect.fnUntraced(
-  function* (place: HttpPlace, routes: Routes): Effect.fn.Return<void, ServeError, Scope.Scope> {
-    const server = createServer()
+  function* (
+    place: HttpPlace,
+    routes: Routes,
+    limits: HttpLimits = usualLimits
+  ): Effect.fn.Return<void, ServeError, Scope.Scope> {
+    const server = createServer({
+      headersTimeout: limits.arrivalMillis,
+      requestTimeout: limits.arrivalMillis,
+      connectionsCheckingInterval: limits.arrivalMillis
+    })
+    server.maxConnections = limits.connections
     const listening = yield* NodeHttpServer.make(() => server, place)
     const elsewhere = Effect.succeed(plain(`here is only ${Object.keys(routes).join(" and ")}\n`, 404))
     const handle = Effect.gen(function* () {

@@ -1,10 +1,10 @@
 /**
- * How a server comes to a unix socket and leaves it again. A name is taken only from the dead: what a killed process left is
- * removed, what a living one owns is not. Nobody can connect before the socket is root's alone, and a name that somebody
- * else has taken meanwhile is left to him. It stands behind the doors to the kubelet and to the operator.
+ * How a server takes a unix socket and leaves it again. What a killed process has left is removed; what a living process owns is
+ * not. Nobody can connect before the socket is root's alone, and a name that another process has taken in the meantime stays
+ * with that process. It stands behind the doors to the kubelet and to the operator.
  */
 import { randomBytes } from "node:crypto"
-import { chmodSync, existsSync, linkSync, lstatSync, unlinkSync } from "node:fs"
+import { chmodSync, existsSync, linkSync, lstatSync, readdirSync, unlinkSync } from "node:fs"
 import { connect } from "node:net"
 import { dirname, join } from "node:path"
 import { Effect, Predicate, Schema } from "effect"
@@ -20,7 +20,7 @@ export class SocketError extends Schema.TaggedError<SocketError>()("SocketError"
   }
 }
 
-/** The socket cannot be had for another reason than that somebody has it. */
+/** The socket cannot be had, and no other process is the reason. */
 export const unusable = (path: string, detail: string) => new SocketError({ reason: "Unusable", path, detail })
 
 const codeOf = (cause: unknown): unknown => (Predicate.hasProperty(cause, "code") ? cause.code : undefined)
@@ -57,12 +57,26 @@ export const whichSocket = (path: string): string | undefined => {
   return found?.isSocket() ? `${found.dev}:${found.ino}:${found.birthtimeNs}` : undefined
 }
 
+/** The name under which a server listens until its socket is ready; the kubelet's plugin watcher overlooks names with a dot. */
+const unreadyName = (): string => `.${randomBytes(4).toString("hex")}`
+const isUnreadyName = (name: string): boolean => /^\.[0-9a-f]{8}$/.test(name)
+
+/** Removes what processes have left that were killed before their socket was ready. */
+const sweep = Effect.fnUntraced(function* (folder: string) {
+  const names = yield* attempt(folder, () => readdirSync(folder).filter(isUnreadyName))
+  for (const path of names.map((name) => join(folder, name))) {
+    const seen = yield* attempt(path, () => whichSocket(path))
+    if (seen !== undefined && !(yield* isAlive(path))) yield* leaveSocket(path, seen)
+  }
+})
+
 /** Makes room for our socket: what a dead process left is removed, what a living one owns is not. */
 const claim = Effect.fnUntraced(function* (path: string, flag: string) {
   const folder = dirname(path)
   if (!existsSync(folder)) {
     return yield* unusable(path, `its folder ${folder} does not exist; make it or choose another ${flag}`)
   }
+  yield* sweep(folder)
   const found = yield* attempt(path, () => lstatSync(path, { throwIfNoEntry: false }))
   if (found === undefined) return
   if (!found.isSocket()) {
@@ -84,14 +98,14 @@ export interface SocketOrder<E, R> {
 }
 
 /**
- * Listens under another name first and takes the socket's name by a link, which fails where somebody was faster. So nobody
- * can connect before the mode is set, and Node, which removes the name it has listened on whoever owns it by then, removes
- * nobody else's socket. The other name is nobody else's either: two that start at once would link each other's sockets, and
- * one would serve nobody. It begins with a dot, which the kubelet's plugin watcher overlooks. Returns which socket is ours.
+ * Listens under another name first and takes the socket's name by a link, which fails where another process was faster. So nobody
+ * can connect before the mode is set, and Node, which at its end removes the name it has listened on, removes nobody else's
+ * socket. The other name is random: two processes that start at once would otherwise link each other's sockets, and one of
+ * them would serve nobody. Answers which socket is ours.
  */
-export const takeSocket = Effect.fnUntraced(function* <E, R>({ bind, flag, path }: SocketOrder<E, R>) {
+const takeSocket = Effect.fnUntraced(function* <E, R>({ bind, flag, path }: SocketOrder<E, R>) {
   yield* claim(path, flag)
-  const unready = join(dirname(path), `.${randomBytes(4).toString("hex")}`)
+  const unready = join(dirname(path), unreadyName())
   yield* bind(unready)
   return yield* attempt(path, () => {
     // Whoever may write to the socket may ask for certificates in any pod's name.
@@ -103,9 +117,13 @@ export const takeSocket = Effect.fnUntraced(function* <E, R>({ bind, flag, path 
 })
 
 /** Removes the socket's name, if it still is our socket's. */
-export const leaveSocket = (path: string, ours: string | undefined) =>
+const leaveSocket = (path: string, ours: string | undefined) =>
   Effect.ignore(
     attempt(path, () => {
       if (ours !== undefined && whichSocket(path) === ours) unlinkSync(path)
     })
   )
+
+/** Takes the socket and leaves it when the scope closes; answers which socket is ours. */
+export const holdSocket = <E, R>(order: SocketOrder<E, R>) =>
+  Effect.acquireRelease(takeSocket(order), (ours) => leaveSocket(order.path, ours))

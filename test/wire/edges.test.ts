@@ -148,6 +148,18 @@ describe("the socket", () => {
     })
   )
 
+  it.live("is taken without a trace of processes that were killed before they had it", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      const { driver } = yield* makeRecorder(() => Effect.void)
+      yield* leaveStale(join(folder, ".0123abcd"))
+      yield* serveOn(join(folder, ".89abcdef"), driver)
+      writeFileSync(join(folder, ".feedbeef"), "no socket")
+      yield* serveOn(join(folder, "csi.sock"), driver)
+      expect(readdirSync(folder).sort()).toEqual([".89abcdef", ".feedbeef", "csi.sock"])
+    })
+  )
+
   it.live("is left alone at the end by whom it no longer belongs to, and leaves nothing beside it", () =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder

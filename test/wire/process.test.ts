@@ -3,7 +3,7 @@
  * SIGTERM ends it with code 0 while the volumes stay.
  */
 import { spawn } from "node:child_process"
-import { existsSync, mkdirSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Schedule } from "effect"
@@ -85,6 +85,23 @@ describe("the process", () => {
       child.kill("SIGTERM")
       expect((yield* ended).code).toBe(1)
       yield* Fiber.join(publishing)
+    })
+  )
+
+  it.live("opens no debugger at SIGUSR1, and its core dump would hold no memory", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      const { child, ended } = yield* start(folder)
+      const kubelet = yield* served(folder)
+      child.kill("SIGUSR1")
+      yield* kubelet.probe
+      if (process.platform === "linux") {
+        expect(readFileSync(`/proc/${child.pid}/coredump_filter`, "utf8").trim()).toBe("00000000")
+      }
+      child.kill("SIGTERM")
+      const { code, log } = yield* ended
+      expect(code).toBe(0)
+      expect(log).not.toContain("Debugger listening")
     })
   )
 

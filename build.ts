@@ -32,7 +32,7 @@ ${require}`
 const simulationsApart: Plugin = {
   name: "simulations apart",
   setup: ({ onResolve }) =>
-    onResolve({ filter: /\/simulate\/NodeSimulate\.ts$/ }, () => ({ path: "./certlet-simulate.mjs", external: true }))
+    onResolve({ filter: /\/simulate\/simulateOrder\.ts$/ }, () => ({ path: "./certlet-simulate.mjs", external: true }))
 }
 
 const fromClient = /[/\\\\]@kubernetes[/\\\\]client-node[/\\\\]/
@@ -87,7 +87,7 @@ process.chdir(import.meta.dirname)
 process.umask(0o022)
 await bundle("src/main.ts", "dist/certlet.mjs", program, [simulationsApart, leanClient])
 chmodSync("dist/certlet.mjs", 0o755)
-await bundle("src/commands/simulate/NodeSimulate.ts", "dist/certlet-simulate.mjs", require, [])
+await bundle("src/commands/simulate/simulateOrder.ts", "dist/certlet-simulate.mjs", require, [])
 
 // Modules stay apart here, because Effect must be the importing project's own: two copies would not know each other's services.
 rmSync("dist/library", { recursive: true, force: true })

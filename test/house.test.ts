@@ -45,18 +45,11 @@ const knownCircles: ReadonlyArray<string> = [
 ]
 
 /** Files with a live prefix that import nothing live. */
-const notLive: ReadonlyArray<string> = [
-  "commands/NodeFlags.ts",
-  "commands/simulate/NodeSimulate.ts",
-  "commands/simulate/NodeStories.ts",
-  "embedded/NodeAuthority.ts",
-  "observability/NodeHealth.ts"
-]
+const notLive: ReadonlyArray<string> = ["embedded/NodeAuthority.ts"]
 
 /** Files whose name stands in none of their exports, and why. */
 const otherwiseNamed: Readonly<Record<string, string>> = {
   "admin/AdminApi.ts": "one schema for each question and each answer",
-  "admin/NodeOperator.ts": "who runs the two commands",
   "commands/Flags.ts": "a function for each kind of flag",
   "commands/report.ts": "the two ways of a report",
   "commands/demo/NodeExhibits.ts": "what the demo shows, a function for each exhibit",

@@ -13,7 +13,7 @@ const certlet = (args: ReadonlyArray<string>, environment: Readonly<Record<strin
     cwd: `${import.meta.dirname}/..`,
     env: { PATH, NODE_COMPILE_CACHE, NO_COLOR: "1", ...environment },
     encoding: "utf8",
-    timeout: 25_000
+    timeout: 100_000
   })
   return { status, stderr, stdout }
 }

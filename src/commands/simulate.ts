@@ -18,7 +18,7 @@ export class SimulateError extends Schema.TaggedError<SimulateError>()("Simulate
 
 const carryOut = (order: Order) =>
   Effect.tryPromise({
-    try: (signal) => import("./simulate/NodeSimulate.ts").then(({ simulateOrder }) => simulateOrder(order, signal)),
+    try: (signal) => import("./simulate/simulateOrder.ts").then(({ simulateOrder }) => simulateOrder(order, signal)),
     catch: (cause) => new SimulateError({ detail: String(cause) })
   }).pipe(Effect.flatMap((code) => (code === 0 ? Effect.void : Effect.fail(new ExitCode({ code })))))
 

@@ -41,7 +41,7 @@ const buildClient = () => {
 
 const run = (client: string, socket: string) =>
   Effect.callback<ReadonlyArray<unknown>, Error>((resume) => {
-    const child = execFile(client, [socket], { timeout: 25_000 }, (error, stdout) => {
+    const child = execFile(client, [socket], { timeout: 100_000 }, (error, stdout) => {
       if (error !== null) return resume(Effect.fail(error))
       resume(
         Effect.succeed(

@@ -22,7 +22,7 @@ const environmentOf = (environment: Environment) => ({ PATH, NODE_COMPILE_CACHE,
 /** Runs one of certlet's commands to its end. */
 export const certlet = (args: ReadonlyArray<string>, environment: Environment = {}) =>
   Effect.callback<{ readonly code: number | null; readonly stdout: string; readonly stderr: string }>((resume) => {
-    const options = { env: environmentOf(environment), encoding: "utf8", timeout: 25_000 } as const
+    const options = { env: environmentOf(environment), encoding: "utf8", timeout: 100_000 } as const
     const child = execFile(process.execPath, [main, ...args], options, (_, stdout, stderr) =>
       resume(Effect.succeed({ code: child.exitCode, stdout, stderr }))
     )
@@ -61,7 +61,7 @@ export const startNode = Effect.fnUntraced(function* (
   const more = ["--kubeconfig", join(folder, "kubeconfig"), "--volume-medium", "directory", "--log-format", "json"]
   const running = yield* start(["--node-id", "node-1", ...places, ...more, ...flags], environment(folder))
   const kubelet = yield* connectKubelet(join(folder, "csi.sock"))
-  yield* kubelet.probe.pipe(Effect.retry(Schedule.spaced("20 millis")), Effect.timeout("20 seconds"))
+  yield* kubelet.probe.pipe(Effect.retry(Schedule.spaced("20 millis")), Effect.timeout("100 seconds"))
   const request = (pod: string, attributes: Environment = {}) => {
     const volumes = join(folder, "pods", pod, "volumes", "kubernetes.io~csi", "tls")
     mkdirSync(volumes, { recursive: true })

@@ -18,7 +18,7 @@ const readStatus = Schema.decodeUnknownEffect(Schema.fromJsonString(NodeStatus))
 const until = <E>(holds: Effect.Effect<boolean, E>) =>
   holds.pipe(
     Effect.repeat({ schedule: Schedule.spaced("50 millis"), until: (held) => held }),
-    Effect.timeout("20 seconds")
+    Effect.timeout("100 seconds")
   )
 
 /** What becomes of a connection that another user makes. */

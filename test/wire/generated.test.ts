@@ -20,7 +20,7 @@ it("is what proto/ says", () => {
   execFileSync(join(bin, "buf"), ["generate", "--output", join(folder, "proto")], {
     cwd: join(root, "proto"),
     env: { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH}`, XDG_CACHE_HOME: folder },
-    timeout: 25_000,
+    timeout: 100_000,
     stdio: "pipe"
   })
   expect(texts(join(folder, "src/csi/generated"))).toEqual(texts(join(root, "src/csi/generated")))

@@ -59,7 +59,7 @@ const start = Effect.fnUntraced(function* (folder: string) {
   const reach = Effect.tryPromise(() => fetch(`http://127.0.0.1:${port}/livez`)).pipe(
     Effect.filterOrFail((answer) => answer.ok),
     Effect.retry(Schedule.spaced("20 millis")),
-    Effect.timeout("20 seconds")
+    Effect.timeout("100 seconds")
   )
   yield* reach
   return { get }
@@ -116,7 +116,7 @@ const lookAt = (port: number) => (path: string) =>
 const until = <E>(holds: Effect.Effect<boolean, E>) =>
   holds.pipe(
     Effect.repeat({ schedule: Schedule.spaced("50 millis"), until: (held) => held }),
-    Effect.timeout("20 seconds")
+    Effect.timeout("100 seconds")
   )
 
 describe("a node", () => {

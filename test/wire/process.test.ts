@@ -44,13 +44,13 @@ const start = (folder: string) =>
 
 const served = (folder: string) =>
   Effect.tap(connectKubelet(join(folder, "csi.sock")), ({ probe }) =>
-    probe.pipe(Effect.retry(Schedule.spaced("20 millis")), Effect.timeout("20 seconds"))
+    probe.pipe(Effect.retry(Schedule.spaced("20 millis")), Effect.timeout("100 seconds"))
   )
 
 const until = (holds: () => boolean) =>
   Effect.sync(holds).pipe(
     Effect.repeat({ schedule: Schedule.spaced("10 millis"), until: (held) => held }),
-    Effect.timeout("10 seconds")
+    Effect.timeout("100 seconds")
   )
 
 describe("the process", () => {

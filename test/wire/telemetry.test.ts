@@ -79,7 +79,7 @@ const startCollector = Effect.acquireRelease(
 const until = <A>(what: () => A | undefined) =>
   Effect.sync(what).pipe(
     Effect.repeat({ schedule: Schedule.spaced("50 millis"), until: (found) => found !== undefined }),
-    Effect.timeout("20 seconds")
+    Effect.timeout("100 seconds")
   )
 
 const textOf = (arrivals: ReadonlyArray<Arrival>, path: string) => arrivals.filter((arrival) => arrival.path === path)

@@ -15,7 +15,7 @@ import * as ApiPodEvents from "../../kube/ApiPodEvents.ts"
 import * as ApiPods from "../../kube/ApiPods.ts"
 import * as ApiTrustBundles from "../../kube/ApiTrustBundles.ts"
 import * as KubeApiServer from "../../kube/KubeApiServer.ts"
-import * as NodeHealth from "../../observability/NodeHealth.ts"
+import * as HealthDoor from "../../observability/HealthDoor.ts"
 import * as NodeMetrics from "../../observability/NodeMetrics.ts"
 import * as NodeTelemetry from "../../observability/NodeTelemetry.ts"
 import * as NodeEntropy from "../../volume/NodeEntropy.ts"
@@ -47,7 +47,7 @@ const doors = Layer.provideMerge(NodeAdmin.layer, door)
 export const server = Health.endsFirst.pipe(
   Layer.provide(Layer.mergeAll(doors, NodeMetrics.layer, NodeTelemetry.metricsLayer)),
   Layer.provide(liveDriver),
-  Layer.provide(NodeHealth.layer),
+  Layer.provide(HealthDoor.layer),
   Layer.provide(NodeTelemetry.layer),
   Layer.provide(Health.layer),
   Layer.provide(NodeHardening.layer)

@@ -15,6 +15,8 @@ export const NodeStatus = Schema.Struct({
   at: Schema.DateTimeUtcFromString,
   /** What keeps certlet from being ready, as `/readyz` says it; empty where nothing does. */
   complaints: Schema.Array(Schema.Struct({ check: Schema.String, complaint: Schema.String })),
+  /** True where the data root is on a disk, so that no pending request outlives a restart. */
+  dataRootOnDisk: Schema.optionalKey(Schema.Literal(true)),
   volumes: Schema.Array(VolumeStatus)
 })
 export type NodeStatus = typeof NodeStatus.Type

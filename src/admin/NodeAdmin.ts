@@ -44,7 +44,8 @@ const statusAnswer = Effect.gen(function* () {
   )
   const at = yield* DateTime.now
   const volumes = yield* driver.status
-  const answer = { version, node: nodeId, driver: driverName, at, complaints, volumes }
+  const onDisk = (yield* driver.keepsKeys) ? {} : ({ dataRootOnDisk: true } as const)
+  const answer = { version, node: nodeId, driver: driverName, at, complaints, ...onDisk, volumes }
   return yield* Effect.orDie(HttpServerResponse.schemaJson(NodeStatus)(answer))
 })
 

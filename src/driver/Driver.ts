@@ -13,7 +13,7 @@ import type { TrustBundles } from "../kube/TrustBundles.ts"
 import { Settings } from "../Settings.ts"
 import type { Entropy } from "../volume/Entropy.ts"
 import type { VolumeFS } from "../volume/VolumeFS.ts"
-import type { VolumeRecords } from "../volume/VolumeRecord.ts"
+import { VolumeRecords } from "../volume/VolumeRecord.ts"
 import type { PublishCall, UnpublishCall } from "./DriverCalls.ts"
 import type { PublishError, RenewError, UnknownVolume, UnpublishError, Unpublished } from "./DriverError.ts"
 import { inspectVolume, volumeStatus } from "./inspectVolume.ts"
@@ -49,6 +49,8 @@ export class Driver extends Context.Service<
     ) => Effect.Effect<VolumeStatus, RenewError | Unpublished>
     /** How each volume is doing now. */
     readonly status: Effect.Effect<ReadonlyArray<VolumeStatus>>
+    /** False while the data root is on a disk: pending requests are then asked for again after a restart. */
+    readonly keepsKeys: Effect.Effect<boolean>
     /** Everything there is to measure at this moment. */
     readonly measure: Effect.Effect<Registry>
     /** The same in the Prometheus text format. */
@@ -74,9 +76,10 @@ export class Driver extends Context.Service<
       >()
       yield* resume()
       const { nodeId } = yield* Settings
+      const { keepsKeys } = yield* VolumeRecords
       const measured = Effect.provideContext(
-        Effect.flatMap(Effect.all([statuses, inheritedCount]), ([volumes, inherited]) =>
-          measure(volumes, inherited, nodeId)
+        Effect.flatMap(Effect.all([statuses, inheritedCount, keepsKeys]), ([volumes, inherited, keepsKeys]) =>
+          measure(volumes, inherited, { nodeId, keepsKeys })
         ),
         context
       )
@@ -86,6 +89,7 @@ export class Driver extends Context.Service<
         inspect: (volumeId, path) => Effect.provideContext(inspectVolume(volumeId, path), context),
         renewNow: (volumeId, patience) => Effect.provideContext(renewNow(volumeId, patience), context),
         status: Effect.provideContext(statuses, context),
+        keepsKeys,
         measure: measured,
         metrics: Effect.flatMap(measured, exposition)
       })

@@ -78,7 +78,7 @@ export class PublishError extends Schema.TaggedError<PublishError>()("PublishErr
 /** An unpublish left something behind. */
 export class UnpublishError extends Schema.TaggedError<UnpublishError>()("UnpublishError", {
   volumeId: Schema.String,
-  reason: Schema.Union([VolumeError, RecordError])
+  reason: VolumeError
 }) {
   get temper(): Temper {
     return this.reason.temper

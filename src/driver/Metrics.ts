@@ -107,6 +107,10 @@ const nearestExpiry = gauge(
   "certlet_nearest_expiry_seconds",
   "Seconds until the first certificate of this node runs out; below 0 where it has; none where there is no certificate"
 )
+const dataRoot = gauge(
+  "certlet_data_root_in_memory",
+  "1 where the data root is in memory; 0 where it is on a disk, and pending requests are asked for again after a restart"
+)
 const information = gauge("certlet_build_info", "1, with the version of certlet as a label")
 
 const seconds = (time: DateTime.Utc | undefined): number =>
@@ -136,10 +140,22 @@ const describe = ({ certificate, issuer, pending, pod }: VolumeStatus) =>
 const count = <Key extends string>(keys: ReadonlyArray<Key>, found: ReadonlyArray<Key | undefined>) =>
   keys.map((key) => [key, found.filter((one) => one === key).length] as const)
 
+/** What is measured of the node itself. */
+interface NodeFacts {
+  readonly nodeId: string
+  /** True where the data root is in memory. */
+  readonly keepsKeys: boolean
+}
+
 /** The series of the node as a whole. */
-const summarise = Effect.fnUntraced(function* (volumes: ReadonlyArray<VolumeStatus>, inherited: number, node: string) {
+const summarise = Effect.fnUntraced(function* (
+  volumes: ReadonlyArray<VolumeStatus>,
+  inherited: number,
+  node: NodeFacts
+) {
   yield* set(information, 1, { version })
-  yield* set(volumeCount, volumes.length, { node })
+  yield* set(dataRoot, node.keepsKeys ? 1 : 0)
+  yield* set(volumeCount, volumes.length, { node: node.nodeId })
   const found = volumes.map(({ state }) => state)
   for (const [state, of] of count(["Ready", "Renewing", "Failing", "Issuing", "Expired"], found)) {
     yield* set(states, of, { state })
@@ -178,7 +194,7 @@ export type Registry = Metric.MetricRegistry
 export const measure = (
   volumes: ReadonlyArray<VolumeStatus>,
   inherited: number,
-  node: string
+  node: NodeFacts
 ): Effect.Effect<Registry> =>
   Effect.gen(function* () {
     // A zero is said as well: a series that appears with its first event hides that event from every rate.

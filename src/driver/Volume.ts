@@ -23,7 +23,7 @@ import {
 import { identityKeys, kubeletPrefix, type VolumeContext } from "../spec/VolumeContext.ts"
 import type { Passwords, PodToken } from "../spec/VolumeSecrets.ts"
 import type { VolumeSpec } from "../spec/VolumeSpec.ts"
-import type { VolumePlace } from "../volume/VolumeFS.ts"
+import { VolumeError, type VolumePlace } from "../volume/VolumeFS.ts"
 import { type VolumeRecord, VolumeRecords } from "../volume/VolumeRecord.ts"
 import type { RenewError, Unpublished } from "./DriverError.ts"
 
@@ -126,12 +126,19 @@ export const changeRecord = (volume: Volume, by: (record: VolumeRecord) => Volum
     yield* Ref.set(volume.record, changed)
   }).pipe(Effect.uninterruptible)
 
+/** Two volumes at one place would write two pods' keys there. */
+export const taken = (action: string, path: string, holder: string): VolumeError =>
+  new VolumeError({ reason: "Foreign", action, path, detail: `the volume ${holder} has this path` })
+
 /** The volumes of this process. */
 export class Volumes extends Context.Service<
   Volumes,
   {
     readonly get: (volumeId: string) => Effect.Effect<Option.Option<Volume>>
-    readonly set: (volume: Volume) => Effect.Effect<void>
+    /** Puts a volume into the table, unless another volume has its target: a place belongs to one volume. */
+    readonly set: (volume: Volume) => Effect.Effect<void, VolumeError>
+    /** The id of the volume that has this target. */
+    readonly at: (target: string) => Effect.Effect<Option.Option<string>>
     readonly remove: (volumeId: string) => Effect.Effect<void>
     readonly all: Effect.Effect<ReadonlyArray<Volume>>
     /** Takes note of a volume that another driver has mounted; `remove` forgets it. It is none of `all`. */
@@ -146,14 +153,26 @@ export class Volumes extends Context.Service<
     Volumes,
     Effect.gen(function* () {
       const table = MutableHashMap.empty<string, Volume>()
+      /** By target, the id of the volume that is there. */
+      const holders = new Map<string, string>()
       const inherited = new Set<string>()
       // A lock lives as long as somebody holds or awaits it: volumes come and go, and so do their locks.
       const locks = yield* RcMap.make({ lookup: (_volumeId: string) => Semaphore.make(1) })
       return Volumes.of({
         get: (volumeId) => Effect.sync(() => MutableHashMap.get(table, volumeId)),
-        set: (volume) => Effect.sync(() => void MutableHashMap.set(table, volume.id, volume)),
+        set: (volume) =>
+          Effect.suspend(() => {
+            const holder = holders.get(volume.place.target) ?? volume.id
+            if (holder !== volume.id) return Effect.fail(taken("mount", volume.place.target, holder))
+            holders.set(volume.place.target, volume.id)
+            MutableHashMap.set(table, volume.id, volume)
+            return Effect.void
+          }),
+        at: (target) => Effect.sync(() => Option.fromUndefinedOr(holders.get(target))),
         remove: (volumeId) =>
           Effect.sync(() => {
+            const known = MutableHashMap.get(table, volumeId)
+            if (Option.isSome(known)) holders.delete(known.value.place.target)
             MutableHashMap.remove(table, volumeId)
             inherited.delete(volumeId)
           }),

@@ -66,6 +66,7 @@ export interface VolumeComplaint {
     | "CertificateNearExpiry"
     | "CertificateNotIssued"
     | "CertificateNotRenewed"
+    | "FilesDamaged"
     | "FilesMissing"
     | "MountLost"
     | "VolumeInherited"

@@ -1,8 +1,8 @@
 /**
  * How a volume is doing is decided here, for everybody who asks: its status, for an operator and for the gauges, and its
- * complaints, for the kubelet. A complaint is what somebody should hear of: a lost mount, missing files, no certificate, one
- * that has expired or is about to because its renewal is late, a renewal that keeps failing. What passes by itself is not one,
- * so that a volume is not abnormal for the moment that a renewal takes.
+ * complaints, for the kubelet. A complaint is what somebody should hear of: a lost mount, missing or damaged files, no
+ * certificate, one that has expired or is about to because its renewal is late, a renewal that keeps failing. What passes by
+ * itself is not one, so that a volume is not abnormal for the moment that a renewal takes.
  */
 import { DateTime, Effect, Option, Ref } from "effect"
 import { CertificateRequests } from "../issuance/CertificateRequests.ts"
@@ -122,6 +122,10 @@ const placeComplaints = (found: VolumeCondition, { certificate }: VolumeStatus):
   if (found === "empty") {
     const sentence = "the volume's files were removed; the next publish restores them"
     return certificate === undefined ? [] : [{ severity: "degraded", reason: "FilesMissing", sentence }]
+  }
+  if (found === "damaged") {
+    const sentence = "the volume's files were changed or removed on the node; the next publish restores them"
+    return [{ severity: "degraded", reason: "FilesDamaged", sentence }]
   }
   const sentence = "the volume's mount is gone; the next publish mounts it again, and then the pod must be restarted"
   return [{ severity: "inaccessible", reason: "MountLost", sentence }]

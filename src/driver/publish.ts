@@ -10,18 +10,20 @@ import { SpecError } from "../spec/SpecError.ts"
 import { podIn, strayKeys } from "../spec/VolumeContext.ts"
 import { type Passwords, passwordsOf, serviceAccountToken, withoutSecrets } from "../spec/VolumeSecrets.ts"
 import { decodeVolumeSpec, type VolumeSpec } from "../spec/VolumeSpec.ts"
-import { VolumeFS } from "../volume/VolumeFS.ts"
+import { otherPodFault, outsideFault } from "../volume/PlaceRules.ts"
+import { VolumeError, VolumeFS } from "../volume/VolumeFS.ts"
 import { type VolumeRecord, VolumeRecords } from "../volume/VolumeRecord.ts"
 import { awaitAttempt } from "./awaitAttempt.ts"
 import type { PublishCall } from "./DriverCalls.ts"
 import { PublishError } from "./DriverError.ts"
+import { heal, noteDamage, sweep } from "./heal.ts"
 import { observeStep, timeCall } from "./Metrics.ts"
 import { takePasswords } from "./needPasswords.ts"
 import { Renewals } from "./Renewals.ts"
 import { swapAgain } from "./swap.ts"
-import { tellDamaged, tellInherited, tellMountLost } from "./tell.ts"
+import { tellInherited, tellMountLost } from "./tell.ts"
 import { letGo, takeAway } from "./unpublish.ts"
-import { type Attempt, makeVolume, podOf, sameWish, type Volume, Volumes } from "./Volume.ts"
+import { type Attempt, makeVolume, podOf, sameWish, taken, type Volume, Volumes } from "./Volume.ts"
 
 /** How long before the kubelet's own deadline the answer is given. */
 const margin = Duration.seconds(2)
@@ -70,6 +72,7 @@ const readSpec = Effect.fnUntraced(function* (call: PublishCall) {
 const claim = Effect.fnUntraced(function* (call: PublishCall, spec: VolumeSpec) {
   const volumes = yield* Volumes
   const fs = yield* VolumeFS
+  yield* checkPlace(call, spec)
   const found = yield* fs.inspect(call.target)
   if (found === "inherited") {
     yield* Effect.logInfo("the volume was mounted by another driver, so it is left as it is until the pod goes")
@@ -103,6 +106,16 @@ const claim = Effect.fnUntraced(function* (call: PublishCall, spec: VolumeSpec) 
   return Option.some(yield* ensureFilled(known.value, mountLost))
 })
 
+/** The target is this kubelet's, of this pod, and no other volume's. */
+const checkPlace = Effect.fnUntraced(function* ({ target, volumeId }: PublishCall, spec: VolumeSpec) {
+  const volumes = yield* Volumes
+  const { kubeletRootDir } = yield* Settings
+  const detail = outsideFault(target, kubeletRootDir) ?? otherPodFault(target, spec.pod.uid)
+  if (detail !== undefined) return yield* new VolumeError({ reason: "Hostile", action: "mount", path: target, detail })
+  const holder = Option.getOrElse(yield* volumes.at(target), () => volumeId)
+  if (holder !== volumeId) return yield* taken("mount", target, holder)
+})
+
 /** A volume that is asked for otherwise than before is another volume: the old one goes first. */
 const keepIfSameWish = (record: VolumeRecord) => (known: Option.Option<Volume>) =>
   Effect.gen(function* () {
@@ -117,8 +130,8 @@ const claimNew = Effect.fnUntraced(function* (volume: Volume, record: VolumeReco
   const records = yield* VolumeRecords
   const renewals = yield* Renewals
   const volumes = yield* Volumes
-  yield* records.save(record)
   yield* volumes.set(volume)
+  yield* records.save(record).pipe(Effect.onError(() => volumes.remove(volume.id)))
   const attempt = yield* renewals.fill(volume)
   // What could not be mounted left nothing there, and what stood there before is not this call's to unmount.
   yield* mount(volume).pipe(Effect.onError(() => Effect.ignore(letGo(volume.id))))
@@ -158,10 +171,11 @@ const ensureFilled = Effect.fnUntraced(function* (volume: Volume, mountLost: boo
   const renewals = yield* Renewals
   const fs = yield* VolumeFS
   const unexpired = yield* isUnexpired(volume)
-  const filled = (yield* fs.inspect(volume.place.target)) === "filled"
-  if (unexpired && filled) return [volume, Option.none<Attempt>()] as const
-  const damaged = unexpired && !mountLost
-  if (damaged && !(yield* Ref.getAndSet(volume.damaged, true))) yield* tellDamaged(volume)
+  yield* sweep(volume)
+  const found = yield* fs.inspect(volume.place.target)
+  if (unexpired && found === "filled") return [volume, Option.none<Attempt>()] as const
+  if (unexpired && found === "damaged" && (yield* heal(volume))) return [volume, Option.none<Attempt>()] as const
+  if (unexpired && !mountLost) yield* noteDamage(volume)
   return [volume, Option.some(yield* renewals.fill(volume))] as const
 })
 
@@ -202,7 +216,7 @@ const undo = Effect.fnUntraced(function* (volume: Volume, attempt: Option.Option
   // A volume whose record was lost holds a running pod's files: the container sees them as long as they stay where they are.
   const fs = yield* VolumeFS
   const condition = yield* Effect.orElseSucceed(fs.inspect(volume.place.target), () => "filled" as const)
-  if (condition === "filled") return
+  if (condition === "filled" || condition === "damaged") return
   yield* takeAway(volume.id, volume.place.target).pipe(
     Effect.catch((error) => Effect.logWarning(`${podOf(volume.spec)}: left for the unpublish: ${error.message}`))
   )

@@ -34,7 +34,7 @@ const begin = Effect.fnUntraced(function* (volume: Volume) {
   const renewals = yield* Renewals
   const path = volume.place.target
   const found = yield* fs.inspect(path)
-  if (found !== "empty" && found !== "filled") {
+  if (found !== "empty" && found !== "filled" && found !== "damaged") {
     const detail = `the volume is ${found} at its target; the pod's next publish makes it anew`
     return yield* new VolumeError({ reason: "Foreign", action: "renew", path, detail })
   }

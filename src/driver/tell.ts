@@ -126,19 +126,34 @@ export const tellRenewed = Effect.fnUntraced(function* (volume: Volume, before: 
   yield* tell(volume, type, "CertificateRenewedLate", `${note}; look at how long the approver and the issuer take`)
 })
 
-/** The volume's files are missing; a new certificate is being asked for. */
+/** The volume's files are missing or damaged; a new certificate is being asked for. */
 export const tellDamaged = (volume: Volume) =>
   tell(
     volume,
     "Warning",
     "VolumeDamaged",
-    "the volume's files were removed on the node, and a new certificate is being asked for; look at what cleans up below the " +
-      "kubelet's folder"
+    "the volume's files were changed or removed on the node, and a new certificate is being asked for; look at what cleans up " +
+      "below the kubelet's folder"
   )
 
-/** The volume's files were missing, and are there again. */
+/** Only the links to the volume's files were damaged, and the files are there again. */
+export const tellRestored = (volume: Volume) =>
+  tell(
+    volume,
+    "Warning",
+    "VolumeDamaged",
+    "the links to the volume's files were changed or removed on the node, and certlet has restored them; look at what cleans up " +
+      "below the kubelet's folder"
+  )
+
+/** The volume's files were missing or damaged, and are there again. */
 export const tellHealed = (volume: Volume) =>
-  tell(volume, "Normal", "VolumeHealed", "the volume's files were missing, and a new certificate is in place")
+  tell(
+    volume,
+    "Normal",
+    "VolumeHealed",
+    "the volume's files were missing or damaged, and a new certificate is in place"
+  )
 
 /** The mount was made anew, and the pod's containers cannot see it. */
 export const tellMountLost = (volume: Volume) =>

@@ -3,25 +3,24 @@
  * memory of it. It succeeds for volumes that nobody knows and for targets that are not there, because the kubelet calls
  * until it does. A request that was still pending is withdrawn in the background: nobody needs its certificate.
  */
-import { Effect, Option, Ref } from "effect"
+import { Effect, Option, Ref, Schedule } from "effect"
 import { CertificateRequests } from "../issuance/CertificateRequests.ts"
-import { VolumeFS } from "../volume/VolumeFS.ts"
+import { Settings } from "../Settings.ts"
+import { isKubeletPath, outsideFault } from "../volume/PlaceRules.ts"
+import { VolumeError, VolumeFS } from "../volume/VolumeFS.ts"
 import { VolumeRecords } from "../volume/VolumeRecord.ts"
 import type { UnpublishCall } from "./DriverCalls.ts"
 import { UnpublishError } from "./DriverError.ts"
 import { timeCall } from "./Metrics.ts"
 import { Renewals } from "./Renewals.ts"
-import { type Volume, Volumes } from "./Volume.ts"
+import { taken, type Volume, Volumes } from "./Volume.ts"
 
 /** Unpublishes a volume: when it succeeds nothing of it is left on the node. */
 export const unpublish = Effect.fn("driver.unpublish")(
   function* (call: UnpublishCall) {
     yield* Effect.annotateCurrentSpan({ volumeId: call.volumeId })
     const volumes = yield* Volumes
-    const fs = yield* VolumeFS
-    // Only now, when the kubelet says that nobody needs it any more, does a mount go that another driver has left.
-    const program = Effect.andThen(fs.release(call.target), takeAway(call.volumeId, call.target))
-    yield* volumes.locked(call.volumeId)(Effect.uninterruptible(program))
+    yield* volumes.locked(call.volumeId)(Effect.uninterruptible(clear(call)))
   },
   (program, call) =>
     program.pipe(
@@ -30,6 +29,34 @@ export const unpublish = Effect.fn("driver.unpublish")(
       Effect.annotateLogs({ volumeId: call.volumeId })
     )
 )
+
+/** Clears a target that is this volume's, or that is nobody's and may only be a volume's. */
+const clear = Effect.fnUntraced(function* ({ target, volumeId }: UnpublishCall) {
+  const fs = yield* VolumeFS
+  const volumes = yield* Volumes
+  const holder = Option.getOrUndefined(yield* volumes.at(target))
+  if (holder !== undefined && holder !== volumeId) return yield* taken("unmount", target, holder)
+  if (holder === undefined && !(yield* mayClear(target))) return yield* letGo(volumeId)
+  // Only now, when the kubelet says that nobody needs it any more, does a mount go that another driver has left.
+  yield* fs.release(target)
+  yield* takeAway(volumeId, target)
+})
+
+/**
+ * What a call may clear away that no volume of this process has. A path of this kubelet's is cleared, also of an empty folder. A
+ * path outside the kubelet's root is refused. Where the root is not known and the path does not look like a kubelet's, only what
+ * a driver has mounted goes: the folder may be anybody's.
+ */
+const mayClear = Effect.fnUntraced(function* (target: string) {
+  const { kubeletRootDir } = yield* Settings
+  const detail = outsideFault(target, kubeletRootDir)
+  if (detail !== undefined) {
+    return yield* new VolumeError({ reason: "Hostile", action: "unmount", path: target, detail })
+  }
+  if (isKubeletPath(target)) return true
+  const fs = yield* VolumeFS
+  return ["empty", "filled", "damaged", "inherited"].includes(yield* fs.inspect(target))
+})
 
 /** Takes a volume away. The caller holds the volume's lock. */
 export const takeAway = Effect.fnUntraced(function* (volumeId: string, target: string) {
@@ -47,9 +74,37 @@ export const letGo = Effect.fnUntraced(function* (volumeId: string) {
   const volumes = yield* Volumes
   const known = yield* volumes.get(volumeId)
   yield* Effect.forEach(Option.toArray(known), endLife)
-  yield* records.remove(volumeId)
   yield* volumes.remove(volumeId)
+  yield* records
+    .remove(volumeId)
+    .pipe(
+      Effect.catch((error) =>
+        Effect.andThen(
+          Effect.logWarning(`the volume is gone and its record stays for now: ${error.message}`),
+          Effect.forkDetach(removeLater(volumeId))
+        )
+      )
+    )
   yield* Effect.forEach(Option.toArray(known), withdraw)
+})
+
+/** How long a record is in the way that cannot be removed: a pod's end does not wait for it, and a restart finds it again. */
+const removals = { times: 60, schedule: Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("1 minute")]) }
+
+const removeLater = Effect.fnUntraced(function* (volumeId: string) {
+  const records = yield* VolumeRecords
+  const volumes = yield* Volumes
+  // The same volume may have been published again meanwhile, and then the record is a new one.
+  const remove = Effect.flatMap(volumes.get(volumeId), (known) =>
+    Option.isSome(known) ? Effect.void : records.remove(volumeId)
+  )
+  yield* Effect.sleep("1 second")
+  yield* volumes
+    .locked(volumeId)(Effect.uninterruptible(remove))
+    .pipe(
+      Effect.retry(removals),
+      Effect.catch((error) => Effect.logWarning(`a record stays that no volume has: ${error.message}`))
+    )
 })
 
 const endLife = (volume: Volume) => Effect.flatMap(Renewals, (renewals) => renewals.stop(volume))

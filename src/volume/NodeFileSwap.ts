@@ -2,12 +2,13 @@
  * How the files of a volume change: the way the kubelet changes those of a Secret. A set is written into a folder of its own,
  * named after the time, and the link `..data` is moved to it by one rename; a file's own name is a link through `..data`
  * that outlives the swap. Until the rename a reader sees the set before, whatever fails. What a crash left behind is
- * swept away by the next swap.
+ * swept away by the next swap, or when somebody asks for it.
  */
 import * as fs from "node:fs"
 import { DateTime, Effect, Option, Redacted } from "effect"
 import type { File, FileSet } from "./FileSet.ts"
 import { attempt, attemptExisting, type Folder, failed, type Spot } from "./NodeFolder.ts"
+import { currentStage, data, isStage, linkAt, markedName, wholeStage } from "./NodeSetMark.ts"
 import { namesFault } from "./PlaceRules.ts"
 import { folderMode, VolumeError, type VolumePlace } from "./VolumeFS.ts"
 
@@ -19,9 +20,7 @@ export interface SwapOptions extends Pick<VolumePlace, "group" | "owner" | "open
 
 /** The marker of a volume in the directory medium; certlet's own names begin with "..". */
 export const marker = "..certlet"
-const data = "..data"
 const dataNext = "..data_tmp"
-const stageName = /^\.\.\d{4}(_\d\d){5}\.[\w-]+$/
 
 /** The uid that a place names. */
 export const ownerOf = ({ owner }: Pick<VolumePlace, "owner">): Option.Option<number> => owner ?? Option.none()
@@ -50,21 +49,21 @@ export const swapFiles = Effect.fnUntraced(function* (
   const before = yield* attempt(spot, () => sweepLeftovers(folder))
   const prefix = stagePrefix(yield* DateTime.now)
   const stage = yield* attempt(spot, () => fs.mkdtempSync(`${folder.path}/${prefix}`))
-  const name = stage.slice(folder.path.length + 1)
-  yield* Effect.forEach(files, (file) => writeFile(spot, stage, file, options), { discard: true }).pipe(
+  const name = yield* Effect.forEach(files, (file) => writeFile(spot, stage, file, options), { discard: true }).pipe(
     Effect.andThen(attempt(spot, () => seal(stage, options))),
-    Effect.andThen(attempt(spot, () => swap(folder, name, files))),
-    Effect.onError(() => abandon(spot, folder, name, before))
+    Effect.andThen(attempt(spot, () => finish(folder, stage))),
+    Effect.tap((name) => attempt(spot, () => swap(folder, name, files))),
+    Effect.onError(() => abandon(spot, folder, before))
   )
   // The new set stands, so this call has succeeded: what cannot be cleared away now is swept away by the next one.
   yield* Effect.ignore(attempt(spot, () => keepOnly(folder, name, files)))
   if (options.durable) yield* synced(spot, folder.fd)
 }, Effect.uninterruptible)
 
-/** The current set; none where nothing was written. */
+/** The current set; none where nothing was written, or where the files are no longer what was written. */
 export const readFiles = (spot: Spot, folder: Folder) =>
   attempt(spot, () => {
-    const stage = currentStage(folder)
+    const stage = wholeStage(folder)
     if (stage === undefined) return Option.none()
     const path = `${folder.path}/${stage}`
     return Option.some(
@@ -95,18 +94,6 @@ const stagePrefix = (now: DateTime.Utc): string => {
   return `..${year}${[month, day, hour, minute, second].map((part) => `_${String(part).padStart(2, "0")}`).join("")}.`
 }
 
-/** Where `..data` points, if it points at a folder of this volume. */
-const currentStage = (folder: Folder): string | undefined => {
-  const stage = linkAt(folder, data)
-  return stage !== undefined && stageName.test(stage) ? stage : undefined
-}
-
-/** Where a link points; undefined where there is none. */
-const linkAt = (folder: Folder, name: string): string | undefined =>
-  fs.lstatSync(`${folder.path}/${name}`, { throwIfNoEntry: false })?.isSymbolicLink()
-    ? fs.readlinkSync(`${folder.path}/${name}`)
-    : undefined
-
 const drop = (folder: Folder, name: string): void => {
   const path = `${folder.path}/${name}`
   // Without root's rights a folder without write permission cannot be emptied, even by its owner.
@@ -114,12 +101,16 @@ const drop = (folder: Folder, name: string): void => {
   fs.rmSync(path, { recursive: true, force: true })
 }
 
+/** Removes the sets that a crash has left behind, with their keys; the current one stays. */
+export const sweepFiles = (spot: Spot, folder: Folder): Effect.Effect<void, VolumeError> =>
+  attempt(spot, () => void sweepLeftovers(folder))
+
 /** Frees what a crash has left behind, which may be what fills the volume up. Returns the names that the volume shows. */
 const sweepLeftovers = (folder: Folder): ReadonlySet<string> => {
   const current = currentStage(folder)
   const names = fs.readdirSync(folder.path)
   for (const name of names) {
-    if (name === dataNext || (stageName.test(name) && name !== current)) drop(folder, name)
+    if (name === dataNext || (isStage(name) && name !== current)) drop(folder, name)
   }
   return new Set(names)
 }
@@ -151,6 +142,13 @@ const seal = (stage: string, options: SwapOptions): void => {
   fs.chmodSync(stage, folderMode(options))
 }
 
+/** Gives the finished folder its lasting name, which says what is in it. */
+const finish = (folder: Folder, stage: string): string => {
+  const name = markedName(folder, stage.slice(folder.path.length + 1))
+  fs.renameSync(stage, `${folder.path}/${name}`)
+  return name
+}
+
 /** Names that are new are linked first, so that everything is there when the one rename happens. */
 const swap = (folder: Folder, name: string, files: FileSet): void => {
   for (const file of files) {
@@ -159,14 +157,16 @@ const swap = (folder: Folder, name: string, files: FileSet): void => {
     fs.rmSync(`${folder.path}/${file.name}`, { recursive: true, force: true })
     fs.symlinkSync(target, `${folder.path}/${file.name}`)
   }
+  // Only a stranger puts something else than a link there, and no rename replaces a folder by a link.
+  if (linkAt(folder, data) === undefined) fs.rmSync(`${folder.path}/${data}`, { recursive: true, force: true })
   fs.symlinkSync(name, `${folder.path}/${dataNext}`)
   fs.renameSync(`${folder.path}/${dataNext}`, `${folder.path}/${data}`)
 }
 
 /** Takes back what a failed swap has made. A failure on this way back must not hide the one that led to it. */
-const abandon = (spot: Spot, folder: Folder, name: string, before: ReadonlySet<string>) =>
+const abandon = (spot: Spot, folder: Folder, before: ReadonlySet<string>) =>
   attempt(spot, () => fs.readdirSync(folder.path)).pipe(
-    Effect.map((now) => now.filter((left) => left === name || left === dataNext || !before.has(left))),
+    Effect.map((now) => now.filter((left) => left === dataNext || !before.has(left))),
     Effect.flatMap((made) => Effect.all(made.map((left) => Effect.ignore(attempt(spot, () => drop(folder, left)))))),
     Effect.ignore
   )

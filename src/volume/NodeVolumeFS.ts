@@ -8,10 +8,11 @@ import * as fs from "node:fs"
 import { Effect, Layer, Option } from "effect"
 import { Settings } from "../Settings.ts"
 import type { FileSet } from "./FileSet.ts"
-import { isFilled, readFiles, swapFiles } from "./NodeFileSwap.ts"
+import { isFilled, readFiles, swapFiles, sweepFiles } from "./NodeFileSwap.ts"
 import { attempt, codeOf, type Folder, failed, type Spot, withFolder, withSpot } from "./NodeFolder.ts"
 import { deepest, directoryMedium, type Medium, makeTmpfsMedium, source } from "./NodeMedium.ts"
-import { type Mounter, makeMounter } from "./NodeMounts.ts"
+import { type Mounter, makeMounter, readMounts } from "./NodeMounts.ts"
+import { conditionOf } from "./NodeSetMark.ts"
 import { sortMountFlags } from "./PlaceRules.ts"
 import { type VolumeCondition, VolumeError, VolumeFS, type VolumePlace, type VolumeUsage } from "./VolumeFS.ts"
 
@@ -34,12 +35,22 @@ const look = (medium: Medium, spot: Spot, found: Option.Option<Folder>): Effect.
   Effect.gen(function* () {
     if (Option.isNone(found)) return "absent"
     const folder = found.value
-    if (yield* medium.owns(spot, folder)) return (yield* isFilled(spot, folder)) ? "filled" : "empty"
-    // Drivers that came before write their files in the same way, and mount a folder of a file system that all pods share.
-    if (isMounted(spot, folder)) return (yield* isFilled(spot, folder)) ? "inherited" : "foreign"
+    if (yield* medium.owns(spot, folder)) return yield* attempt(spot, () => conditionOf(folder))
+    if (isMounted(spot, folder)) return (yield* isInherited(spot, folder)) ? "inherited" : "foreign"
     const vacant = yield* attempt(spot, () => fs.readdirSync(folder.path).length === 0)
     return vacant ? "vacant" : "foreign"
   })
+
+/**
+ * Drivers that came before write their files in the same way, and mount the folder `<volume id>/data` of a tmpfs that all pods
+ * share; one that has not come to writing is known by that folder.
+ */
+const isInherited = Effect.fnUntraced(function* (spot: Spot, folder: Folder) {
+  if (yield* isFilled(spot, folder)) return true
+  const mounts = yield* readMounts(spot)
+  const top = mounts.findLast(({ device, target }) => target === spot.target && device === folder.device)
+  return top?.type === "tmpfs" && /^\/[^/]+\/data$/.test(top.root)
+})
 
 const isMounted = (spot: Spot, folder: Folder): boolean => folder.device !== spot.parent.device
 
@@ -72,7 +83,7 @@ const withVolume = <A, E, R, B, E2, R2>(
 /** Makes the volume if it is not there; true where this call made it. */
 const make = Effect.fnUntraced(function* (medium: Medium, spot: Spot, place: VolumePlace) {
   const before = yield* withFolder(spot, (found) => look(medium, spot, found))
-  if (before === "empty" || before === "filled") return false
+  if (before === "empty" || before === "filled" || before === "damaged") return false
   if (before === "foreign" || before === "inherited") {
     return yield* foreign(spot, "what stands there is not certlet's")
   }
@@ -155,6 +166,10 @@ const read = Effect.fn("VolumeFS.read")((medium: Medium, target: string) =>
   withVolume(medium, "read", target, readFiles, Effect.succeedNone)
 )
 
+const sweep = Effect.fn("VolumeFS.sweep")((medium: Medium, target: string) =>
+  withVolume(medium, "sweep", target, sweepFiles, Effect.void)
+)
+
 const usage = Effect.fn("VolumeFS.usage")((medium: Medium, target: string) =>
   withVolume(
     medium,
@@ -172,7 +187,11 @@ const release = Effect.fn("VolumeFS.release")((medium: Medium, mounter: Mounter,
     "unmount",
     target,
     Effect.fnUntraced(function* (spot: Spot) {
-      for (let i = 0; i < deepest && (yield* withFolder(spot, (found) => isStrangers(medium, spot, found))); i++) {
+      for (
+        let i = 0;
+        i < deepest && (yield* withFolder(spot, (found) => look(medium, spot, found))) === "inherited";
+        i++
+      ) {
         yield* Effect.logInfo(`what another driver has mounted at ${JSON.stringify(target)} is unmounted`)
         yield* mounter.unmount(spot)
       }
@@ -180,11 +199,6 @@ const release = Effect.fn("VolumeFS.release")((medium: Medium, mounter: Mounter,
     Effect.void
   ).pipe(Effect.uninterruptible)
 )
-
-const isStrangers = (medium: Medium, spot: Spot, found: Option.Option<Folder>): Effect.Effect<boolean, VolumeError> =>
-  Option.isNone(found) || !isMounted(spot, found.value)
-    ? Effect.succeed(false)
-    : Effect.map(medium.owns(spot, found.value), (mine) => !mine)
 
 /** The file system of this node, with the medium that the settings name. */
 export const layer: Layer.Layer<VolumeFS, never, Settings> = Layer.effect(
@@ -204,6 +218,7 @@ export const layer: Layer.Layer<VolumeFS, never, Settings> = Layer.effect(
       inspect: (target) => inspect(medium, target),
       write: (place, files) => write(medium, place, files),
       read: (target) => read(medium, target),
+      sweep: (target) => sweep(medium, target),
       usage: (target) => usage(medium, target),
       unmount: (target) => unmount(medium, target),
       release: (target) => release(medium, mounter, target)

@@ -1,19 +1,15 @@
 /**
  * The live side of `VolumeRecords`: one file per volume in `<data root>/volumes`. A file is named by the SHA-256 of its volume
  * id, because an id is anybody's text and a file's name is not. Files are replaced by rename, so that a crash leaves the
- * record before or the record after; what cannot be read is set aside under another name and never in anybody's way. A
- * record may hold the key of a pending request, hence certlet's user alone can read it.
+ * record before or the record after; what makes no sense is set aside under another name and never in anybody's way. A
+ * record may hold the key of a pending request: certlet's user alone can read it, and on a disk it is written without.
  */
 import { createHash } from "node:crypto"
 import * as fs from "node:fs"
-import { Effect, Layer, Option, Predicate, Schema } from "effect"
+import { Effect, Layer, Option, Predicate, Result, Schedule } from "effect"
 import { Settings } from "../Settings.ts"
 import { codeOf } from "./NodeFolder.ts"
-import { RecordError, VolumeRecord, VolumeRecords } from "./VolumeRecord.ts"
-
-const RecordText = Schema.fromJsonString(VolumeRecord)
-const encode = Schema.encodeEffect(RecordText)
-const decode = Schema.decodeUnknownEffect(RecordText)
+import { decodeRecord, encodeRecord, RecordError, type VolumeRecord, VolumeRecords } from "./VolumeRecord.ts"
 
 const recordName = /^[0-9a-f]{64}\.json$/
 const unfinishedName = /^\.[0-9a-f]{64}\.json\.tmp$/
@@ -48,17 +44,29 @@ const ensureFolder = (folder: string): void => {
   if (uid !== process.geteuid?.() || mode !== (fs.constants.S_IFDIR | 0o700)) makeFolder(folder)
 }
 
+/** statfs(2)'s f_type of the file systems that live in memory: tmpfs and ramfs. */
+const memoryTypes: ReadonlySet<number> = new Set([0x01021994, 0x858458f6])
+
+const isInMemory = (folder: string): boolean => memoryTypes.has(fs.statfsSync(folder).type)
+
+/** Without its pending request, a record has no key in it. */
+const withoutKey = ({ pending: _, ...settled }: VolumeRecord): VolumeRecord => settled
+
 /**
  * Not synced to a disk: under a memory-backed data root there is none, and under another one a power failure costs a record
- * that the volume's next publish heals.
+ * that the volume's next publish heals. Where the folder is on a disk is asked at each save, because a data root whose
+ * mount is lost is one.
  */
 const save = Effect.fn("VolumeRecords.save")(function* (folder: string, record: VolumeRecord) {
   const { volumeId } = record
-  const text = yield* Effect.orDie(encode(record))
   const name = fileName(volumeId)
   const unfinished = `${folder}/.${name}.tmp`
-  yield* attempt("save", volumeId, () => {
+  const mayKeepKeys = yield* attempt("save", volumeId, () => {
     ensureFolder(folder)
+    return isInMemory(folder)
+  })
+  const text = yield* Effect.orDie(encodeRecord(mayKeepKeys ? record : withoutKey(record)))
+  yield* attempt("save", volumeId, () => {
     if (fs.lstatSync(unfinished, { throwIfNoEntry: false }) !== undefined) fs.rmSync(unfinished)
     fs.writeFileSync(unfinished, text, { flag: "wx", mode: 0o600 })
     fs.renameSync(unfinished, `${folder}/${name}`)
@@ -79,16 +87,57 @@ const namesIn = (folder: string): ReadonlyArray<string> => (fs.existsSync(folder
 /** The volume that a damaged record speaks of, if it still says so. */
 const namedIn = (text: string): string => /"volumeId":"((?:[^"\\]|\\.)*)"/.exec(text)?.[1] ?? "unknown"
 
-/** The record in this file; none, and a warning, where it cannot be read. */
+/** Longer than any record: the attributes are bounded by what the kubelet's API server stores of a pod. */
+const longestRecord = 4_194_304
+
+/** The text of a record; none where what stands in its place can be no record. A FIFO or a device is not waited for. */
+const textOf = (path: string): Option.Option<string> => {
+  const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = fs.constants
+  const fd = fs.openSync(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW)
+  try {
+    const stat = fs.fstatSync(fd)
+    return stat.isFile() && stat.size <= longestRecord ? Option.some(fs.readFileSync(fd, "utf8")) : Option.none()
+  } finally {
+    fs.closeSync(fd)
+  }
+}
+
+/** What open(2) says of a link, a socket or a device without a driver: nothing that a second try would change. */
+const isNoRecord = (cause: unknown): boolean => ["ELOOP", "ENXIO", "ENODEV"].includes(codeOf(cause))
+
+/** A disk's failure may pass within moments, and a volume should not lose its renewals to it. */
+const patient = { schedule: Schedule.exponential("50 millis"), times: 4 }
+
+const readText = (path: string) =>
+  Effect.try({ try: () => textOf(path), catch: (cause) => cause }).pipe(
+    Effect.catchIf(isNoRecord, () => Effect.succeedNone),
+    Effect.retry(patient)
+  )
+
+/** The record in this file; none, and a warning, where there is none to be had. */
 const load = Effect.fnUntraced(function* (folder: string, name: string) {
   const path = `${folder}/${name}`
-  const text = yield* Effect.option(attempt("read", "", () => fs.readFileSync(path, "utf8")))
-  const record = yield* Effect.option(decode(Option.getOrElse(text, () => "")))
+  const read = yield* Effect.result(readText(path))
+  if (Result.isFailure(read)) {
+    const why = Predicate.isError(read.failure) ? read.failure.message : String(read.failure)
+    yield* Effect.logWarning(`a record cannot be read now and is left where it is: ${why}`).pipe(
+      Effect.annotateLogs({ file: path })
+    )
+    return Option.none<VolumeRecord>()
+  }
+  const text = Option.getOrElse(read.success, () => "")
+  const found = decodeRecord(text)
   // A record under another volume's name would be found by nobody who saves or removes.
-  if (Option.exists(record, ({ volumeId }) => fileName(volumeId) === name)) return record
+  if (found._tag === "Read" && fileName(found.record.volumeId) === name) return Option.some(found.record)
+  if (found._tag === "Later") {
+    yield* Effect.logWarning("a later version of certlet wrote a record that this one cannot read; it is left").pipe(
+      Effect.annotateLogs({ volumeId: namedIn(text), file: path })
+    )
+    return Option.none<VolumeRecord>()
+  }
   yield* Effect.ignore(attempt("set aside", "", () => setAside(folder, name)))
-  yield* Effect.logWarning("a record cannot be read and is set aside; the volume's next publish makes a new one").pipe(
-    Effect.annotateLogs({ volumeId: namedIn(Option.getOrElse(text, () => "")), file: `${folder}/${damagedName(name)}` })
+  yield* Effect.logWarning("a record makes no sense and is set aside; the volume's next publish makes a new one").pipe(
+    Effect.annotateLogs({ volumeId: namedIn(text), file: `${folder}/${damagedName(name)}` })
   )
   return Option.none<VolumeRecord>()
 })
@@ -104,18 +153,17 @@ const all = Effect.fn("VolumeRecords.all")(function* (folder: string) {
   return records.flatMap(Option.toArray)
 })
 
-/** statfs(2)'s f_type of the file systems that live in memory: tmpfs and ramfs. */
-const memoryTypes: ReadonlySet<number> = new Set([0x01021994, 0x858458f6])
-
 /** Makes the folder ready and clears away what a crash left half written. A failure shows again at the first save. */
 const prepare = Effect.fnUntraced(function* (folder: string) {
   const inMemory = yield* attempt("prepare", "", () => {
     makeFolder(folder)
     for (const name of namesIn(folder).filter((name) => unfinishedName.test(name))) fs.rmSync(`${folder}/${name}`)
-    return memoryTypes.has(fs.statfsSync(folder).type)
+    return isInMemory(folder)
   })
   if (!inMemory) {
-    yield* Effect.logWarning(`${folder} is not memory-backed: the key of a pending request may be written to a disk`)
+    yield* Effect.logWarning(
+      `${folder} is on a disk, so no pending request is kept there with its key: after a restart it is asked for again`
+    )
   }
 })
 
@@ -131,7 +179,11 @@ export const layer: Layer.Layer<VolumeRecords, never, Settings> = Layer.effect(
     return VolumeRecords.of({
       save: (record) => save(folder, record),
       remove: (volumeId) => remove(folder, volumeId),
-      all: all(folder)
+      all: all(folder),
+      keepsKeys: Effect.orElseSucceed(
+        attempt("measure", "", () => isInMemory(folder)),
+        () => false
+      )
     })
   })
 )

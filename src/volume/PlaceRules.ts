@@ -4,6 +4,8 @@
  * mean well, not to be right: a path or a flag that could lead a key elsewhere is refused by its looks alone.
  */
 
+import { Option } from "effect"
+
 /** PATH_MAX of Linux is 4096 with the ending NUL; the rest is room for what certlet puts below. */
 const longestPath = 3800
 /** NAME_MAX of Linux, in bytes. */
@@ -21,6 +23,33 @@ export const pathFault = (path: string): string | undefined => {
     return "the path holds empty, '.' or '..' segments"
   }
   return segments.some((segment) => byteLength(segment) > longestName) ? "a segment of the path is too long" : undefined
+}
+
+/** The kubelet's root and the pod's uid in the path that a kubelet gives a CSI volume; undefined for any other path. */
+const kubeletPath = (target: string): { readonly root: string; readonly podUid: string } | undefined => {
+  const segments = target.split("/")
+  const [pods, podUid = "", volumes, plugin, name = "", mount] = segments.slice(-6)
+  const fits = pods === "pods" && volumes === "volumes" && plugin === "kubernetes.io~csi" && mount === "mount"
+  return fits && podUid !== "" && name !== "" ? { root: segments.slice(0, -6).join("/"), podUid } : undefined
+}
+
+/** True for a path that only the kubelet gives to a CSI volume. */
+export const isKubeletPath = (target: string): boolean => kubeletPath(target) !== undefined
+
+/** Why a target is not one of this kubelet's, as the end of a sentence; undefined where it is, or where its root is not known. */
+export const outsideFault = (target: string, kubeletRoot: Option.Option<string>): string | undefined => {
+  const root = Option.getOrUndefined(kubeletRoot)?.replace(/\/$/, "")
+  return root === undefined || kubeletPath(target)?.root === root
+    ? undefined
+    : `the path is not ${root}/pods/<uid>/volumes/kubernetes.io~csi/<volume>/mount, as --kubelet-root-dir has it`
+}
+
+/** Why a target is not this pod's, as the end of a sentence; undefined where it is, or where the path names no pod. */
+export const otherPodFault = (target: string, podUid: string): string | undefined => {
+  const named = kubeletPath(target)?.podUid
+  return named === undefined || named === podUid
+    ? undefined
+    : `the path is of the pod with the uid ${named}, and the volume is for the pod with the uid ${podUid}`
 }
 
 /** What is wrong with a set of file names, as the end of a sentence; undefined where nothing is. */

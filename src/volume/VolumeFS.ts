@@ -27,10 +27,10 @@ export const folderMode = ({ openToAll = false }: Pick<VolumePlace, "openToAll">
 
 /**
  * What stands at a target: nothing, and not even the folder that the kubelet made for it (the kubelet has cleared the pod away);
- * nothing; something that is not ours; a volume with files that another driver has mounted; our volume without files, or
- * with files.
+ * nothing; something that is not ours; a volume that another driver has mounted; our volume without files, with the files
+ * that were written, or with something else.
  */
-export type VolumeCondition = "gone" | "absent" | "foreign" | "inherited" | "empty" | "filled"
+export type VolumeCondition = "gone" | "absent" | "foreign" | "inherited" | "empty" | "filled" | "damaged"
 
 /**
  * The file system failed. `Full`: no space. `Busy`: somebody uses the mount. `Io`: the disk or the kernel failed.
@@ -71,11 +71,13 @@ export interface VolumeUsage {
  * Laws: `mount` twice is `mount` once; a failed or interrupted `mount` leaves nothing; a mount flag that is not known to be
  * harmless is refused; `write` is all or nothing, and until it is done a reader sees the set before; what was written is what
  * `read` returns; a reader that resolves `..data` once never sees files of two sets; `write` to what is not our volume is
- * `Foreign` and changes nothing, also where it was ours and a stranger unmounted it; `unmount` of what is not there
- * succeeds, and afterwards there is neither mount nor folder; volumes do not touch each other; a hostile path or file name
- * is `Hostile` and nothing is touched; a volume of another driver is `inherited`: nothing is written to it, and `release`,
- * which alone unmounts it, leaves its files as they are; `usage` grows with what is written, and there is none of what is not
- * our volume.
+ * `Foreign` and changes nothing, also where it was ours and a stranger unmounted it; a file that was truncated, changed or
+ * removed, or whose link was, makes the volume `damaged`, also for the next process, and the next `write` heals it; `read`
+ * returns the files as they were written or none; `sweep` takes what a crash left of other sets and leaves the current one;
+ * `unmount` of what is not there succeeds, and afterwards there is neither mount nor folder; volumes do not touch each
+ * other; a hostile path or file name is `Hostile` and nothing is touched; a volume of another driver is `inherited`: nothing
+ * is written to it, and `release`, which alone unmounts it and no other mount, leaves its files as they are; `usage` grows
+ * with what is written, and there is none of what is not our volume.
  */
 export class VolumeFS extends Context.Service<
   VolumeFS,
@@ -86,15 +88,17 @@ export class VolumeFS extends Context.Service<
     readonly inspect: (target: string) => Effect.Effect<VolumeCondition, VolumeError>
     /** Replaces the volume's files by this set, by one rename of `..data`. */
     readonly write: (place: VolumePlace, files: FileSet) => Effect.Effect<void, VolumeError>
-    /** The current set by name; none where nothing was written or the volume is not ours. */
+    /** The current set by name; none where nothing was written, a file is damaged, or the volume is not ours. */
     readonly read: (
       target: string
     ) => Effect.Effect<Option.Option<ReadonlyMap<string, Redacted.Redacted<Uint8Array>>>, VolumeError>
+    /** Removes what a crash left of other sets in our volume. */
+    readonly sweep: (target: string) => Effect.Effect<void, VolumeError>
     /** What the volume takes; none where there is no volume of ours. */
     readonly usage: (target: string) => Effect.Effect<Option.Option<VolumeUsage>, VolumeError>
     /** Takes the volume away: files, mount and folder. */
     readonly unmount: (target: string) => Effect.Effect<void, VolumeError>
-    /** Unmounts what is not certlet's at the target and touches none of its files; what is certlet's, and a plain folder, stays. */
+    /** Unmounts another driver's volume at the target and touches none of its files; everything else stays. */
     readonly release: (target: string) => Effect.Effect<void, VolumeError>
   }
 >()("certlet/volume/VolumeFS") {}

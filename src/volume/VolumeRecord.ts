@@ -1,10 +1,10 @@
 /**
  * What survives a restart of certlet: one record per volume, kept under the data root, which is memory-backed. It holds what
- * the kubelet asked for, as it asked for it (the spec is decoded anew, by the one decoder), the times of the certificate
+ * the kubelet asked for, as it asked for it (the spec is decoded again, by the one decoder), the times of the certificate
  * that the volume holds, and, while a request is pending, that request and its key, so that a restarted certlet picks it up
- * instead of asking anew. Tokens of the pod's ServiceAccount are never recorded, passwords of keystores only sealed.
+ * instead of asking again. Tokens of the pod's ServiceAccount are never recorded, passwords of keystores only sealed.
  */
-import { Context, type Effect, Schema } from "effect"
+import { Context, type Effect, Option, Predicate, Schema } from "effect"
 import type { Temper } from "../Temper.ts"
 
 /** What the pod's followed variables stood for when names were made of them: `POD_IP` is "10.0.0.7". */
@@ -34,7 +34,10 @@ export const PendingRecord = Schema.Struct({
 })
 export type PendingRecord = typeof PendingRecord.Type
 
-/** One volume. */
+/**
+ * One volume. The rule for later versions: a field keeps its name and its meaning for ever, and what changes its meaning gets a
+ * new name. So an older certlet takes of a newer record what it knows, and renews the volume.
+ */
 export const VolumeRecord = Schema.Struct({
   version: Schema.Literal(1),
   volumeId: Schema.String,
@@ -50,6 +53,39 @@ export const VolumeRecord = Schema.Struct({
   pending: Schema.optionalKey(PendingRecord)
 })
 export type VolumeRecord = typeof VolumeRecord.Type
+
+const RecordText = Schema.fromJsonString(VolumeRecord)
+
+/** A record as the text that is kept. */
+export const encodeRecord = Schema.encodeEffect(RecordText)
+
+const decodeText = Schema.decodeUnknownOption(RecordText)
+const decodeObject = Schema.decodeUnknownOption(VolumeRecord)
+const parseObject = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Record(Schema.String, Schema.Unknown)))
+
+/** What a kept text turns out to be: a record, one of a later version that nothing can be taken from, or damage. */
+export type DecodedRecord =
+  | { readonly _tag: "Read"; readonly record: VolumeRecord }
+  | { readonly _tag: "Later" }
+  | { readonly _tag: "Damaged" }
+
+/** A record of a later version, as far as this one knows it; a pending request that it does not know is asked for again. */
+const decodeLater = (found: Readonly<Record<string, unknown>>): Option.Option<VolumeRecord> => {
+  const { pending: _, ...settled } = found
+  return Option.orElse(decodeObject({ ...found, version: 1 }), () => decodeObject({ ...settled, version: 1 }))
+}
+
+/** Reads what was kept of a volume, by this version of certlet or by a later one. */
+export const decodeRecord = (text: string): DecodedRecord => {
+  const present = decodeText(text)
+  if (Option.isSome(present)) return { _tag: "Read", record: present.value }
+  const found = Option.getOrUndefined(parseObject(text))
+  if (found === undefined || !Predicate.isNumber(found.version) || found.version <= 1) return { _tag: "Damaged" }
+  return Option.match(decodeLater(found), {
+    onNone: () => ({ _tag: "Later" }),
+    onSome: (record) => ({ _tag: "Read", record })
+  })
+}
 
 /** A record could not be kept or removed. */
 export class RecordError extends Schema.TaggedError<RecordError>()("RecordError", {
@@ -67,9 +103,10 @@ export class RecordError extends Schema.TaggedError<RecordError>()("RecordError"
 /**
  * The records of this node's volumes.
  *
- * Laws: what was saved is what `all` returns; a save is all or nothing, also across a crash; a record that cannot be read is set
- * aside with a warning and hinders no other; removing what is not there succeeds; no record is readable by anyone but
- * certlet's own user.
+ * Laws: what was saved is what `all` returns; a save is all or nothing, also across a crash; a record that was read and makes no
+ * sense is set aside with a warning and hinders no other; one that cannot be read now, or that a later version wrote, stays
+ * where it is; removing what is not there succeeds; no record is readable by anyone but certlet's own user; while `keepsKeys`
+ * is false a pending request, which has a key, is not kept, and is asked for again after a restart.
  */
 export class VolumeRecords extends Context.Service<
   VolumeRecords,
@@ -77,5 +114,7 @@ export class VolumeRecords extends Context.Service<
     readonly save: (record: VolumeRecord) => Effect.Effect<void, RecordError>
     readonly remove: (volumeId: string) => Effect.Effect<void, RecordError>
     readonly all: Effect.Effect<ReadonlyArray<VolumeRecord>, RecordError>
+    /** True while records live in memory. On a disk a key must never be. */
+    readonly keepsKeys: Effect.Effect<boolean>
   }
 >()("certlet/volume/VolumeRecords") {}

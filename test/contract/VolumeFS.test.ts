@@ -1,8 +1,10 @@
 import { describe, it } from "@effect/vitest"
 import { Effect, Layer, Logger, Option, Redacted } from "effect"
-import { laws, VolumeScene } from "../../src/testing/contract/volumeFS.ts"
+import { VolumeScene } from "../../src/testing/contract/VolumeScene.ts"
+import { laws } from "../../src/testing/contract/volumeFS.ts"
 import * as SimVolumeFS from "../../src/testing/parts/SimVolumeFS.ts"
 import * as NodeVolumeFS from "../../src/volume/NodeVolumeFS.ts"
+import { VolumeFS } from "../../src/volume/VolumeFS.ts"
 import { canMount, sceneLayer, settings, type VolumeMedium } from "../volume/NodeScene.ts"
 
 const { SimDisk } = SimVolumeFS
@@ -39,6 +41,9 @@ const simScene = Layer.effect(
           ])
         ),
       clean: disk.clean,
+      damage: (target, how) => disk.damage(target, how.includes("link") || how.includes("redirect") ? "link" : "file"),
+      litter: () => Effect.void,
+      restart: Effect.succeed(yield* VolumeFS),
       inherit: Option.some((target) => disk.plant(target, Option.some("volume"))),
       resolve: (target) => Effect.map(filesAt(target), Option.map(Effect.succeed)),
       capacity: Option.some(SimVolumeFS.capacity)

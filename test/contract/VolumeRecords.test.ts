@@ -6,7 +6,7 @@ import { laws, RecordScene } from "../../src/testing/contract/volumeRecords.ts"
 import * as SimVolumeRecords from "../../src/testing/parts/SimVolumeRecords.ts"
 import * as NodeVolumeRecords from "../../src/volume/NodeVolumeRecords.ts"
 import { VolumeRecords } from "../../src/volume/VolumeRecord.ts"
-import { settings, temporaryFolder } from "../volume/NodeScene.ts"
+import { diskFolder, memoryFolder, settings } from "../volume/NodeScene.ts"
 
 const simScene = Layer.effect(
   RecordScene,
@@ -17,6 +17,7 @@ const simScene = Layer.effect(
       damage: disk.damage,
       text: (volumeId) => Effect.map(disk.texts, (texts) => texts.get(volumeId) ?? ""),
       wipe: disk.wipe,
+      moveToDisk: disk.moveToDisk,
       restart: Effect.succeed(records)
     })
   })
@@ -30,7 +31,8 @@ describe("the simulated VolumeRecords", () => {
 /** The live records in a folder of their own, and a scene that knows how their files are called. */
 const onNode = Layer.effectContext(
   Effect.gen(function* () {
-    const dataRoot = `${yield* temporaryFolder}/data`
+    const dataRoot = `${yield* memoryFolder}/data`
+    const disk = yield* diskFolder
     const start = Effect.map(
       Layer.build(Layer.fresh(NodeVolumeRecords.layer).pipe(Layer.provide(settings({ dataRoot })))),
       (_) => Context.get(_, VolumeRecords)
@@ -41,6 +43,10 @@ const onNode = Layer.effectContext(
       damage: (volumeId, text) => Effect.sync(() => fs.writeFileSync(file(volumeId), text)),
       text: (volumeId) => Effect.sync(() => fs.readFileSync(file(volumeId), "utf8")),
       wipe: Effect.sync(() => fs.rmSync(dataRoot, { recursive: true })),
+      moveToDisk: Effect.sync(() => {
+        fs.rmSync(dataRoot, { recursive: true })
+        fs.symlinkSync(disk, dataRoot)
+      }),
       restart: Effect.provideService(start, Scope.Scope, scope)
     })
     return Context.make(VolumeRecords, yield* start).pipe(Context.add(RecordScene, scene))

@@ -69,7 +69,7 @@ export const startDriver = Effect.gen(function* () {
 /** What the kubelet sends for a pod's volume. */
 export const publishCall = (pod = "web", attributes: Readonly<Record<string, string>> = {}): PublishCall => ({
   volumeId: `csi-${pod}`,
-  target: `/var/lib/kubelet/pods/${pod}/volumes/kubernetes.io~csi/tls/mount`,
+  target: `/var/lib/kubelet/pods/uid-${pod}/volumes/kubernetes.io~csi/tls/mount`,
   readonly: true,
   mountFlags: [],
   volumeMountGroup: "",

@@ -7,10 +7,12 @@ import { spawnSync } from "node:child_process"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
-import { Effect, Layer, Option } from "effect"
+import { Context, Effect, Layer, Option } from "effect"
 import { Settings } from "../../src/Settings.ts"
-import { VolumeScene } from "../../src/testing/contract/volumeFS.ts"
+import { type Damage, VolumeScene } from "../../src/testing/contract/VolumeScene.ts"
 import { parseMounts } from "../../src/volume/NodeMounts.ts"
+import * as NodeVolumeFS from "../../src/volume/NodeVolumeFS.ts"
+import { VolumeFS } from "../../src/volume/VolumeFS.ts"
 import { settings as base } from "../kit/settings.ts"
 
 export type VolumeMedium = Settings["Service"]["volumeMedium"]
@@ -42,17 +44,32 @@ const removeTree = (folder: string): void => {
   fs.rmSync(folder, { recursive: true })
 }
 
+const folderBelow = (parent: string) =>
+  Effect.acquireRelease(
+    Effect.sync(() => fs.realpathSync(fs.mkdtempSync(path.join(parent, "certlet-volume-")))),
+    (folder) =>
+      Effect.sync(() => {
+        const left = mountsBelow(folder)
+        unmountAll(folder)
+        removeTree(folder)
+        if (left.length > 0) throw new Error(`mounts were left behind: ${left.join(", ")}`)
+      })
+  )
+
 /** A fresh folder, without links in its path. */
-export const temporaryFolder = Effect.acquireRelease(
-  Effect.sync(() => fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), "certlet-volume-")))),
-  (folder) =>
-    Effect.sync(() => {
-      const left = mountsBelow(folder)
-      unmountAll(folder)
-      removeTree(folder)
-      if (left.length > 0) throw new Error(`mounts were left behind: ${left.join(", ")}`)
-    })
-)
+export const temporaryFolder = folderBelow(os.tmpdir())
+
+/** The first of these that is in memory, or is not. */
+const placeThat = (inMemory: boolean): string | undefined =>
+  ["/dev/shm", os.tmpdir(), "/var/tmp", import.meta.dirname].find(
+    (folder) => fs.existsSync(folder) && [0x01021994, 0x858458f6].includes(fs.statfsSync(folder).type) === inMemory
+  )
+
+/** A fresh folder in memory, as a data root should be. */
+export const memoryFolder = folderBelow(placeThat(true) ?? os.tmpdir())
+
+/** A fresh folder on a disk. */
+export const diskFolder = folderBelow(placeThat(false) ?? os.tmpdir())
 
 /** Mounts a tmpfs that is not certlet's. */
 export const mountForeign = (target: string, source = "somebody"): void => {
@@ -109,6 +126,18 @@ const plant = (name: string, obstacle: "file" | "link" | "folder"): void => {
   }
 }
 
+const damage = (target: string, how: Damage): void => {
+  const file = fs.realpathSync(`${target}/tls.key`)
+  // A plain user cannot write to what is read-only, and a stranger with root's rights can.
+  for (const name of [target, path.dirname(file), file]) fs.chmodSync(name, 0o700)
+  if (how === "truncate") fs.truncateSync(file, 1)
+  if (how === "change") fs.writeFileSync(file, fs.readFileSync(file, "utf8").replaceAll(/./g, "x"))
+  if (how === "remove") fs.rmSync(file)
+  const link = `${target}/${how.endsWith("data") ? "..data" : "tls.key"}`
+  if (how.startsWith("unlink") || how.startsWith("redirect")) fs.rmSync(link)
+  if (how.startsWith("redirect")) fs.symlinkSync(how.endsWith("data") ? "/tmp" : "/etc/hostname", link)
+}
+
 /** Reads without blocking, one file after the other, so that swaps happen in between. */
 const readSlowly = (folder: string) =>
   Effect.promise(async () => {
@@ -139,6 +168,21 @@ export const sceneIn = (folder: string, medium: VolumeMedium): VolumeScene["Serv
           fs.mkdirSync(target)
         }
       }),
+    damage: (target, how) => Effect.sync(() => damage(target, how)),
+    litter: (target) =>
+      Effect.sync(() => {
+        for (const name of ["..2026_01_02_03_04_05.aB3dE6", "..2099_01_02_03_04_05.aB3dE6-0123456789abcdef"]) {
+          fs.mkdirSync(`${target}/${name}`)
+          fs.writeFileSync(`${target}/${name}/tls.key`, "an earlier key")
+        }
+        fs.symlinkSync("..2026_01_02_03_04_05.aB3dE6", `${target}/..data_tmp`)
+      }),
+    restart: Effect.map(
+      Effect.scoped(
+        Layer.build(Layer.fresh(NodeVolumeFS.layer).pipe(Layer.provide(settings({ volumeMedium: medium }))))
+      ),
+      (context) => Context.get(context, VolumeFS)
+    ),
     resolve: (target) =>
       Effect.sync(() => {
         const link = `${target}/..data`

@@ -63,7 +63,7 @@ export const startNode = Effect.fnUntraced(function* (
   const kubelet = yield* connectKubelet(join(folder, "csi.sock"))
   yield* kubelet.probe.pipe(Effect.retry(Schedule.spaced("20 millis")), Effect.timeout("100 seconds"))
   const request = (pod: string, attributes: Environment = {}) => {
-    const volumes = join(folder, "pods", pod, "volumes", "kubernetes.io~csi", "tls")
+    const volumes = join(folder, "pods", `uid-${pod}`, "volumes", "kubernetes.io~csi", "tls")
     mkdirSync(volumes, { recursive: true })
     return {
       volumeId: `csi-${pod}`,

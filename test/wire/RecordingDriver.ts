@@ -39,6 +39,7 @@ export const makeRecorder = (
       renewNow: () => Effect.fail(new Unpublished()),
       status: Effect.succeed([]),
       measure: Effect.succeed(new Map()),
+      keepsKeys: Effect.succeed(true),
       metrics: Effect.succeed("recorded_total 1\n")
     })
     return { driver, next: Queue.take(events) }

@@ -33,6 +33,7 @@ const makeNotes = (publish: (note: (text: string) => Effect.Effect<void>) => Eff
         renewNow: () => Effect.fail(new Unpublished()),
         status: Effect.succeed([]),
         measure: Effect.succeed(new Map()),
+        keepsKeys: Effect.succeed(true),
         metrics: Effect.succeed("")
       })
     )

@@ -97,7 +97,7 @@ export const statusTable = ({ at, volumes }: NodeStatus, layout: "plain" | "wide
 const states: ReadonlyArray<VolumeState> = ["Expired", "Failing", "Issuing", "Renewing", "Ready"]
 
 /** The node in a sentence or two: how many volumes are how, what runs out first, and what certlet complains of. */
-export const statusSummary = ({ at, complaints, node, volumes }: NodeStatus): string => {
+export const statusSummary = ({ at, complaints, dataRootOnDisk, node, volumes }: NodeStatus): string => {
   const counted = states.flatMap((state) => {
     const of = volumes.filter((volume) => volume.state === state).length
     return of === 0 ? [] : [`${of} ${state}`]
@@ -108,7 +108,9 @@ export const statusSummary = ({ at, complaints, node, volumes }: NodeStatus): st
   const many = volumes.length === 1 ? "1 volume" : `${volumes.length} volumes`
   const volumesLine =
     volumes.length === 0 ? `no volumes on node ${node}` : `${many} on node ${node}: ${counted.join(", ")}${next}`
-  return [volumesLine, ...complaints.map(({ check, complaint }) => `certlet is not ready: ${check}: ${complaint}`)]
+  const notReady = complaints.map(({ check, complaint }) => `certlet is not ready: ${check}: ${complaint}`)
+  const onDisk = "the data root is on a disk, so pending requests are asked for again after a restart; put it in memory"
+  return [volumesLine, ...notReady, ...(dataRootOnDisk ? [onDisk] : [])]
     .map((sentence) => `${oneLine(sentence)}\n`)
     .join("")
 }

@@ -1,51 +1,15 @@
 /**
  * The laws of `VolumeFS`, as programs. They run on the simulated file system and on the live one, in each of its media: what
- * holds on both sides is what the programs, and their simulations, may build on. The scene is the hand of a stranger on the
- * same node: it plants things, unmounts, and looks at the tree with its own eyes.
+ * holds on both sides is what the programs, and their simulations, may build on. `VolumeScene` is the hand of a stranger on the
+ * same node; the laws of damage and of what a crash leaves stand in `volumeHealing`.
  */
-import { Context, Effect, Exit, Fiber, Option, Redacted, Ref } from "effect"
-import { type VolumeError, VolumeFS } from "../../volume/VolumeFS.ts"
-import { holds, type Law, type LawBroken, same } from "./Law.ts"
+import { Effect, Exit, Fiber, Option, Redacted, Ref } from "effect"
+import { holds, same } from "./Law.ts"
+import { law, type VolumeLaw } from "./VolumeScene.ts"
+import { laws as healing } from "./volumeHealing.ts"
 import { condition, fails, first, placeOf, render, second, shown, textFiles } from "./volumeTexts.ts"
 
-/** What the laws need beside the service: the node as a stranger sees it. */
-export class VolumeScene extends Context.Service<
-  VolumeScene,
-  {
-    /** A target that nothing stands at, below a folder `pods` and in a folder of its own that exists. */
-    readonly target: Effect.Effect<string>
-    /** A stranger puts something at this path: a file, a link to a folder elsewhere, or a folder with a file in it. */
-    readonly plant: (path: string, obstacle: "file" | "link" | "folder") => Effect.Effect<void>
-    /** Everything at this path and below, with names, kinds and contents, as one text. */
-    readonly tree: (path: string) => Effect.Effect<string>
-    /** A stranger unmounts the volume: what stays is an empty folder. */
-    readonly clean: (target: string) => Effect.Effect<void>
-    /** Follows `..data` once; what it gives reads the files there, as far as they still exist, as texts by name. */
-    readonly resolve: (target: string) => Effect.Effect<Option.Option<Effect.Effect<ReadonlyMap<string, string>>>>
-    /** Another driver mounts a volume with files at this target; none where nothing can be mounted. */
-    readonly inherit: Option.Option<(target: string) => Effect.Effect<void>>
-    /** How many bytes a volume holds; none where it has no limit of its own. */
-    readonly capacity: Option.Option<number>
-  }
->()("certlet/testing/VolumeScene") {}
-
-type VolumeLaw = Law<VolumeError, VolumeFS | VolumeScene>
-
-/** A law whose trial gets the service, the scene and a fresh target. */
-const law = (
-  sentence: string,
-  trial: (
-    fs: VolumeFS["Service"],
-    scene: VolumeScene["Service"],
-    target: string
-  ) => Effect.fn.Return<void, VolumeError | LawBroken, VolumeFS | VolumeScene>
-): VolumeLaw => ({
-  law: sentence,
-  program: Effect.gen(function* () {
-    const scene = yield* VolumeScene
-    yield* Effect.fnUntraced(trial)(yield* VolumeFS, scene, yield* scene.target)
-  })
-})
+export { VolumeScene } from "./VolumeScene.ts"
 
 const mounting: ReadonlyArray<VolumeLaw> = [
   law("mount twice is mount once", function* (fs, _scene, target) {
@@ -272,4 +236,4 @@ const measuring: ReadonlyArray<VolumeLaw> = [
 ]
 
 /** Every law of `VolumeFS`. */
-export const laws: ReadonlyArray<VolumeLaw> = [...mounting, ...writing, ...keepingApart, ...measuring]
+export const laws: ReadonlyArray<VolumeLaw> = [...mounting, ...writing, ...healing, ...keepingApart, ...measuring]

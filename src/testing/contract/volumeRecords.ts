@@ -5,7 +5,7 @@
  */
 import { Context, DateTime, Effect, Redacted } from "effect"
 import { type RecordError, type VolumeRecord, VolumeRecords } from "../../volume/VolumeRecord.ts"
-import { type Law, type LawBroken, same } from "./Law.ts"
+import { holds, type Law, type LawBroken, same } from "./Law.ts"
 
 /** What the laws need beside the service. */
 export class RecordScene extends Context.Service<
@@ -17,6 +17,8 @@ export class RecordScene extends Context.Service<
     readonly text: (volumeId: string) => Effect.Effect<string>
     /** A cleaner removes the whole data root. */
     readonly wipe: Effect.Effect<void>
+    /** The data root is on a disk from now on. */
+    readonly moveToDisk: Effect.Effect<void>
     /** The service that a restarted certlet has, over the same data root. */
     readonly restart: Effect.Effect<VolumeRecords["Service"]>
   }
@@ -117,13 +119,13 @@ export const laws: ReadonlyArray<RecordLaw> = [
     yield* records.remove("one")
     yield* expectAll(records, [])
   }),
-  law("a record that cannot be read is set aside and hinders no other", function* (records, scene) {
+  law("a record that makes no sense is set aside and hinders no other", function* (records, scene) {
     yield* records.save(complete("good"))
     yield* records.save(complete("bad"))
     const text = yield* scene.text("bad")
-    const newer = text.replace('"version":1', '"version":2')
+    const older = text.replace('"version":1', '"version":0')
     const foreign = text.replace('"volumeId":"bad"', '"volumeId":"another"')
-    for (const damaged of ["", "{", text.slice(0, -20), "[]", "null", newer, foreign]) {
+    for (const damaged of ["", "{", text.slice(0, -20), "[]", "null", older, foreign]) {
       yield* records.save(complete("bad"))
       yield* scene.damage("bad", damaged)
       yield* expectAll(records, [complete("good")])
@@ -131,6 +133,34 @@ export const laws: ReadonlyArray<RecordLaw> = [
     }
     yield* records.save(plain("bad"))
     yield* expectAll(records, [complete("good"), plain("bad")])
+  }),
+  law(
+    "a record of a later version is read as far as it is known, and left where nothing of it is",
+    function* (records, scene) {
+      yield* records.save(complete("later"))
+      const text = yield* scene.text("later")
+      const later = text.replace('"version":1', '"version":7,"colour":"blue"')
+      yield* scene.damage("later", later)
+      yield* expectAll(yield* scene.restart, [complete("later")])
+      yield* scene.damage("later", later.replace('"signingRequest":', '"signature":'))
+      const { pending: _, ...settled } = complete("later")
+      yield* expectAll(yield* scene.restart, [settled])
+      const strange = later.replace('"target":', '"place":')
+      yield* scene.damage("later", strange)
+      yield* expectAll(yield* scene.restart, [])
+      yield* same(yield* scene.text("later"), strange, "the later version's record")
+      yield* records.save(plain("later"))
+      yield* expectAll(yield* scene.restart, [plain("later")])
+    }
+  ),
+  law("a pending request is kept only while keys may be kept", function* (records, scene) {
+    yield* same(String(yield* records.keepsKeys), "true", "keys are kept in memory")
+    yield* scene.moveToDisk
+    yield* same(String(yield* records.keepsKeys), "false", "keys are kept on a disk")
+    yield* records.save(complete("one"))
+    const { pending: _, ...settled } = complete("one")
+    yield* expectAll(records, [settled])
+    yield* holds(!(yield* scene.text("one")).includes("privateKey"), "a key was written to a disk")
   }),
   law("a data root that a cleaner removed heals at the next save", function* (records, scene) {
     yield* records.save(plain("one"))

@@ -21,11 +21,15 @@ export interface SimFile {
   readonly mode: number
 }
 
+/** What a stranger has done to a set: to a file of it, or only to a link that leads there. */
+export type SetDamage = "file" | "link"
+
 /** A volume: one mount. `files` is none before the first write; who holds a volume sees each set as it is swapped in. */
 export interface SimVolume {
   readonly target: string
   readonly group: Option.Option<number>
   files: Option.Option<ReadonlyMap<string, SimFile>>
+  damage: Option.Option<SetDamage>
 }
 
 /** What has changed on a disk. */
@@ -51,6 +55,8 @@ export class SimDisk extends Context.Service<
     readonly clean: (target: string) => Effect.Effect<void>
     /** A stranger deletes the files in the volume at this target: the mount stays. */
     readonly empty: (target: string) => Effect.Effect<void>
+    /** A stranger truncates or removes a file in the volume at this target, or a link to it. */
+    readonly damage: (target: string, what: SetDamage) => Effect.Effect<void>
     /** A stranger puts something at this path; none takes it away again. */
     readonly plant: (path: string, obstacle: Option.Option<Obstacle>) => Effect.Effect<void>
     /** The kubelet has cleared the volume's pod away: the folder that the target is in is gone, with all that was there. */
@@ -99,7 +105,8 @@ const conditionOf = (disk: Disk, target: string): VolumeCondition => {
   if (isForeign(disk, target)) return disk.obstacles.get(target) === "volume" ? "inherited" : "foreign"
   const volume = disk.volumes.get(target)
   if (volume === undefined) return disk.cleared.has(target) ? "gone" : "absent"
-  return Option.isSome(volume.files) ? "filled" : "empty"
+  if (Option.isNone(volume.files)) return "empty"
+  return Option.isSome(volume.damage) ? "damaged" : "filled"
 }
 
 const mount = (disk: Disk, place: VolumePlace): Effect.Effect<boolean, VolumeError> => {
@@ -113,7 +120,7 @@ const mount = (disk: Disk, place: VolumePlace): Effect.Effect<boolean, VolumeErr
     if (disk.cleared.has(target)) return failure("Io", "mount", target, "the parent folder does not exist")
     const isNew = !disk.volumes.has(target)
     if (isNew) {
-      disk.volumes.set(target, { target, group, files: Option.none() })
+      disk.volumes.set(target, { target, group, files: Option.none(), damage: Option.none() })
       disk.observe({ _tag: "Mounted", target })
     }
     return Effect.succeed(isNew)
@@ -138,6 +145,7 @@ const write = (disk: Disk, { target }: VolumePlace, files: FileSet): Effect.Effe
     // Copied: what the caller does with its bytes afterwards is no business of the disk's.
     const written = files.map(({ content, mode, name }) => [name, { content: copied(content), mode }] as const)
     volume.files = Option.some(new Map(written))
+    volume.damage = Option.none()
     disk.observe({ _tag: "Written", target, volume })
     return Effect.void
   })
@@ -147,7 +155,9 @@ const copied = (content: Redacted.Redacted<Uint8Array>) => Redacted.make(Redacte
 const read = (disk: Disk, target: string) =>
   operate(disk, "read", target, () => {
     const volume = isForeign(disk, target) ? undefined : disk.volumes.get(target)
-    const files = Option.flatMap(Option.fromUndefinedOr(volume), (volume) => volume.files)
+    const files = Option.flatMap(Option.fromUndefinedOr(volume), ({ damage, files }) =>
+      Option.contains(damage, "file") ? Option.none() : files
+    )
     return Effect.succeed(
       Option.map(files, (files) => new Map([...files].map(([name, { content }]) => [name, copied(content)] as const)))
     )
@@ -173,8 +183,7 @@ const unmount = (disk: Disk, target: string): Effect.Effect<void, VolumeError> =
 
 const release = (disk: Disk, target: string): Effect.Effect<void, VolumeError> =>
   operate(disk, "unmount", target, () => {
-    const obstacle = disk.obstacles.get(target)
-    if (obstacle === "mount" || obstacle === "volume") disk.obstacles.delete(target)
+    if (disk.obstacles.get(target) === "volume") disk.obstacles.delete(target)
     return Effect.void
   })
 
@@ -192,6 +201,12 @@ const levers = (disk: Disk) =>
       Effect.sync(() => {
         const volume = disk.volumes.get(target)
         if (volume !== undefined) disk.volumes.set(target, { ...volume, files: Option.none() })
+      }),
+    damage: (target, what) =>
+      Effect.sync(() => {
+        const volume = disk.volumes.get(target)
+        // A file that is damaged stays so when a link goes too.
+        if (volume !== undefined && !Option.contains(volume.damage, "file")) volume.damage = Option.some(what)
       }),
     plant: (path, obstacle) =>
       Effect.sync(() =>
@@ -223,6 +238,8 @@ export const makeSimDisk = (observe: (change: DiskChange) => void = () => undefi
     inspect: (target) => operate(disk, "inspect", target, () => Effect.succeed(conditionOf(disk, target))),
     write: (place, files) => write(disk, place, files),
     read: (target) => read(disk, target),
+    // A write happens at one instant here, so that no crash leaves anything of another set.
+    sweep: (target) => operate(disk, "sweep", target, () => Effect.void),
     usage: (target) => usage(disk, target),
     unmount: (target) => unmount(disk, target),
     release: (target) => release(disk, target)

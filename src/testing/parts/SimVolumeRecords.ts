@@ -3,8 +3,8 @@
  * writes, so that what does not survive the disk does not survive here either. `SimRecordDisk` is its lever: a text can be
  * damaged or wiped away as a crash or a cleaner would, and the disk can be full or broken.
  */
-import { Context, Effect, Exit, Layer, Schema } from "effect"
-import { RecordError, VolumeRecord, VolumeRecords } from "../../volume/VolumeRecord.ts"
+import { Context, Effect, Layer } from "effect"
+import { decodeRecord, encodeRecord, RecordError, type VolumeRecord, VolumeRecords } from "../../volume/VolumeRecord.ts"
 
 /** The levers of the records' disk, and what stands on it. */
 export class SimRecordDisk extends Context.Service<
@@ -16,6 +16,11 @@ export class SimRecordDisk extends Context.Service<
     /** From now on every call fails with `Io`, until `heal`. */
     readonly fail: Effect.Effect<void>
     readonly heal: Effect.Effect<void>
+    /** From now on nothing can be saved or removed, until `unlock`. */
+    readonly lock: Effect.Effect<void>
+    readonly unlock: Effect.Effect<void>
+    /** From now on the data root is on a disk, where no key may be. */
+    readonly moveToDisk: Effect.Effect<void>
     /** Puts this text in the place of a volume's record. */
     readonly damage: (volumeId: string, text: string) => Effect.Effect<void>
     /** A cleaner removes the whole data root. */
@@ -39,18 +44,16 @@ interface Disk {
   readonly observe: (change: RecordChange) => void
   full: boolean
   broken: boolean
+  readOnly: boolean
+  inMemory: boolean
 }
 
-const RecordText = Schema.fromJsonString(VolumeRecord)
-const encode = Schema.encodeEffect(RecordText)
-const decode = Schema.decodeUnknownExit(RecordText)
-
 const ready = (disk: Disk, action: string, volumeId: string): Effect.Effect<void, RecordError> =>
-  Effect.suspend(() =>
-    disk.broken
-      ? Effect.fail(new RecordError({ reason: "Io", action, volumeId, detail: "input/output error (simulated)" }))
-      : Effect.void
-  )
+  Effect.suspend(() => {
+    const fail = (detail: string) => Effect.fail(new RecordError({ reason: "Io", action, volumeId, detail }))
+    if (disk.broken) return fail("input/output error (simulated)")
+    return disk.readOnly && action !== "read" ? fail("read-only file system (simulated)") : Effect.void
+  })
 
 const save = Effect.fnUntraced(function* (disk: Disk, record: VolumeRecord) {
   const { volumeId } = record
@@ -59,7 +62,8 @@ const save = Effect.fnUntraced(function* (disk: Disk, record: VolumeRecord) {
     const detail = "no space left on device (simulated)"
     return yield* new RecordError({ reason: "Full", action: "save", volumeId, detail })
   }
-  const text = yield* Effect.orDie(encode(record))
+  const { pending: _, ...settled } = record
+  const text = yield* Effect.orDie(encodeRecord(disk.inMemory ? record : settled))
   disk.texts.set(volumeId, text)
   disk.observe({ _tag: "RecordSaved", volumeId, text })
 })
@@ -68,20 +72,21 @@ const all = Effect.fnUntraced(function* (disk: Disk) {
   yield* ready(disk, "read", "")
   const records: Array<VolumeRecord> = []
   for (const [volumeId, text] of [...disk.texts]) {
-    const record = decode(text)
-    if (Exit.isSuccess(record) && record.value.volumeId === volumeId) records.push(record.value)
+    const found = decodeRecord(text)
+    if (found._tag === "Later") continue
+    if (found._tag === "Read" && found.record.volumeId === volumeId) records.push(found.record)
     else {
       disk.texts.delete(volumeId)
       disk.setAside.add(volumeId)
       yield* Effect.logWarning(
-        "a record cannot be read and is set aside; the volume's next publish makes a new one"
+        "a record makes no sense and is set aside; the volume's next publish makes a new one"
       ).pipe(Effect.annotateLogs({ volumeId }))
     }
   }
   return records
 })
 
-const turn = (disk: Disk, change: Partial<Pick<Disk, "full" | "broken">>): Effect.Effect<void> =>
+const turn = (disk: Disk, change: Partial<Disk>): Effect.Effect<void> =>
   Effect.sync(() => void Object.assign(disk, change))
 
 const levers = (disk: Disk) =>
@@ -90,6 +95,9 @@ const levers = (disk: Disk) =>
     free: turn(disk, { full: false }),
     fail: turn(disk, { broken: true }),
     heal: turn(disk, { broken: false }),
+    lock: turn(disk, { readOnly: true }),
+    unlock: turn(disk, { readOnly: false }),
+    moveToDisk: turn(disk, { inMemory: false }),
     damage: (volumeId, text) => Effect.sync(() => void disk.texts.set(volumeId, text)),
     wipe: Effect.sync(() => disk.texts.clear()),
     texts: Effect.sync(() => new Map(disk.texts)),
@@ -98,7 +106,15 @@ const levers = (disk: Disk) =>
 
 /** A new, empty data root, as the programs and as a test or a judge sees it. */
 export const makeSimRecords = (observe: (change: RecordChange) => void = () => undefined) => {
-  const disk: Disk = { texts: new Map(), setAside: new Set(), observe, full: false, broken: false }
+  const disk: Disk = {
+    texts: new Map(),
+    setAside: new Set(),
+    observe,
+    full: false,
+    broken: false,
+    readOnly: false,
+    inMemory: true
+  }
   const records = VolumeRecords.of({
     save: (record) => save(disk, record),
     remove: (volumeId) =>
@@ -109,7 +125,8 @@ export const makeSimRecords = (observe: (change: RecordChange) => void = () => u
           disk.setAside.delete(volumeId)
         })
       ),
-    all: all(disk)
+    all: all(disk),
+    keepsKeys: Effect.sync(() => disk.inMemory)
   })
   const texts: ReadonlyMap<string, string> = disk.texts
   return { records, levers: levers(disk), texts }

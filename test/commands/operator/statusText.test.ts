@@ -99,6 +99,12 @@ describe("the table of volumes", () => {
 })
 
 describe("the summary", () => {
+  it("says that the data root is on a disk, and what that means", () => {
+    const summary = statusSummary({ ...node([volumeStatus("web")]), dataRootOnDisk: true })
+    expect(summary).toContain("the data root is on a disk, so pending requests are asked for again after a restart")
+    expect(statusSummary(node([volumeStatus("web")]))).not.toContain("disk")
+  })
+
   it("counts by state, the worst first, and says what certlet complains of", () => {
     const expired = volumeStatus("old", { state: "Expired" })
     const status = node([volumeStatus("web"), failing, expired])

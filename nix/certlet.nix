@@ -7,7 +7,7 @@
   util-linuxMinimal,
   findutils,
   makeWrapper,
-  cacert,
+  callPackage,
 }:
 let
   source =
@@ -16,34 +16,7 @@ let
       root = ../.;
       fileset = lib.fileset.unions files;
     };
-  system = stdenvNoCC.hostPlatform.system;
-
-  # One fixed-output derivation for all of node_modules: npm fetches and checks it against the lock's integrity.
-  dependencies = stdenvNoCC.mkDerivation {
-    # Nix takes a tree of this name and hash from the store and asks nobody anew. With the lock's own hash in the name, a lock
-    # that changed without hashes.json is an error and not the old tree in silence.
-    name = "certlet-dependencies-${lib.substring 0 8 (builtins.hashFile "sha256" ../package-lock.json)}";
-    src = source [
-      ../package.json
-      ../package-lock.json
-      ../.npmrc
-      ../test/node/package.json
-      ../test/node26/package.json
-      ./dependencies.sh
-    ];
-    nativeBuildInputs = [ nodejs_24 ];
-    NODE_EXTRA_CA_CERTS = "${cacert}/etc/ssl/certs/ca-bundle.crt";
-    impureEnvVars = lib.fetchers.proxyImpureEnvVars;
-    buildPhase = ''
-      export HOME=$TMPDIR
-      sh nix/dependencies.sh ${if system == "aarch64-linux" then "arm64" else "x64"}
-    '';
-    installPhase = "mv node_modules $out";
-    # What is patched is no longer what the lock names.
-    dontFixup = true;
-    outputHashMode = "recursive";
-    outputHash = (lib.importJSON ./hashes.json).${system};
-  };
+  dependencies = callPackage ./dependencies.nix { };
 in
 stdenvNoCC.mkDerivation {
   pname = "certlet";
@@ -61,7 +34,8 @@ stdenvNoCC.mkDerivation {
     makeWrapper
   ];
 
-  # A copy: through a link the bundler would see the store's paths, and what it writes of them would keep all of it alive.
+  # A copy: through a link the bundler would see the store's paths, and what it writes of them would keep all of it
+  # alive.
   buildPhase = ''
     runHook preBuild
     export HOME=$TMPDIR

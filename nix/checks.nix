@@ -1,5 +1,5 @@
-# What `nix flake check` holds certlet to: that it builds and starts, what is in the image and what is not, the tests that need
-# neither network nor other programs, and the format of the sources.
+# What `nix flake check` holds certlet to: that it builds and starts, what is in the image and what is not, the tests
+# that need neither network nor other programs, and the format of the sources.
 {
   lib,
   stdenv,
@@ -42,7 +42,8 @@ in
     node node_modules/vitest/vitest.mjs run --project node
   '';
 
-  # The lock's own linter, because another version would format otherwise; its program looks for a loader that Nix does not have.
+  # The lock's own linter, because another version would format otherwise; its program looks for a loader that Nix does
+  # not have.
   format = inRepository "format" ''
     ${glibc}/lib/ld-linux-*.so.* --library-path ${glibc}/lib:${stdenv.cc.cc.lib}/lib \
       node_modules/@biomejs/cli-linux-*/biome format .

@@ -1,5 +1,6 @@
-# The image of the DaemonSet: Node, what Node needs, the few programs that certlet and its manifest start, the CA roots and
-# certlet. There is no shell in it, no package manager and no npm. Each store path is a layer of its own, and certlet is in the last one: an update ships that only.
+# The image of the DaemonSet: Node, what Node needs, the few programs that certlet and its manifest start, the CA roots
+# and certlet. There is no shell in it, no package manager and no npm. Each store path is a layer of its own, and
+# certlet is in the last one: an update ships that only.
 {
   lib,
   dockerTools,
@@ -13,9 +14,9 @@ dockerTools.buildLayeredImage {
   name = "certlet";
   tag = certlet.version;
   created = "1970-01-01T00:00:01Z";
-  # certlet is copied out of its store path, which would be a layer before the last, and setpriv out of the one with all the rest
-  # of util-linux. The program starts by the kernel's reading of its first line: without a shell and without a wrapper, also
-  # for `kubectl exec`.
+  # certlet is copied out of its store path, which would be a layer before the last, and setpriv out of the one with all
+  # the rest of util-linux. The program starts by the kernel's reading of its first line: without a shell and without a
+  # wrapper, also for `kubectl exec`.
   extraCommands = ''
     mkdir -p bin lib etc/ssl/certs
     ln -s ${util-linuxMinimal.mount}/bin/{mount,umount} ${findutils}/bin/xargs bin

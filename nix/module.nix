@@ -1,5 +1,5 @@
-# certlet as a service of a NixOS machine that is a node of a cluster: for test clusters, where a DaemonSet is one thing too many.
-# The rights, the CSIDriver object and a kubeconfig are the cluster's to bring (k8s/certlet.yaml).
+# certlet as a service of a NixOS machine that is a node of a cluster: for test clusters, where a DaemonSet is one thing
+# too many. The rights, the CSIDriver object and a kubeconfig are the cluster's to bring (k8s/certlet.yaml).
 {
   config,
   lib,

@@ -21,8 +21,8 @@
 }:
 let
   onLinux = stdenv.hostPlatform.isLinux;
-  # npm brings programs that ask for a loader which NixOS does not have. Of these Node gives way to the shell's whenever npm has
-  # put it there, and the linter is started by a loader.
+  # npm brings programs that ask for a loader which NixOS does not have. Of these Node gives way to the shell's whenever
+  # npm has put it there, and the linter is started by a loader.
   npm = writeShellScriptBin "npm" ''
     giveWay() { if [ -L node_modules/.bin/node ]; then ln -sf ${nodejs_24}/bin/node node_modules/.bin/node; fi; }
     giveWay

@@ -4,6 +4,7 @@
 // can be rebooted.
 import { readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
+import { hostArchitecture, layer, ociArchive } from "../../k8s/image/ociImage.ts"
 import type { ControlPlane } from "./ControlPlane.ts"
 import { criAnswers } from "./criAnswers.ts"
 import type { Daemon } from "./Daemon.ts"
@@ -19,7 +20,6 @@ import {
   networkConfiguration
 } from "./nodeConfiguration.ts"
 import { type KubeObject, listAt, textAt } from "./objects.ts"
-import { ociImage } from "./ociImage.ts"
 import { PodDoor } from "./PodDoor.ts"
 import { freePorts } from "./ports.ts"
 import { until } from "./until.ts"
@@ -54,16 +54,21 @@ const applets = [
 
 const busybox = async (): Promise<Buffer> => {
   const content = await readFile("/bin/busybox").catch(() => readFile("/usr/bin/busybox"))
-  return ociImage({
-    name: busyboxImage,
-    entries: [
-      { path: "bin/busybox", mode: 0o755, content },
-      ...applets.map((name) => ({ path: `bin/${name}`, mode: 0o777, link: "busybox" })),
-      { path: "etc/passwd", mode: 0o644, content: Buffer.from("root:x:0:0:root:/:/bin/sh\n") },
-      { path: "tmp", mode: 0o1777 }
+  const image = {
+    architecture: hostArchitecture,
+    layers: [
+      layer("busybox", [
+        { path: "bin/busybox", mode: 0o755, content },
+        ...applets.map((name) => ({ path: `bin/${name}`, mode: 0o777, link: "busybox" })),
+        { path: "etc/passwd", mode: 0o644, content: Buffer.from("root:x:0:0:root:/:/bin/sh\n") },
+        { path: "tmp", mode: 0o1777 }
+      ])
     ],
-    entrypoint: ["/bin/sleep", "2147483647"]
-  })
+    entrypoint: ["/bin/sleep", "2147483647"],
+    environment: ["PATH=/usr/bin:/bin:/usr/sbin:/sbin"],
+    labels: {}
+  }
+  return ociArchive(busyboxImage, [image]).bytes
 }
 
 export class WorkerNode {

@@ -14,9 +14,14 @@ const buildLimitMilliseconds = 120_000
 
 const modified = async (file: string): Promise<number> => (await stat(file)).mtimeMs
 
+const filesBelow = async (folder: string): Promise<ReadonlyArray<string>> => {
+  const entries = await readdir(join(repository, folder), { recursive: true, withFileTypes: true })
+  return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
+}
+
 const youngestSource = async (): Promise<number> => {
-  const entries = await readdir(join(repository, "src"), { recursive: true, withFileTypes: true })
-  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
+  // The image lies beside the bundle, and is made again with it.
+  const files = [...(await filesBelow("src")), ...(await filesBelow("k8s/image"))]
   const others = ["build.ts", "nix/compileCache.ts", "package-lock.json"].map((name) => join(repository, name))
   return Math.max(...(await Promise.all([...files, ...others].map(modified))))
 }

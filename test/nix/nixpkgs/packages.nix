@@ -105,6 +105,21 @@ let
     '';
     makeWrapper = text "make-wrapper" false (builtins.readFile ./makeWrapper.sh);
 
+    # From the registry that this machine asks.
+    fetchurl =
+      {
+        name,
+        url,
+        hash,
+      }:
+      mkDerivation {
+        inherit name;
+        outputHash = hash;
+        outputHashMode = "flat";
+        buildPhase = "curl --silent --show-error --fail --location --retry 3 --output $out ${host.registry}${builtins.elemAt (builtins.match "https://[^/]+/(.*)" url) 0}";
+        dontFixup = true;
+      };
+
     writeShellScript = name: script: text name true "#!/bin/bash\n${script}\n";
     writeShellScriptBin = name: script: runCommand name { } "install -D ${writeShellScript name script} $out/bin/${name}";
     mkShellNoCC =

@@ -14,9 +14,10 @@ const Version = GlobalFlag.Action({ flag: versionFlag, run: GlobalFlag.Version.r
 /** Effect sets a suggestion apart by lines; in a sentence a full stop does. */
 const sentence = (error: CliError.NonShowHelpErrors): string =>
   error.message
-    .trim()
-    .replace(/([^.!?\s])\s*\n\s*(?=Did you mean)/, "$1. ")
-    .replace(/\s*\n\s*/g, " ")
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "")
+    .reduce((text, line) => `${text}${line.startsWith("Did you mean") && !/[.!?]$/.test(text) ? ". " : " "}${line}`)
 
 const hint = (commandPath: ReadonlyArray<string>): string => `See ${commandPath.join(" ")} --help`
 

@@ -60,7 +60,7 @@ export const timeout: FlagRule<Duration.Duration> = durationWithin(Duration.mill
 export const decimal =
   (least: number, most: number): FlagRule<number> =>
   (text) => {
-    const number = /^(\d+\.?\d*|\.\d+)$/.test(text) ? Number(text) : Number.NaN
+    const number = /^(\d+(\.\d*)?|\.\d+)$/.test(text) ? Number(text) : Number.NaN
     return when(number >= least && number <= most, number, `a number from ${least} to ${most}`)
   }
 

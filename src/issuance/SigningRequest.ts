@@ -1,8 +1,8 @@
 /**
- * The signing request (PKCS#10, RFC 2986) that a spec and a key make. Pure but for the signature, which the key itself makes.
- * Subject, names, usages and the CA flag stand in it exactly as the CertificateRequest beside it says: cert-manager refuses
- * a request whose two halves disagree. The subject is encoded here attribute by attribute, because text would have to be escaped
- * and could be misread on the way.
+ * The signing request (PKCS#10, RFC 2986) that a spec and a key make. Pure but for the signature, which the key itself
+ * makes. Subject, names, usages and the CA flag stand in it exactly as the CertificateRequest beside it says:
+ * cert-manager refuses a request whose two halves disagree. The subject is encoded here attribute by attribute, because
+ * text would have to be escaped and could be misread on the way.
  */
 import "reflect-metadata"
 import {
@@ -43,7 +43,10 @@ const email = "1.2.840.113549.1.9.1"
 /** PKCS#9's extensionRequest (RFC 2985, 5.4.2). */
 const extensionRequest = "1.2.840.113549.1.9.14"
 
-/** The string types that profiles demand (RFC 5280, A.1): IA5String for mail and domains, else PrintableString where it fits. */
+/**
+ * The string types that profiles demand (RFC 5280, A.1): IA5String for mail and domains, else PrintableString where it
+ * fits.
+ */
 const attributeValue = ({ type, value }: NameAttribute): DerValue => {
   const isAscii = /^\p{ASCII}*$/u.test(value)
   if (isAscii && (type === attributeTypes.DC || type === email)) return ia5String(value)
@@ -64,7 +67,9 @@ const encodedInTurns = Effect.fnUntraced(function* <A, B>(items: ReadonlyArray<A
 
 const attributeDer = (attribute: NameAttribute): DerValue => sequence(oid(attribute.type), attributeValue(attribute))
 
-/** A name as DER wants it: the attributes of a multi-valued RDN are a set, so they are in the order of their encodings. */
+/**
+ * A name as DER wants it: the attributes of a multi-valued RDN are a set, so they are in the order of their encodings.
+ */
 const nameDer = Effect.fnUntraced(function* (name: DistinguishedName) {
   const rdns: Array<DerValue> = []
   for (const rdn of name) rdns.push(setOf(...(yield* encodedInTurns(rdn, attributeDer))))
@@ -104,7 +109,10 @@ const extensionsOf = (spec: VolumeSpec, names: SubjectAlternativeName): Readonly
   ]
 }
 
-/** AlgorithmIdentifiers: of RSA with a NULL (RFC 4055, 5), of the others without parameters (RFC 5758, 3.2; RFC 8410, 3). */
+/**
+ * AlgorithmIdentifiers: of RSA with a NULL (RFC 4055, 5), of the others without parameters (RFC 5758, 3.2; RFC 8410,
+ * 3).
+ */
 const algorithms: Readonly<Record<SignatureAlgorithm, readonly [id: string, ...parameters: ReadonlyArray<DerValue>]>> =
   {
     sha256WithRSAEncryption: ["1.2.840.113549.1.1.11", nothing()],

@@ -20,7 +20,7 @@ const textOf = (message: unknown): string =>
     ? message.map((part) => (typeof part === "string" ? part : Inspectable.toStringUnknown(part, 0))).join(" ")
     : Inspectable.toStringUnknown(message, 0)
 
-const oneLine = (text: string): string => text.replace(/\s*\n\s*/g, " ")
+const oneLine = (text: string): string => text.replace(/[\s\p{Cc}]+/gu, " ").trim()
 
 const saying = (error: unknown): string =>
   error instanceof Error ? error.message || error.name : Inspectable.toStringUnknown(error, 0)

@@ -96,13 +96,19 @@ const millis =
 const urlOf = (text: string): string | undefined =>
   /^https?:\/\/[^\s/]+/.test(text) && URL.canParse(text) ? text : undefined
 
+const withoutSlashes = (url: string): string => {
+  let end = url.length
+  while (url[end - 1] === "/") end--
+  return url.slice(0, end)
+}
+
 const endpoint = (reader: Reader, signal: Signal): string | undefined => {
   const otherwise = { value: undefined, so: `no ${signal.toLowerCase()} are sent` }
   const expected = "an address such as http://collector:4318"
   const own = `OTEL_EXPORTER_OTLP_${signal}_ENDPOINT`
   if (reader.text(own) !== undefined) return reader.read<string | undefined>([own], urlOf, expected, otherwise)
   const base = reader.read<string | undefined>(["OTEL_EXPORTER_OTLP_ENDPOINT"], urlOf, expected, otherwise)
-  return base === undefined ? undefined : `${base.replace(/\/+$/, "")}/v1/${signal.toLowerCase()}`
+  return base === undefined ? undefined : `${withoutSlashes(base)}/v1/${signal.toLowerCase()}`
 }
 
 /** True where this signal is to be sent by OTLP, which is OpenTelemetry's default wherever an endpoint is named. */

@@ -1,8 +1,9 @@
 /**
- * PEM (RFC 7468) as certlet reads and writes it. Pure. Most PEM that certlet meets is written by somebody else, so a text is
- * measured first and then read once from its beginning to its end: the time is linear whatever the text holds. Words between
- * blocks are passed over, as `openssl` writes some; inside a block only base64 may stand, and header lines (RFC 1421) are
- * refused. A failure is the predicate of a sentence whose subject is the text, and never quotes it: it may be a key.
+ * PEM (RFC 7468) as certlet reads and writes it. Pure. Most PEM that certlet meets is written by somebody else, so a
+ * text is measured first and then read once from its beginning to its end: the time is linear whatever the text holds.
+ * Words between blocks are passed over, as `openssl` writes some; inside a block only base64 may stand, and header
+ * lines (RFC 1421) are refused. A failure is the predicate of a sentence whose subject is the text, and never quotes
+ * it: it may be a key.
  */
 import { Result } from "effect"
 import { inThousands } from "./inThousands.ts"
@@ -25,7 +26,10 @@ const dashes = "-----"
 /** No label of the standard is longer than half of this. */
 const longestLabel = 64
 
-/** Base64 with its padding and with no bit set that means nothing (RFC 4648, 3.5 and 4); nothing where it is anything else. */
+/**
+ * Base64 with its padding and with no bit set that means nothing (RFC 4648, 3.5 and 4); nothing where it is anything
+ * else.
+ */
 const fromBase64 = (text: string): Uint8Array<ArrayBuffer> | undefined => {
   const last = text.slice(-4)
   if (text === "" || text.length % 4 !== 0 || !/^[A-Za-z0-9+/]+={0,2}$/.test(text)) return undefined

@@ -1,5 +1,6 @@
 /**
- * A count as a sentence writes it. Pure, and without the process's locale: the same number reads the same on every node.
+ * A count as a sentence writes it. Pure, and without the process's locale: the same number reads the same on every
+ * node.
  */
 
 /** A whole number with a comma before every third digit from its end: 12,000. */

@@ -1,7 +1,7 @@
 /**
- * The rules of single attributes: from the text that a pod's author wrote to a value, or to a sentence that says what must
- * hold and what was found. Pure, and free of any knowledge of which attribute a rule is for: `VolumeSpec` puts them
- * together. What is found is quoted and cut short, so that a sentence stays one in a pod's events.
+ * The rules of single attributes: from the text that a pod's author wrote to a value, or to a sentence that says what
+ * must hold and what was found. Pure, and free of any knowledge of which attribute a rule is for: `VolumeSpec` puts
+ * them together. What is found is quoted and cut short, so that a sentence stays one in a pod's events.
  */
 import { Duration, Option, Result } from "effect"
 import { parseGoDuration } from "./GoDuration.ts"
@@ -69,8 +69,11 @@ const durationRule =
       { onNone: () => but(`${rule}, written as Go does ("24h", "90m", "1h30m")`, text), onSome: Result.succeed }
     )
 
-/** A Go duration of a second or more: X.509 counts in seconds. */
-export const lifetime = durationRule(Duration.seconds(1), "must be a duration of at least a second")
+/** A Go duration of ten seconds or more: a shorter certificate has mostly expired before the next one is signed. */
+export const lifetime = durationRule(
+  Duration.seconds(10),
+  "must be at least 10s, because certlet renews a certificate every five seconds at most"
+)
 
 /** A Go duration that is not negative. */
 export const timeBefore = durationRule(Duration.zero, "must be a duration, not negative")
@@ -93,7 +96,9 @@ export const dnsNames: Rule<ReadonlyArray<string>> = (text) =>
       : but("must hold DNS names of at most 253 ASCII characters", wrong)
   })
 
-/** Mailboxes at plain commas, in ASCII as certificates demand (RFC 5280, 4.2.1.6): a dot-atom, an at sign and a domain. */
+/**
+ * Mailboxes at plain commas, in ASCII as certificates demand (RFC 5280, 4.2.1.6): a dot-atom, an at sign and a domain.
+ */
 export const mailboxes: Rule<ReadonlyArray<string>> = (text) =>
   Result.flatMap(commaList(text), (elements) => {
     const wrong = elements.find(
@@ -106,7 +111,10 @@ export const mailboxes: Rule<ReadonlyArray<string>> = (text) =>
       : but("must hold mail addresses such as web@example.com", wrong)
   })
 
-/** IPv4 or IPv6 addresses at plain commas, each in the one form that RFC 5952 gives it; an IPv4-mapped one is IPv4, as for Go. */
+/**
+ * IPv4 or IPv6 addresses at plain commas, each in the one form that RFC 5952 gives it; an IPv4-mapped one is IPv4, as
+ * for Go.
+ */
 export const ipAddresses: Rule<ReadonlyArray<string>> = (text) =>
   Result.flatMap(commaList(text), (elements) => {
     const wrong = elements.find((element) => !isIpAddress(element))
@@ -121,7 +129,9 @@ const isIpv4 = (text: string): boolean =>
 const isIpAddress = (text: string): boolean =>
   isIpv4(text) || (/^[0-9a-fA-F:.]+$/.test(text) && text.includes(":") && URL.canParse(`http://[${text}]/`))
 
-/** Dotted parts of an IPv6 address are written in hexadecimal: the encoder of names would read only their first number. */
+/**
+ * Dotted parts of an IPv6 address are written in hexadecimal: the encoder of names would read only their first number.
+ */
 const canonicalIp = (text: string): string => {
   if (!text.includes(":")) return text
   const address = new URL(`http://[${text}]/`).hostname.slice(1, -1)

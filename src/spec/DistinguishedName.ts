@@ -1,8 +1,8 @@
 /**
- * Distinguished names as people write them and as certificates hold them. Pure: RFC 4514 text to an RDNSequence and back, with
- * escapes, attribute types by name or OID, values in hexadecimal and multi-valued RDNs. The text runs the other way round
- * than the encoding (RFC 4514, 2.1), so the last RDN of the text comes first here, as in cert-manager. Whatever is not such
- * a text is refused with a sentence that says where.
+ * Distinguished names as people write them and as certificates hold them. Pure: RFC 4514 text to an RDNSequence and
+ * back, with escapes, attribute types by name or OID, values in hexadecimal and multi-valued RDNs. The text runs the
+ * other way round than the encoding (RFC 4514, 2.1), so the last RDN of the text comes first here, as in cert-manager.
+ * Whatever is not such a text is refused with a sentence that says where.
  */
 import { Result } from "effect"
 import { quoted } from "./AttributeRules.ts"
@@ -13,7 +13,10 @@ export interface NameAttribute {
   readonly value: string
 }
 
-/** A distinguished name in the order of its encoding (X.501 RDNSequence); an entry of several attributes is a multi-valued RDN. */
+/**
+ * A distinguished name in the order of its encoding (X.501 RDNSequence); an entry of several attributes is a
+ * multi-valued RDN.
+ */
 export type DistinguishedName = ReadonlyArray<ReadonlyArray<NameAttribute>>
 
 /** The attribute types that can be written by name (RFC 4514, 3, and X.520), in capitals. */
@@ -46,7 +49,10 @@ const splitAt = (text: string, separators: string): ReadonlyArray<string> => {
   return parts
 }
 
-/** Without the spaces around it; of those at the end one counts where a backslash protects it that is not itself protected. */
+/**
+ * Without the spaces around it; of those at the end one counts where a backslash protects it that is not itself
+ * protected.
+ */
 const trimmed = (value: string): string => {
   const front = value.replace(/^ +/, "")
   let end = front.length

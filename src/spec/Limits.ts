@@ -1,8 +1,9 @@
 /**
- * How much of what others write certlet takes: one table, which k8s/attributes.md repeats. Everything that a pod's author, an issuer or
- * the keeper of a trust bundle writes is measured before it is read, so that nobody can keep a node busy with a long text.
- * Texts are measured in characters (UTF-16 code units): in the names of certificates nearly all of them are bytes. The
- * limits lie far above what issuers sign, and below what would take longer than a few milliseconds.
+ * How much of what others write certlet takes: one table, which k8s/attributes.md repeats. Everything that a pod's
+ * author, an issuer or the keeper of a trust bundle writes is measured before it is read, so that nobody can keep a
+ * node busy with a long text. Texts are measured in characters (UTF-16 code units): in the names of certificates nearly
+ * all of them are bytes. The limits lie far above what issuers sign, and below what would take longer than a few
+ * milliseconds.
  */
 import type { PemLimits } from "../pki/Pem.ts"
 

@@ -33,7 +33,9 @@ const forbidden: ReadonlyArray<KeyUsage> = ["cert sign", "crl sign"]
 export const brokenSpiffeId = (id: string): string | undefined => {
   if (!id.startsWith("spiffe://")) return 'must begin with "spiffe://"'
   if (id.length > 2048) return "must have at most 2048 bytes"
-  const [, domain = "", path = ""] = /^spiffe:\/\/([^/?#]*)(.*)$/s.exec(id) ?? []
+  const afterScheme = id.slice("spiffe://".length)
+  const [domain = ""] = /^[^/?#]*/.exec(afterScheme) ?? []
+  const path = afterScheme.slice(domain.length)
   if (!/^[a-z0-9._-]{1,255}$/.test(domain)) {
     return "must have a trust domain of small letters, digits, dots, dashes and underscores, without user or port"
   }

@@ -15,17 +15,27 @@ export const TrustBundleName = Schema.Union([
 ])
 export type TrustBundleName = typeof TrustBundleName.Type
 
-const objectName = "[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?"
-const configMap = new RegExp(`^configmap/(${objectName})(?:/([A-Za-z0-9._-]{1,253}))?$`, "i")
-const clusterTrustBundle = new RegExp(`^clustertrustbundle/((?:[a-z0-9.:-]{1,200}:)?${objectName})$`, "i")
+/** A DNS subdomain (RFC 1123), as Kubernetes names objects. */
+const isObjectName = (text: string): boolean => /^[a-z0-9][a-z0-9.-]{0,252}$/.test(text) && /[a-z0-9]$/.test(text)
+/** A ClusterTrustBundle may have a signer's name and a colon before its own. */
+const isBundleName = (text: string): boolean => {
+  const colon = text.lastIndexOf(":")
+  return isObjectName(text.slice(colon + 1)) && (colon < 0 || /^[a-z0-9.:-]{1,200}$/.test(text.slice(0, colon)))
+}
 
 /** `ConfigMap/NAME`, `ConfigMap/NAME/KEY` (the key is `ca.crt` where none is named) or `ClusterTrustBundle/NAME`. */
 export const trustBundleName: Rule<TrustBundleName> = (text) => {
-  const [, map, , key = "ca.crt"] = configMap.exec(text.trim()) ?? []
-  if (map !== undefined && map === map.toLowerCase()) return Result.succeed({ kind: "ConfigMap", name: map, key })
-  const [, bundle] = clusterTrustBundle.exec(text.trim()) ?? []
-  if (bundle !== undefined && bundle === bundle.toLowerCase()) {
-    return Result.succeed({ kind: "ClusterTrustBundle", name: bundle })
+  const [kind = "", name = "", key = "ca.crt", ...more] = text.trim().split("/")
+  const isKey = /^[A-Za-z0-9._-]{1,253}$/.test(key) && more.length === 0
+  if (kind.toLowerCase() === "configmap" && isObjectName(name) && isKey) {
+    return Result.succeed({ kind: "ConfigMap", name, key })
+  }
+  if (
+    kind.toLowerCase() === "clustertrustbundle" &&
+    isBundleName(name) &&
+    !text.trim().includes("/", kind.length + 1)
+  ) {
+    return Result.succeed({ kind: "ClusterTrustBundle", name })
   }
   return Result.fail(`must be ConfigMap/NAME, ConfigMap/NAME/KEY or ClusterTrustBundle/NAME, but is ${quoted(text)}`)
 }

@@ -1,9 +1,9 @@
 /**
- * Variables in attribute values: `${POD_NAME}` or `$POD_NAME` stands for what the kubelet says of the pod, for the node, or for
- * what the API server shows of the pod. Pure. Names are letters, digits and underscores, as in Go's os.Expand; a dollar sign
- * that begins no name stands for itself, and a name that nobody knows is an error that lists the known ones, because a
- * certificate for a misspelt name helps nobody. Variables of the last kind are followed: they are known later than a publish,
- * they change, and a certificate changes with them.
+ * Variables in attribute values: `${POD_NAME}` or `$POD_NAME` stands for what the kubelet says of the pod, for the
+ * node, or for what the API server shows of the pod. Pure. Names are letters, digits and underscores, as in Go's
+ * os.Expand; a dollar sign that begins no name stands for itself, and a name that nobody knows is an error that lists
+ * the known ones, because a certificate for a misspelt name helps nobody. Variables of the last kind are followed: they
+ * are known later than a publish, they change, and a certificate changes with them.
  */
 import { Option, Result } from "effect"
 import { inThousands } from "../pki/inThousands.ts"
@@ -33,7 +33,10 @@ const followedForms = ["POD_IP", "POD_IPS", "POD_LABEL:key", "POD_ANNOTATION:key
 /** A followed variable's name: an address, or a label or annotation by its key. */
 const followed = /^(?:POD_IPS?|POD_(?:LABEL|ANNOTATION):[A-Za-z0-9][A-Za-z0-9._/-]{0,315})$/
 
-/** The names that a text calls; the last brace is looked for once, or a text of nothing but beginnings would take for ever. */
+/**
+ * The names that a text calls; the last brace is looked for once, or a text of nothing but beginnings would take for
+ * ever.
+ */
 const replaceNames = (text: string, put: (name: string, start: number, end: number) => string): string => {
   const closed = text.lastIndexOf("}") + 1
   return (

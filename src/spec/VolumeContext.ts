@@ -1,7 +1,8 @@
 /**
- * The volume context: the map of texts with which the kubelet describes a volume. Three kinds of keys are read from it: the
- * pod's identity (`csi.storage.k8s.io/`), certlet's own attributes (`csi.cert-manager.io/`), and keys of other groups, which
- * become annotations of the request. What belongs to none of them has no meaning. The first step of reading a spec.
+ * The volume context: the map of texts with which the kubelet describes a volume. Three kinds of keys are read from it:
+ * the pod's identity (`csi.storage.k8s.io/`), certlet's own attributes (`csi.cert-manager.io/`), and keys of other
+ * groups, which become annotations of the request. What belongs to none of them has no meaning. The first step of
+ * reading a spec.
  */
 import { Effect, Record } from "effect"
 import { inThousands } from "../pki/inThousands.ts"
@@ -72,8 +73,8 @@ export const podIn = (context: VolumeContext): string => {
 }
 
 /**
- * The attributes that the pod wrote, without their prefix. A key that is not known is a typing error: it is refused, because
- * a certificate without what it asks for helps nobody.
+ * The attributes that the pod wrote, without their prefix. A key that is not known is a typing error: it is refused,
+ * because a certificate without what it asks for helps nobody.
  */
 export const readAttributes = (context: VolumeContext): Effect.Effect<Readonly<Record<string, string>>, SpecError> => {
   const written = Record.mapKeys(
@@ -86,7 +87,9 @@ export const readAttributes = (context: VolumeContext): Effect.Effect<Readonly<R
     : fail(prefix + unknown, `is not a known attribute; did you mean ${prefix}${nearestOf(unknown, attributeNames)}?`)
 }
 
-/** A key that Kubernetes takes for an annotation, in any letter case: a DNS subdomain (RFC 1123), a slash, and a name. */
+/**
+ * A key that Kubernetes takes for an annotation, in any letter case: a DNS subdomain (RFC 1123), a slash, and a name.
+ */
 const annotationKey =
   /^(?=[^/]{1,253}\/)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*\/[a-z0-9]([a-z0-9_.-]{0,61}[a-z0-9])?$/i
 

@@ -1,7 +1,7 @@
 /**
- * From attributes as texts to values, or to the first rule that they break. Each attribute is read by its own rule, and then the
- * rules between attributes are checked. What breaks a rule is reported at the attribute that has to change. Variables have
- * their values already (`expandAttributes`).
+ * From attributes as texts to values, or to the first rule that they break. Each attribute is read by its own rule, and
+ * then the rules between attributes are checked. What breaks a rule is reported at the attribute that has to change.
+ * Variables have their values already (`expandAttributes`).
  */
 import { Effect, Result, Schema, SchemaIssue } from "effect"
 import { inThousands } from "../pki/inThousands.ts"

@@ -1,7 +1,8 @@
 /**
- * How the value of a variable is put into an attribute that has parts: a list at commas, a CSV record, a distinguished name. Pure.
- * The value may come from whoever may label or annotate the pod, so within a part it is text and nothing else: it can neither
- * end that part nor begin another one. Only a variable that is a part by itself may stand for several (`${POD_IPS}`).
+ * How the value of a variable is put into an attribute that has parts: a list at commas, a CSV record, a distinguished
+ * name. Pure. The value may come from whoever may label or annotate the pod, so within a part it is text and nothing
+ * else: it can neither end that part nor begin another one. Only a variable that is a part by itself may stand for
+ * several (`${POD_IPS}`).
  */
 import { Result } from "effect"
 import { quoted } from "./AttributeRules.ts"

@@ -32,11 +32,11 @@ describe("renewalTime", () => {
     expect(renewalTime(day, Option.none(), 0, now)).toEqual(at("2027-01-01T00:01:00Z"))
   })
 
-  it("leaves short certificates a tenth of their life, and a second at the least", () => {
-    const brief = { notBefore: at("2026-01-01T00:00:00Z"), notAfter: at("2026-01-01T00:00:15Z") }
-    expect(Duration.toMillis(shortestInterval(brief))).toBe(1500)
+  it("leaves short certificates a tenth of their life, and five seconds at the least", () => {
+    const brief = { notBefore: at("2026-01-01T00:00:00Z"), notAfter: at("2026-01-01T00:01:15Z") }
+    expect(Duration.toMillis(shortestInterval(brief))).toBe(7500)
     const backwards = { notBefore: day.notAfter, notAfter: day.notBefore }
-    expect(Duration.toMillis(shortestInterval(backwards))).toBe(1000)
+    expect(Duration.toMillis(shortestInterval(backwards))).toBe(5000)
   })
 
   it("for every certificate, wish and draw: inside the jitter's span, and never in a hot loop", () => {

@@ -162,7 +162,10 @@ describe("a collector", () => {
       Effect.gen(function* () {
         const { arrivals, url } = yield* startCollector
         const node = yield* startNode([], () => variables(url))
-        yield* node.publish("web", { "csi.cert-manager.io/duration": "3s" })
+        yield* node.publish("web", {
+          "csi.cert-manager.io/duration": "10s",
+          "csi.cert-manager.io/renew-before": "9s"
+        })
         const key = readFileSync(join(node.request("web").target, "tls.key"), "utf8").split("\n")[1] ?? ""
         const last = () => textOf(arrivals, "/v1/metrics").at(-1)
         yield* until(() =>

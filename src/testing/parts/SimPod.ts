@@ -63,7 +63,7 @@ const kubelet = "csi.storage.k8s.io/"
 
 /** "1 hour" as Go writes it: attributes are read by Go's rules. */
 const goDuration = (text: string): string =>
-  text.replace(/(\d+(?:\.\d+)?)\s*(second|minute|hour|day|week)s?/g, (_, amount: string, unit: string) => {
+  text.replace(/\b(\d+(?:\.\d+)?) ?(second|minute|hour|day|week)s?\b/g, (_, amount: string, unit: string) => {
     const hours = { second: 1 / 3600, minute: 1 / 60, hour: 1, day: 24, week: 168 }[unit] ?? 1
     return `${Math.round(Number(amount) * hours * 3600)}s`
   })

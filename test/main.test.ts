@@ -1,22 +1,10 @@
 /** The command line as a process: what it prints where, and with which code it ends. */
-import { spawnSync } from "node:child_process"
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import { version } from "../src/Version.ts"
-
-const { NODE_COMPILE_CACHE, PATH } = process.env
-
-const certlet = (args: ReadonlyArray<string>, environment: Readonly<Record<string, string>> = {}) => {
-  const { status, stderr, stdout } = spawnSync(process.execPath, ["src/main.ts", ...args], {
-    cwd: `${import.meta.dirname}/..`,
-    env: { PATH, NODE_COMPILE_CACHE, NO_COLOR: "1", ...environment },
-    encoding: "utf8",
-    timeout: 100_000
-  })
-  return { status, stderr, stdout }
-}
+import { runCertlet as certlet } from "./kit/certlet.ts"
+import { inFolder } from "./kit/folders.ts"
 
 const required = ["--node-id", "n", "--endpoint", "unix:///nowhere/at/all/csi.sock"]
 
@@ -74,18 +62,15 @@ describe("certlet", () => {
     expect(stderr).toMatch(/--continue-on-not-ready.*--pod-readiness-gate/)
   })
 
-  it("waits for a volume's files as long as it is told, and says what is missing", () => {
+  it("waits for a volume's files as long as it is told, and says what is missing", async () => {
     expect(certlet(["wait", "relative"])).toMatchObject({ status: 2, stderr: expect.stringContaining("absolute path") })
-    const folder = mkdtempSync(join(tmpdir(), "certlet-wait-"))
-    try {
+    await inFolder("wait", (folder) => {
       const late = certlet(["wait", folder, "--timeout", "10ms"])
       expect(late).toMatchObject({ status: 1, stderr: expect.stringContaining("holds no files after 10ms") })
       mkdirSync(join(folder, "..data"))
       writeFileSync(join(folder, "..data", "tls.key"), "key")
       expect(certlet(["wait", folder, "--file", "tls.key"]).status).toBe(0)
-    } finally {
-      rmSync(folder, { recursive: true, force: true })
-    }
+    })
   })
 
   it("refuses a wrong value of the environment too", () => {

@@ -6,13 +6,13 @@ import { existsSync } from "node:fs"
 import { mkdir, readdir, readFile, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { until } from "../kit/until.ts"
 import { compileCacheEnvironment } from "./bundle.ts"
 import { Daemon } from "./Daemon.ts"
 import { CallError, KubeletClient } from "./KubeletClient.ts"
 import { type Mount, mountsUnder, unmountAll } from "./mounts.ts"
 import { ownFolder } from "./ownFolder.ts"
 import type { PodVolume } from "./PodVolume.ts"
-import { until } from "./until.ts"
 
 export interface CertletOptions {
   /** The bundle's path. */

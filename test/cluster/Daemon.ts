@@ -6,7 +6,7 @@
 // and pid and signals are still the program's. Daemons are ended by their pid, never by name.
 import { type ChildProcess, spawn } from "node:child_process"
 import { closeSync, existsSync, openSync, readFileSync, statSync } from "node:fs"
-import { until } from "./until.ts"
+import { until } from "../kit/until.ts"
 
 /** What to run. Standard output and standard error are both appended to `logFile`. */
 export interface DaemonOptions {

@@ -2,6 +2,8 @@
 // `k8s/certlet.yaml`, and certlets that run with that account's token. Everything that a test makes through it is ended
 // and removed by `stop`, also after a failure. A file of tests shares one cluster; each test works in a namespace of
 // its own.
+
+import { until } from "../kit/until.ts"
 import { buildTools } from "./build.ts"
 import { bundle } from "./bundle.ts"
 import { Certlet, type CertletOptions } from "./Certlet.ts"
@@ -11,7 +13,6 @@ import { applyShipped } from "./manifests.ts"
 import { at, type KubeObject, listAt } from "./objects.ts"
 import { makePodVolume, type PodVolume, type PodVolumeOptions } from "./PodVolume.ts"
 import type { TokenAccess } from "./serviceAccountToken.ts"
-import { until } from "./until.ts"
 import { WorkerNode, type WorkerNodeOptions } from "./WorkerNode.ts"
 
 /** Only the first run on a machine needs it: it builds a kube-apiserver. */

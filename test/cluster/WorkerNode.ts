@@ -5,6 +5,8 @@
 import { readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { hostArchitecture, layer, ociArchive } from "../../k8s/image/ociImage.ts"
+import { freePorts } from "../kit/freePorts.ts"
+import { until } from "../kit/until.ts"
 import type { ControlPlane } from "./ControlPlane.ts"
 import { criAnswers } from "./criAnswers.ts"
 import type { Daemon } from "./Daemon.ts"
@@ -21,8 +23,6 @@ import {
 } from "./nodeConfiguration.ts"
 import { type KubeObject, listAt, textAt } from "./objects.ts"
 import { PodDoor } from "./PodDoor.ts"
-import { freePorts } from "./ports.ts"
-import { until } from "./until.ts"
 
 export interface WorkerNodeOptions {
   /** "node-1" by default. */

@@ -3,12 +3,13 @@
 // with certlet, so that whatever else the machine does hits both. Figures are ratios; absolute times mean little on a
 // shared machine. Run it by itself with `node test/cluster/bench.ts`; performance.test.ts takes fewer samples and
 // judges what must hold.
+
+import { until } from "../kit/until.ts"
 import type { Certlet } from "./Certlet.ts"
 import { inParallel } from "./inParallel.ts"
 import { measureFloor } from "./measureFloor.ts"
 import type { PodVolume } from "./PodVolume.ts"
 import { RealCluster, type Stage } from "./RealCluster.ts"
-import { until } from "./until.ts"
 
 export interface BenchOptions {
   /** Turns of floor and certlet at each concurrency. */

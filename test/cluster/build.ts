@@ -12,7 +12,7 @@ import { createServer, type Server } from "node:net"
 import { homedir } from "node:os"
 import { basename, join, relative, resolve } from "node:path"
 import { promisify } from "node:util"
-import { until } from "./until.ts"
+import { until } from "../kit/until.ts"
 
 /** Absolute paths of what the cluster tier runs; `crds` is a folder of cert-manager's YAML files. */
 export interface Tools {

@@ -6,6 +6,7 @@ import { execFileSync } from "node:child_process"
 import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { until } from "../kit/until.ts"
 import { buildTools } from "./build.ts"
 import { ControlPlane } from "./ControlPlane.ts"
 import { openssl } from "./certificates.ts"
@@ -13,7 +14,6 @@ import type { IssuerRef } from "./issuers.ts"
 import { ApiError } from "./KubeApi.ts"
 import { measureFloor } from "./measureFloor.ts"
 import { conditionOf, type KubeObject, type Reference, textAt } from "./objects.ts"
-import { until } from "./until.ts"
 
 const testLimitMilliseconds = 60_000
 const outageLimitMilliseconds = 60_000

@@ -6,8 +6,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { until } from "../kit/until.ts"
 import { Daemon } from "./Daemon.ts"
-import { until } from "./until.ts"
 
 let folder: string
 

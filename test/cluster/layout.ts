@@ -4,6 +4,7 @@
 // beside it. All servers listen on loopback only; etcd is reached there without TLS.
 import { mkdir } from "node:fs/promises"
 import { join } from "node:path"
+import { freePorts } from "../kit/freePorts.ts"
 import {
   type Credential,
   makeAuthority,
@@ -12,7 +13,6 @@ import {
   makeTokenKeys
 } from "./certificates.ts"
 import { podNetwork } from "./nodeConfiguration.ts"
-import { freePorts } from "./ports.ts"
 
 export interface Layout {
   readonly dir: string

@@ -3,11 +3,11 @@
 // words that name what is missing. A token that the kubelet replaces on disk is taken up.
 import { readFile } from "node:fs/promises"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { until } from "../kit/until.ts"
 import type { Certlet } from "./Certlet.ts"
 import { at, conditionOf, listAt } from "./objects.ts"
 import { type PodVolume, quick } from "./PodVolume.ts"
 import { account, clusterLimitMilliseconds, RealCluster, type Stage } from "./RealCluster.ts"
-import { until } from "./until.ts"
 import { judge, readIssue, serialOf } from "./volumeFiles.ts"
 
 let cluster: RealCluster

@@ -3,6 +3,7 @@
 // here. One policy writes the asker into the request, as cert-manager's webhook does for approvers to read; the other
 // lets a pod ask for itself alone, by the pod that the token is bound to.
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { until } from "../kit/until.ts"
 import { certletImage } from "./certletImage.ts"
 import { render } from "./chart.ts"
 import { DaemonSetPod } from "./DaemonSetPod.ts"
@@ -10,7 +11,6 @@ import { applyManifest } from "./manifests.ts"
 import { certificateVolume, type NodePod } from "./NodePod.ts"
 import { at, type KubeObject, textAt } from "./objects.ts"
 import { account, clusterLimitMilliseconds, RealCluster, type Stage } from "./RealCluster.ts"
-import { until } from "./until.ts"
 import { judge, readIssue, serialOf } from "./volumeFiles.ts"
 import type { WorkerNode } from "./WorkerNode.ts"
 

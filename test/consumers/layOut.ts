@@ -2,8 +2,7 @@
  * From attributes to files on a disk, through the same decoder and the same makers of files as the driver's, with live
  * chance. What a test says of a file it says of a real one.
  */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { Effect, Redacted } from "effect"
 import type { SpecError } from "../../src/spec/SpecError.ts"
@@ -12,6 +11,7 @@ import { decodeVolumeSpec } from "../../src/spec/VolumeSpec.ts"
 import { type FileSet, fileSet, type Material } from "../../src/volume/FileSet.ts"
 import { keystoreFiles } from "../../src/volume/keystoreFiles.ts"
 import * as NodeEntropy from "../../src/volume/NodeEntropy.ts"
+import { inFolder } from "../kit/folders.ts"
 import { settings } from "../kit/settings.ts"
 
 type Texts = Readonly<Record<string, string>>
@@ -39,12 +39,8 @@ export const filesFor = (
   }).pipe(Effect.provide(NodeEntropy.layer))
 
 /** Runs a test with files in a folder that goes afterwards; `path` says where a file is. */
-export const inFolder = async <A>(files: FileSet, use: (path: (name: string) => string) => Promise<A>): Promise<A> => {
-  const folder = mkdtempSync(join(tmpdir(), "certlet-files-"))
-  try {
+export const layOut = <A>(files: FileSet, use: (path: (name: string) => string) => Promise<A>): Promise<A> =>
+  inFolder("files", (folder) => {
     for (const { content, mode, name } of files) writeFileSync(join(folder, name), Redacted.value(content), { mode })
-    return await use((name) => join(folder, name))
-  } finally {
-    rmSync(folder, { recursive: true, force: true })
-  }
-}
+    return use((name) => join(folder, name))
+  })

@@ -11,7 +11,7 @@ import { attributeNames } from "../../src/spec/Attributes.ts"
 import type { FileSet, Material } from "../../src/volume/FileSet.ts"
 import { makeAuthority } from "./authority.ts"
 import { type Kind, keys } from "./keys.ts"
-import { filesFor, inFolder } from "./layOut.ts"
+import { filesFor, layOut } from "./layOut.ts"
 import { isPresent } from "./programs.ts"
 
 type Texts = Readonly<Record<string, string>>
@@ -48,7 +48,7 @@ const everything: Texts = {
 describe.skipIf(!here)("openssl", () => {
   it.each(allKinds)("reads every PEM and DER file of a key of %s, and they belong together", async (kind) => {
     const files = Effect.runSync(filesFor({ ...keys[kind][1], ...everything }, materialOf(kind)))
-    await inFolder(files, async (path) => {
+    await layOut(files, async (path) => {
       const spki = openssl(`
         cd "$(dirname ${path("ca.crt")})"
         openssl verify -CAfile ca.crt -untrusted tls.crt tls.crt >&2
@@ -87,7 +87,7 @@ describe.skipIf(!here)("openssl", () => {
         { p: password }
       )
     )
-    await inFolder(files, async (path) => {
+    await layOut(files, async (path) => {
       const legacy = profile === "LegacyRC2" ? "-legacy" : ""
       const shown = openssl(`
         cd "$(dirname ${path("ca.crt")})"
@@ -189,7 +189,7 @@ describe.skipIf(!here)("whatever combination a pod asks for", () => {
             name ===
             (attributes["pkcs12-password-file"] ?? `${attributes["pkcs12-filename"] ?? "keystore.p12"}.password`)
         )
-        await inFolder(result.success, async (path) => {
+        await layOut(result.success, async (path) => {
           const password =
             generated === undefined
               ? (attributes["pkcs12-password"] ?? secret)

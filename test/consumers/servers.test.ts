@@ -8,10 +8,10 @@ import { dirname, join } from "node:path"
 import { beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { FileSet } from "../../src/volume/FileSet.ts"
-import { freePorts } from "../cluster/ports.ts"
+import { freePorts } from "../kit/freePorts.ts"
 import { makeAuthority } from "./authority.ts"
 import { type Kind, keys } from "./keys.ts"
-import { filesFor, inFolder } from "./layOut.ts"
+import { filesFor, layOut } from "./layOut.ts"
 import { isPresent, run } from "./programs.ts"
 
 let authority: Awaited<ReturnType<typeof makeAuthority>>
@@ -47,7 +47,7 @@ describe.skipIf(!isPresent("haproxy", "-v"))("HAProxy", () => {
   it.each<Kind>(["RSA", "P-256", "Ed25519"])(
     "serves and checks with the combined file of a key of %s",
     async (kind) => {
-      await inFolder(await filesOf(kind), async (path) => {
+      await layOut(await filesOf(kind), async (path) => {
         const [configuration, socket, pidFile] = [path("haproxy.cfg"), path("haproxy.sock"), path("haproxy.pid")]
         const bind = `bind unix@${socket} ssl crt ${path("combined.pem")} ca-file ${path("ca.crt")} verify required`
         const answer = 'http-request return status 200 content-type text/plain lf-string "%[ssl_c_s_dn(CN)]"'
@@ -86,7 +86,7 @@ describe.skipIf(!isPresent(postgres("postgres"), "--version"))("PostgreSQL", () 
     "and its client know each other by the combined file of a key of %s",
     { timeout: 120_000 },
     async (kind) => {
-      await inFolder(await filesOf(kind), async (path) => {
+      await layOut(await filesOf(kind), async (path) => {
         const [folder, data, log] = [dirname(path("data")), path("data"), path("log")]
         mkdirSync(data)
         if (isRoot) for (const name of [folder, ...readdirSync(folder).map(path)]) chownSync(name, nobody, nobody)

@@ -10,7 +10,7 @@ import { Effect } from "effect"
 import type { FileSet } from "../../src/volume/FileSet.ts"
 import { makeAuthority } from "./authority.ts"
 import { type Kind, keys } from "./keys.ts"
-import { filesFor, inFolder } from "./layOut.ts"
+import { filesFor, layOut } from "./layOut.ts"
 import { buildGoPair, consumers, isPresent, run } from "./programs.ts"
 
 type Texts = Readonly<Record<string, string>>
@@ -30,7 +30,7 @@ const combined = { "combined-file": "combined.pem" }
 
 describe("Node", () => {
   it.each(kinds)("serves and asks with a key of %s", async (kind) => {
-    await inFolder(await filesOf(kind, combined), async (path) => {
+    await layOut(await filesOf(kind, combined), async (path) => {
       const ca = readFileSync(path("ca.crt"))
       const both = readFileSync(path("combined.pem"))
       const server = createServer({
@@ -57,7 +57,7 @@ describe("Node", () => {
 
 /** Server and client in one program, once with two files and once with the combined one on either side. */
 const pairs = async (files: FileSet, program: (...args: ReadonlyArray<string>) => Promise<string>) =>
-  inFolder(files, async (path) => {
+  layOut(files, async (path) => {
     const apart = `${path("tls.crt")},${path("tls.key")}`
     const together = path("combined.pem")
     return [await program(apart, together, path("ca.crt")), await program(together, apart, path("ca.crt"))]
@@ -109,7 +109,7 @@ describe.skipIf(!javaIsPresent)("Java", () => {
       }
     }
     const whole = all.flatMap(([name, files]) => files.map((file) => ({ ...file, name: `${name}-${file.name}` })))
-    await inFolder(whole, async (path) => {
+    await layOut(whole, async (path) => {
       writeFileSync(path("password"), "a Secret's")
       const lines = all.flatMap(([name]) => [
         `PKCS12 ${path(`${name}-keystore.p12`)} ${path(`${name}-truststore.p12`)} ${path("password")}`,
@@ -133,7 +133,7 @@ describe.skipIf(!javaIsPresent)("Java", () => {
 
   it("lists them and takes their entries over with keytool", { timeout: 120_000 }, async () => {
     const attributes = { ...stores, "pkcs12-profile": "Modern2023" }
-    await inFolder(await filesOf("RSA", attributes, { p: "a Secret's" }), async (path) => {
+    await layOut(await filesOf("RSA", attributes, { p: "a Secret's" }), async (path) => {
       writeFileSync(path("password"), "a Secret's")
       const list = (store: string, password: string) =>
         run("keytool", "-list", "-v", "-keystore", path(store), "-storepass:file", path(password))

@@ -9,8 +9,8 @@ import type { Status } from "../../src/csi/Status.ts"
 import { Settings } from "../../src/Settings.ts"
 import { KubeletScene, laws } from "../../src/testing/contract/kubelet.ts"
 import { SimDoor } from "../../src/testing/parts/SimDoor.ts"
+import { temporaryFolder } from "../kit/folders.ts"
 import { settings } from "../kit/settings.ts"
-import { temporaryFolder } from "../wire/RecordingDriver.ts"
 
 const target = "/pods/uid/volumes/kubernetes.io~csi/tls/mount"
 const attributes = { "csi.storage.k8s.io/ephemeral": "true" }

@@ -4,11 +4,9 @@
  * instead of waiting for time to pass.
  */
 import "reflect-metadata"
-import { mkdtemp, rm } from "node:fs/promises"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as x509 from "@peculiar/x509"
-import { Context, Duration, Effect, Layer, Option, type Redacted, type Scope } from "effect"
+import { Context, Duration, Effect, Layer, Option, type Redacted } from "effect"
 import { EmbeddedCluster, type EmbeddedUser } from "../../src/embedded/EmbeddedCluster.ts"
 import type { ServerEvent } from "../../src/embedded/NodeApiServer.ts"
 import { layer } from "../../src/issuance/ApiCertificateRequests.ts"
@@ -16,6 +14,7 @@ import { CertificateRequests, type RequestDraft } from "../../src/issuance/Certi
 import * as KubeApiServer from "../../src/kube/KubeApiServer.ts"
 import { type KubeSettings, Settings } from "../../src/Settings.ts"
 import type { VolumeSpec } from "../../src/spec/VolumeSpec.ts"
+import { temporaryFolder } from "./folders.ts"
 import { kubeSettings, settings } from "./settings.ts"
 
 export const nodeId = "node-1"
@@ -30,12 +29,6 @@ export const connect = (kube: Partial<KubeSettings>) =>
     ),
     (_) => Context.get(_, CertificateRequests)
   )
-
-/** A folder that is gone when the scope ends. */
-export const temporaryFolder: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
-  Effect.promise(() => mkdtemp(join(tmpdir(), "certlet-"))),
-  (folder) => Effect.promise(() => rm(folder, { recursive: true, force: true }))
-)
 
 /** A cluster and a client that is connected to it and watching. */
 export const liveClient = Effect.fnUntraced(function* (

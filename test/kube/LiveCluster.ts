@@ -2,6 +2,7 @@
  * The embedded API server as the other side of `Pods` and `TrustBundles`: layers of the live services over it, and
  * scenes that change its objects behind the client's back.
  */
+
 import { join } from "node:path"
 import { Context, Effect, Layer, Option } from "effect"
 import { EmbeddedCluster } from "../../src/embedded/EmbeddedCluster.ts"
@@ -14,7 +15,8 @@ import { PodScene } from "../../src/testing/contract/pods.ts"
 import { BundleScene } from "../../src/testing/contract/trustBundles.ts"
 import { bare, podObject } from "../../src/testing/parts/SimPods.ts"
 import { bundlesIn } from "../../src/testing/parts/SimTrustBundles.ts"
-import { expectEvent, nodeId, settingsLayer, temporaryFolder } from "../kit/LiveClient.ts"
+import { temporaryFolder } from "../kit/folders.ts"
+import { expectEvent, nodeId, settingsLayer } from "../kit/LiveClient.ts"
 import { kubeSettings } from "../kit/settings.ts"
 
 /** The server behind the services, for tests that look at it. */

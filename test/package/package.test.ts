@@ -3,16 +3,15 @@
  * plain script, by node:test and by vitest, with its types. The project's other dependencies are links to ours, so
  * nothing is fetched; what the package needs and does not declare is not there.
  */
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { beforeAll, describe, expect, it } from "vitest"
+import { folderOfTests } from "../kit/folders.ts"
 import { packedCopy, packLimitMilliseconds, run } from "../kit/packedCopy.ts"
 
 const root = join(import.meta.dirname, "../..")
-const folder = mkdtempSync(join(tmpdir(), "certlet-package-"))
+const folder = folderOfTests("package")
 const project = join(folder, "project")
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const node = (args: ReadonlyArray<string>) => run(project, process.execPath, args)
 const dependency = (name: string) => join(root, "node_modules", name)

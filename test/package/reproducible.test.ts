@@ -6,10 +6,10 @@
  */
 import { spawnSync } from "node:child_process"
 import { createHash } from "node:crypto"
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { mkdirSync, readdirSync, readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { beforeAll, describe, expect, it } from "vitest"
+import { folderOfTests } from "../kit/folders.ts"
 import { packedCopy, packLimitMilliseconds, run } from "../kit/packedCopy.ts"
 
 const root = join(import.meta.dirname, "../..")
@@ -17,8 +17,7 @@ const platform = `node-${process.platform}-${process.arch}/bin/node`
 const node24 = join(root, "node_modules", platform)
 const node26 = join(root, "test/node26/node_modules", platform)
 
-const folder = mkdtempSync(join(tmpdir(), "certlet-reproducible-"))
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+const folder = folderOfTests("reproducible")
 const one = join(folder, "one")
 const other = join(folder, "the other one", "with a longer way")
 

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, type Scope } from "effect"
 import { answerHttp, plain } from "../../src/socket/NodeHttp.ts"
-import { temporaryFolder } from "../kit/LiveClient.ts"
+import { temporaryFolder } from "../kit/folders.ts"
 
 /** A connection that has sent these bytes. */
 const open = (path: string, sent: string): Effect.Effect<Socket, never, Scope.Scope> =>

@@ -13,6 +13,7 @@ import { type Damage, VolumeScene } from "../../src/testing/contract/VolumeScene
 import { parseMounts } from "../../src/volume/NodeMounts.ts"
 import * as NodeVolumeFS from "../../src/volume/NodeVolumeFS.ts"
 import { VolumeFS } from "../../src/volume/VolumeFS.ts"
+import { makeFolder } from "../kit/folders.ts"
 import { settings as base } from "../kit/settings.ts"
 
 export type VolumeMedium = Settings["Service"]["volumeMedium"]
@@ -46,7 +47,7 @@ const removeTree = (folder: string): void => {
 
 const folderBelow = (parent: string) =>
   Effect.acquireRelease(
-    Effect.sync(() => fs.realpathSync(fs.mkdtempSync(path.join(parent, "certlet-volume-")))),
+    Effect.sync(() => makeFolder("volume", parent)),
     (folder) =>
       Effect.sync(() => {
         const left = mountsBelow(folder)
@@ -97,10 +98,10 @@ export const mountInherited = (target: string, peer: string): void => {
 
 /** False where this process may not mount: then the tmpfs medium cannot be tried. */
 export const canMount: boolean = (() => {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "certlet-try-"))
+  const folder = makeFolder("try")
   mountForeign(`${folder}/mount`)
-  const works = mountsBelow(fs.realpathSync(folder)).length === 1
-  unmountAll(fs.realpathSync(folder))
+  const works = mountsBelow(folder).length === 1
+  unmountAll(folder)
   fs.rmSync(folder, { recursive: true })
   return works
 })()

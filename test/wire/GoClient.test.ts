@@ -2,6 +2,7 @@
  * The wire as a real kubelet uses it: a client on grpc-go, with the standard's own Go types, drives the socket. It is
  * built where Go is present, into a cache outside the repository, and left out with a word where Go is not.
  */
+
 import { execFile, execFileSync } from "node:child_process"
 import { createHash } from "node:crypto"
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from "node:fs"
@@ -12,7 +13,8 @@ import { Deferred, Effect, Option } from "effect"
 import type { Driver } from "../../src/driver/Driver.ts"
 import { PublishError, UnknownVolume } from "../../src/driver/DriverError.ts"
 import { IssuanceError } from "../../src/issuance/IssuanceError.ts"
-import { type Event, makeRecorder, serveOn, temporaryFolder } from "./RecordingDriver.ts"
+import { temporaryFolder } from "../kit/folders.ts"
+import { type Event, makeRecorder, serveOn } from "./RecordingDriver.ts"
 
 const sources = join(import.meta.dirname, "go")
 

@@ -12,7 +12,8 @@ import { Identity, Node, NodeServiceCapability_RPC_Type } from "../../src/csi/ge
 import { PublishError } from "../../src/driver/DriverError.ts"
 import { IssuanceError } from "../../src/issuance/IssuanceError.ts"
 import { version } from "../../src/Version.ts"
-import { leaveStale, makeGate, makeRecorder, serveOn, temporaryFolder } from "./RecordingDriver.ts"
+import { temporaryFolder } from "../kit/folders.ts"
+import { leaveStale, makeGate, makeRecorder, serveOn } from "./RecordingDriver.ts"
 
 const target = "/pods/uid/volumes/kubernetes.io~csi/tls/mount"
 const volume = { volumeId: "csi-1", target, context: { "csi.storage.k8s.io/ephemeral": "true" } }

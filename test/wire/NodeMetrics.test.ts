@@ -1,19 +1,10 @@
-import { createServer } from "node:net"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Option } from "effect"
 import * as NodeMetrics from "../../src/observability/NodeMetrics.ts"
 import { Settings } from "../../src/Settings.ts"
+import { freePort } from "../kit/freePorts.ts"
 import { settings } from "../kit/settings.ts"
 import { makeRecorder } from "./RecordingDriver.ts"
-
-/** A port that was free a moment ago. */
-const freePort = Effect.callback<number>((resume) => {
-  const server = createServer().listen(0, "127.0.0.1", () => {
-    const address = server.address()
-    const port = typeof address === "object" && address !== null ? address.port : 0
-    server.close(() => resume(Effect.succeed(port)))
-  })
-})
 
 const serveAt = (port: number) =>
   Effect.flatMap(

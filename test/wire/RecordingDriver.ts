@@ -3,10 +3,8 @@
  * answers as it is told. A call can be held back until a test lets it go, and the driver says when a call's fiber was
  * interrupted.
  */
-import { linkSync, mkdtempSync, renameSync, rmSync } from "node:fs"
+import { linkSync, renameSync } from "node:fs"
 import { createServer } from "node:net"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import { Deferred, Duration, Effect, Layer, Queue } from "effect"
 import * as GrpcKubelet from "../../src/csi/GrpcKubelet.ts"
 import { serve } from "../../src/csi/serve.ts"
@@ -44,12 +42,6 @@ export const makeRecorder = (
     })
     return { driver, next: Queue.take(events) }
   })
-
-/** A folder that goes with the scope. */
-export const temporaryFolder = Effect.acquireRelease(
-  Effect.sync(() => mkdtempSync(join(tmpdir(), "certlet-wire-"))),
-  (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
-)
 
 /** Serves a driver on a socket until the scope closes. */
 export const serveOn = (socket: string, driver: Layer.Layer<Driver>, shutdownTimeout: Duration.Input = "5 seconds") =>

@@ -7,19 +7,15 @@ import { connect } from "node:net"
 import { join } from "node:path"
 import { isMainThread } from "node:worker_threads"
 import { describe, expect, it } from "@effect/vitest"
-import { Duration, Effect, Fiber, Schedule, Schema } from "effect"
+import { Duration, Effect, Fiber, Schema } from "effect"
 import { NodeStatus } from "../../src/admin/AdminApi.ts"
 import { askRenewal, askStatus } from "../../src/admin/NodeAdminClient.ts"
-import { certlet, startNode } from "./LiveNode.ts"
-import { temporaryFolder } from "./RecordingDriver.ts"
+import { certlet } from "../kit/certlet.ts"
+import { temporaryFolder } from "../kit/folders.ts"
+import { eventually } from "../kit/until.ts"
+import { startNode } from "./LiveNode.ts"
 
 const readStatus = Schema.decodeUnknownEffect(Schema.fromJsonString(NodeStatus))
-
-const until = <E>(holds: Effect.Effect<boolean, E>) =>
-  holds.pipe(
-    Effect.repeat({ schedule: Schedule.spaced("50 millis"), until: (held) => held }),
-    Effect.timeout("100 seconds")
-  )
 
 /** What becomes of a connection that another user makes. */
 const connectAs = (uid: number, path: string) =>
@@ -39,7 +35,10 @@ const startServed = Effect.gen(function* () {
   const node = yield* startNode()
   const socket = join(node.folder, "data", "admin", "certlet.sock")
   yield* node.publish("web")
-  yield* until(Effect.sync(() => existsSync(socket)))
+  yield* eventually(
+    "the admin socket",
+    Effect.sync(() => existsSync(socket))
+  )
   return { ...node, socket }
 })
 
@@ -76,7 +75,7 @@ describe("an operator on the node", () => {
       const order = askRenewal(node.socket, "csi-web", Duration.seconds(20))
       const two = yield* Effect.forkChild(Effect.all([order, order], { concurrency: 2 }))
       const waits = Effect.map(askStatus(node.socket), ({ volumes }) => volumes[0]?.pending?.waitsFor === "approval")
-      yield* until(waits)
+      yield* eventually("a renewal that waits", waits)
       yield* node.cluster.behave({ approval: "approve" })
       for (const { outcome } of yield* Fiber.join(two)) expect(outcome).toBe("renewed")
       expect(node.log().match(/"certificate in place"/g)).toHaveLength(2)

@@ -2,6 +2,7 @@
  * The wire at its edges: sentences that no header can carry, a shutdown beside clients that do not go and handlers that
  * cannot stop at once, and sockets that are not ours, or no longer.
  */
+
 import { spawn } from "node:child_process"
 import { existsSync, readdirSync, renameSync, writeFileSync } from "node:fs"
 import { connect } from "node:net"
@@ -13,7 +14,8 @@ import { Driver } from "../../src/driver/Driver.ts"
 import type { PublishCall } from "../../src/driver/DriverCalls.ts"
 import { PublishError, Unpublished } from "../../src/driver/DriverError.ts"
 import { IssuanceError } from "../../src/issuance/IssuanceError.ts"
-import { leaveStale, makeRecorder, serveOn, temporaryFolder } from "./RecordingDriver.ts"
+import { temporaryFolder } from "../kit/folders.ts"
+import { leaveStale, makeRecorder, serveOn } from "./RecordingDriver.ts"
 
 const volume = { volumeId: "csi-1", target: "/pods/uid/volumes/tls/mount", context: {} }
 

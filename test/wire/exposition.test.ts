@@ -4,23 +4,15 @@
  * names them all.
  */
 import { readFileSync } from "node:fs"
-import { createServer } from "node:net"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { loadYaml } from "@kubernetes/client-node"
 import { Effect, Schedule, Schema } from "effect"
+import { freePort } from "../kit/freePorts.ts"
 import { startNode } from "./LiveNode.ts"
 import { readQuery } from "./promql.ts"
 
 const root = join(import.meta.dirname, "../..")
-
-const freePort = Effect.callback<number>((resume) => {
-  const server = createServer().listen(0, "127.0.0.1", () => {
-    const address = server.address()
-    const port = typeof address === "object" && address !== null ? address.port : 0
-    server.close(() => resume(Effect.succeed(port)))
-  })
-})
 
 /** Label values by label, by metric. */
 type Exposed = ReadonlyMap<string, ReadonlyMap<string, ReadonlySet<string>>>

@@ -2,9 +2,7 @@
  * `/livez` and `/readyz` as the kubelet's probes read them, from the process itself: what each check says, and that
  * Identity's Probe never says anything else. The freshness of a watch is weighed here too, on a told time.
  */
-import { spawn } from "node:child_process"
-import { existsSync, mkdirSync, unlinkSync, writeFileSync } from "node:fs"
-import { createServer } from "node:net"
+import { existsSync, mkdirSync, unlinkSync } from "node:fs"
 import { join } from "node:path"
 import { create } from "@bufbuild/protobuf"
 import { describe, expect, it } from "@effect/vitest"
@@ -13,44 +11,19 @@ import { Effect, Exit, Fiber, Option, Schedule } from "effect"
 import { methodDefinition } from "../../src/csi/GrpcDefinitions.ts"
 import { Identity } from "../../src/csi/generated/csi_pb.js"
 import { WatchFreshness } from "../../src/kube/WatchFreshness.ts"
+import { flagsIn, startCertlet, writeKubeconfigOfNobody } from "../kit/certlet.ts"
+import { temporaryFolder } from "../kit/folders.ts"
+import { freePort } from "../kit/freePorts.ts"
+import { eventually } from "../kit/until.ts"
 import { startNode } from "./LiveNode.ts"
-import { temporaryFolder } from "./RecordingDriver.ts"
-
-/** A port on which nobody listens. */
-const freePort = Effect.callback<number>((resume) => {
-  const server = createServer()
-  server.listen(0, "127.0.0.1", () => {
-    const address = server.address()
-    server.close(() => resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0)))
-  })
-})
-
-const kubeconfig = JSON.stringify({
-  apiVersion: "v1",
-  kind: "Config",
-  clusters: [{ name: "away", cluster: { server: "https://127.0.0.1:1" } }],
-  users: [{ name: "nobody", user: { token: "none" } }],
-  contexts: [{ name: "away", context: { cluster: "away", user: "nobody" } }],
-  "current-context": "away"
-})
 
 /** A process whose API server is away, with the flag for health and a kubelet's root. */
 const start = Effect.fnUntraced(function* (folder: string) {
   const port = yield* freePort
-  yield* Effect.acquireRelease(
-    Effect.sync(() => {
-      writeFileSync(join(folder, "kubeconfig"), kubeconfig)
-      mkdirSync(join(folder, "kubelet"))
-      const main = join(import.meta.dirname, "../../src/main.ts")
-      const places = ["--endpoint", join(folder, "csi.sock"), "--data-root", join(folder, "records")]
-      const cluster = ["--kubeconfig", join(folder, "kubeconfig"), "--kubelet-root-dir", join(folder, "kubelet")]
-      const more = ["--volume-medium", "directory", "--health-bind-address", `127.0.0.1:${port}`]
-      return spawn(process.execPath, [main, "run", "--node-id", "n", ...places, ...cluster, ...more], {
-        stdio: "ignore"
-      })
-    }),
-    (child) => Effect.sync(() => void child.kill("SIGKILL"))
-  )
+  writeKubeconfigOfNobody(folder)
+  mkdirSync(join(folder, "kubelet"))
+  const more = ["--kubelet-root-dir", join(folder, "kubelet"), "--health-bind-address", `127.0.0.1:${port}`]
+  yield* startCertlet([...flagsIn(folder), ...more])
   const get = (path: string) =>
     Effect.promise(async () => {
       const answer = await fetch(`http://127.0.0.1:${port}${path}`)
@@ -113,12 +86,6 @@ const lookAt = (port: number) => (path: string) =>
     return { status: answer.status, text: await answer.text() }
   })
 
-const until = <E>(holds: Effect.Effect<boolean, E>) =>
-  holds.pipe(
-    Effect.repeat({ schedule: Schedule.spaced("50 millis"), until: (held) => held }),
-    Effect.timeout("100 seconds")
-  )
-
 describe("a node", () => {
   it.live(
     "is ready when it sees the API server, and while it drains it is alive, not ready, and finishes its calls",
@@ -127,15 +94,24 @@ describe("a node", () => {
         const port = yield* freePort
         const node = yield* startNode(["--health-bind-address", `127.0.0.1:${port}`])
         const get = lookAt(port)
-        yield* until(Effect.map(get("/readyz"), ({ status }) => status === 200))
+        yield* eventually(
+          "the node to be ready",
+          Effect.map(get("/readyz"), ({ status }) => status === 200)
+        )
         expect(yield* get("/readyz")).toEqual({ status: 200, text: "ok\n" })
         expect((yield* get("/readyz?verbose")).text).toBe("[+] socket: ok\n[+] watch CertificateRequests: ok\nok\n")
         expect(yield* isReady(join(node.folder, "csi.sock"))).toBe(true)
         yield* node.cluster.behave({ approval: "hold" })
         const publishing = yield* Effect.forkChild(Effect.exit(node.publish("web")))
-        yield* until(Effect.sync(() => node.cluster.store.all().length === 1))
+        yield* eventually(
+          "a request",
+          Effect.sync(() => node.cluster.store.all().length === 1)
+        )
         node.child.kill("SIGTERM")
-        yield* until(Effect.sync(() => !existsSync(join(node.folder, "csi.sock"))))
+        yield* eventually(
+          "the socket to go",
+          Effect.sync(() => !existsSync(join(node.folder, "csi.sock")))
+        )
         const { status, text } = yield* get("/readyz")
         expect(status).toBe(503)
         expect(text).toContain("[-] ending: certlet is ending")

@@ -4,7 +4,6 @@
  */
 import { existsSync, mkdirSync, readdirSync, statSync, unlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { setTimeout as pause } from "node:timers/promises"
 import type { DescMessage, DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf"
 import { create } from "@bufbuild/protobuf"
 import { describe, expect, it } from "@effect/vitest"
@@ -16,8 +15,10 @@ import * as GrpcRegistration from "../../src/csi/GrpcRegistration.ts"
 import { Registration } from "../../src/csi/generated/pluginregistration_pb.js"
 import * as Health from "../../src/Health.ts"
 import { Settings } from "../../src/Settings.ts"
+import { temporaryFolder } from "../kit/folders.ts"
 import { settings } from "../kit/settings.ts"
-import { leaveStale, temporaryFolder } from "./RecordingDriver.ts"
+import { eventually } from "../kit/until.ts"
+import { leaveStale } from "./RecordingDriver.ts"
 
 const { getInfo, notifyRegistrationStatus } = Registration.method
 
@@ -51,13 +52,6 @@ const register = (root: string, more: Partial<Settings["Service"]> = {}) =>
 
 const complaints = (look: Health.HealthBoard["look"]) =>
   Effect.map(look, (answers) => answers.flatMap(({ complaint }) => Option.toArray(complaint)))
-
-/** Waits for real files while the clock is a test's. */
-const until = (holds: () => boolean) =>
-  Effect.promise(async () => {
-    for (let i = 0; i < 1_000 && !holds(); i++) await pause(10)
-    expect(holds()).toBe(true)
-  })
 
 describe("the registration", () => {
   it.live("says who certlet is and where it serves, to root alone", () =>
@@ -130,7 +124,10 @@ describe("the registration", () => {
       yield* call(socket, notifyRegistrationStatus, { pluginRegistered: true })
       unlinkSync(socket)
       yield* TestClock.adjust("10 seconds")
-      yield* until(() => existsSync(socket))
+      yield* eventually(
+        "the socket",
+        Effect.sync(() => existsSync(socket))
+      )
       yield* call(socket, getInfo, {})
       expect(yield* complaints(look)).toEqual(["the registration's socket was removed by somebody"])
       yield* call(socket, notifyRegistrationStatus, { pluginRegistered: true })

@@ -8,7 +8,8 @@ import { createServer, type IncomingHttpHeaders } from "node:http"
 import { join } from "node:path"
 import { gunzipSync } from "node:zlib"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Option, Schedule, Schema } from "effect"
+import { Effect, Schema } from "effect"
+import { eventually } from "../kit/until.ts"
 import { startNode } from "./LiveNode.ts"
 
 const Values = Schema.Array(
@@ -76,12 +77,6 @@ const startCollector = Effect.acquireRelease(
   ({ close }) => Effect.sync(close)
 )
 
-const until = <A>(what: () => A | undefined) =>
-  Effect.sync(what).pipe(
-    Effect.repeat({ schedule: Schedule.spaced("50 millis"), until: (found) => found !== undefined }),
-    Effect.timeout("100 seconds")
-  )
-
 const textOf = (arrivals: ReadonlyArray<Arrival>, path: string) => arrivals.filter((arrival) => arrival.path === path)
 
 const spansIn = (arrivals: ReadonlyArray<Arrival>) =>
@@ -124,7 +119,10 @@ describe("a collector", () => {
       yield* node.cluster.behave({ approval: { deny: "not today" } })
       yield* Effect.flip(node.publish("denied"))
       yield* node.kubelet.unpublish(node.request("web"))
-      yield* until(() => spansIn(arrivals).find(({ name }) => name === "csi.unpublish"))
+      yield* eventually(
+        "the span of the unpublish",
+        Effect.sync(() => spansIn(arrivals).find(({ name }) => name === "csi.unpublish"))
+      )
       const spans = spansIn(arrivals)
       const paths = spans.map((span) => pathOf(spans, span))
       const renew = "csi.publish > driver.publish > driver.renew"
@@ -149,8 +147,9 @@ describe("a collector", () => {
         "content-encoding": "gzip"
       })
       expect(node.log()).toContain("OTEL_EXPORTER_OTLP_METRICS_TIMEOUT: expected milliseconds; 10000 is used")
-      yield* until(() =>
-        node.log().includes("metrics do not reach http://127.0.0.1:1/v1/metrics: ") ? true : undefined
+      yield* eventually(
+        "a complaint in the log",
+        Effect.sync(() => node.log().includes("metrics do not reach http://127.0.0.1:1/v1/metrics: "))
       )
       expect(node.log()).not.toContain("for-the-collector")
     })
@@ -168,8 +167,9 @@ describe("a collector", () => {
         })
         const key = readFileSync(join(node.request("web").target, "tls.key"), "utf8").split("\n")[1] ?? ""
         const last = () => textOf(arrivals, "/v1/metrics").at(-1)
-        yield* until(() =>
-          last()?.text.includes("certmanager_csi_certificate_request_ready_status") ? true : undefined
+        yield* eventually(
+          "the metrics of a request",
+          Effect.sync(() => last()?.text.includes("certmanager_csi_certificate_request_ready_status"))
         )
         const { resourceMetrics } = Schema.decodeUnknownSync(Schema.fromJsonString(Metrics))(last()?.text ?? "")
         const names = resourceMetrics.flatMap(({ scopeMetrics }) =>
@@ -181,16 +181,20 @@ describe("a collector", () => {
         const { attributes } = resourceMetrics[0]?.resource ?? { attributes: [] }
         const said = ["service.name", "cluster", "k8s.node.name"].map((name) => attribute(attributes, name))
         expect(said).toEqual(["certlet", "east", "node-1"])
-        const due = yield* until(() => {
-          const spans = spansIn(arrivals)
-          return spans
-            .map((span) => pathOf(spans, span))
-            .find((path) => /^driver\.due > driver\.renew > issuance\.issue$/.test(path))
-        })
-        expect(due).toBeDefined()
+        yield* eventually(
+          "the span of a renewal",
+          Effect.sync(() => {
+            const spans = spansIn(arrivals)
+            return spans
+              .map((span) => pathOf(spans, span))
+              .find((path) => /^driver\.due > driver\.renew > issuance\.issue$/.test(path))
+          })
+        )
         yield* node.kubelet.unpublish(node.request("web"))
-        const gone = yield* until(() => (last()?.text.includes("_ready_status") ? undefined : true)).pipe(Effect.option)
-        expect(gone).toEqual(Option.some(true))
+        yield* eventually(
+          "the metrics of the request to go",
+          Effect.sync(() => last()?.text.includes("_ready_status") !== true)
+        )
         expect(arrivals.map(({ text }) => text).join("\n")).not.toContain(key)
       })
   )

@@ -3,18 +3,18 @@
  * looked at: what a browser lays out is measured by a script that the test adds.
  */
 import { execFileSync, spawnSync } from "node:child_process"
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { Effect } from "effect"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { beforeAll, describe, expect, it } from "vitest"
 import { fleetPage } from "../../../src/commands/simulate/fleetPage.ts"
 import { type FleetOrder, planOf } from "../../../src/commands/simulate/Order.ts"
 import { runFleet } from "../../../src/commands/simulate/runFleet.ts"
+import { runCertlet } from "../../kit/certlet.ts"
+import { folderOfTests } from "../../kit/folders.ts"
 
-const folder = mkdtempSync(join(tmpdir(), "certlet-fleet-"))
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+const folder = folderOfTests("fleet")
 
 const order: FleetOrder = {
   kind: "fleet",
@@ -60,13 +60,7 @@ describe("the fleet's page", () => {
   })
 
   it("is written by certlet simulate, which prints every knob and repeats itself to the byte", () => {
-    const simulate = (flags: ReadonlyArray<string>) =>
-      execFileSync(process.execPath, ["src/main.ts", "simulate", ...flags], {
-        cwd: join(import.meta.dirname, "../../.."),
-        encoding: "utf8",
-        stdio: ["ignore", "pipe", "pipe"],
-        timeout: 60_000
-      })
+    const simulate = (flags: ReadonlyArray<string>) => runCertlet(["simulate", ...flags]).stdout
     const first = simulate(["7", "--nodes", "20", "--pods", "400", "--days", "12", "--report", order.report])
     const [line = ""] = first.split("\n")
     const page = readFileSync(order.report, "utf8")

@@ -2,7 +2,6 @@
  * `certlet simulate` without a report: what it prints and how it ends. Mistakes are brought in through the threads that
  * run the stories, in the place where certlet's own thread stands, so that everything else is what a user runs.
  */
-import { spawnSync } from "node:child_process"
 import { NodeServices } from "@effect/platform-node"
 import { describe, expect, it } from "@effect/vitest"
 import { Console, Effect, Result } from "effect"
@@ -12,6 +11,7 @@ import { tellStories } from "../../../src/commands/simulate/NodeStories.ts"
 import { knobsOf, type Order, type StoriesOrder, storiesLine } from "../../../src/commands/simulate/Order.ts"
 import { orderOf, simulateFlags } from "../../../src/commands/simulate/simulateFlags.ts"
 import { Faults } from "../../../src/testing/levers/Faults.ts"
+import { runCertlet } from "../../kit/certlet.ts"
 
 const order: StoriesOrder = {
   kind: "stories",
@@ -94,12 +94,7 @@ describe("certlet simulate", { timeout: 120_000 }, () => {
   )
 
   it("is a program: it ends with the code, and the line that it prints repeats it to the byte", () => {
-    const run = (args: ReadonlyArray<string>) =>
-      spawnSync(process.execPath, ["src/main.ts", "simulate", ...args], {
-        cwd: `${import.meta.dirname}/../../..`,
-        encoding: "utf8",
-        timeout: 60_000
-      })
+    const run = (args: ReadonlyArray<string>) => runCertlet(["simulate", ...args])
     const first = run(["--pods", "1", "--faults", "none"])
     expect(first.status).toBe(0)
     const [line = ""] = first.stdout.split("\n")

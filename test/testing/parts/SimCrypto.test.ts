@@ -4,18 +4,17 @@
  * is no openssl.
  */
 import { spawnSync } from "node:child_process"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { afterAll, describe, expect, it } from "@effect/vitest"
+import { describe, expect, it } from "@effect/vitest"
 import { DateTime, Effect, Option } from "effect"
 import { signingRequestOf, specOf } from "../../../src/embedded/RequestRules.ts"
 import type { Sight } from "../../../src/testing/judges/Sight.ts"
 import { SimCluster } from "../../../src/testing/SimCluster.ts"
+import { folderOfTests } from "../../kit/folders.ts"
 
 const isThere = spawnSync("openssl", ["version"]).status === 0
-const folder = mkdtempSync(join(tmpdir(), "certlet-sim-openssl-"))
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+const folder = folderOfTests("sim-openssl")
 
 const openssl = (...args: ReadonlyArray<string>) => {
   const { status, stderr, stdout } = spawnSync("openssl", args, { cwd: folder, encoding: "utf8" })

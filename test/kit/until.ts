@@ -1,8 +1,9 @@
-// Waiting for a condition, the only way in which the cluster tier waits for anything. A probe is asked again and again
+// Waiting for a condition, the only way in which a test waits for anything. A probe is asked again and again
 // at a short interval until it has an answer or the deadline has passed. A probe that throws has no answer yet; what it
 // threw last is kept for the error. The error says what was waited for and how long, and adds whatever the caller knows
 // about the cause, usually the tail of a log.
 import { setTimeout as pause } from "node:timers/promises"
+import { Effect } from "effect"
 
 /** What `until` needs to know beside its probe. */
 export interface Waiting {
@@ -14,6 +15,8 @@ export interface Waiting {
 }
 
 const intervalMilliseconds = 20
+/** How long an Effect is asked: less than a test may take, and far more than anything takes. */
+const deadlineMilliseconds = 100_000
 
 /** The first answer of `probe` that is not undefined; rejects with an Error that starts with `what`. */
 export const until = async <Answer>(
@@ -39,3 +42,21 @@ export const until = async <Answer>(
   const text = `waited ${waiting.deadlineMilliseconds} ms in vain for: ${what}${last}\n${diagnosis}`.trimEnd()
   throw new Error(text, { cause: lastError })
 }
+
+/** The first answer of an Effect that is neither `undefined` nor `false`; a test whose clock is virtual may use it too. */
+export const eventually = <Answer, E>(
+  what: string,
+  look: Effect.Effect<Answer | undefined | false, E>
+): Effect.Effect<Answer, E> =>
+  Effect.suspend(() => {
+    const deadline = performance.now() + deadlineMilliseconds
+    const again: Effect.Effect<Answer, E> = Effect.flatMap(look, (answer) => {
+      if (answer !== undefined && answer !== false) return Effect.succeed(answer)
+      if (performance.now() > deadline) return Effect.die(new Error(`waited in vain for: ${what}`))
+      return Effect.andThen(
+        Effect.promise(() => pause(intervalMilliseconds)),
+        again
+      )
+    })
+    return again
+  })

@@ -4,6 +4,7 @@
 // reserves a port once it has been returned; a server that finds it taken says so in its log.
 import { randomInt } from "node:crypto"
 import { createServer } from "node:net"
+import { Effect } from "effect"
 
 const lowest = 20_000
 const beyond = 30_000
@@ -24,3 +25,9 @@ export const freePorts = async (count: number): Promise<ReadonlyArray<number>> =
   }
   return [...found]
 }
+
+/** A port on which nobody listens. */
+export const freePort: Effect.Effect<number> = Effect.map(
+  Effect.promise(() => freePorts(1)),
+  ([port = 0]) => port
+)

@@ -43,7 +43,9 @@ export const until = async <Answer>(
   throw new Error(text, { cause: lastError })
 }
 
-/** The first answer of an Effect that is neither `undefined` nor `false`; a test whose clock is virtual may use it too. */
+/**
+ * The first answer of an Effect that is neither `undefined` nor `false`; a test whose clock is virtual may use it too.
+ */
 export const eventually = <Answer, E>(
   what: string,
   look: Effect.Effect<Answer | undefined | false, E>

@@ -77,8 +77,7 @@ const unwrapped: ReadonlyArray<string> = [
   "pki",
   "socket",
   "spec",
-  "testing",
-  "volume"
+  "testing"
 ]
 
 const prefix = /^(Grpc|Kube|Node)(?=[A-Z])/

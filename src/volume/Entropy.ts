@@ -1,7 +1,7 @@
 /**
- * Where a volume's secrets get their chance from: salts, initialisation vectors and generated passwords. `NodeEntropy` is the
- * live side and gives what the operating system calls cryptographically secure; the simulation draws from its seed, so that
- * the same seed gives the same keystores, byte for byte. A volume without keystores draws nothing.
+ * Where a volume's secrets get their chance from: salts, initialisation vectors and generated passwords. `NodeEntropy`
+ * is the live side and gives what the operating system calls cryptographically secure; the simulation draws from its
+ * seed, so that the same seed gives the same keystores, byte for byte. A volume without keystores draws nothing.
  */
 import { Context, type Effect } from "effect"
 

@@ -1,7 +1,7 @@
 /**
- * The files of one issue, as a value: names, bytes and modes, before anything touches a disk. Pure: from the spec, the key
- * and the issuer's answer to the set of files that the pod will see, and, for a key that is to be used again, the way back.
- * A set is written whole or not at all, so whatever belongs together belongs into one set.
+ * The files of one issue, as a value: names, bytes and modes, before anything touches a disk. Pure: from the spec, the
+ * key and the issuer's answer to the set of files that the pod will see, and, for a key that is to be used again, the
+ * way back. A set is written whole or not at all, so whatever belongs together belongs into one set.
  */
 import "reflect-metadata"
 import { PrivateKey, PrivateKeyInfo } from "@peculiar/asn1-pkcs8"

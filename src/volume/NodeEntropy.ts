@@ -1,6 +1,6 @@
 /**
- * The live side of `Entropy`: the operating system's random generator, through Node. It answers at once, because the few bytes
- * that a keystore needs never wait once the system has started.
+ * The live side of `Entropy`: the operating system's random generator, through Node. It answers at once, because the
+ * few bytes that a keystore needs never wait once the system has started.
  */
 import { randomBytes } from "node:crypto"
 import { Effect, Layer } from "effect"

@@ -1,8 +1,8 @@
 /**
- * How the files of a volume change: the way the kubelet changes those of a Secret. A set is written into a folder of its own,
- * named after the time, and the link `..data` is moved to it by one rename; a file's own name is a link through `..data`
- * that outlives the swap. Until the rename a reader sees the set before, whatever fails. What a crash left behind is
- * swept away by the next swap, or when somebody asks for it.
+ * How the files of a volume change: the way the kubelet changes those of a Secret. A set is written into a folder of
+ * its own, named after the time, and the link `..data` is moved to it by one rename; a file's own name is a link
+ * through `..data` that outlives the swap. Until the rename a reader sees the set before, whatever fails. What a crash
+ * left behind is swept away by the next swap, or when somebody asks for it.
  */
 import * as fs from "node:fs"
 import { DateTime, Effect, Option, Redacted } from "effect"
@@ -83,7 +83,9 @@ export const isFilled = (spot: Spot, folder: Folder): Effect.Effect<boolean, Vol
     Option.exists((stat) => stat.isDirectory())
   )
 
-/** Removes everything in the volume; the marker goes last, so that a volume half removed is still known as certlet's. */
+/**
+ * Removes everything in the volume; the marker goes last, so that a volume half removed is still known as certlet's.
+ */
 export const removeFiles = (spot: Spot, folder: Folder): Effect.Effect<void, VolumeError> =>
   attempt(spot, () => {
     for (const name of fs.readdirSync(folder.path).sort((one) => (one === marker ? 1 : -1))) drop(folder, name)
@@ -105,7 +107,9 @@ const drop = (folder: Folder, name: string): void => {
 export const sweepFiles = (spot: Spot, folder: Folder): Effect.Effect<void, VolumeError> =>
   attempt(spot, () => void sweepLeftovers(folder))
 
-/** Frees what a crash has left behind, which may be what fills the volume up. Returns the names that the volume shows. */
+/**
+ * Frees what a crash has left behind, which may be what fills the volume up. Returns the names that the volume shows.
+ */
 const sweepLeftovers = (folder: Folder): ReadonlySet<string> => {
   const current = currentStage(folder)
   const names = fs.readdirSync(folder.path)

@@ -1,8 +1,9 @@
 /**
  * Folders held open: the live file system's way of never being led astray. A folder that is open stays the same folder
- * whatever happens to its name, and everything below is reached through the open handle (`/proc/self/fd/N/...`), so that
- * neither an unmount nor a planted link between the check and the write can send a key to another place. Here is also
- * where errno values become `VolumeError`, and where it is decided which links among a target's parents are tolerated.
+ * whatever happens to its name, and everything below is reached through the open handle (`/proc/self/fd/N/...`), so
+ * that neither an unmount nor a planted link between the check and the write can send a key to another place. Here is
+ * also where errno values become `VolumeError`, and where it is decided which links among a target's parents are
+ * tolerated.
  */
 import * as fs from "node:fs"
 import * as path from "node:path"
@@ -66,8 +67,8 @@ const hint = (cause: unknown): string =>
     : ""
 
 /**
- * Runs synchronous calls of `node:fs`. Synchronous on purpose: on a tmpfs no call waits for a device, and a call costs a
- * few microseconds instead of the fifty and more that a round through the thread pool takes.
+ * Runs synchronous calls of `node:fs`. Synchronous on purpose: on a tmpfs no call waits for a device, and a call costs
+ * a few microseconds instead of the fifty and more that a round through the thread pool takes.
  */
 export const attempt = <A>(spot: Pick<Spot, "action" | "target">, calls: () => A): Effect.Effect<A, VolumeError> =>
   Effect.try({ try: calls, catch: failed(spot) })
@@ -107,7 +108,9 @@ const close = (folder: Option.Option<Folder>) =>
     if (Option.isSome(folder)) fs.closeSync(folder.value.fd)
   })
 
-/** Uses the folder that stands at a spot, none where nothing stands there. A file or a link in its place is `Hostile`. */
+/**
+ * Uses the folder that stands at a spot, none where nothing stands there. A file or a link in its place is `Hostile`.
+ */
 export const withFolder = <A, E, R>(
   spot: Spot,
   use: (folder: Option.Option<Folder>) => Effect.Effect<A, E, R>
@@ -119,8 +122,8 @@ export const withFolder = <A, E, R>(
   )
 
 /**
- * Uses a target through its open parent; `missing` answers where the parent does not exist. A hostile path is refused before
- * anything is opened, and a parent that is reached through links is refused unless `tolerates` says otherwise.
+ * Uses a target through its open parent; `missing` answers where the parent does not exist. A hostile path is refused
+ * before anything is opened, and a parent that is reached through links is refused unless `tolerates` says otherwise.
  */
 export const withSpot = <A, E, R, B, E2, R2>(
   action: string,
@@ -138,8 +141,8 @@ export const withSpot = <A, E, R, B, E2, R2>(
       onSome: (parent) =>
         Effect.gen(function* () {
           const real = yield* attempt({ action, target }, () => realPath(parent, wanted))
-          const link = yield* attempt({ action, target }, () => (real === wanted ? undefined : untrustedLink(wanted)))
-          if (link !== undefined) return yield* hostile(action, target, `${link} is a link that cannot be trusted`)
+          const astray = yield* attempt({ action, target }, () => (real === wanted ? undefined : strayed(real, wanted)))
+          if (astray !== undefined) return yield* hostile(action, target, astray)
           const name = path.basename(target)
           return yield* use({ action, target: path.join(real, name), path: `${parent.path}/${name}`, parent })
         })
@@ -156,22 +159,29 @@ const realPath = (folder: Folder, name: string): string =>
   hasProc ? fs.readlinkSync(folder.path) : fs.realpathSync.native(name)
 
 /**
- * The first link among a path's components that is not to be followed. A kubelet's root may well be a link
- * (`/var/lib/kubelet` on microk8s): a link is followed that lies above the folder `pods`, was made by root or by
- * certlet's own user, and stands where nobody else can put one. Below `pods`, where pods' own volumes are, none is.
+ * Why an open folder that is really at `real` is not to be taken for `wanted`; undefined where only trusted links lie
+ * between. A kubelet's root may well be a link (`/var/lib/kubelet` on microk8s): links above the folder `pods` are
+ * followed that were made by root or by certlet's own user and stand where nobody else can put one. Below `pods`, where
+ * pods' own volumes are, none is. Who swaps folders and links there in a loop gains nothing: what is compared is where
+ * the open folder is, with the rest of the path as it was asked for, and never a second look at the same names.
  */
-const untrustedLink = (wanted: string): string | undefined => {
+const strayed = (real: string, wanted: string): string | undefined => {
   const segments = wanted.split("/").slice(1)
   const pods = segments.indexOf("pods")
-  return segments
-    .map((_, i) => `/${segments.slice(0, i + 1).join("/")}`)
-    .find((name, i) => {
-      const stat = fs.lstatSync(name)
-      if (!stat.isSymbolicLink()) return false
-      const around = fs.statSync(path.dirname(name))
-      const writable = (around.mode & 0o022) !== 0 && (around.mode & sticky) === 0
-      return i >= pods || !isTrusted(stat.uid) || !isTrusted(around.uid) || writable
-    })
+  const above = segments.slice(0, Math.max(0, pods)).map((_, i) => `/${segments.slice(0, i + 1).join("/")}`)
+  const link = above.find((name) => !isTrustedStep(name))
+  if (link !== undefined) return `${link} is a link that cannot be trusted`
+  const root = fs.realpathSync.native(above.at(-1) ?? "/")
+  return real === path.join(root, ...segments.slice(above.length)) ? undefined : "a folder of the path is a link"
+}
+
+/** False for a link that others than root and certlet's own user may have put there. */
+const isTrustedStep = (name: string): boolean => {
+  const stat = fs.lstatSync(name)
+  if (!stat.isSymbolicLink()) return true
+  const around = fs.statSync(path.dirname(name))
+  const writable = (around.mode & 0o022) !== 0 && (around.mode & sticky) === 0
+  return isTrusted(stat.uid) && isTrusted(around.uid) && !writable
 }
 
 /** In a folder with this bit nobody replaces what is another's: `/tmp`. */

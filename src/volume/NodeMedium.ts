@@ -1,14 +1,15 @@
 /**
- * What a volume is made of. `tmpfs`: a small memory file system of certlet's own, mounted at the pod's target, so that a key
- * never touches a disk and goes with its mount. `directory`: a plain folder with a marker in it, for the demo and for tests
- * where nothing can be mounted. Each says for an open folder whether it is certlet's own, makes an empty folder so, and
- * takes what is certlet's away again, never anything else.
+ * What a volume is made of. `tmpfs`: a small memory file system of certlet's own, mounted at the pod's target, so that
+ * a key never touches a disk and goes with its mount. `directory`: a plain folder with a marker in it, for the demo and
+ * for tests where nothing can be mounted. Each says for an open folder whether it is certlet's own, makes an empty
+ * folder so, and takes what is certlet's away again, never anything else.
  */
 import * as fs from "node:fs"
 import { Effect, Option } from "effect"
 import { giveTo, marker, ownerOf, removeFiles } from "./NodeFileSwap.ts"
 import { attempt, deviceOf, type Folder, identityOf, type Spot, withFolder } from "./NodeFolder.ts"
 import { isOnTmpfs, type Mounter, readMounts } from "./NodeMounts.ts"
+import { isUnknownOption } from "./NodeRunner.ts"
 import { sortMountFlags } from "./PlaceRules.ts"
 import { folderMode, VolumeError, type VolumePlace } from "./VolumeFS.ts"
 
@@ -34,7 +35,9 @@ const empty = (spot: Spot, owns: Medium["owns"]) =>
     })
   )
 
-/** A marker on a mounted file system does not count: certlet made the folder on the file system that its parent is on. */
+/**
+ * A marker on a mounted file system does not count: certlet made the folder on the file system that its parent is on.
+ */
 const isMarked: Medium["owns"] = (spot, folder) =>
   attempt(
     spot,
@@ -71,8 +74,8 @@ interface Ledger {
 }
 
 const makeLedger = (): Ledger => {
-  // What decides is the mount table, or the mount just made. This spares reading the table, which costs milliseconds with
-  // a thousand mounts, at each call.
+  // What decides is the mount table, or the mount just made. This spares reading the table, which costs milliseconds
+  // with a thousand mounts, at each call.
   const known = new Map<string, string>()
 
   const learn = Effect.fnUntraced(function* (spot: Spot) {
@@ -122,23 +125,31 @@ const optionsOf = (sizeLimit: number, place: VolumePlace): ReadonlyArray<string>
 /** A tmpfs per volume, no larger than `sizeLimit` bytes. */
 export const makeTmpfsMedium = ({ mountTmpfs, unmount }: Mounter, sizeLimit: number): Medium => {
   const { confirm, forget, owns } = makeLedger()
-  let noswap = true
+  // The first mount that succeeds decides it for this kernel: nothing that happens later to a mount says anything about
+  // swap.
+  let swap: "unknown" | "kept out" | "possible" = "unknown"
+
+  const mountWithoutSwap = (spot: Spot, folder: Folder, options: ReadonlyArray<string>) =>
+    Effect.tap(mountTmpfs(spot, folder, [...options, "noswap"]), () => {
+      swap = "kept out"
+      return Effect.void
+    })
 
   const mountSwappable = (spot: Spot, folder: Folder, options: ReadonlyArray<string>) =>
     Effect.tap(mountTmpfs(spot, folder, options), () => {
-      noswap = false
+      if (swap === "possible") return Effect.void
+      swap = "possible"
       return Effect.logWarning("this kernel knows no tmpfs without swap: on a node with swap keys may reach it")
     })
 
   /** Pages of a tmpfs may be swapped out, to a disk; with `noswap` (Linux 6.4) they may not. */
-  const mountIt = (spot: Spot, folder: Folder, options: ReadonlyArray<string>) =>
-    noswap
-      ? Effect.catchIf(
-          mountTmpfs(spot, folder, [...options, "noswap"]),
-          (error) => error.reason === "Io",
-          () => mountSwappable(spot, folder, options)
-        )
-      : mountTmpfs(spot, folder, options)
+  const mountIt = (spot: Spot, folder: Folder, options: ReadonlyArray<string>) => {
+    if (swap === "possible") return mountSwappable(spot, folder, options)
+    const without = mountWithoutSwap(spot, folder, options)
+    if (swap === "kept out") return without
+    // Another option may be the unknown one, and then the mount fails without `noswap` too and teaches nothing.
+    return Effect.catchIf(without, isUnknownOption, () => mountSwappable(spot, folder, options))
+  }
 
   const medium: Medium = {
     durable: false,

@@ -37,7 +37,9 @@ export const parseMounts = (table: string): ReadonlyArray<Mount> =>
 const unescaped = (field: string): string =>
   field.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
 
-/** The mount table of this moment. Costs about 1.4 ms with 1,000 mounts, so it is read only where nothing else can tell. */
+/**
+ * The mount table of this moment. Costs about 1.4 ms with 1,000 mounts, so it is read only where nothing else can tell.
+ */
 export const readMounts = (spot: Spot): Effect.Effect<ReadonlyArray<Mount>, VolumeError> =>
   attempt(spot, () => parseMounts(fs.readFileSync("/proc/self/mountinfo", "utf8")))
 
@@ -56,28 +58,27 @@ export interface Mounter {
 }
 
 /** A mounter whose mounts are named `source`. */
-export const makeMounter = (source: string): Effect.Effect<Mounter, never, Scope.Scope> =>
-  Effect.gen(function* () {
-    // -i: no helper programs, -n: no /etc/mtab, -c: the path is to be taken as it is, because it names an open file.
-    const mount = yield* makeRunner("mount", ["-i", "-n", "-c", "-t", "tmpfs", source, "-o"], 2)
-    // Without -c, or umount(8) would read the whole mount table each time.
-    const umount = yield* makeRunner("umount", ["-i", "-n"], 1)
-    return {
-      mountTmpfs: (spot, folder, options) =>
-        mount.run(spot, [options.join(","), `/proc/${process.pid}/fd/${folder.fd}`]),
-      unmount: (spot) =>
-        umount.run(spot, [spot.target]).pipe(
-          Effect.catchIf(isBusy, () => Effect.retry(umount.runDirectly(spot, [spot.target]), untilFree)),
-          // certlet's files are gone by now, and a pod that cannot end is worse than a mount that ends with its last user.
-          Effect.catchIf(isBusy, () =>
-            Effect.andThen(
-              Effect.logWarning(`${JSON.stringify(spot.target)} stays in use and is detached`),
-              umount.runDirectly(spot, ["-l", spot.target])
-            )
+export const makeMounter = Effect.fnUntraced(function* (source: string): Effect.fn.Return<Mounter, never, Scope.Scope> {
+  // -i: no helper programs, -n: no /etc/mtab, -c: the path is to be taken as it is, because it names an open file.
+  const mount = yield* makeRunner("mount", ["-i", "-n", "-c", "-t", "tmpfs", source, "-o"], 2)
+  // Without -c, or umount(8) would read the whole mount table each time.
+  const umount = yield* makeRunner("umount", ["-i", "-n"], 1)
+  return {
+    mountTmpfs: (spot, folder, options) => mount.run(spot, [options.join(","), `/proc/${process.pid}/fd/${folder.fd}`]),
+    unmount: (spot) =>
+      umount.run(spot, [spot.target]).pipe(
+        Effect.catchIf(isBusy, () => Effect.retry(umount.runDirectly(spot, [spot.target]), untilFree)),
+        // certlet's files are gone by now, and a pod that cannot end is worse than a mount that ends with its last
+        // user.
+        Effect.catchIf(isBusy, () =>
+          Effect.andThen(
+            Effect.logWarning(`${JSON.stringify(spot.target)} stays in use and is detached`),
+            umount.runDirectly(spot, ["-l", spot.target])
           )
         )
-    }
-  })
+      )
+  }
+})
 
 const isBusy = (error: VolumeError): boolean => error.reason === "Busy"
 

@@ -1,9 +1,9 @@
 /**
- * Runs mount(8) and umount(8). Starting a program from a Node process costs two to three milliseconds, one of them with the
- * event loop standing still, because the whole process is forked; from a tiny process it costs one. So xargs(1), started
- * once, starts them: it takes arguments ended by NUL, never a shell, and always adds them to the same command. What it
- * prints is only the sign to look: whether a run succeeded is seen at the target, and where it is not seen, or there is
- * no xargs, the program is started directly, and its own exit code and words decide.
+ * Runs mount(8) and umount(8). Starting a program from a Node process costs two to three milliseconds, one of them with
+ * the event loop standing still, because the whole process is forked; from a tiny process it costs one. So xargs(1),
+ * started once, starts them: it takes arguments ended by NUL, never a shell, and always adds them to the same command.
+ * What it prints is only the sign to look: whether a run succeeded is seen at the target, and where it is not seen, or
+ * there is no xargs, the program is started directly, and its own exit code and words decide.
  */
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process"
 import * as fs from "node:fs"
@@ -37,53 +37,55 @@ const silenceMillis = 1_000
 /** So often in a row a helper may be of no use; after that the program is always started directly. */
 const strikes = 3
 
-/** A program with its first arguments; `count` more come with each run. It has to know `-v`, which makes it say when it is done. */
-export const makeRunner = (
+/**
+ * A program with its first arguments; `count` more come with each run. It has to know `-v`, which makes it say when it
+ * is done.
+ */
+export const makeRunner = Effect.fnUntraced(function* (
   program: string,
   first: ReadonlyArray<string>,
   count: number
-): Effect.Effect<Runner, never, Scope.Scope> =>
-  Effect.gen(function* () {
-    const path = locate(program)
-    if (path === undefined) {
-      const missing = (spot: Spot) =>
-        Effect.fail(failure("NotPermitted", spot, `there is no ${program}(8) in ${folders.join(", ")}`))
-      return { run: missing, runDirectly: missing }
-    }
-    const runDirectly: Runner["runDirectly"] = (spot, args) => runOnce(spot, path, [...first, ...args])
-    const xargs = locate("xargs")
-    if (xargs === undefined) return { run: runDirectly, runDirectly }
+): Effect.fn.Return<Runner, never, Scope.Scope> {
+  const path = locate(program)
+  if (path === undefined) {
+    const missing = (spot: Spot) =>
+      Effect.fail(failure("NotPermitted", spot, `there is no ${program}(8) in ${folders.join(", ")}`))
+    return { run: missing, runDirectly: missing }
+  }
+  const runDirectly: Runner["runDirectly"] = (spot, args) => runOnce(spot, path, [...first, ...args])
+  const xargs = locate("xargs")
+  if (xargs === undefined) return { run: runDirectly, runDirectly }
 
-    // Runs go one by one, so that what the helper prints belongs to the one that is under way.
-    const turn = yield* Semaphore.make(1)
-    let helper: Helper | undefined
-    let failures = 0
-    const retire = Effect.suspend(() => {
-      const leaving = helper
-      helper = undefined
-      return leaving === undefined ? Effect.void : dismiss(leaving)
-    })
-    yield* Effect.addFinalizer(() => retire)
-
-    const runThroughHelper = Effect.fnUntraced(function* (spot: Spot, args: ReadonlyArray<string>) {
-      const before = yield* identityAt(spot)
-      if (helper === undefined || helper.ended) helper = engage(xargs, ["-0", "-n", `${count}`, path, "-v", ...first])
-      const spoke = yield* ask(helper, args)
-      if (spoke && (yield* identityAt(spot)) !== before) {
-        failures = 0
-        return true
-      }
-      // Only when the helper and whatever it started have ended is it certain that nothing more happens.
-      yield* retire
-      if (!spoke) failures++
-      return (yield* identityAt(spot)) !== before
-    })
-    const run: Runner["run"] = Effect.fnUntraced(function* (spot, args) {
-      const done = failures < strikes && (yield* turn.withPermit(runThroughHelper(spot, args)))
-      if (!done) yield* runDirectly(spot, args)
-    }, Effect.uninterruptible)
-    return { run, runDirectly }
+  // Runs go one by one, so that what the helper prints belongs to the one that is under way.
+  const turn = yield* Semaphore.make(1)
+  let helper: Helper | undefined
+  let failures = 0
+  const retire = Effect.suspend(() => {
+    const leaving = helper
+    helper = undefined
+    return leaving === undefined ? Effect.void : dismiss(leaving)
   })
+  yield* Effect.addFinalizer(() => retire)
+
+  const runThroughHelper = Effect.fnUntraced(function* (spot: Spot, args: ReadonlyArray<string>) {
+    const before = yield* identityAt(spot)
+    if (helper === undefined || helper.ended) helper = engage(xargs, ["-0", "-n", `${count}`, path, "-v", ...first])
+    const spoke = yield* ask(helper, args)
+    if (spoke && (yield* identityAt(spot)) !== before) {
+      failures = 0
+      return true
+    }
+    // Only when the helper and whatever it started have ended is it certain that nothing more happens.
+    yield* retire
+    if (!spoke) failures++
+    return (yield* identityAt(spot)) !== before
+  })
+  const run: Runner["run"] = Effect.fnUntraced(function* (spot, args) {
+    const done = failures < strikes && (yield* turn.withPermit(runThroughHelper(spot, args)))
+    if (!done) yield* runDirectly(spot, args)
+  }, Effect.uninterruptible)
+  return { run, runDirectly }
+})
 
 /** What stands at the spot now: a mount or an unmount changes it. */
 const identityAt = (spot: Spot): Effect.Effect<string, VolumeError> =>
@@ -171,6 +173,13 @@ const refusal = (spot: Spot, said: string): VolumeError => {
         : "Io"
   return failure(reason, spot, said)
 }
+
+/**
+ * True where a mount was refused for an option that the kernel does not know; before util-linux 2.39 the words say no
+ * more.
+ */
+export const isUnknownOption = ({ detail }: VolumeError): boolean =>
+  /unknown parameter|bad option|invalid argument/i.test(detail)
 
 const failure = (reason: VolumeError["reason"], { action, target }: Spot, detail: string): VolumeError =>
   new VolumeError({ reason, action, path: target, detail })

@@ -1,8 +1,8 @@
 /**
- * How certlet sees that a set is no longer what it wrote. The folder of a set carries a mark in its name: a digest of its files'
- * names, sizes, inodes and times of change. The mark is swapped in with the set and outlives a restart, and to compare it
- * takes one stat per file, through the very links that the pod uses. It finds what happens to files by accident or by a
- * cleaner; somebody with root's rights who wants to hide a change can.
+ * How certlet sees that a set is no longer what it wrote. The folder of a set carries a mark in its name: a digest of
+ * its files' names, sizes, inodes and times of change. The mark is swapped in with the set and outlives a restart, and
+ * to compare it takes one stat per file, through the very links that the pod uses. It finds what happens to files by
+ * accident or by a cleaner; somebody with root's rights who wants to hide a change can.
  */
 import { createHash } from "node:crypto"
 import * as fs from "node:fs"
@@ -69,7 +69,9 @@ const linkedStage = (folder: Folder): string | undefined => {
 const isWhole = (folder: Folder, stage: string): boolean =>
   matches(folder, stage, (name) => `${folder.path}/${stage}/${name}`)
 
-/** The set that the volume holds: the one that `..data` points at, else the latest whole one, whose link somebody took. */
+/**
+ * The set that the volume holds: the one that `..data` points at, else the latest whole one, whose link somebody took.
+ */
 export const currentStage = (folder: Folder): string | undefined =>
   linkedStage(folder) ??
   fs

@@ -1,8 +1,8 @@
 /**
- * The live side of `VolumeFS`. What a volume is made of is the medium's business; here is the order of the steps. What is
- * certlet's own is asked anew at every call, of the open folder, and everything is written through that open folder: a key
- * cannot land anywhere else, whoever unmounts, mounts or links in the meantime. What takes away or swaps cannot be
- * interrupted half way.
+ * The live side of `VolumeFS`. What a volume is made of is the medium's business; here is the order of the steps. What
+ * is certlet's own is asked anew at every call, of the open folder, and everything is written through that open folder:
+ * a key cannot land anywhere else, whoever unmounts, mounts or links in the meantime. What takes away or swaps cannot
+ * be interrupted half way.
  */
 import * as fs from "node:fs"
 import { Effect, Layer, Option } from "effect"
@@ -31,19 +31,22 @@ const usageOf = ({ bavail, bfree, blocks, bsize, ffree, files }: fs.StatsFs): Vo
 /** What stands at a spot; "vacant" is a plain folder without anything in it, which the kubelet or a crash may leave. */
 type Standing = VolumeCondition | "vacant"
 
-const look = (medium: Medium, spot: Spot, found: Option.Option<Folder>): Effect.Effect<Standing, VolumeError> =>
-  Effect.gen(function* () {
-    if (Option.isNone(found)) return "absent"
-    const folder = found.value
-    if (yield* medium.owns(spot, folder)) return yield* attempt(spot, () => conditionOf(folder))
-    if (isMounted(spot, folder)) return (yield* isInherited(spot, folder)) ? "inherited" : "foreign"
-    const vacant = yield* attempt(spot, () => fs.readdirSync(folder.path).length === 0)
-    return vacant ? "vacant" : "foreign"
-  })
+const look = Effect.fnUntraced(function* (
+  medium: Medium,
+  spot: Spot,
+  found: Option.Option<Folder>
+): Effect.fn.Return<Standing, VolumeError> {
+  if (Option.isNone(found)) return "absent"
+  const folder = found.value
+  if (yield* medium.owns(spot, folder)) return yield* attempt(spot, () => conditionOf(folder))
+  if (isMounted(spot, folder)) return (yield* isInherited(spot, folder)) ? "inherited" : "foreign"
+  const vacant = yield* attempt(spot, () => fs.readdirSync(folder.path).length === 0)
+  return vacant ? "vacant" : "foreign"
+})
 
 /**
- * Drivers that came before write their files in the same way, and mount the folder `<volume id>/data` of a tmpfs that all pods
- * share; one that has not come to writing is known by that folder.
+ * Drivers that came before write their files in the same way, and mount the folder `<volume id>/data` of a tmpfs that
+ * all pods share; one that has not come to writing is known by that folder.
  */
 const isInherited = Effect.fnUntraced(function* (spot: Spot, folder: Folder) {
   if (yield* isFilled(spot, folder)) return true
@@ -105,7 +108,9 @@ const removeFolder = (spot: Spot): Effect.Effect<void, VolumeError> =>
     })
   )
 
-/** Takes away what is certlet's, of whichever medium: the setting may have been another one when the volume was made. */
+/**
+ * Takes away what is certlet's, of whichever medium: the setting may have been another one when the volume was made.
+ */
 const takeAway = (medium: Medium, target: string): Effect.Effect<void, VolumeError> =>
   withSpot(
     "unmount",
@@ -136,7 +141,10 @@ const mount = Effect.fn("VolumeFS.mount")(function* (medium: Medium, place: Volu
   )
 })
 
-/** True where the kubelet's folder of pods is to be seen: one that is not there, or empty, is a mount of certlet's that is missing. */
+/**
+ * True where the kubelet's folder of pods is to be seen: one that is not there, or empty, is a mount of certlet's that
+ * is missing.
+ */
 const isInSight = (target: string): boolean => {
   const end = target.indexOf("/pods/") + "/pods".length
   const pods = target.slice(0, end)

@@ -1,8 +1,9 @@
 /**
- * The live side of `VolumeRecords`: one file per volume in `<data root>/volumes`. A file is named by the SHA-256 of its volume
- * id, because an id is anybody's text and a file's name is not. Files are replaced by rename, so that a crash leaves the
- * record before or the record after; what makes no sense is set aside under another name and never in anybody's way. A
- * record may hold the key of a pending request: certlet's user alone can read it, and on a disk it is written without.
+ * The live side of `VolumeRecords`: one file per volume in `<data root>/volumes`. A file is named by the SHA-256 of its
+ * volume id, because an id is anybody's text and a file's name is not. Files are replaced by rename, so that a crash
+ * leaves the record before or the record after; what makes no sense is set aside under another name and never in
+ * anybody's way. A record may hold the key of a pending request: certlet's user alone can read it, and on a disk it is
+ * written without.
  */
 import { createHash } from "node:crypto"
 import * as fs from "node:fs"
@@ -38,7 +39,9 @@ const makeFolder = (folder: string): void => {
   fs.chmodSync(folder, 0o700)
 }
 
-/** Makes sure of the folder before a record goes there: cleaners of temporary files may have removed it since the start. */
+/**
+ * Makes sure of the folder before a record goes there: cleaners of temporary files may have removed it since the start.
+ */
 const ensureFolder = (folder: string): void => {
   const { mode, uid } = fs.lstatSync(folder, { throwIfNoEntry: false }) ?? {}
   if (uid !== process.geteuid?.() || mode !== (fs.constants.S_IFDIR | 0o700)) makeFolder(folder)
@@ -53,9 +56,9 @@ const isInMemory = (folder: string): boolean => memoryTypes.has(fs.statfsSync(fo
 const withoutKey = ({ pending: _, ...settled }: VolumeRecord): VolumeRecord => settled
 
 /**
- * Not synced to a disk: under a memory-backed data root there is none, and under another one a power failure costs a record
- * that the volume's next publish heals. Where the folder is on a disk is asked at each save, because a data root whose
- * mount is lost is one.
+ * Not synced to a disk: under a memory-backed data root there is none, and under another one a power failure costs a
+ * record that the volume's next publish heals. Where the folder is on a disk is asked at each save, because a data root
+ * whose mount is lost is one.
  */
 const save = Effect.fn("VolumeRecords.save")(function* (folder: string, record: VolumeRecord) {
   const { volumeId } = record

@@ -1,7 +1,8 @@
 /**
- * What a target path, a mount flag and a file's name must look like before anything is touched. Pure, and shared by the live
- * file system and the simulated one, so that both refuse the same things with the same words. The kubelet is trusted to
- * mean well, not to be right: a path or a flag that could lead a key elsewhere is refused by its looks alone.
+ * What a target path, a mount flag and a file's name must look like before anything is touched. Pure, and shared by the
+ * live file system and the simulated one, so that both refuse the same things with the same words. The kubelet is
+ * trusted to mean well, not to be right: a path or a flag that could lead a key elsewhere is refused by its looks
+ * alone.
  */
 
 import { Option } from "effect"
@@ -36,7 +37,10 @@ const kubeletPath = (target: string): { readonly root: string; readonly podUid: 
 /** True for a path that only the kubelet gives to a CSI volume. */
 export const isKubeletPath = (target: string): boolean => kubeletPath(target) !== undefined
 
-/** Why a target is not one of this kubelet's, as the end of a sentence; undefined where it is, or where its root is not known. */
+/**
+ * Why a target is not one of this kubelet's, as the end of a sentence; undefined where it is, or where its root is not
+ * known.
+ */
 export const outsideFault = (target: string, kubeletRoot: Option.Option<string>): string | undefined => {
   const root = Option.getOrUndefined(kubeletRoot)?.replace(/\/$/, "")
   return root === undefined || kubeletPath(target)?.root === root
@@ -79,8 +83,9 @@ const harmless: ReadonlySet<string> = new Set(["noatime", "nodiratime", "relatim
 const fulfilled: ReadonlySet<string> = new Set(["ro", "rw", "noexec", "nosuid", "nodev", "noswap"])
 
 /**
- * Sorts a volume's mount flags: `granted` are handed to the mount, `refused` is the first that is not. Everything that is not
- * known is refused, because a flag can undo `noexec`, lift the size limit or turn the mount into another one (`bind`).
+ * Sorts a volume's mount flags: `granted` are handed to the mount, `refused` is the first that is not. Everything that
+ * is not known is refused, because a flag can undo `noexec`, lift the size limit or turn the mount into another one
+ * (`bind`).
  */
 export const sortMountFlags = (
   flags: ReadonlyArray<string>

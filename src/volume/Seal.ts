@@ -1,7 +1,8 @@
 /**
- * How a keystore's password is kept over a restart of certlet: sealed under the private key that the volume holds at that moment.
- * A record by itself reveals nothing; whoever can open it has already read, in the pod's own memory, the key that the password
- * protects. The seal is AES-256-GCM, its key is derived from the private key's PKCS#8 by HKDF-SHA-256 (RFC 5869).
+ * How a keystore's password is kept over a restart of certlet: sealed under the private key that the volume holds at
+ * that moment. A record by itself reveals nothing; whoever can open it has already read, in the pod's own memory, the
+ * key that the password protects. The seal is AES-256-GCM, its key is derived from the private key's PKCS#8 by
+ * HKDF-SHA-256 (RFC 5869).
  */
 import { hkdf } from "@noble/hashes/hkdf.js"
 import { sha256 } from "@noble/hashes/sha2.js"

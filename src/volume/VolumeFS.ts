@@ -1,8 +1,8 @@
 /**
  * The door to the node's file system: a volume is mounted at the path the kubelet names, filled, swapped, looked at and
- * taken away. `NodeVolumeFS` is the live side (a tmpfs per pod, or plain folders), the simulation keeps a tree in memory.
- * Nothing is ever written to a path that is not certlet's own volume at that moment: a key must never land on a disk
- * because a mount was missing.
+ * taken away. `NodeVolumeFS` is the live side (a tmpfs per pod, or plain folders), the simulation keeps a tree in
+ * memory. Nothing is ever written to a path that is not certlet's own volume at that moment: a key must never land on a
+ * disk because a mount was missing.
  */
 import { Context, type Effect, type Option, type Redacted, Schema } from "effect"
 import type { Temper } from "../Temper.ts"
@@ -26,16 +26,16 @@ export interface VolumePlace {
 export const folderMode = ({ openToAll = false }: Pick<VolumePlace, "openToAll">): number => (openToAll ? 0o555 : 0o550)
 
 /**
- * What stands at a target: nothing, and not even the folder that the kubelet made for it (the kubelet has cleared the pod away);
- * nothing; something that is not ours; a volume that another driver has mounted; our volume without files, with the files
- * that were written, or with something else.
+ * What stands at a target: nothing, and not even the folder that the kubelet made for it (the kubelet has cleared the
+ * pod away); nothing; something that is not ours; a volume that another driver has mounted; our volume without files,
+ * with the files that were written, or with something else.
  */
 export type VolumeCondition = "gone" | "absent" | "foreign" | "inherited" | "empty" | "filled" | "damaged"
 
 /**
  * The file system failed. `Full`: no space. `Busy`: somebody uses the mount. `Io`: the disk or the kernel failed.
- * `Hostile`: the path breaks a rule of safety (see `detail`) and was not touched. `Foreign`: what stands there is not ours.
- * `NotPermitted`: certlet may not do this here, or a mount flag asks for more than is granted.
+ * `Hostile`: the path breaks a rule of safety (see `detail`) and was not touched. `Foreign`: what stands there is not
+ * ours. `NotPermitted`: certlet may not do this here, or a mount flag asks for more than is granted.
  */
 export class VolumeError extends Schema.TaggedError<VolumeError>()("VolumeError", {
   reason: Schema.Literals(["Full", "Busy", "Io", "Hostile", "Foreign", "NotPermitted"]),
@@ -68,16 +68,16 @@ export interface VolumeUsage {
 /**
  * The volumes of this node.
  *
- * Laws: `mount` twice is `mount` once; a failed or interrupted `mount` leaves nothing; a mount flag that is not known to be
- * harmless is refused; `write` is all or nothing, and until it is done a reader sees the set before; what was written is what
- * `read` returns; a reader that resolves `..data` once never sees files of two sets; `write` to what is not our volume is
- * `Foreign` and changes nothing, also where it was ours and a stranger unmounted it; a file that was truncated, changed or
- * removed, or whose link was, makes the volume `damaged`, also for the next process, and the next `write` heals it; `read`
- * returns the files as they were written or none; `sweep` takes what a crash left of other sets and leaves the current one;
- * `unmount` of what is not there succeeds, and afterwards there is neither mount nor folder; volumes do not touch each
- * other; a hostile path or file name is `Hostile` and nothing is touched; a volume of another driver is `inherited`: nothing
- * is written to it, and `release`, which alone unmounts it and no other mount, leaves its files as they are; `usage` grows
- * with what is written, and there is none of what is not our volume.
+ * Laws: `mount` twice is `mount` once; a failed or interrupted `mount` leaves nothing; a mount flag that is not known
+ * to be harmless is refused; `write` is all or nothing, and until it is done a reader sees the set before; what was
+ * written is what `read` returns; a reader that resolves `..data` once never sees files of two sets; `write` to what is
+ * not our volume is `Foreign` and changes nothing, also where it was ours and a stranger unmounted it; a file that was
+ * truncated, changed or removed, or whose link was, makes the volume `damaged`, also for the next process, and the next
+ * `write` heals it; `read` returns the files as they were written or none; `sweep` takes what a crash left of other
+ * sets and leaves the current one; `unmount` of what is not there succeeds, and afterwards there is neither mount nor
+ * folder; volumes do not touch each other; a hostile path or file name is `Hostile` and nothing is touched; a volume of
+ * another driver is `inherited`: nothing is written to it, and `release`, which alone unmounts it and no other mount,
+ * leaves its files as they are; `usage` grows with what is written, and there is none of what is not our volume.
  */
 export class VolumeFS extends Context.Service<
   VolumeFS,

@@ -1,8 +1,9 @@
 /**
- * What survives a restart of certlet: one record per volume, kept under the data root, which is memory-backed. It holds what
- * the kubelet asked for, as it asked for it (the spec is decoded again, by the one decoder), the times of the certificate
- * that the volume holds, and, while a request is pending, that request and its key, so that a restarted certlet picks it up
- * instead of asking again. Tokens of the pod's ServiceAccount are never recorded, passwords of keystores only sealed.
+ * What survives a restart of certlet: one record per volume, kept under the data root, which is memory-backed. It holds
+ * what the kubelet asked for, as it asked for it (the spec is decoded again, by the one decoder), the times of the
+ * certificate that the volume holds, and, while a request is pending, that request and its key, so that a restarted
+ * certlet picks it up instead of asking again. Tokens of the pod's ServiceAccount are never recorded, passwords of
+ * keystores only sealed.
  */
 import { Context, type Effect, Option, Predicate, Schema } from "effect"
 import type { Temper } from "../Temper.ts"
@@ -35,8 +36,8 @@ export const PendingRecord = Schema.Struct({
 export type PendingRecord = typeof PendingRecord.Type
 
 /**
- * One volume. The rule for later versions: a field keeps its name and its meaning for ever, and what changes its meaning gets a
- * new name. So an older certlet takes of a newer record what it knows, and renews the volume.
+ * One volume. The rule for later versions: a field keeps its name and its meaning for ever, and what changes its
+ * meaning gets a new name. So an older certlet takes of a newer record what it knows, and renews the volume.
  */
 export const VolumeRecord = Schema.Struct({
   version: Schema.Literal(1),
@@ -48,7 +49,9 @@ export const VolumeRecord = Schema.Struct({
   /** The kubelet's `volume_mount_group`, a gid in decimal, or empty. */
   volumeMountGroup: Schema.String,
   issued: Schema.optionalKey(IssuedRecord),
-  /** The passwords of the volume's keystores, sealed (`Seal`): under the key that the volume holds, and the one before. */
+  /**
+   * The passwords of the volume's keystores, sealed (`Seal`): under the key that the volume holds, and the one before.
+   */
   sealed: Schema.optionalKey(Schema.Array(Schema.Uint8ArrayFromBase64)),
   pending: Schema.optionalKey(PendingRecord)
 })
@@ -69,7 +72,9 @@ export type DecodedRecord =
   | { readonly _tag: "Later" }
   | { readonly _tag: "Damaged" }
 
-/** A record of a later version, as far as this one knows it; a pending request that it does not know is asked for again. */
+/**
+ * A record of a later version, as far as this one knows it; a pending request that it does not know is asked for again.
+ */
 const decodeLater = (found: Readonly<Record<string, unknown>>): Option.Option<VolumeRecord> => {
   const { pending: _, ...settled } = found
   return Option.orElse(decodeObject({ ...found, version: 1 }), () => decodeObject({ ...settled, version: 1 }))
@@ -103,10 +108,11 @@ export class RecordError extends Schema.TaggedError<RecordError>()("RecordError"
 /**
  * The records of this node's volumes.
  *
- * Laws: what was saved is what `all` returns; a save is all or nothing, also across a crash; a record that was read and makes no
- * sense is set aside with a warning and hinders no other; one that cannot be read now, or that a later version wrote, stays
- * where it is; removing what is not there succeeds; no record is readable by anyone but certlet's own user; while `keepsKeys`
- * is false a pending request, which has a key, is not kept, and is asked for again after a restart.
+ * Laws: what was saved is what `all` returns; a save is all or nothing, also across a crash; a record that was read and
+ * makes no sense is set aside with a warning and hinders no other; one that cannot be read now, or that a later version
+ * wrote, stays where it is; removing what is not there succeeds; no record is readable by anyone but certlet's own
+ * user; while `keepsKeys` is false a pending request, which has a key, is not kept, and is asked for again after a
+ * restart.
  */
 export class VolumeRecords extends Context.Service<
   VolumeRecords,

@@ -1,7 +1,8 @@
 /**
- * The keystores of one issue, and the passwords that chance makes for them, as files of the same set as the PEM files: they are
- * swapped together or not at all. Bytes, time and chance come from services, so that a seed gives the same keystores. A
- * generated password stays the same as long as the volume does: a program that has read it once can open every later keystore.
+ * The keystores of one issue, and the passwords that chance makes for them, as files of the same set as the PEM files:
+ * they are swapped together or not at all. Bytes, time and chance come from services, so that a seed gives the same
+ * keystores. A generated password stays the same as long as the volume does: a program that has read it once can open
+ * every later keystore.
  */
 import { DateTime, Effect, Option, Redacted } from "effect"
 import * as JavaKeystore from "../pki/JavaKeystore.ts"
@@ -47,7 +48,9 @@ const contentOf = (keystore: Keystore, { privateKey, signed }: Material): Pkcs12
   chain: certificatesIn(signed.certificate)
 })
 
-/** Java names the chain of a key in full; PKCS#12 keeps one copy of each certificate, and the CA's is the trusted one. */
+/**
+ * Java names the chain of a key in full; PKCS#12 keeps one copy of each certificate, and the CA's is the trusted one.
+ */
 const withoutTrusted = (key: Pkcs12.KeyEntry, trusted: ReadonlyArray<Pkcs12.TrustedEntry>): Pkcs12.KeyEntry => ({
   ...key,
   chain: [
@@ -98,8 +101,8 @@ const filesOfKeystore = Effect.fnUntraced(function* (
 })
 
 /**
- * The keystores of one issue with their truststores and password files. `passwords` has those that are not generated, `held` is
- * what the volume holds now.
+ * The keystores of one issue with their truststores and password files. `passwords` has those that are not generated,
+ * `held` is what the volume holds now.
  */
 export const keystoreFiles = (
   spec: VolumeSpec,

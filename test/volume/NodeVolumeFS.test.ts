@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
+import { Worker } from "node:worker_threads"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Logger, Option, Redacted } from "effect"
 import fc from "fast-check"
@@ -201,6 +202,54 @@ describe.each<VolumeMedium>(canMount ? ["tmpfs", "directory"] : ["directory"])(
     )
   }
 )
+
+describe("the folder of a target, swapped for a link and back in a loop", () => {
+  it.live(
+    "never leads a volume elsewhere",
+    () =>
+      Effect.gen(function* () {
+        const volumes = yield* VolumeFS
+        const target = yield* Effect.flatMap(VolumeScene, (scene) => scene.target)
+        const parent = path.dirname(target)
+        const ended = new Int32Array(new SharedArrayBuffer(8))
+        const outside = `${target.split("/pods/")[0]}/outside`
+        fs.mkdirSync(outside)
+        const swapper = new Worker(
+          `const fs = require("node:fs")
+         const { parent, outside, ended } = require("node:worker_threads").workerData
+         while (Atomics.load(ended, 0) === 0) {
+           fs.renameSync(parent, parent + "-aside")
+           fs.symlinkSync(outside, parent)
+           fs.rmSync(parent)
+           fs.renameSync(parent + "-aside", parent)
+           Atomics.add(ended, 1, 1)
+         }`,
+          { eval: true, workerData: { parent, outside, ended } }
+        )
+        const seen = { made: 0, refused: 0 }
+        yield* Effect.gen(function* () {
+          while (Atomics.load(ended, 1) === 0) yield* Effect.sleep("1 millis")
+          for (let i = 0; i < 3000; i++) {
+            const exit = yield* Effect.exit(volumes.mount(placeOf(target)))
+            expect(fs.readdirSync(outside)).toEqual([])
+            seen[exit._tag === "Success" ? "made" : "refused"]++
+            yield* Effect.ignore(volumes.unmount(target))
+          }
+        }).pipe(
+          Effect.ensuring(
+            Effect.promise(() => {
+              Atomics.store(ended, 0, 1)
+              return new Promise((resolve) => swapper.on("exit", resolve))
+            })
+          )
+        )
+        expect(fs.readdirSync(outside)).toEqual([])
+        expect(seen.made).toBeGreaterThan(0)
+        expect(seen.refused).toBeGreaterThan(0)
+      }).pipe(on("directory")),
+    120_000
+  )
+})
 
 describe.skipIf(!canMount)("a volume that is somebody's", () => {
   const whoseAt = (path: string) => {

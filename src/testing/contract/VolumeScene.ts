@@ -1,7 +1,7 @@
 /**
- * The scene of the laws of `VolumeFS`: the node as a stranger sees it who plants things, unmounts, damages files, and looks at
- * the tree with its own eyes. Whoever runs the laws provides it over the file system that is judged. `law` gives each trial the
- * service, the scene and a fresh target.
+ * The scene of the laws of `VolumeFS`: the node as a stranger sees it who plants things, unmounts, damages files, and
+ * looks at the tree with its own eyes. Whoever runs the laws provides it over the file system that is judged. `law`
+ * gives each trial the service, the scene and a fresh target.
  */
 import { Context, Effect, type Option } from "effect"
 import { type VolumeError, VolumeFS } from "../../volume/VolumeFS.ts"

@@ -1,7 +1,7 @@
 /**
- * The laws of `VolumeFS`, as programs. They run on the simulated file system and on the live one, in each of its media: what
- * holds on both sides is what the programs, and their simulations, may build on. `VolumeScene` is the hand of a stranger on the
- * same node; the laws of damage and of what a crash leaves stand in `volumeHealing`.
+ * The laws of `VolumeFS`, as programs. They run on the simulated file system and on the live one, in each of its media:
+ * what holds on both sides is what the programs, and their simulations, may build on. `VolumeScene` is the hand of a
+ * stranger on the same node; the laws of damage and of what a crash leaves stand in `volumeHealing`.
  */
 import { Effect, Exit, Fiber, Option, Redacted, Ref } from "effect"
 import { holds, same } from "./Law.ts"

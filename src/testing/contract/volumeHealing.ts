@@ -1,7 +1,7 @@
 /**
- * The laws of `VolumeFS` about what others do to a volume's files, and about what a crash leaves in it: damage is seen, by the
- * next process too, no damaged file is ever read, the next write heals, and keys of sets that nobody uses go. They are a part
- * of the laws in `volumeFS`.
+ * The laws of `VolumeFS` about what others do to a volume's files, and about what a crash leaves in it: damage is seen,
+ * by the next process too, no damaged file is ever read, the next write heals, and keys of sets that nobody uses go.
+ * They are a part of the laws in `volumeFS`.
  */
 import { Effect, Option } from "effect"
 import { holds, same } from "./Law.ts"

@@ -1,7 +1,7 @@
 /**
- * The laws of `VolumeRecords`, as programs. They run on the simulated records and on the live ones. The scene is what happens to
- * a data root behind certlet's back: a record's text is damaged, a cleaner removes everything, certlet dies and starts
- * again over what is left.
+ * The laws of `VolumeRecords`, as programs. They run on the simulated records and on the live ones. The scene is what
+ * happens to a data root behind certlet's back: a record's text is damaged, a cleaner removes everything, certlet dies
+ * and starts again over what is left.
  */
 import { Context, DateTime, Effect, Redacted } from "effect"
 import { type RecordError, type VolumeRecord, VolumeRecords } from "../../volume/VolumeRecord.ts"

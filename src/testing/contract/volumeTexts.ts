@@ -1,6 +1,6 @@
 /**
- * What the laws of `VolumeFS` are said with: sets of text files, a volume's contents as one text to compare, and what stands at a
- * target. Nothing here decides anything.
+ * What the laws of `VolumeFS` are said with: sets of text files, a volume's contents as one text to compare, and what
+ * stands at a target. Nothing here decides anything.
  */
 import { Effect, Option, Redacted } from "effect"
 import type { FileSet } from "../../volume/FileSet.ts"

@@ -1,8 +1,8 @@
 /**
- * A node's file system in memory: the simulated side of `VolumeFS`. It holds certlet's volumes and whatever strangers have
- * put beside them, and judges paths, flags and names by the same rules as the live side. `SimDisk` is its lever and its
- * window: it can be full or broken, a stranger can unmount a volume or plant something in its way, and a judge can look at
- * what is left. Every operation happens at one instant, and the same calls give the same tree.
+ * A node's file system in memory: the simulated side of `VolumeFS`. It holds certlet's volumes and whatever strangers
+ * have put beside them, and judges paths, flags and names by the same rules as the live side. `SimDisk` is its lever
+ * and its window: it can be full or broken, a stranger can unmount a volume or plant something in its way, and a judge
+ * can look at what is left. Every operation happens at one instant, and the same calls give the same tree.
  */
 import { Context, Effect, Layer, Option, Redacted } from "effect"
 import type { FileSet } from "../../volume/FileSet.ts"
@@ -10,8 +10,8 @@ import { namesFault, pathFault, sortMountFlags } from "../../volume/PlaceRules.t
 import { type VolumeCondition, VolumeError, VolumeFS, type VolumePlace } from "../../volume/VolumeFS.ts"
 
 /**
- * What a stranger may put at a path: a file, a link to somewhere else, a folder with something in it, a mount, or a mount with
- * files in it as another driver leaves it.
+ * What a stranger may put at a path: a file, a link to somewhere else, a folder with something in it, a mount, or a
+ * mount with files in it as another driver leaves it.
  */
 export type Obstacle = "file" | "link" | "folder" | "mount" | "volume"
 
@@ -24,7 +24,9 @@ export interface SimFile {
 /** What a stranger has done to a set: to a file of it, or only to a link that leads there. */
 export type SetDamage = "file" | "link"
 
-/** A volume: one mount. `files` is none before the first write; who holds a volume sees each set as it is swapped in. */
+/**
+ * A volume: one mount. `files` is none before the first write; who holds a volume sees each set as it is swapped in.
+ */
 export interface SimVolume {
   readonly target: string
   readonly group: Option.Option<number>
@@ -59,7 +61,9 @@ export class SimDisk extends Context.Service<
     readonly damage: (target: string, what: SetDamage) => Effect.Effect<void>
     /** A stranger puts something at this path; none takes it away again. */
     readonly plant: (path: string, obstacle: Option.Option<Obstacle>) => Effect.Effect<void>
-    /** The kubelet has cleared the volume's pod away: the folder that the target is in is gone, with all that was there. */
+    /**
+     * The kubelet has cleared the volume's pod away: the folder that the target is in is gone, with all that was there.
+     */
     readonly clear: (target: string) => Effect.Effect<void>
     /** The volumes that stand, in the order in which they were made. */
     readonly volumes: Effect.Effect<ReadonlyArray<SimVolume>>

@@ -1,7 +1,7 @@
 /**
- * The records of a node in memory: the simulated side of `VolumeRecords`. A record is kept as the text that the live side
- * writes, so that what does not survive the disk does not survive here either. `SimRecordDisk` is its lever: a text can be
- * damaged or wiped away as a crash or a cleaner would, and the disk can be full or broken.
+ * The records of a node in memory: the simulated side of `VolumeRecords`. A record is kept as the text that the live
+ * side writes, so that what does not survive the disk does not survive here either. `SimRecordDisk` is its lever: a
+ * text can be damaged or wiped away as a crash or a cleaner would, and the disk can be full or broken.
  */
 import { Context, Effect, Layer } from "effect"
 import { decodeRecord, encodeRecord, RecordError, type VolumeRecord, VolumeRecords } from "../../volume/VolumeRecord.ts"

@@ -1,16 +1,20 @@
 /**
- * Makes `dist/certlet.mjs`, the program as one file for Node, `dist/certlet-simulate.mjs`, the simulations that it loads when it
- * is asked for them, and `dist/library`, the modules behind the package's front doors as JavaScript with their types. The same
- * sources give the same bytes, whatever the folder, the clock, the locale and the umask (test/package/reproducible.test.ts).
+ * Makes `dist/certlet.mjs`, the program as one file for Node, `dist/certlet-simulate.mjs`, the simulations that it
+ * loads when it is asked for them, and `dist/library`, the modules behind the package's front doors as JavaScript with
+ * their types. The same sources give the same bytes, whatever the folder, the clock, the locale and the umask
+ * (test/package/reproducible.test.ts).
  */
 import { execFileSync } from "node:child_process"
-import { chmodSync, rmSync, statSync } from "node:fs"
-import { build, type Plugin } from "esbuild"
+import { chmodSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { build, type Metafile, type Plugin } from "esbuild"
+import { type BundledPackage, budgetTable, bundledPackages, licenceTexts, objections } from "./k8s/image/bundled.ts"
+import { billOf, partOf } from "./k8s/image/sbom.ts"
 
 /**
- * A node's certlet is to be small, and is idle nearly always: V8 keeps its young generation as small as it begins and lets the old
- * one grow by a half between collections, not by several times. A simulation wants speed and no such thing. It is done here and
- * not by flags, so that every image and every start has it, and before the program itself is loaded.
+ * A node's certlet is to be small, and is idle nearly always: V8 keeps its young generation as small as it begins and
+ * lets the old one grow by a half between collections, not by several times. A simulation wants speed and no such
+ * thing. It is done here and not by flags, so that every image and every start has it, and before the program itself is
+ * loaded.
  */
 const lean = `import { setFlagsFromString as __setFlags } from "node:v8"
 if (!["simulate", "demo"].includes(process.argv[2])) {
@@ -38,9 +42,9 @@ const simulationsApart: Plugin = {
 const fromClient = /[/\\\\]@kubernetes[/\\\\]client-node[/\\\\]/
 
 /**
- * Of client-node only its reading of credentials is used: its models, its clients, and undici behind them would lie in every node's
- * memory for nothing. A module of it stays where something of it is used, and of undici no more than the names, which say
- * that they are not there.
+ * Of client-node only its reading of credentials is used: its models, its clients, and undici behind them would lie in
+ * every node's memory for nothing. A module of it stays where something of it is used, and of undici no more than the
+ * names, which say that they are not there.
  */
 const leanClient: Plugin = {
   name: "lean client",
@@ -62,8 +66,10 @@ const leanClient: Plugin = {
   }
 }
 
-const bundle = async (entry: string, outfile: string, banner: string, plugins: Array<Plugin>): Promise<void> => {
-  await build({
+type Inputs = Metafile["outputs"][string]["inputs"]
+
+const bundle = async (entry: string, outfile: string, banner: string, plugins: Array<Plugin>): Promise<Inputs> => {
+  const { metafile } = await build({
     entryPoints: [entry],
     outfile,
     bundle: true,
@@ -77,19 +83,55 @@ const bundle = async (entry: string, outfile: string, banner: string, plugins: A
     charset: "ascii",
     banner: { js: banner },
     plugins,
+    metafile: true,
+    write: !onlyLooks,
     logLevel: "warning"
   })
+  if (onlyLooks) return metafile.outputs[outfile]?.inputs ?? {}
   process.stdout.write(`${outfile}  ${(statSync(outfile).size / 1e6).toFixed(2)} MB\n`)
+  return metafile.outputs[outfile]?.inputs ?? {}
+}
+
+/** `node build.ts --look` writes nothing, and fails where something must not be shipped: a part of `npm run check`. */
+const onlyLooks = process.argv.includes("--look")
+
+const jsonOf = <A>(path: string): A => JSON.parse(readFileSync(path, "utf8"))
+
+/** Says what a bundle holds of other people's packages, and ends the build where it may not. */
+const look = (outfile: string, inputs: Inputs): ReadonlyArray<BundledPackage> => {
+  const packages = bundledPackages(inputs)
+  const budget = jsonOf<Record<string, Record<string, number>>>("k8s/image/budget.json")[outfile] ?? {}
+  const found = objections(packages, budget)
+  if (!onlyLooks) process.stdout.write(`${budgetTable(packages, budget)}\n`)
+  if (found.length > 0) {
+    process.stderr.write(`${outfile} may not be shipped:\n${found.join("\n")}\n`)
+    process.exit(1)
+  }
+  return packages
+}
+
+/** Writes the licences and the bill of materials of all that is bundled beside the bundles. */
+const account = (packages: ReadonlyArray<BundledPackage>): void => {
+  const { license, name, version } = jsonOf<{ license: string; name: string; version: string }>("package.json")
+  const lock = jsonOf<{ packages: Record<string, { integrity?: string }> }>("package-lock.json").packages
+  const parts = new Map(packages.map((one) => [one.name, partOf(one, lock[`node_modules/${one.name}`]?.integrity)]))
+  const whole = { name, version, license, purl: `pkg:npm/${name}@${version}` }
+  writeFileSync("dist/THIRD-PARTY-LICENSES.txt", licenceTexts(packages))
+  writeFileSync("dist/sbom.cdx.json", billOf(whole, "application", [...parts.values()]))
 }
 
 process.chdir(import.meta.dirname)
 // npm packs files with the modes that they have.
 process.umask(0o022)
-await bundle("src/main.ts", "dist/certlet.mjs", program, [simulationsApart, leanClient])
+const node = await bundle("src/main.ts", "dist/certlet.mjs", program, [simulationsApart, leanClient])
+const simulate = await bundle("src/commands/simulate/simulateOrder.ts", "dist/certlet-simulate.mjs", require, [])
+const packages = [...look("dist/certlet.mjs", node), ...look("dist/certlet-simulate.mjs", simulate)]
+if (onlyLooks) process.exit(0)
 chmodSync("dist/certlet.mjs", 0o755)
-await bundle("src/commands/simulate/simulateOrder.ts", "dist/certlet-simulate.mjs", require, [])
+account(packages)
 
-// Modules stay apart here, because Effect must be the importing project's own: two copies would not know each other's services.
+// Modules stay apart here, because Effect must be the importing project's own: two copies would not know each other's
+// services.
 rmSync("dist/library", { recursive: true, force: true })
 execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "--project", "tsconfig.library.json"], {
   stdio: "inherit"

@@ -25,6 +25,8 @@ stdenvNoCC.mkDerivation {
     ../src
     ../build.ts
     ../package.json
+    ../package-lock.json
+    ../k8s/image
     ../tsconfig.json
     ../tsconfig.library.json
     ./compileCache.ts
@@ -48,7 +50,7 @@ stdenvNoCC.mkDerivation {
   # Not executable: a patched first line would bring npm and a shell along.
   installPhase = ''
     runHook preInstall
-    install -D --mode=644 --target-directory=$out/lib/certlet dist/*.mjs
+    install -D --mode=644 --target-directory=$out/lib/certlet dist/*.mjs dist/THIRD-PARTY-LICENSES.txt dist/sbom.cdx.json
     ${nodejs-slim_24}/bin/node --hash-seed=1 --preserve-symlinks nix/compileCache.ts \
       $out/lib/certlet/{certlet.mjs,compile-cache}
     makeWrapper ${nodejs-slim_24}/bin/node $out/bin/certlet \

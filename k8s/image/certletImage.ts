@@ -12,9 +12,10 @@ import { dirname, join, relative, resolve } from "node:path"
 import { promisify } from "node:util"
 import { gunzipSync } from "node:zlib"
 import manifest from "#package" with { type: "json" }
-import { debianBase } from "./debian.ts"
+import { debianBase, pins } from "./debian.ts"
 import { npmPackage } from "./download.ts"
 import { type Architecture, type Archive, hostArchitecture, type Image, layer, ociArchive } from "./ociImage.ts"
+import { billOf, type Part } from "./sbom.ts"
 import { type Entry, untar } from "./tar.ts"
 
 const root = resolve(import.meta.dirname, "../..")
@@ -24,6 +25,15 @@ const run = promisify(execFile)
 export const certletImageName = `docker.io/library/certlet:${manifest.version}`
 
 const processors = { amd64: "x64", arm64: "arm64" } as const
+
+/** A component as the bundle's bill of materials has it. */
+interface BilledPackage {
+  readonly name: string
+  readonly version: string
+  readonly purl: string
+  readonly licenses?: ReadonlyArray<{ readonly expression: string }>
+  readonly hashes?: ReadonlyArray<{ readonly alg: "SHA-256" | "SHA-512"; readonly content: string }>
+}
 
 interface Locked {
   readonly version: string
@@ -108,6 +118,34 @@ const labels = {
   "org.opencontainers.image.licenses": manifest.license
 }
 
+/** The image's bill of materials: Debian's packages, Node, and what the bundle's own bill says. */
+const imageBill = (architecture: Architecture, nodeVersion: string, ofBundle: string): string => {
+  const { components }: { readonly components: ReadonlyArray<BilledPackage> } = JSON.parse(ofBundle)
+  const debian = pins[architecture].map(
+    ({ name, sha256, version }): Part => ({
+      name,
+      version,
+      purl: `pkg:deb/debian/${name}@${encodeURIComponent(version)}?arch=${architecture}&distro=${pins.suite}`,
+      hash: { algorithm: "SHA-256", hex: sha256 }
+    })
+  )
+  const node = { name: "node", version: nodeVersion, purl: `pkg:generic/node@${nodeVersion}`, license: "MIT" }
+  const bundled = components.map(({ hashes, licenses, name, purl, version }): Part => {
+    const [hash] = hashes ?? []
+    const [license] = licenses ?? []
+    return {
+      name,
+      version,
+      purl,
+      ...(license === undefined ? {} : { license: license.expression }),
+      ...(hash === undefined ? {} : { hash: { algorithm: hash.alg, hex: hash.content } })
+    }
+  })
+  const { license, name, version } = manifest
+  const purl = `pkg:oci/${name}?arch=${architecture}&tag=${version}`
+  return billOf({ name, version, purl, license }, "container", [...debian, node, ...bundled])
+}
+
 /** What an image is made from. */
 export interface Recipe {
   readonly architectures: ReadonlyArray<Architecture>
@@ -131,16 +169,20 @@ const image = async (recipe: Recipe, architecture: Architecture): Promise<Image>
   const program = await programEntries(architecture, recipe.dist, [...base, node])
   // Started by the kernel's reading of the first line: no shell and no env(1), also for `kubectl exec`.
   const entrance = text("usr/bin/certlet", '#!/usr/bin/node\nimport "/usr/lib/certlet/certlet.mjs"\n', 0o755)
+  const beside = (name: string, content: string) => text(`usr/share/doc/certlet/${name}`, content)
+  const bill = imageBill(architecture, nodeVersion, await readFile(join(recipe.dist, "sbom.cdx.json"), "utf8"))
   const licences = [
     taken("LICENSE", "usr/share/doc/node/LICENSE", 0o644),
-    { ...text("usr/share/doc/certlet/LICENSE", ""), content: await readFile(join(root, "LICENSE")) }
+    beside("LICENSE", await readFile(join(root, "LICENSE"), "utf8")),
+    beside("THIRD-PARTY-LICENSES.txt", await readFile(join(recipe.dist, "THIRD-PARTY-LICENSES.txt"), "utf8")),
+    beside("sbom.cdx.json", bill)
   ]
   return {
     architecture,
     layers: [
       layer("base: programs and libraries of Debian", base),
       layer(`Node ${nodeVersion}`, [node]),
-      layer("licences", licences),
+      layer("licences and bill of materials", licences),
       layer(`certlet ${manifest.version}`, [...program, entrance])
     ],
     entrypoint: ["/usr/bin/certlet"],

@@ -52,7 +52,7 @@ const runIn = (root: string, command: ReadonlyArray<string>, environment: NodeJS
 describe("the image", { timeout: limitMilliseconds }, () => {
   it("is the same bytes when it is made again elsewhere, at another time, by the same sources", async () => {
     const elsewhere = join(folder, "another folder", "with a longer way")
-    for (const name of ["certlet.mjs", "certlet-simulate.mjs"])
+    for (const name of ["certlet.mjs", "certlet-simulate.mjs", "THIRD-PARTY-LICENSES.txt", "sbom.cdx.json"])
       cpSync(join(dirname(program), name), join(elsewhere, name))
     const zone = process.env.TZ
     process.env.TZ = "Pacific/Kiritimati"
@@ -79,6 +79,13 @@ describe("the image", { timeout: limitMilliseconds }, () => {
     expect(paths).toContain("var/lib/dpkg/status.d/libc6")
     expect(paths).toEqual(expect.arrayContaining(["usr/share/doc/libc6/copyright", "usr/share/common-licenses/GPL-2"]))
     expect(paths).toEqual(expect.arrayContaining(["usr/share/doc/node/LICENSE", "usr/share/doc/certlet/LICENSE"]))
+    const bill = layersOf(archive).flatMap((layer) => untar(layer).get("usr/share/doc/certlet/sbom.cdx.json") ?? [])
+    const { components }: { components: ReadonlyArray<{ readonly purl: string }> } = JSON.parse(
+      String(bill[0]?.content)
+    )
+    const kinds = Map.groupBy(components, ({ purl }) => purl.split("/")[0])
+    expect([...kinds.keys()].sort()).toEqual(["pkg:deb", "pkg:generic", "pkg:npm"])
+    expect(kinds.get("pkg:deb")).toHaveLength(paths.filter((path) => path.startsWith("var/lib/dpkg/status.d/")).length)
   })
 
   it("starts each of its programs with its own libraries, and certlet from its compile cache", () => {

@@ -52,6 +52,12 @@ layer(SimKeyGenerator.layer)("a signing request", (it) => {
     })
   )
 
+  it.effect("repeats a purpose for which cert-manager has two words", () =>
+    Effect.gen(function* () {
+      expect((yield* requestFor({ usages: ["email protection", "s/mime"] })).purposes).toHaveLength(2)
+    })
+  )
+
   it.effect("holds the names, and they are critical only where there is no subject", () =>
     Effect.gen(function* () {
       const names = {

@@ -6,6 +6,7 @@ import { checkSigned } from "../../src/issuance/checkSigned.ts"
 import { IssuanceError } from "../../src/issuance/IssuanceError.ts"
 import { KeyGenerator } from "../../src/issuance/KeyGenerator.ts"
 import { signingRequest } from "../../src/issuance/SigningRequest.ts"
+import { writePem } from "../../src/pki/Pem.ts"
 import { ipAddresses } from "../../src/spec/AttributeRules.ts"
 import { attributeTypes } from "../../src/spec/DistinguishedName.ts"
 import type { Keystore } from "../../src/spec/Keystore.ts"
@@ -300,4 +301,22 @@ describe("for every text", () => {
       { numRuns: 40 }
     )
   })
+})
+
+describe("damage", () => {
+  it.effect("of any byte in a certificate is a mismatch or harmless, never a defect", () =>
+    Effect.gen(function* () {
+      const { check, signed } = yield* issued({ dnsNames: ["a"] })
+      yield* check()
+      for (const ca of ["hello", signed.ca.slice(0, 200), signed.ca.replaceAll("CERTIFICATE", "PRIVATE KEY")]) {
+        expect((yield* Effect.flip(check({ ca }))).reason).toBe("Mismatch")
+      }
+      const good = Buffer.from(signed.certificate.replaceAll(/-----.*-----|\s/g, ""), "base64")
+      for (let at = 0; at < good.byteLength; at++) {
+        const bytes = Buffer.from(good)
+        bytes[at] = (bytes[at] ?? 0) ^ 0xff
+        yield* Effect.result(check({ certificate: writePem("CERTIFICATE", bytes) }))
+      }
+    }).pipe(Effect.provide(SimKeyGenerator.layer))
+  )
 })

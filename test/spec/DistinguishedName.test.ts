@@ -152,3 +152,22 @@ describe("formatDistinguishedName", () => {
     )
   })
 })
+
+describe("a distinguished name", () => {
+  it("survives printing and parsing, with spaces and backslashes at its end too", () => {
+    const characters = fc.constantFrom("a", " ", "\\", "#", "+", ",", ";", "=", '"', "é", "😀")
+    fc.assert(
+      fc.property(fc.array(characters, { minLength: 1 }), (value) => {
+        const name = [rdn(CN, value.join(""))]
+        expect(parseDistinguishedName(formatDistinguishedName(name))).toEqual(Result.succeed(name))
+      })
+    )
+  })
+
+  it.each(["1.40.1", "0.99", "1.2.99999999999999999999", "3.1"])(
+    "has no attribute with the impossible OID %s",
+    (oid) => {
+      expect(Result.isFailure(parseDistinguishedName(`${oid}=x`))).toBe(true)
+    }
+  )
+})

@@ -794,3 +794,34 @@ describe("whatever a pod writes", () => {
     }
   )
 })
+
+describe("names of all kinds", () => {
+  it.effect("are addresses in their shortest form, an IPv4 address within IPv6 included", () =>
+    Effect.gen(function* () {
+      const found = yield* decode({ "ip-sans": "FE80::1,::ffff:1.2.3.4,::1.2.3.4,64:ff9b::1.2.3.4,0:0:0:0:0:0:0:0" })
+      expect(found.ipAddresses).toEqual(["fe80::1", "1.2.3.4", "::102:304", "64:ff9b::102:304", "::"])
+    })
+  )
+
+  it.effect("are no URI with an escape that Go cannot read", () =>
+    Effect.gen(function* () {
+      expect((yield* refused({ "uri-sans": "http://x/%zz" })).field).toBe(`${ours}uri-sans`)
+    })
+  )
+
+  it.effect("are annotations of the request by the rules of Kubernetes", () =>
+    Effect.gen(function* () {
+      expect((yield* decode({}, { "Example.com/Foo": "v" })).annotations).toEqual({ "Example.com/Foo": "v" })
+      for (const key of ["a..b/x", "a-.b/x", "a_b/x", "a/b/c"]) {
+        expect((yield* refused({}, { [key]: "v" })).field).toBe(key)
+      }
+    })
+  )
+
+  it.effect("are not usages: a CA with an empty list of usages has the default ones", () =>
+    Effect.gen(function* () {
+      const { usages } = yield* decode({ "common-name": "ca", "is-ca": "true", "key-usages": "," })
+      expect(usages).toEqual((yield* decode({})).usages)
+    })
+  )
+})

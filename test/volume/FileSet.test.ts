@@ -135,3 +135,13 @@ describe("the key that a volume holds", () => {
     )
   })
 })
+
+describe("a key that is damaged", () => {
+  it.each([
+    ["PRIVATE KEY", "="],
+    ["RSA PRIVATE KEY", "AAAA"],
+    ["CERTIFICATE", "AAAA"]
+  ])("is not kept: %s of %s", (label, body) => {
+    expect(keyIn(`-----BEGIN ${label}-----\n${body}\n-----END ${label}-----\n`)).toEqual(Option.none())
+  })
+})

@@ -1,8 +1,8 @@
 /**
- * A volume as the programs hold it: what was asked for, where it is to be, and the few things about it that change. The
- * changing things are references, each written by one program only, so that whoever holds a volume always sees its present
- * state. `Volumes` is the table of them, with one lock per volume: publish and unpublish of a volume never overlap, and
- * volumes never wait for each other.
+ * A volume as the programs hold it: what was asked for, where it is, and the few things about it that change. Those are
+ * references, each written by one program only, so that whoever holds a volume always sees its present state. `Volumes` is
+ * the table of them, with one lock per volume: publish and unpublish of a volume never overlap, and volumes never wait for
+ * each other.
  */
 import {
   Context,
@@ -20,6 +20,7 @@ import {
   Semaphore,
   SubscriptionRef
 } from "effect"
+import { namespacedName } from "../spec/NamespacedName.ts"
 import { identityKeys, kubeletPrefix, type VolumeContext } from "../spec/VolumeContext.ts"
 import type { Passwords, PodToken } from "../spec/VolumeSecrets.ts"
 import type { VolumeSpec } from "../spec/VolumeSpec.ts"
@@ -27,10 +28,10 @@ import { VolumeError, type VolumePlace } from "../volume/VolumeFS.ts"
 import { type VolumeRecord, VolumeRecords } from "../volume/VolumeRecord.ts"
 import type { RenewError, Unpublished } from "./DriverError.ts"
 
-/** The outcome that a publish waits for: files in the volume, or the failure that ends the wait. */
+/** What a publish waits for: files in the volume, or the failure that ends the wait. */
 export type Attempt = Deferred.Deferred<void, RenewError | Unpublished>
 
-/** How an attempt failed last, and what follows. */
+/** How an attempt failed last, and when the next one follows. */
 export interface LastFailure {
   readonly error: RenewError
   /** In a row, this one included. */
@@ -45,63 +46,67 @@ export interface Volume {
   readonly id: string
   readonly spec: VolumeSpec
   readonly place: VolumePlace
-  /** What the disk knows, and the disk's only writer is `changeRecord`. */
+  /** What is on disk. Only `changeRecord` writes it. */
   readonly record: Ref.Ref<VolumeRecord>
-  /** The pod's ServiceAccount token, as the last publish brought it; who waits for one sees it come. */
+  /** The pod's ServiceAccount token from the last publish; whoever waits for one sees it come. */
   readonly token: SubscriptionRef.SubscriptionRef<Option.Option<PodToken>>
-  /** The passwords of its keystores, as the last publish brought them; none after a restart, until they are needed. */
+  /** The passwords of its keystores from the last publish; none after a restart, until they are needed. */
   readonly passwords: Ref.Ref<Option.Option<Passwords>>
-  /** Held by whoever changes the volume's files, so that each change is made of what stands there. */
+  /** Held by whoever changes the volume's files, so that each change starts from what is there. */
   readonly swapping: Semaphore.Semaphore
-  /** Done once the volume is mounted: the first certificate is asked for while the mount is being made. */
+  /** Done once the volume is mounted: the first certificate is requested while the mount is being made. */
   readonly mounted: Deferred.Deferred<void>
   /** The attempt that is running, or the last one; none before the first. */
   readonly attempt: Ref.Ref<Option.Option<Attempt>>
-  /** True while its fiber is at a renewal; false while it sleeps or pauses. */
+  /** True while its fiber renews; false while it sleeps or pauses. */
   readonly renewing: Ref.Ref<boolean>
   /** Why the running attempt has not ended yet. */
   readonly lastFailure: Ref.Ref<Option.Option<LastFailure>>
-  /** Its files were found missing, and the attempt that runs is to heal that. */
+  /** True if its files were missing; the running attempt restores them. */
   readonly damaged: Ref.Ref<boolean>
 }
 
 /** `namespace/name` of the volume's pod. */
-export const podOf = (spec: VolumeSpec): string => `${spec.pod.namespace}/${spec.pod.name}`
+export const podOf = ({ spec }: Volume): string => namespacedName(spec.pod)
 
-/** What a pod asks for: a key that a newer kubelet adds on its own is nobody's wish, and no reason to touch a running pod. */
+/** What a pod asks for. A key that a newer kubelet adds by itself is no reason to touch a running pod. */
 const wishIn = (context: VolumeContext) =>
   Record.filter(context, (_, key) => !key.startsWith(kubeletPrefix) || identityKeys.includes(key))
 
-/** True where two records ask for the same thing at the same place: what was issued or is pending does not count. */
+/** True if two records ask for the same thing at the same target; what was issued or is pending does not count. */
 export const sameWish = (one: VolumeRecord, other: VolumeRecord): boolean =>
   one.target === other.target &&
   one.volumeMountGroup === other.volumeMountGroup &&
   Equal.equals(one.mountFlags, other.mountFlags) &&
   Equal.equals(wishIn(one.context), wishIn(other.context))
 
-/** A volume that nobody holds yet. */
-export const makeVolume = (
+/** What a publish brings for memory only. */
+export interface Secrets {
+  readonly token: Option.Option<PodToken>
+  readonly passwords: Option.Option<Passwords>
+}
+
+/** A volume that nobody holds yet. After a restart it has no secrets. */
+export const makeVolume = Effect.fnUntraced(function* (
   spec: VolumeSpec,
   record: VolumeRecord,
-  token: Option.Option<PodToken>,
-  passwords: Option.Option<Passwords>
-): Effect.Effect<Volume> =>
-  Effect.gen(function* () {
-    return {
-      id: record.volumeId,
-      spec,
-      place: placeOf(spec, record),
-      record: yield* Ref.make(record),
-      token: yield* SubscriptionRef.make(token),
-      passwords: yield* Ref.make(passwords),
-      swapping: yield* Semaphore.make(1),
-      mounted: yield* Deferred.make<void>(),
-      attempt: yield* Ref.make(Option.none<Attempt>()),
-      renewing: yield* Ref.make(false),
-      lastFailure: yield* Ref.make(Option.none<LastFailure>()),
-      damaged: yield* Ref.make(false)
-    }
-  })
+  secrets: Secrets = { token: Option.none(), passwords: Option.none() }
+): Effect.fn.Return<Volume> {
+  return {
+    id: record.volumeId,
+    spec,
+    place: placeOf(spec, record),
+    record: yield* Ref.make(record),
+    token: yield* SubscriptionRef.make(secrets.token),
+    passwords: yield* Ref.make(secrets.passwords),
+    swapping: yield* Semaphore.make(1),
+    mounted: yield* Deferred.make<void>(),
+    attempt: yield* Ref.make(Option.none<Attempt>()),
+    renewing: yield* Ref.make(false),
+    lastFailure: yield* Ref.make(Option.none<LastFailure>()),
+    damaged: yield* Ref.make(false)
+  }
+})
 
 const placeOf = (spec: VolumeSpec, record: VolumeRecord): VolumePlace => ({
   target: record.target,
@@ -118,13 +123,15 @@ const groupOf = (spec: VolumeSpec, record: VolumeRecord): Option.Option<number> 
   )
 
 /** Changes a volume's record on disk, then in memory. */
-export const changeRecord = (volume: Volume, by: (record: VolumeRecord) => VolumeRecord) =>
-  Effect.gen(function* () {
-    const records = yield* VolumeRecords
-    const changed = by(yield* Ref.get(volume.record))
-    yield* records.save(changed)
-    yield* Ref.set(volume.record, changed)
-  }).pipe(Effect.uninterruptible)
+export const changeRecord = Effect.fnUntraced(function* (
+  volume: Volume,
+  change: (record: VolumeRecord) => VolumeRecord
+) {
+  const records = yield* VolumeRecords
+  const changed = change(yield* Ref.get(volume.record))
+  yield* records.save(changed)
+  yield* Ref.set(volume.record, changed)
+}, Effect.uninterruptible)
 
 /** Two volumes at one place would write two pods' keys there. */
 export const taken = (action: string, path: string, holder: string): VolumeError =>
@@ -141,11 +148,11 @@ export class Volumes extends Context.Service<
     readonly at: (target: string) => Effect.Effect<Option.Option<string>>
     readonly remove: (volumeId: string) => Effect.Effect<void>
     readonly all: Effect.Effect<ReadonlyArray<Volume>>
-    /** Takes note of a volume that another driver has mounted; `remove` forgets it. It is none of `all`. */
+    /** Remembers a volume that another driver mounted, until `remove`. It is not one of `all`. */
     readonly inherit: (volumeId: string) => Effect.Effect<void>
-    /** The ids of the volumes that another driver has mounted, as far as a publish has come across them. */
+    /** The ids of the volumes that another driver mounted, as far as a publish has met them. */
     readonly inherited: Effect.Effect<ReadonlySet<string>>
-    /** Runs a program while no other program that is locked on the same volume runs. */
+    /** Runs a program while no other program holds the lock of the same volume. */
     readonly locked: (volumeId: string) => <A, E, R>(program: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   }
 >()("certlet/driver/Volumes") {
@@ -156,7 +163,7 @@ export class Volumes extends Context.Service<
       /** By target, the id of the volume that is there. */
       const holders = new Map<string, string>()
       const inherited = new Set<string>()
-      // A lock lives as long as somebody holds or awaits it: volumes come and go, and so do their locks.
+      // A lock lives only as long as somebody holds or awaits it: volumes come and go, and so do their locks.
       const locks = yield* RcMap.make({ lookup: (_volumeId: string) => Semaphore.make(1) })
       return Volumes.of({
         get: (volumeId) => Effect.sync(() => MutableHashMap.get(table, volumeId)),

@@ -1,8 +1,8 @@
 /**
- * A pod gets its volume. The spec is read, the volume is claimed (mounted and recorded), filled, and the call answers when
- * the files are there. What is already well is left alone, so that the kubelet may call every minute. A call that cannot
- * wait any longer says what it waited for and leaves the issuance running; the next one joins it. A refusal takes a volume
- * that never held a certificate away again, whole.
+ * A pod gets its volume. The spec is read, the volume is claimed (mounted and recorded) and filled, and the call answers when the
+ * files are there. What is already well is left alone, so that the kubelet may call every minute. A call that times out says
+ * what it waited for and leaves the issuance running; the next one joins it. When a certificate is refused, a volume that
+ * never had one is taken away again.
  */
 import { DateTime, Deferred, Duration, Effect, Option, Ref, SubscriptionRef } from "effect"
 import { Settings } from "../Settings.ts"
@@ -23,12 +23,12 @@ import { Renewals } from "./Renewals.ts"
 import { swapAgain } from "./swap.ts"
 import { tellInherited, tellMountLost } from "./tell.ts"
 import { letGo, takeAway } from "./unpublish.ts"
-import { type Attempt, makeVolume, podOf, sameWish, taken, type Volume, Volumes } from "./Volume.ts"
+import { type Attempt, makeVolume, type Secrets, sameWish, taken, type Volume, Volumes } from "./Volume.ts"
 
-/** How long before the kubelet's own deadline the answer is given. */
+/** How long before the kubelet's own timeout the call answers. */
 const margin = Duration.seconds(2)
 
-/** Publishes a volume: when it succeeds the files are there, unless the settings say continue-on-not-ready. */
+/** Publishes a volume: when it succeeds, the files are there, unless continue-on-not-ready is set. */
 export const publish = Effect.fn("driver.publish")(
   function* (call: PublishCall) {
     yield* Effect.annotateCurrentSpan({ volumeId: call.volumeId, pod: podIn(call.context) })
@@ -36,78 +36,57 @@ export const publish = Effect.fn("driver.publish")(
     const spec = yield* readSpec(call)
     const claimed = yield* volumes.locked(call.volumeId)(Effect.uninterruptible(claim(call, spec)))
     if (Option.isNone(claimed)) return
-    const [volume, attempt] = claimed.value
-    yield* awaitFiles(volume, attempt, call.deadline).pipe(
-      Effect.tapErrorTag("RenewError", () => volumes.locked(volume.id)(Effect.uninterruptible(undo(volume, attempt))))
-    )
+    const undone = volumes.locked(call.volumeId)(Effect.uninterruptible(undo(claimed.value)))
+    yield* awaitFiles(claimed.value, call.deadline).pipe(Effect.tapErrorTag("RenewError", () => undone))
   },
-  (program, call) =>
+  (program, { context, volumeId }) =>
     program.pipe(
       Effect.mapError((error) => {
         const reason = error._tag === "RenewError" ? error.reason : error
-        return new PublishError({ volumeId: call.volumeId, pod: podIn(call.context), reason })
+        return new PublishError({ volumeId, pod: podIn(context), reason })
       }),
       timeCall("publish"),
-      Effect.annotateLogs({ volumeId: call.volumeId, pod: podIn(call.context) })
+      Effect.annotateLogs({ volumeId, pod: podIn(context) })
     )
 )
 
-/** What the pod asks for; keys that nobody knows are named once in the log, as a typing error would be. */
-const readSpec = Effect.fnUntraced(function* (call: PublishCall) {
-  if (!call.readonly) {
+/** What the pod asks for. Keys without a meaning are logged, as they may be typing errors. */
+const readSpec = Effect.fnUntraced(function* ({ context, readonly }: PublishCall) {
+  if (!readonly) {
     return yield* new SpecError({
       field: "readOnly",
-      rule: "the volume must be read-only, as its files are certlet's to write; set readOnly: true in the pod's csi volume"
+      rule: "must be true, because only certlet writes the volume's files; set readOnly: true in the pod's csi volume"
     })
   }
-  const stray = strayKeys(call.context)
-  if (stray.length > 0) yield* Effect.logDebug(`attributes that have no meaning: ${stray.join(", ")}`)
-  return yield* decodeVolumeSpec(call.context, yield* Settings)
+  const stray = strayKeys(context)
+  if (stray.length > 0) yield* Effect.logDebug(`attributes without a meaning: ${stray.join(", ")}`)
+  return yield* decodeVolumeSpec(context, yield* Settings)
 })
 
-/**
- * The volume, mounted and recorded, and the attempt that fills it: of the one that is known, or of a new one. None where another
- * driver's volume stands there with its files: the pod's containers hold that one and would never see another.
- */
+/** A volume that is mounted and recorded, and the attempt that fills it; none if its files are there. */
+interface Claim {
+  readonly volume: Volume
+  readonly attempt: Option.Option<Attempt>
+}
+
+/** Claims the volume of a call; none if another driver's volume is at its target. */
 const claim = Effect.fnUntraced(function* (call: PublishCall, spec: VolumeSpec) {
-  const volumes = yield* Volumes
   const fs = yield* VolumeFS
-  yield* checkPlace(call, spec)
+  yield* requireOwnPlace(call, spec)
   const found = yield* fs.inspect(call.target)
-  if (found === "inherited") {
-    yield* Effect.logInfo("the volume was mounted by another driver, so it is left as it is until the pod goes")
-    // What certlet may have had there before nobody sees any more, so nobody needs another certificate for it.
-    yield* letGo(call.volumeId)
-    yield* volumes.inherit(call.volumeId)
-    yield* tellInherited(spec)
-    return Option.none()
-  }
-  const { useTokenRequest } = yield* Settings
-  const token = useTokenRequest ? yield* serviceAccountToken(call.context) : Option.none()
-  const passwords = yield* passwordsOf(spec, call.context, call.secrets)
-  const record: VolumeRecord = {
-    version: 1,
-    volumeId: call.volumeId,
-    target: call.target,
-    context: withoutSecrets(call.context),
-    mountFlags: call.mountFlags,
-    volumeMountGroup: call.volumeMountGroup
-  }
-  const known = yield* Effect.flatMap(volumes.get(call.volumeId), keepIfSameWish(record))
-  if (Option.isNone(known)) {
-    const volume = yield* makeVolume(spec, record, token, Option.some(passwords))
-    // A place that cannot be had is refused before anybody is asked for a certificate.
-    if (found === "foreign") yield* fs.mount(volume.place)
-    return Option.some(yield* claimNew(volume, record))
-  }
-  if (Option.isSome(token)) yield* SubscriptionRef.set(known.value.token, token)
-  const mountLost = yield* remount(known.value)
-  yield* renewKeystores(known.value, passwords)
-  return Option.some(yield* ensureFilled(known.value, mountLost))
+  if (found === "inherited") return yield* leaveInherited(call.volumeId, spec)
+  const secrets = yield* secretsOf(call, spec)
+  const record = recordOf(call)
+  const known = yield* keepIfSameWish(record)
+  if (Option.isSome(known)) return Option.some(yield* claimKnown(known.value, secrets))
+  const volume = yield* makeVolume(spec, record, secrets)
+  // A target that cannot be mounted is refused before a certificate is requested.
+  if (found === "foreign") yield* fs.mount(volume.place)
+  return Option.some(yield* claimNew(volume, record))
 })
 
-/** The target is this kubelet's, of this pod, and no other volume's. */
-const checkPlace = Effect.fnUntraced(function* ({ target, volumeId }: PublishCall, spec: VolumeSpec) {
+/** The target must be this kubelet's and this pod's, and no other volume's. */
+const requireOwnPlace = Effect.fnUntraced(function* ({ target, volumeId }: PublishCall, spec: VolumeSpec) {
   const volumes = yield* Volumes
   const { kubeletRootDir } = yield* Settings
   const detail = outsideFault(target, kubeletRootDir) ?? otherPodFault(target, spec.pod.uid)
@@ -116,16 +95,45 @@ const checkPlace = Effect.fnUntraced(function* ({ target, volumeId }: PublishCal
   if (holder !== volumeId) return yield* taken("mount", target, holder)
 })
 
-/** A volume that is asked for otherwise than before is another volume: the old one goes first. */
-const keepIfSameWish = (record: VolumeRecord) => (known: Option.Option<Volume>) =>
-  Effect.gen(function* () {
-    if (Option.isNone(known) || sameWish(yield* Ref.get(known.value.record), record)) return known
-    yield* Effect.logInfo("the volume is asked for with other attributes than before, so it is made anew")
-    yield* takeAway(known.value.id, known.value.place.target)
-    return Option.none()
-  })
+/** Leaves another driver's volume where it is: the pod's containers hold that one and would never see another. */
+const leaveInherited = Effect.fnUntraced(function* (volumeId: string, spec: VolumeSpec) {
+  const volumes = yield* Volumes
+  yield* Effect.logInfo("another driver mounted the volume, so it is left as it is until the pod goes")
+  // Nobody sees what certlet may have had there before, so nobody needs another certificate for it.
+  yield* letGo(volumeId)
+  yield* volumes.inherit(volumeId)
+  yield* tellInherited(spec)
+  return Option.none<Claim>()
+})
 
-/** The mount is made while the certificate is being asked for; where it cannot be had, nothing stays of either. */
+/** What the call brings for memory only. */
+const secretsOf = Effect.fnUntraced(function* (call: PublishCall, spec: VolumeSpec) {
+  const { useTokenRequest } = yield* Settings
+  const token = useTokenRequest ? yield* serviceAccountToken(call.context) : Option.none()
+  const passwords = Option.some(yield* passwordsOf(spec, call.context, call.secrets))
+  return { token, passwords }
+})
+
+const recordOf = ({ context, mountFlags, target, volumeId, volumeMountGroup }: PublishCall): VolumeRecord => ({
+  version: 1,
+  volumeId,
+  target,
+  context: withoutSecrets(context),
+  mountFlags,
+  volumeMountGroup
+})
+
+/** The volume that is known by this id. One with other attributes is another volume: the old one goes first. */
+const keepIfSameWish = Effect.fnUntraced(function* (record: VolumeRecord) {
+  const volumes = yield* Volumes
+  const known = yield* volumes.get(record.volumeId)
+  if (Option.isNone(known) || sameWish(yield* Ref.get(known.value.record), record)) return known
+  yield* Effect.logInfo("the volume's attributes have changed, so it is replaced")
+  yield* takeAway(known.value.id, known.value.place.target)
+  return Option.none()
+})
+
+/** Mounts the volume while its certificate is being requested; a volume that cannot be mounted leaves nothing. */
 const claimNew = Effect.fnUntraced(function* (volume: Volume, record: VolumeRecord) {
   const records = yield* VolumeRecords
   const renewals = yield* Renewals
@@ -133,91 +141,101 @@ const claimNew = Effect.fnUntraced(function* (volume: Volume, record: VolumeReco
   yield* volumes.set(volume)
   yield* records.save(record).pipe(Effect.onError(() => volumes.remove(volume.id)))
   const attempt = yield* renewals.fill(volume)
-  // What could not be mounted left nothing there, and what stood there before is not this call's to unmount.
+  // A mount that failed left nothing there, and what was there before is not this call's to unmount.
   yield* mount(volume).pipe(Effect.onError(() => Effect.ignore(letGo(volume.id))))
-  return [volume, Option.some(attempt)] as const
+  return { volume, attempt: Option.some(attempt) }
+})
+
+/** Takes what the call brings, and repairs what is missing. */
+const claimKnown = Effect.fnUntraced(function* (volume: Volume, { passwords, token }: Secrets) {
+  if (Option.isSome(token)) yield* SubscriptionRef.set(volume.token, token)
+  const mountLost = yield* remount(volume)
+  if (Option.isSome(passwords)) yield* renewKeystores(volume, passwords.value)
+  return { volume, attempt: yield* fillIfNeeded(volume, mountLost) }
 })
 
 const mount = Effect.fnUntraced(function* (volume: Volume) {
   const fs = yield* VolumeFS
-  const [took, made] = yield* Effect.timed(fs.mount(volume.place))
-  if (made) yield* observeStep("mount", took)
+  const [took, mounted] = yield* Effect.timed(fs.mount(volume.place))
+  if (mounted) yield* observeStep("mount", took)
   yield* Deferred.succeed(volume.mounted, undefined)
-  return made
+  return mounted
 })
 
-/** True where a mount that had held files was gone. */
+/** True if a mount that had files was gone. */
 const remount = Effect.fnUntraced(function* (volume: Volume) {
   const { issued } = yield* Ref.get(volume.record)
   const lost = (yield* mount(volume)) && issued !== undefined
   if (!lost) return false
-  yield* Effect.logWarning("the volume's mount was gone and is made anew; a running container does not see the new one")
+  yield* Effect.logWarning("the volume's mount was gone and is mounted again; a running container does not see it")
   yield* tellMountLost(volume)
   return true
 })
 
-/** Keystores follow a password that has changed; where they cannot, the next publish tries again. */
+/** Gives the keystores a password that has changed. If that fails, the next publish tries again. */
 const renewKeystores = Effect.fnUntraced(function* (volume: Volume, passwords: Passwords) {
   const before = yield* Ref.get(volume.passwords)
   if (!(yield* takePasswords(volume, passwords))) return
   yield* swapAgain(volume).pipe(
     Effect.tapError(() => Ref.set(volume.passwords, before)),
-    Effect.catch((error) => Effect.logWarning(`keystores keep the password they had: ${error.message}`))
+    Effect.catch((error) => Effect.logWarning(`the keystores keep their old password: ${error.message}`))
   )
 })
 
-/** Leaves a volume alone that is well; otherwise there is an attempt to wait for. */
-const ensureFilled = Effect.fnUntraced(function* (volume: Volume, mountLost: boolean) {
+/** Leaves a healthy volume alone; otherwise returns the attempt that fills it. */
+const fillIfNeeded = Effect.fnUntraced(function* (volume: Volume, mountLost: boolean) {
   const renewals = yield* Renewals
   const fs = yield* VolumeFS
   const unexpired = yield* isUnexpired(volume)
   yield* sweep(volume)
   const found = yield* fs.inspect(volume.place.target)
-  if (unexpired && found === "filled") return [volume, Option.none<Attempt>()] as const
-  if (unexpired && found === "damaged" && (yield* heal(volume))) return [volume, Option.none<Attempt>()] as const
+  const isWell = unexpired && (found === "filled" || (found === "damaged" && (yield* heal(volume))))
+  if (isWell) return Option.none()
   if (unexpired && !mountLost) yield* noteDamage(volume)
-  return [volume, Option.some(yield* renewals.fill(volume))] as const
+  return Option.some(yield* renewals.fill(volume))
 })
 
-/** True where the record says that the pod has a certificate that has not run out. */
+/** True if the record says that the volume's certificate has not expired. */
 const isUnexpired = Effect.fnUntraced(function* (volume: Volume) {
   const { issued } = yield* Ref.get(volume.record)
   return issued !== undefined && DateTime.isLessThan(yield* DateTime.now, issued.notAfter)
 })
 
-/** Waits for the attempt as long as this call may. */
-const awaitFiles = Effect.fnUntraced(function* (
-  volume: Volume,
-  attempt: Option.Option<Attempt>,
-  deadline: Option.Option<DateTime.Utc>
-) {
-  const settings = yield* Settings
+/** Waits for the files as long as this call may. */
+const awaitFiles = Effect.fnUntraced(function* ({ attempt, volume }: Claim, deadline: Option.Option<DateTime.Utc>) {
   if (Option.isNone(attempt) || volume.spec.continueOnNotReady) return
-  const now = yield* DateTime.now
-  const allowed = Option.map(deadline, (deadline) => Duration.subtract(DateTime.distance(now, deadline), margin))
-  const patience = Duration.max(
-    Duration.zero,
-    Duration.min(
-      settings.publishTimeout,
-      Option.getOrElse(allowed, () => settings.publishTimeout)
-    )
-  )
-  yield* awaitAttempt(volume, attempt.value, patience)
+  yield* awaitAttempt(volume, attempt.value, yield* patienceUntil(deadline))
 })
 
-/** Takes a volume away that this attempt failed to fill, unless it was filled before or somebody else has begun again. */
-const undo = Effect.fnUntraced(function* (volume: Volume, attempt: Option.Option<Attempt>) {
+/** How long this call may wait: the publish timeout, or less if the kubelet's own timeout is nearer. */
+const patienceUntil = Effect.fnUntraced(function* (deadline: Option.Option<DateTime.Utc>) {
+  const { publishTimeout } = yield* Settings
+  const now = yield* DateTime.now
+  const allowed = Option.match(deadline, {
+    onNone: () => publishTimeout,
+    onSome: (deadline) => Duration.subtract(DateTime.distance(now, deadline), margin)
+  })
+  return Duration.max(Duration.zero, Duration.min(publishTimeout, allowed))
+})
+
+/** Takes away a volume that this attempt failed to fill. */
+const undo = Effect.fnUntraced(function* (claim: Claim) {
+  const { volume } = claim
+  if (!(yield* isUnfilled(claim))) return
+  yield* takeAway(volume.id, volume.place.target).pipe(
+    Effect.catch((error) => Effect.logWarning(`what could not be undone goes with the unpublish: ${error.message}`))
+  )
+})
+
+/** True if the volume never had files and no other attempt has begun since. */
+const isUnfilled = Effect.fnUntraced(function* ({ attempt, volume }: Claim) {
   const volumes = yield* Volumes
+  const fs = yield* VolumeFS
   const present = yield* volumes.get(volume.id)
   const { issued } = yield* Ref.get(volume.record)
-  const latest = Option.getOrUndefined(yield* Ref.get(volume.attempt))
-  if (Option.getOrUndefined(present) !== volume || issued !== undefined) return
-  if (latest !== Option.getOrUndefined(attempt)) return
-  // A volume whose record was lost holds a running pod's files: the container sees them as long as they stay where they are.
-  const fs = yield* VolumeFS
-  const condition = yield* Effect.orElseSucceed(fs.inspect(volume.place.target), () => "filled" as const)
-  if (condition === "filled" || condition === "damaged") return
-  yield* takeAway(volume.id, volume.place.target).pipe(
-    Effect.catch((error) => Effect.logWarning(`${podOf(volume.spec)}: left for the unpublish: ${error.message}`))
-  )
+  if (!Option.contains(present, volume) || issued !== undefined) return false
+  if (Option.getOrUndefined(yield* Ref.get(volume.attempt)) !== Option.getOrUndefined(attempt)) return false
+  // A volume whose record was lost has a running pod's files: its containers see them as long as they stay where they are.
+  const found = yield* Effect.orElseSucceed(fs.inspect(volume.place.target), () => "filled" as const)
+  return found !== "filled" && found !== "damaged"
 })

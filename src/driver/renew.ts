@@ -1,8 +1,8 @@
 /**
- * A volume gets a fresh certificate, its first or its next. The volume keeps its old files until the new ones are complete;
- * what has been decided survives a crash at any line, because it is remembered before it is acted on. When the files are in
- * place the record says so, and only then are the volume's earlier requests discarded. A request that has come to an end
- * is forgotten, so that the next attempt makes a new one with a new key.
+ * A volume gets its certificate, its first or its next. It keeps its old files until the new ones are complete. What has been
+ * decided survives a crash at any line, because it is remembered before it is acted on. When the files are in place the
+ * record says so, and only then are the volume's earlier requests deleted. A request that has ended is forgotten, so that the
+ * next attempt makes a new one with a new key.
  */
 import { DateTime, Duration, Effect, Metric, Option, Random, Record, Ref } from "effect"
 import { CertificateRequests, RequestError } from "../issuance/CertificateRequests.ts"
@@ -25,18 +25,16 @@ import { swap } from "./swap.ts"
 import { remindOfMissing, remindOfRequest, tellHealed, tellRenewed } from "./tell.ts"
 import { changeRecord, podOf, type Volume } from "./Volume.ts"
 
-/** Gives the volume a fresh certificate; waits as long as the request is neither signed nor refused. */
+/** Gives the volume its next certificate; waits as long as the request is neither signed nor refused. */
 export const renew = Effect.fn("driver.renew")(
   function* (volume: Volume) {
-    yield* Effect.annotateCurrentSpan({ volumeId: volume.id, pod: podOf(volume.spec) })
-    const order = (yield* isHeldBack(volume))
-      ? yield* Effect.raceFirst(prepare(volume), remindOfMissing(volume, missingPrerequisite(volume)))
-      : yield* prepare(volume)
-    if (Option.isNone(order.pending)) yield* discardOthers(volume)
-    const issued = yield* Effect.raceFirst(issue(order), remindOfRequest(volume))
+    yield* Effect.annotateCurrentSpan({ volumeId: volume.id, pod: podOf(volume) })
+    const prepared = yield* prepare(volume)
+    yield* deleteAbandoned(volume, prepared)
+    const issued = yield* Effect.raceFirst(issue(prepared), remindOfRequest(volume))
     const [write] = yield* Effect.timed(swap(volume, issued))
-    yield* conclude(volume, issued, order.followed, write)
-    yield* discardOthers(volume)
+    yield* conclude(volume, issued, prepared.followed, write)
+    yield* deleteOthers(volume)
   },
   (program, volume) =>
     program.pipe(
@@ -44,28 +42,31 @@ export const renew = Effect.fn("driver.renew")(
       Effect.catchDefect((defect) =>
         Effect.andThen(Effect.logError("a defect ended a renewal", defect), Effect.fail(new Defect()))
       ),
-      Effect.tapError((reason) => count(volume, reason.temper)),
+      Effect.tapError((reason) => countFailure(volume, reason.temper)),
       Effect.tapError((reason) => Effect.when(forget(volume), Effect.succeed(endsRequest(reason)))),
-      Effect.mapError((reason) => new RenewError({ volumeId: volume.id, pod: podOf(volume.spec), reason })),
-      Effect.annotateLogs({ volumeId: volume.id, pod: podOf(volume.spec) })
+      Effect.mapError((reason) => new RenewError({ volumeId: volume.id, pod: podOf(volume), reason })),
+      Effect.annotateLogs({ volumeId: volume.id, pod: podOf(volume) })
     )
 )
 
-/** True where something may have to be waited for before a certificate is asked for. */
-const isHeldBack = ({ spec }: Volume) =>
-  Effect.map(
-    Settings,
-    ({ useTokenRequest }) =>
-      useTokenRequest || spec.gates.length > 0 || spec.follows.length > 0 || Option.isSome(spec.trustBundle)
-  )
-
-/** Waits for everything that a certificate of this volume needs, and makes an order of it. */
+/** Waits for what a certificate of this volume needs, and reminds the pod's owner of what is missing meanwhile. */
 const prepare = Effect.fnUntraced(function* (volume: Volume) {
+  if (!(yield* mayWait(volume))) return yield* prepareNow(volume)
+  return yield* Effect.raceFirst(prepareNow(volume), remindOfMissing(volume, missingPrerequisite(volume)))
+})
+
+/** True if there may be something to wait for before a certificate is requested. */
+const mayWait = Effect.fnUntraced(function* ({ spec }: Volume) {
+  const { useTokenRequest } = yield* Settings
+  return useTokenRequest || spec.gates.length > 0 || spec.follows.length > 0 || Option.isSome(spec.trustBundle)
+})
+
+const prepareNow = Effect.fnUntraced(function* (volume: Volume) {
   yield* needPasswords(volume)
   yield* awaitGates(volume)
   yield* awaitTrust(volume)
   const pending = yield* pendingOf(volume)
-  const followed = yield* namesOf(volume, pending)
+  const followed = yield* followedBy(volume, pending)
   return {
     volumeId: volume.id,
     spec: yield* specWith(volume, followed),
@@ -78,11 +79,10 @@ const prepare = Effect.fnUntraced(function* (volume: Volume) {
 })
 
 /** What the names follow: as it is now, or as it was when a request that is still open was made. */
-const namesOf = (volume: Volume, pending: Option.Option<PendingRecord>) =>
-  Option.match(
-    Option.flatMap(pending, (_) => Option.fromUndefinedOr(_.followed)),
-    { onNone: () => awaitFollowed(volume), onSome: Effect.succeed }
-  )
+const followedBy = Effect.fnUntraced(function* (volume: Volume, pending: Option.Option<PendingRecord>) {
+  const asked = Option.flatMap(pending, ({ followed }) => Option.fromUndefinedOr(followed))
+  return Option.isSome(asked) ? asked.value : yield* awaitFollowed(volume)
+})
 
 /** The spec with all its names. */
 const specWith = Effect.fnUntraced(function* (volume: Volume, followed: Readonly<Record<string, string>>) {
@@ -106,67 +106,69 @@ const remember = (volume: Volume, followed: Readonly<Record<string, string>>) =>
     Metric.update(issueRequests, 1)
   )
 
-/** Counts an attempt as a first issue where the volume holds nothing yet, and as a renewal otherwise. */
-const count = (volume: Volume, failed?: Temper) =>
-  Effect.gen(function* () {
-    const { issued } = yield* Ref.get(volume.record)
-    yield* countRenewal(issued === undefined ? "issue" : "renew", failed)
-    if (failed !== undefined) yield* Metric.update(issueErrors, 1)
-  })
+/** An attempt is a first issue if the volume holds no certificate, and otherwise a renewal. */
+const kindOf = (volume: Volume) =>
+  Effect.map(Ref.get(volume.record), ({ issued }) => (issued === undefined ? "issue" : "renew"))
+
+const countFailure = Effect.fnUntraced(function* (volume: Volume, temper: Temper) {
+  yield* countRenewal(yield* kindOf(volume), temper)
+  yield* Metric.update(issueErrors, 1)
+})
 
 const withoutPending = ({ pending: _, ...record }: VolumeRecord): VolumeRecord => record
 
-/** What cannot be forgotten on disk is forgotten at the next change: the request's end will show again. */
+/** If this fails, the record keeps the ended request, and the next attempt finds its end again. */
 const forget = (volume: Volume) =>
   changeRecord(volume, withoutPending).pipe(
     Effect.catchTag("RecordError", (error) => Effect.logWarning(`an ended request stays recorded: ${error.message}`))
   )
 
-/** Writes down what the volume now holds and when the next certificate is due. */
-const conclude = (
+/** Records what the volume now holds and when the next certificate is due, and tells it. */
+const conclude = Effect.fnUntraced(function* (
   volume: Volume,
   { leaf, requestName, took }: Issued,
   followed: Readonly<Record<string, string>>,
   write: Duration.Duration
-) =>
-  Effect.gen(function* () {
-    const renewAt = renewalTime(leaf, volume.spec.renewBefore, yield* Random.next, yield* DateTime.now)
-    const { notAfter, notBefore, serialNumber } = leaf
-    const issued = { requestName, serialNumber, notBefore, notAfter, renewAt, followed }
-    const before = (yield* Ref.get(volume.record)).issued
-    yield* count(volume)
-    yield* changeRecord(volume, (record) => ({ ...withoutPending(record), issued }))
-    yield* Effect.forEach(Record.toEntries({ ...took, write }), ([step, took]) => observeStep(step, took))
-    yield* tellRenewed(volume, Option.fromUndefinedOr(before))
-    if (yield* Ref.getAndSet(volume.damaged, false)) yield* tellHealed(volume)
-    yield* Effect.logInfo("certificate in place").pipe(
-      Effect.annotateLogs({
-        request: requestName,
-        serialNumber,
-        notAfter: DateTime.formatIso(notAfter),
-        renewAt: DateTime.formatIso(renewAt),
-        millis: Record.map({ ...took, write }, (_) => Math.round(Duration.toMillis(_) * 10) / 10)
-      })
-    )
-  })
+) {
+  const renewAt = renewalTime(leaf, volume.spec.renewBefore, yield* Random.next, yield* DateTime.now)
+  const { notAfter, notBefore, serialNumber } = leaf
+  const issued = { requestName, serialNumber, notBefore, notAfter, renewAt, followed }
+  const before = (yield* Ref.get(volume.record)).issued
+  yield* countRenewal(yield* kindOf(volume))
+  yield* changeRecord(volume, (record) => ({ ...withoutPending(record), issued }))
+  yield* Effect.forEach(Record.toEntries({ ...took, write }), ([step, took]) => observeStep(step, took))
+  yield* tellRenewed(volume, Option.fromUndefinedOr(before))
+  if (yield* Ref.getAndSet(volume.damaged, false)) yield* tellHealed(volume)
+  yield* Effect.logInfo("certificate in place").pipe(
+    Effect.annotateLogs({
+      request: requestName,
+      serialNumber,
+      notAfter: DateTime.formatIso(notAfter),
+      renewAt: DateTime.formatIso(renewAt),
+      millis: Record.map({ ...took, write }, (time) => Math.round(Duration.toMillis(time) * 10) / 10)
+    })
+  )
+})
+
+/** Deletes what earlier attempts left, unless one of it is still open and is picked up. */
+const deleteAbandoned = (volume: Volume, { pending }: { readonly pending: Option.Option<PendingRecord> }) =>
+  Option.isNone(pending) ? deleteOthers(volume) : Effect.void
 
 /**
- * Deletes the volume's requests but the one whose certificate it holds: predecessors, and those that came to nothing. One left
- * over harms nobody and goes with its pod, so a failure here is no failure of the renewal.
+ * Deletes the volume's requests but the one whose certificate it holds: predecessors, and those that failed. One that is left
+ * over harms nobody and goes with its pod, so this cannot fail a renewal.
  */
-const discardOthers = (volume: Volume) =>
-  Effect.gen(function* () {
+const deleteOthers = Effect.fnUntraced(
+  function* (volume: Volume) {
     const requests = yield* CertificateRequests
     const { issued } = yield* Ref.get(volume.record)
     const keep = Option.map(Option.fromUndefinedOr(issued), ({ requestName }) => requestName)
     yield* requests.discard({ volumeId: volume.id, namespace: volume.spec.pod.namespace, keep })
-  }).pipe(
-    Effect.catchTag("RequestError", (error) =>
-      Effect.logWarning(`an earlier request was not deleted: ${error.message}`)
-    )
-  )
+  },
+  Effect.catchTag("RequestError", (error) => Effect.logWarning(`an earlier request was not deleted: ${error.message}`))
+)
 
-/** True where the pending request can never bring a certificate any more. */
+/** True if the pending request can never bring a certificate. */
 const endsRequest = (reason: RenewError["reason"]): boolean =>
   (reason instanceof IssuanceError && reason.reason !== "NotReady" && reason.reason !== "Pending") ||
   (reason instanceof RequestError && ["Gone", "Conflict", "Invalid"].includes(reason.reason)) ||

@@ -1,7 +1,7 @@
 /**
- * A pod's volume goes. First its life ends, so that nothing writes any more; then mount and files, then the record, then the
- * memory of it. It succeeds for volumes that nobody knows and for targets that are not there, because the kubelet calls
- * until it does. A request that was still pending is withdrawn in the background: nobody needs its certificate.
+ * A pod's volume goes. Its renewals end first, so that nothing writes any more; then mount and files go, then the record, then
+ * the volume in memory. It succeeds for unknown volumes and for targets that are not there, because the kubelet calls until
+ * it does. A request that is still pending is deleted in the background: nobody needs its certificate.
  */
 import { Effect, Option, Ref, Schedule } from "effect"
 import { CertificateRequests } from "../issuance/CertificateRequests.ts"
@@ -15,37 +15,37 @@ import { timeCall } from "./Metrics.ts"
 import { Renewals } from "./Renewals.ts"
 import { taken, type Volume, Volumes } from "./Volume.ts"
 
-/** Unpublishes a volume: when it succeeds nothing of it is left on the node. */
+/** Unpublishes a volume: when it succeeds, nothing of it is left on the node. */
 export const unpublish = Effect.fn("driver.unpublish")(
   function* (call: UnpublishCall) {
     yield* Effect.annotateCurrentSpan({ volumeId: call.volumeId })
     const volumes = yield* Volumes
     yield* volumes.locked(call.volumeId)(Effect.uninterruptible(clear(call)))
   },
-  (program, call) =>
+  (program, { volumeId }) =>
     program.pipe(
-      Effect.mapError((reason) => new UnpublishError({ volumeId: call.volumeId, reason })),
+      Effect.mapError((reason) => new UnpublishError({ volumeId, reason })),
       timeCall("unpublish"),
-      Effect.annotateLogs({ volumeId: call.volumeId })
+      Effect.annotateLogs({ volumeId })
     )
 )
 
-/** Clears a target that is this volume's, or that is nobody's and may only be a volume's. */
+/** Clears a target that is this volume's, or that no volume of this process has. */
 const clear = Effect.fnUntraced(function* ({ target, volumeId }: UnpublishCall) {
   const fs = yield* VolumeFS
   const volumes = yield* Volumes
   const holder = Option.getOrUndefined(yield* volumes.at(target))
   if (holder !== undefined && holder !== volumeId) return yield* taken("unmount", target, holder)
   if (holder === undefined && !(yield* mayClear(target))) return yield* letGo(volumeId)
-  // Only now, when the kubelet says that nobody needs it any more, does a mount go that another driver has left.
+  // A mount that another driver left goes only now, when the kubelet says that nobody needs it any more.
   yield* fs.release(target)
   yield* takeAway(volumeId, target)
 })
 
 /**
- * What a call may clear away that no volume of this process has. A path of this kubelet's is cleared, also of an empty folder. A
- * path outside the kubelet's root is refused. Where the root is not known and the path does not look like a kubelet's, only what
- * a driver has mounted goes: the folder may be anybody's.
+ * True if a target that no volume of this process has may be cleared. A path of this kubelet's may, an empty folder included. A
+ * path outside the kubelet's root is refused. If the root is not known and the path does not look like a kubelet's, only what
+ * a driver mounted goes, because the folder may be anybody's.
  */
 const mayClear = Effect.fnUntraced(function* (target: string) {
   const { kubeletRootDir } = yield* Settings
@@ -58,7 +58,7 @@ const mayClear = Effect.fnUntraced(function* (target: string) {
   return ["empty", "filled", "damaged", "inherited"].includes(yield* fs.inspect(target))
 })
 
-/** Takes a volume away. The caller holds the volume's lock. */
+/** Takes a volume away, with its mount and its files. The caller holds the volume's lock. */
 export const takeAway = Effect.fnUntraced(function* (volumeId: string, target: string) {
   const fs = yield* VolumeFS
   const volumes = yield* Volumes
@@ -68,33 +68,31 @@ export const takeAway = Effect.fnUntraced(function* (volumeId: string, target: s
   yield* letGo(volumeId)
 })
 
-/** Ends a volume's life and forgets it; what stands at its target stays. The caller holds the volume's lock. */
+/** Ends a volume's renewals and forgets it; what is at its target stays. The caller holds the volume's lock. */
 export const letGo = Effect.fnUntraced(function* (volumeId: string) {
   const records = yield* VolumeRecords
   const volumes = yield* Volumes
   const known = yield* volumes.get(volumeId)
   yield* Effect.forEach(Option.toArray(known), endLife)
   yield* volumes.remove(volumeId)
-  yield* records
-    .remove(volumeId)
-    .pipe(
-      Effect.catch((error) =>
-        Effect.andThen(
-          Effect.logWarning(`the volume is gone and its record stays for now: ${error.message}`),
-          Effect.forkDetach(removeLater(volumeId))
-        )
+  yield* records.remove(volumeId).pipe(
+    Effect.catch((error) =>
+      Effect.andThen(
+        Effect.logWarning(`the volume is gone, but its record stays for now: ${error.message}`),
+        Effect.forkDetach(removeLater(volumeId))
       )
     )
+  )
   yield* Effect.forEach(Option.toArray(known), withdraw)
 })
 
-/** How long a record is in the way that cannot be removed: a pod's end does not wait for it, and a restart finds it again. */
+/** How often a record that cannot be removed is tried again: a pod's end does not wait for it, and a restart finds it. */
 const removals = { times: 60, schedule: Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("1 minute")]) }
 
 const removeLater = Effect.fnUntraced(function* (volumeId: string) {
   const records = yield* VolumeRecords
   const volumes = yield* Volumes
-  // The same volume may have been published again meanwhile, and then the record is a new one.
+  // The volume may have been published again meanwhile, and then the record is a new one.
   const remove = Effect.flatMap(volumes.get(volumeId), (known) =>
     Option.isSome(known) ? Effect.void : records.remove(volumeId)
   )
@@ -103,23 +101,23 @@ const removeLater = Effect.fnUntraced(function* (volumeId: string) {
     .locked(volumeId)(Effect.uninterruptible(remove))
     .pipe(
       Effect.retry(removals),
-      Effect.catch((error) => Effect.logWarning(`a record stays that no volume has: ${error.message}`))
+      Effect.catch((error) => Effect.logWarning(`a record without a volume stays: ${error.message}`))
     )
 })
 
 const endLife = (volume: Volume) => Effect.flatMap(Renewals, (renewals) => renewals.stop(volume))
 
-/** Where the kubelet says the volume is, and where it was put: the same place, unless somebody moved the kubelet's root. */
+/** Where the kubelet says the volume is, and where certlet put it: the same, unless somebody moved the kubelet's root. */
 const targetsOf = (known: Option.Option<Volume>, target: string): ReadonlySet<string> =>
   new Set([target, ...Option.toArray(known).map((volume) => volume.place.target)])
 
-/** Deletes the volume's pending request without anybody waiting for it; the pod's own deletion would take it in the end. */
+/** Deletes the volume's pending request in the background. If that fails, the request goes with its pod. */
 const withdraw = Effect.fnUntraced(function* (volume: Volume) {
   const requests = yield* CertificateRequests
   const { pending } = yield* Ref.get(volume.record)
   if (pending === undefined) return
   yield* requests.discard({ volumeId: volume.id, namespace: volume.spec.pod.namespace, keep: Option.none() }).pipe(
-    Effect.catch((error) => Effect.logDebug(`a pending request was not withdrawn: ${error.message}`)),
+    Effect.catch((error) => Effect.logDebug(`a pending request was not deleted: ${error.message}`)),
     Effect.forkDetach
   )
 })

@@ -164,12 +164,7 @@ describe("metrics", () => {
           Array.from({ length: 1000 }, (_, i) => publishCall(`pod-${i}`)),
           (request) =>
             Effect.flatMap(decodeVolumeSpec(request.context, settings), (spec) =>
-              makeVolume(
-                spec,
-                { ...request, version: 1, issued: issuedFor(request.volumeId) },
-                Option.none(),
-                Option.none()
-              )
+              makeVolume(spec, { ...request, version: 1, issued: issuedFor(request.volumeId) })
             )
         )
         const text = yield* exposition(

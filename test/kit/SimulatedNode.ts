@@ -9,11 +9,6 @@ import { Context, DateTime, Duration, Effect, Exit, Layer, Option, Random, Redac
 import { TestClock } from "effect/testing"
 import { Driver } from "../../src/driver/Driver.ts"
 import type { PublishCall } from "../../src/driver/DriverCalls.ts"
-import type { CertificateRequests } from "../../src/issuance/CertificateRequests.ts"
-import type { KeyGenerator } from "../../src/issuance/KeyGenerator.ts"
-import type { PodEvents } from "../../src/kube/PodEvents.ts"
-import type { Pods } from "../../src/kube/Pods.ts"
-import type { TrustBundles } from "../../src/kube/TrustBundles.ts"
 import { Settings } from "../../src/Settings.ts"
 import * as SimCertificateRequests from "../../src/testing/parts/SimCertificateRequests.ts"
 import * as SimEntropy from "../../src/testing/parts/SimEntropy.ts"
@@ -23,21 +18,8 @@ import * as SimPods from "../../src/testing/parts/SimPods.ts"
 import * as SimTrustBundles from "../../src/testing/parts/SimTrustBundles.ts"
 import * as SimVolumeFS from "../../src/testing/parts/SimVolumeFS.ts"
 import * as SimVolumeRecords from "../../src/testing/parts/SimVolumeRecords.ts"
-import type { Entropy } from "../../src/volume/Entropy.ts"
 import { VolumeFS } from "../../src/volume/VolumeFS.ts"
-import type { VolumeRecords } from "../../src/volume/VolumeRecord.ts"
 import { settings } from "./settings.ts"
-
-export type Edges =
-  | CertificateRequests
-  | Entropy
-  | KeyGenerator
-  | PodEvents
-  | Pods
-  | Settings
-  | TrustBundles
-  | VolumeFS
-  | VolumeRecords
 
 /** The simulated edges of one node: they outlive any driver. */
 export const edges = (change: Partial<Settings["Service"]> = {}) =>

@@ -7,6 +7,7 @@ import { Clock, Context, Duration, Effect, Exit, Layer, Logger, Random, Referenc
 import { Kubelet } from "../../csi/Kubelet.ts"
 import { serve } from "../../csi/serve.ts"
 import type { Driver } from "../../driver/Driver.ts"
+import type { DriverServices } from "../../driver/DriverServices.ts"
 import { CertificateRequests } from "../../issuance/CertificateRequests.ts"
 import { KeyGenerator } from "../../issuance/KeyGenerator.ts"
 import { PodEvents } from "../../kube/PodEvents.ts"
@@ -23,16 +24,7 @@ import { makeSimClock, type Skew } from "./SimClock.ts"
 import { SimDoor } from "./SimDoor.ts"
 
 /** The services of a node that certlet's programs use. A layer of some of them takes the place of the simulated ones. */
-export type Edges =
-  | CertificateRequests
-  | Entropy
-  | KeyGenerator
-  | PodEvents
-  | Pods
-  | Settings
-  | TrustBundles
-  | VolumeFS
-  | VolumeRecords
+export type Edges = DriverServices
 
 /** What a process is made of. */
 export interface ProcessParts {

@@ -20,7 +20,7 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
   socket: [],
   csi: [...cellar, "socket", "driver", "issuance", "volume"],
   admin: [...cellar, "socket", "driver"],
-  observability: ["socket", "csi", "driver"],
+  observability: ["spec", "socket", "csi", "driver"],
   testing: [...cellar, "driver", "issuance", "volume", "csi", "embedded"],
   commands: [
     ...cellar,
@@ -40,7 +40,6 @@ const doors = ["main.ts", "index.ts"]
 const top = [...doors, "Settings.ts", "Health.ts", "Temper.ts", "Version.ts"]
 
 const knownCircles: ReadonlyArray<string> = [
-  "driver/Driver.ts driver/publish.ts driver/resume.ts driver/unpublish.ts",
   "testing/Cluster.ts testing/levers/strike.ts testing/parts/ClusterParts.ts"
 ]
 
@@ -53,10 +52,10 @@ const otherwiseNamed: Readonly<Record<string, string>> = {
   "commands/Flags.ts": "a function for each kind of flag",
   "commands/report.ts": "the two ways of a report",
   "commands/demo/NodeExhibits.ts": "what the demo shows, a function for each exhibit",
-  "csi/requests.ts": "a function for each call",
+  "commands/FlagRules.ts": "a rule for each kind of flag",
+  "spec/AttributeRules.ts": "a rule for each kind of attribute",
   "driver/Backoff.ts": "the numbers of a backoff, and what it makes of them",
   "driver/Metrics.ts": "an export for each metric",
-  "driver/rotate.ts": "a program of one word, as publish and renew are",
   "kube/ApiMetrics.ts": "an export for each metric",
   "pki/forge.d.ts": "the types of a library",
   "testing/judges/wishes.ts": "a function for each thing that a pod can wish",
@@ -68,15 +67,11 @@ const otherwiseNamed: Readonly<Record<string, string>> = {
 const unwrapped: ReadonlyArray<string> = [
   "admin",
   "commands",
-  "csi",
-  "driver",
   "embedded",
   "issuance",
   "kube",
   "observability",
-  "pki",
   "socket",
-  "spec",
   "testing"
 ]
 

@@ -5,6 +5,7 @@
  */
 import { Console, Effect, Layer } from "effect"
 import { CliConfig, CliError, CliOutput, Flag, GlobalFlag } from "effect/cli"
+import { oneLine } from "../spec/oneLine.ts"
 import { ExitCode } from "./ExitCode.ts"
 
 /** `-v` and `--log-level` are verbosity here, as with the driver that certlet replaces, so the built-in flags make room. */
@@ -13,11 +14,7 @@ const Version = GlobalFlag.Action({ flag: versionFlag, run: GlobalFlag.Version.r
 
 /** Effect sets a suggestion apart by lines; in a sentence a full stop does. */
 const sentence = (error: CliError.NonShowHelpErrors): string =>
-  error.message
-    .split("\n")
-    .map((line) => line.trim())
-    .filter((line) => line !== "")
-    .reduce((text, line) => `${text}${line.startsWith("Did you mean") && !/[.!?]$/.test(text) ? ". " : " "}${line}`)
+  oneLine(error.message).replace(/(?<![.!?]) (?=Did you mean)/, ". ")
 
 const hint = (commandPath: ReadonlyArray<string>): string => `See ${commandPath.join(" ")} --help`
 

@@ -6,24 +6,24 @@
  */
 import { Config, Effect, Redacted, Result } from "effect"
 import { Argument, CliError, Flag } from "effect/cli"
-import type { FlagRule } from "./FlagRules.ts"
+import type { Rule } from "../spec/Rule.ts"
 
 const variable = (name: string): string => `CERTLET_${name.toUpperCase().replaceAll("-", "_")}`
 
-const read = <A>(kind: "flag" | "argument", option: string, rule: FlagRule<A>, value: string) =>
+const read = <A>(kind: "flag" | "argument", option: string, rule: Rule<A>, value: string) =>
   Effect.fromResult(
     Result.mapError(rule(value), (expected) => new CliError.InvalidValue({ option, value, expected, kind }))
   )
 
 /** A flag that is read by a rule. */
-export const ruled = <A>(name: string, rule: FlagRule<A>, description: string) =>
+export const ruled = <A>(name: string, rule: Rule<A>, description: string) =>
   Flag.String(name).pipe(
     Flag.withDescription(description),
     Flag.mapEffect((value) => read("flag", name, rule, value))
   )
 
 /** An argument that is read by a rule. */
-export const argument = <A>(name: string, rule: FlagRule<A>, description: string) =>
+export const argument = <A>(name: string, rule: Rule<A>, description: string) =>
   Argument.String(name).pipe(
     Argument.withDescription(description),
     Argument.mapEffect((value) => read("argument", name, rule, value))
@@ -37,11 +37,11 @@ const text = (name: string, description: string) =>
   )
 
 /** A setting that is read by a rule. */
-export const setting = <A>(name: string, rule: FlagRule<A>, description: string) =>
+export const setting = <A>(name: string, rule: Rule<A>, description: string) =>
   text(name, description).pipe(Flag.mapEffect((value) => read("flag", name, rule, value)))
 
 /** A setting with a default that the help shows. */
-export const settingOr = <A>(name: string, rule: FlagRule<A>, description: string, shown: string, value: A) =>
+export const settingOr = <A>(name: string, rule: Rule<A>, description: string, shown: string, value: A) =>
   setting(name, rule, `${description} (default ${shown})`).pipe(Flag.withDefault(value))
 
 /** A setting of plain text that may be absent. */
@@ -60,7 +60,7 @@ export const toggle = (name: string, description: string) =>
   )
 
 /** A setting that can be given again and again; its environment variable separates values by commas. */
-export const many = <A>(name: string, rule: FlagRule<A>, description: string) =>
+export const many = <A>(name: string, rule: Rule<A>, description: string) =>
   Flag.String(name).pipe(
     Flag.withDescription(`${description} [${variable(name)}, comma-separated]`),
     Flag.between(1, 100),

@@ -18,7 +18,7 @@ import { spoken } from "./report.ts"
 
 const flags = {
   ...placeFlags,
-  pod: argument("pod", Rules.given, "NAME or NAMESPACE/NAME of a pod on this node, or a volume's id"),
+  pod: argument("pod", Rules.nonEmpty, "NAME or NAMESPACE/NAME of a pod on this node, or a volume's id"),
   timeout: ruled("timeout", Rules.timeout, "how long to wait for the new certificate (default 1m)").pipe(
     Flag.withDefault(Duration.minutes(1))
   )

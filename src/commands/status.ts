@@ -18,7 +18,7 @@ const flags = {
   ...placeFlags,
   pod: argument(
     "pod",
-    Rules.given,
+    Rules.nonEmpty,
     "NAME or NAMESPACE/NAME of a pod on this node, or a volume's id: everything about its volumes"
   ).pipe(Argument.optional),
   output: ruled(

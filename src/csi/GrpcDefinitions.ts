@@ -1,7 +1,7 @@
 /**
- * The bridge between two libraries: protobuf-es describes the services, grpc-js serves and calls them. Here a described service
- * becomes a grpc-js definition, and a described method a typed handler. Nothing in it is particular to CSI but the two
- * services that are handed on.
+ * The bridge between two libraries: protobuf-es describes the services, grpc-js serves and calls them. Here a described
+ * service becomes a grpc-js definition, and a described method a typed handler. Nothing in it is particular to CSI but
+ * the two services that are handed on.
  */
 import type {
   DescMessage,

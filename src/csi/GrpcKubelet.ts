@@ -1,8 +1,8 @@
 /**
- * The live side of `Kubelet`: a gRPC server on a unix socket, serving CSI's Identity and Node. It takes the socket only from
- * the dead, hands each call to its handler with the kubelet's deadline, and interrupts the handler when the kubelet gives the
- * call up. When its scope closes it takes no new call and lets those in flight finish within the settings' bound. A handler
- * that dies is answered with INTERNAL and nothing more: what killed it stands in the log.
+ * The live side of `Kubelet`: a gRPC server on a unix socket, serving CSI's Identity and Node. It takes the socket only
+ * from the dead, hands each call to its handler with the kubelet's deadline, and interrupts the handler when the
+ * kubelet gives the call up. When its scope closes it takes no new call and lets those in flight finish within the
+ * settings' bound. A handler that dies is answered with INTERNAL and nothing more: what killed it stands in the log.
  */
 import type { DescMessage, DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf"
 import * as grpc from "@grpc/grpc-js"
@@ -118,8 +118,8 @@ const implementation = (run: Run, calls: Calls, settings: Settings["Service"]) =
 const farewell = "500 millis"
 
 /**
- * No new calls from now on; those in flight may finish within the bound, and are interrupted after it. What an interrupted
- * call cannot leave half done is awaited, because the driver ends when this does.
+ * No new calls from now on; those in flight may finish within the bound, and are interrupted after it. What an
+ * interrupted call cannot leave half done is awaited, because the driver ends when this does.
  */
 const shutDown = Effect.fnUntraced(function* (
   server: grpc.Server,

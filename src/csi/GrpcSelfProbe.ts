@@ -1,7 +1,7 @@
 /**
- * How certlet calls itself, as the kubelet would: a new connection to the CSI socket's name, and Identity's Probe over it. What
- * answers is the socket that the kubelet would reach, so that a name that was removed, or belongs to another process, is
- * noticed, as is an event loop that no longer turns. It is one of the checks behind `/livez`.
+ * How certlet calls itself, as the kubelet would: a new connection to the CSI socket's name, and Identity's Probe over
+ * it. What answers is the socket that the kubelet would reach, so that a name that was removed, or belongs to another
+ * process, is noticed, as is an event loop that no longer turns. It is one of the checks behind `/livez`.
  */
 import { create } from "@bufbuild/protobuf"
 import * as grpc from "@grpc/grpc-js"

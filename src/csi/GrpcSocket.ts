@@ -1,6 +1,6 @@
 /**
- * How a gRPC server comes to a unix socket: by the rules of `NodeUnixSocket`, and without credentials, because whoever may
- * open the socket is root. It stands behind both doors to the kubelet, the calls' and the registration's.
+ * How a gRPC server comes to a unix socket: by the rules of `NodeUnixSocket`, and without credentials, because whoever
+ * may open the socket is root. It stands behind both doors to the kubelet, the calls' and the registration's.
  */
 import * as grpc from "@grpc/grpc-js"
 import { Effect, type Scope } from "effect"
@@ -17,7 +17,9 @@ const bindTo = (server: grpc.Server, path: string, endpoint: string): Effect.Eff
     )
   })
 
-/** Listens at the endpoint until the scope closes; answers which socket is ours. Whoever made the server shuts it down. */
+/**
+ * Listens at the endpoint until the scope closes; answers which socket is ours. Whoever made the server shuts it down.
+ */
 export const holdSocket = (
   server: grpc.Server,
   endpoint: string

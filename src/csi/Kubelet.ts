@@ -1,8 +1,8 @@
 /**
- * The door to the kubelet: the calls of the Container Storage Interface (CSI 1.13, services Identity and Node) that a kubelet
- * makes, in our own words. `GrpcKubelet` listens for them on a unix socket, the simulated kubelet makes them by itself. A
- * call's answer is either its result or a `Status`, which is what crosses the wire; an interrupted call is a call that the
- * kubelet has given up.
+ * The door to the kubelet: the calls of the Container Storage Interface (CSI 1.13, services Identity and Node) that a
+ * kubelet makes, in our own words. `GrpcKubelet` listens for them on a unix socket, the simulated kubelet makes them by
+ * itself. A call's answer is either its result or a `Status`, which is what crosses the wire; an interrupted call is a
+ * call that the kubelet has given up.
  */
 import { Context, type Effect, type Option, Schema, type Scope } from "effect"
 import type { PublishCall, UnpublishCall } from "../driver/DriverCalls.ts"
@@ -33,8 +33,9 @@ export class KubeletError extends Schema.TaggedError<KubeletError>()("KubeletErr
 /**
  * The kubelet of this node.
  *
- * Laws: after `listen` a call reaches its handler; a call that the kubelet cancels, or whose deadline passes, interrupts its
- * handler; when the scope closes no new call is taken, and those in flight may finish within the settings' bound.
+ * Laws: after `listen` a call reaches its handler; a call that the kubelet cancels, or whose deadline passes,
+ * interrupts its handler; when the scope closes no new call is taken, and those in flight may finish within the
+ * settings' bound.
  */
 export class Kubelet extends Context.Service<
   Kubelet,

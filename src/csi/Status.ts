@@ -1,12 +1,14 @@
 /**
- * From an error of the driver to what crosses the wire: a gRPC code and a sentence. It is the only file that knows codes, and a
- * reason without a row does not compile. The sentence lands in `kubectl describe pod`, so it says what to do. The code tells
- * the kubelet whether the call has come to an end: DEADLINE_EXCEEDED, UNAVAILABLE, ABORTED and RESOURCE_EXHAUSTED mean
- * that it may still be going on, and are used exactly where the driver keeps the volume and goes on issuing.
+ * From an error of the driver to what crosses the wire: a gRPC code and a sentence. It is the only file that knows
+ * codes, and a reason without a row does not compile. The sentence lands in `kubectl describe pod`, so it says what to
+ * do. The code tells the kubelet whether the call has come to an end: DEADLINE_EXCEEDED, UNAVAILABLE, ABORTED and
+ * RESOURCE_EXHAUSTED mean that it may still be going on, and are used exactly where the driver keeps the volume and
+ * goes on issuing.
  */
 import { Schema } from "effect"
 import { adviceFor, type ReasonName, reasonName } from "../driver/Advice.ts"
 import type { PublishError, UnknownVolume, UnpublishError } from "../driver/DriverError.ts"
+import { oneLine } from "../spec/oneLine.ts"
 
 /** The gRPC status codes that certlet answers with. */
 export const StatusCode = Schema.Literals([
@@ -28,15 +30,18 @@ export class Status extends Schema.TaggedError<Status>()("Status", { code: Statu
   }
 }
 
-/** What a sentence keeps of its beginning and of its end, where the advice stands: with nine bytes a character it fits a header. */
+/**
+ * What a sentence keeps of its beginning and of its end, where the advice stands: with nine bytes a character it fits a
+ * header.
+ */
 const kept = { beginning: 3000, end: 500 } as const
 
 /**
- * A sentence that surely arrives: one line, of a bounded length, and without half characters. A status travels in a header,
- * and one that does not fit there, or cannot be encoded, would be lost together with its code.
+ * A sentence that surely arrives: one line, of a bounded length, and without half characters. A status travels in a
+ * header, and one that does not fit there, or cannot be encoded, would be lost together with its code.
  */
 export const wireSentence = (sentence: string): string => {
-  const line = sentence.replace(/[\s\p{Cc}]+/gu, " ")
+  const line = oneLine(sentence)
   const { beginning, end } = kept
   const fits = line.length <= beginning + end
   return (fits ? line : `${line.slice(0, beginning)} ... ${line.slice(-end)}`).toWellFormed()

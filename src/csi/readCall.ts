@@ -1,7 +1,7 @@
 /**
- * From a message on the wire to a call that the driver understands. What the standard demands of a message is checked here, so
- * that a program never sees a call without a volume or a target. What certlet's own attributes demand is checked in `spec/`.
- * Each refusal names the field and says what to do.
+ * From a message on the wire to a call that the driver understands. What the standard demands of a message is checked
+ * here, so that a program never sees a call without a volume or a target. What certlet's own attributes demand is
+ * checked in `spec/`. Each refusal names the field and says what to do.
  */
 import { type DateTime, Effect, Option, Record, Redacted } from "effect"
 import type { PublishCall, UnpublishCall } from "../driver/DriverCalls.ts"

@@ -1,7 +1,7 @@
 /**
- * From what the driver says of a volume to the messages on the wire. Both ways of the standard are answered from the same
- * report: the condition in a volume's statistics, which kubelets up to version 1.12 of the standard ask for, and the health
- * that replaced it in 1.13. Pure.
+ * From what the driver says of a volume to the messages on the wire. Both ways of the standard are answered from the
+ * same report: the condition in a volume's statistics, which kubelets up to version 1.12 of the standard ask for, and
+ * the health that replaced it in 1.13. Pure.
  */
 import type { MessageInitShape } from "@bufbuild/protobuf"
 import { Option } from "effect"

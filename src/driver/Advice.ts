@@ -1,7 +1,7 @@
 /**
- * What to do about a failure, in a clause that follows the sentence about what happened. It is said wherever a pod's owner or an
- * operator reads of the failure: in the kubelet's FailedMount, in an Event on the pod, in `certlet status`. A reason without
- * advice does not compile. Pure.
+ * What to do about a failure, in a clause that follows the sentence about what happened. It is said wherever a pod's
+ * owner or an operator reads of the failure: in the kubelet's FailedMount, in an Event on the pod, in `certlet status`.
+ * A reason without advice does not compile. Pure.
  */
 import type { PublishError, UnknownVolume, UnpublishError } from "./DriverError.ts"
 

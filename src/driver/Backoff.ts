@@ -1,8 +1,9 @@
 /**
- * How long to pause after a failure. Pure, and the only place where a schedule is chosen: by the failure's temper, by how
- * often it happened in a row, and by how much of the present certificate's life is left. A pod that has no certificate yet
- * is waiting, so its pauses are short; one that still holds a good certificate can afford patience, which shrinks as the
- * end comes near. Every pause is drawn with jitter, so that what failed together does not come back together.
+ * How long to pause after a failure. Pure, and the only place where a schedule is chosen: by the failure's temper, by
+ * how often it happened in a row, and by how much of the present certificate's life is left. A pod that has no
+ * certificate yet is waiting, so its pauses are short; one that still holds a good certificate can afford patience,
+ * which shrinks as the end comes near. Every pause is drawn with jitter, so that what failed together does not come
+ * back together.
  */
 import { Duration, Option } from "effect"
 import type { Temper } from "../Temper.ts"
@@ -20,15 +21,18 @@ export interface Setback {
 
 /** No pause is shorter. */
 export const shortestPause = Duration.millis(250)
-/** The pauses of a pod that waits for its first certificate, or whose certificate has run out: 0.5 s, doubling up to 15 s. */
+/**
+ * The pauses of a pod that waits for its first certificate, or whose certificate has run out: 0.5 s, doubling up to 15
+ * s.
+ */
 export const urgent = { base: Duration.millis(500), cap: Duration.seconds(15) } as const
 /** The pauses of a renewal (cert-manager's csi-driver's): 30 s, doubling up to 5 min. */
 export const patient = { base: Duration.seconds(30), cap: Duration.minutes(5) } as const
 /** A refusal is asked about again this seldom, so that a mended policy reaches a running pod without anybody's help. */
 export const refusal = { base: Duration.minutes(5), cap: Duration.hours(1) } as const
 /**
- * However near the end is, no pause is cut shorter than this by it: a policy that says no is not stormed for the last minute of a
- * certificate, and a world that fails is asked some ten times in it.
+ * However near the end is, no pause is cut shorter than this by it: a policy that says no is not stormed for the last
+ * minute of a certificate, and a world that fails is asked some ten times in it.
  */
 export const shortestBound = { refused: Duration.seconds(30), transient: Duration.seconds(2) } as const
 
@@ -48,8 +52,8 @@ const byTemper = (setback: Setback): Duration.Duration => {
 }
 
 /**
- * The pause after a failure: by temper, at most a tenth of what is left of the certificate, then stretched or shrunk by half at
- * the most (`jitter` is a draw from [0, 1)), and never shorter than the server asked for.
+ * The pause after a failure: by temper, at most a tenth of what is left of the certificate, then stretched or shrunk by
+ * half at the most (`jitter` is a draw from [0, 1)), and never shorter than the server asked for.
  */
 export const pauseAfter = (setback: Setback, jitter: number): Duration.Duration => {
   const wanted = byTemper(setback)

@@ -1,7 +1,8 @@
 /**
- * The programs as one service: everything that the door to the kubelet, and the simulation, may call. A call concerns one
- * volume. Calls for the same volume run one after the other; calls for different volumes never wait for each other. What a
- * call leaves running (an issuance that outlives the kubelet's timeout, a volume's renewals) belongs to this service's scope.
+ * The programs as one service: everything that the door to the kubelet, and the simulation, may call. A call concerns
+ * one volume. Calls for the same volume run one after the other; calls for different volumes never wait for each other.
+ * What a call leaves running (an issuance that outlives the kubelet's timeout, a volume's renewals) belongs to this
+ * service's scope.
  */
 import { Context, type Duration, Effect, Layer, type Option } from "effect"
 import { Settings } from "../Settings.ts"
@@ -22,10 +23,11 @@ import type { VolumeReport, VolumeStatus } from "./VolumeStatus.ts"
 /**
  * The driver.
  *
- * Laws: when `publish` succeeds, the files are there (unless continue-on-not-ready is set); publishing again is cheap and
- * changes nothing that is well; a publish that fails leaves nothing that it made; an interrupted publish leaves its issuance
- * running, and the next one joins it; after `unpublish` nothing is left, neither file nor mount nor record nor fiber, and it
- * succeeds for unknown volumes; `renewNow` joins a renewal that is running, and a renewal goes on when nobody waits for it.
+ * Laws: when `publish` succeeds, the files are there (unless continue-on-not-ready is set); publishing again is cheap
+ * and changes nothing that is well; a publish that fails leaves nothing that it made; an interrupted publish leaves its
+ * issuance running, and the next one joins it; after `unpublish` nothing is left, neither file nor mount nor record nor
+ * fiber, and it succeeds for unknown volumes; `renewNow` joins a renewal that is running, and a renewal goes on when
+ * nobody waits for it.
  */
 export class Driver extends Context.Service<
   Driver,
@@ -34,7 +36,9 @@ export class Driver extends Context.Service<
     readonly unpublish: (call: UnpublishCall) => Effect.Effect<void, UnpublishError>
     /** What a volume takes and what is wrong with it. A path that is given must be the volume's target. */
     readonly inspect: (volumeId: string, path: Option.Option<string>) => Effect.Effect<VolumeReport, UnknownVolume>
-    /** Renews a volume now, whenever it is due, and waits at most `patience`. Returns the volume's status afterwards. */
+    /**
+     * Renews a volume now, whenever it is due, and waits at most `patience`. Returns the volume's status afterwards.
+     */
     readonly renewNow: (
       volumeId: string,
       patience: Duration.Duration

@@ -1,6 +1,6 @@
 /**
- * What the kubelet asks of the driver: the calls of the standard, as far as they matter to the programs. A call is plain data,
- * checked at the door (`csi/`), so that a program never sees one without a volume or a target.
+ * What the kubelet asks of the driver: the calls of the standard, as far as they matter to the programs. A call is
+ * plain data, checked at the door (`csi/`), so that a program never sees one without a volume or a target.
  */
 import type { DateTime, Option } from "effect"
 import type { VolumeContext } from "../spec/VolumeContext.ts"

@@ -1,7 +1,7 @@
 /**
- * The second storey of errors: which operation failed on which volume, and the leaf error that made it fail. Nobody below
- * knows these, and nobody above looks into a leaf without its operation: the sentence a pod's owner reads needs both. The
- * temper is always the leaf's own.
+ * The second storey of errors: which operation failed on which volume, and the leaf error that made it fail. Nobody
+ * below knows these, and nobody above looks into a leaf without its operation: the sentence a pod's owner reads needs
+ * both. The temper is always the leaf's own.
  */
 import { Schema } from "effect"
 import { RequestError } from "../issuance/CertificateRequests.ts"
@@ -28,7 +28,10 @@ export class UnknownVolume extends Schema.TaggedError<UnknownVolume>()("UnknownV
   }
 }
 
-/** A program failed in a way that none should; what it was stands in the log, because it may hold what nobody should read. */
+/**
+ * A program failed in a way that none should; what it was stands in the log, because it may hold what nobody should
+ * read.
+ */
 export class Defect extends Schema.TaggedError<Defect>()("Defect", {}) {
   readonly temper: Temper = "defect"
   override get message(): string {

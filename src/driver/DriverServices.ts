@@ -1,6 +1,6 @@
 /**
- * Everything that the driver's programs need from outside: the contracts of the rooms below. Whoever runs the driver provides
- * these services, live or simulated; the list is said here once.
+ * Everything that the driver's programs need from outside: the contracts of the rooms below. Whoever runs the driver
+ * provides these services, live or simulated; the list is said here once.
  */
 import type { CertificateRequests } from "../issuance/CertificateRequests.ts"
 import type { KeyGenerator } from "../issuance/KeyGenerator.ts"

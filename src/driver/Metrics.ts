@@ -1,8 +1,9 @@
 /**
- * What the driver counts and what it can say of its volumes, in the names that cert-manager's csi-driver uses and in some of its
- * own (`certlet_`). Counters and histograms grow as things happen and carry no label of a volume, so that they stay as few
- * as they are however many volumes come and go; the gauges of volumes are made afresh whenever somebody looks, so that a
- * volume that is gone leaves no series behind. How the text reaches a scraper is the live side's business.
+ * What the driver counts and what it can say of its volumes, in the names that cert-manager's csi-driver uses and in
+ * some of its own (`certlet_`). Counters and histograms grow as things happen and carry no label of a volume, so that
+ * they stay as few as they are however many volumes come and go; the gauges of volumes are made afresh whenever
+ * somebody looks, so that a volume that is gone leaves no series behind. How the text reaches a scraper is the live
+ * side's business.
  */
 import { DateTime, Duration, Effect, Metric, Option } from "effect"
 import { PrometheusMetrics } from "effect/observability"
@@ -23,7 +24,10 @@ export const issueErrors = Metric.counter("certmanager_csi_issue_errors_total", 
   incremental: true
 })
 
-/** What a publish, and a renewal, consists of; `key` holds the signing request too, `write` the check of the certificate. */
+/**
+ * What a publish, and a renewal, consists of; `key` holds the signing request too, `write` the check of the
+ * certificate.
+ */
 export type Step = "mount" | "key" | "submit" | "approval" | "signature" | "write"
 
 /** In seconds: from what a mount takes to what people take. */
@@ -188,8 +192,8 @@ const summariseHealth = Effect.gen(function* () {
 export type Registry = Metric.MetricRegistry
 
 /**
- * Everything there is to measure at this moment: what has been counted, how the volumes are, and how many there are beside them
- * that another driver has mounted.
+ * Everything there is to measure at this moment: what has been counted, how the volumes are, and how many there are
+ * beside them that another driver has mounted.
  */
 export const measure = (
   volumes: ReadonlyArray<VolumeStatus>,

@@ -1,8 +1,8 @@
 /**
- * The lives of the volumes: one fiber per volume that sleeps until its certificate is due, renews it, and sleeps again. A node
- * with a thousand idle volumes does nothing at all. The pause after a failure depends on its temper (`Backoff`), and the pod
- * keeps its old files; waiting for an approval is not a failure. A publish that needs files joins the running attempt or
- * begins one.
+ * The lives of the volumes: one fiber per volume that sleeps until its certificate is due, renews it, and sleeps again.
+ * A node with a thousand idle volumes does nothing at all. The pause after a failure depends on its temper (`Backoff`),
+ * and the pod keeps its old files; waiting for an approval is not a failure. A publish that needs files joins the
+ * running attempt or begins one.
  */
 import { Context, DateTime, Deferred, Duration, Effect, FiberMap, Layer, Option, Random, Ref } from "effect"
 import { RequestError } from "../issuance/CertificateRequests.ts"
@@ -19,8 +19,9 @@ import { tellFailure } from "./tell.ts"
 import { type Attempt, podOf, type Volume } from "./Volume.ts"
 
 /**
- * How often a sleeping volume looks at the wall clock: a suspended machine or a corrected clock is noticed after this time, or
- * after a tenth of what is left of the certificate, so that a short correction does not cost a short certificate.
+ * How often a sleeping volume looks at the wall clock: a suspended machine or a corrected clock is noticed after this
+ * time, or after a tenth of what is left of the certificate, so that a short correction does not cost a short
+ * certificate.
  */
 const longestSleep = Duration.hours(1)
 const shortestSleep = Duration.seconds(1)
@@ -30,9 +31,9 @@ const overdueSpread = Duration.seconds(30)
 /**
  * The renewals of this node.
  *
- * Laws: a volume has at most one fiber; `keep` renews when the record says and not before; `fill` joins a running attempt and
- * begins one otherwise; `renewNow` does the same and cuts a pause short; after `stop` the volume's fiber is gone and whoever
- * waited gets `Unpublished`.
+ * Laws: a volume has at most one fiber; `keep` renews when the record says and not before; `fill` joins a running
+ * attempt and begins one otherwise; `renewNow` does the same and cuts a pause short; after `stop` the volume's fiber is
+ * gone and whoever waited gets `Unpublished`.
  */
 export class Renewals extends Context.Service<
   Renewals,
@@ -142,8 +143,8 @@ const untilTime = Effect.fnUntraced(function* (volume: Volume) {
 })
 
 /**
- * Only a wrong clock puts a renewal after the certificate's expiry: the shortest interval after an issue. That interval is
- * kept. When it is over, the certificate's own times count, because the clock may have been corrected meanwhile.
+ * Only a wrong clock puts a renewal after the certificate's expiry: the shortest interval after an issue. That interval
+ * is kept. When it is over, the certificate's own times count, because the clock may have been corrected meanwhile.
  */
 const untilItsOwnTime = (volume: Volume, issued: IssuedRecord) =>
   Effect.andThen(

@@ -1,8 +1,8 @@
 /**
  * A volume as the programs hold it: what was asked for, where it is, and the few things about it that change. Those are
- * references, each written by one program only, so that whoever holds a volume always sees its present state. `Volumes` is
- * the table of them, with one lock per volume: publish and unpublish of a volume never overlap, and volumes never wait for
- * each other.
+ * references, each written by one program only, so that whoever holds a volume always sees its present state. `Volumes`
+ * is the table of them, with one lock per volume: publish and unpublish of a volume never overlap, and volumes never
+ * wait for each other.
  */
 import {
   Context,
@@ -133,9 +133,9 @@ export const changeRecord = Effect.fnUntraced(function* (
   yield* Ref.set(volume.record, changed)
 }, Effect.uninterruptible)
 
-/** Two volumes at one place would write two pods' keys there. */
+/** The target belongs to another volume: two of them would write two pods' keys to one place. */
 export const taken = (action: string, path: string, holder: string): VolumeError =>
-  new VolumeError({ reason: "Foreign", action, path, detail: `the volume ${holder} has this path` })
+  new VolumeError({ reason: "Foreign", action, path, detail: `the path belongs to volume ${holder}` })
 
 /** The volumes of this process. */
 export class Volumes extends Context.Service<

@@ -1,14 +1,15 @@
 /**
- * How a volume is doing, as data: for an operator (`certlet status`) and for the gauges, and for the kubelet, which asks what a
- * volume takes and what is wrong with it. It holds names, times and sentences, and never a key or a token. It is taken from a
- * volume at one moment (`inspectVolume`) and does not change afterwards.
+ * How a volume is doing, as data: for an operator (`certlet status`) and for the gauges, and for the kubelet, which
+ * asks what a volume takes and what is wrong with it. It holds names, times and sentences, and never a key or a token.
+ * It is taken from a volume at one moment (`inspectVolume`) and does not change afterwards.
  */
 import { type Option, Schema } from "effect"
 import type { VolumeUsage } from "../volume/VolumeFS.ts"
 
 /**
- * `Ready`: the certificate is valid and not due. `Renewing`: it is valid, and the next one is requested. `Failing`: the last
- * attempt failed and will be retried. `Issuing`: the first certificate is requested. `Expired`: the certificate has expired.
+ * `Ready`: the certificate is valid and not due. `Renewing`: it is valid, and the next one is requested. `Failing`: the
+ * last attempt failed and will be retried. `Issuing`: the first certificate is requested. `Expired`: the certificate
+ * has expired.
  */
 export const VolumeState = Schema.Literals(["Ready", "Renewing", "Failing", "Issuing", "Expired"])
 export type VolumeState = typeof VolumeState.Type

@@ -1,7 +1,8 @@
 /**
- * A volume's trust bundle is rotated: the certificates of its CAs are others than before. The volume gets them by a swap of the
- * same set, beside the key and the certificate that it holds: nothing is asked of anybody, and what is made of the CA
- * (truststores, full chains) is made anew. It is tried until it is done, as a full or failing file system passes.
+ * A volume's trust bundle is rotated: the certificates of its CAs are others than before. The volume gets them by a
+ * swap of the same set, beside the key and the certificate that it holds: nothing is asked of anybody, and what is made
+ * of the CA (truststores, full chains) is made anew. It is tried until it is done, as a full or failing file system
+ * passes.
  */
 import { Duration, Effect, Option, Random } from "effect"
 import { TrustBundles } from "../kube/TrustBundles.ts"

@@ -1,8 +1,8 @@
 /**
- * How a volume is doing is decided here, for everybody who asks: its status, for an operator and for the gauges, and its
- * complaints, for the kubelet. A complaint is what somebody should hear of: a lost mount, missing or damaged files, no
- * certificate, one that has expired or is about to because its renewal is late, a renewal that keeps failing. What passes by
- * itself is not one, so that a volume is not abnormal for the moment that a renewal takes.
+ * How a volume is doing is decided here, for everybody who asks: its status, for an operator and for the gauges, and
+ * its complaints, for the kubelet. A complaint is what somebody should hear of: a lost mount, missing or damaged files,
+ * no certificate, one that has expired or is about to because its renewal is late, a renewal that keeps failing. What
+ * passes by itself is not one, so that a volume is not abnormal for the moment that a renewal takes.
  */
 import { DateTime, Effect, Option, Ref } from "effect"
 import { CertificateRequests } from "../issuance/CertificateRequests.ts"

@@ -1,7 +1,8 @@
 /**
- * How the programs come to the passwords of a volume's keystores. The kubelet brings them with every publish, and they are kept in
- * memory; what a restart needs of them stands in the record, sealed under the key that the volume holds. So a renewal after a
- * restart knows them wherever the volume still has its files, and a volume without files waits for its publish anyway.
+ * How the programs come to the passwords of a volume's keystores. The kubelet brings them with every publish, and they
+ * are kept in memory; what a restart needs of them stands in the record, sealed under the key that the volume holds. So
+ * a renewal after a restart knows them wherever the volume still has its files, and a volume without files waits for
+ * its publish anyway.
  */
 import { Effect, Equal, Option, Redacted, Ref } from "effect"
 import { IssuanceError } from "../issuance/IssuanceError.ts"
@@ -41,7 +42,9 @@ export const needPasswords = Effect.fnUntraced(function* (volume: Volume) {
   yield* Ref.set(volume.passwords, known)
 })
 
-/** Seals the passwords under the key that is about to be the volume's; the seal before stays, in case it never will be. */
+/**
+ * Seals the passwords under the key that is about to be the volume's; the seal before stays, in case it never will be.
+ */
 export const sealPasswords = Effect.fnUntraced(function* (
   volume: Volume,
   privateKey: Redacted.Redacted<Uint8Array>,
@@ -60,8 +63,8 @@ const same = (one: Passwords, other: Passwords): boolean =>
   })
 
 /**
- * Takes the passwords that a publish brings; true where the volume's keystores may stand under others and have to be made
- * anew.
+ * Takes the passwords that a publish brings; true where the volume's keystores may stand under others and have to be
+ * made anew.
  */
 export const takePasswords = Effect.fnUntraced(function* (volume: Volume, brought: Passwords) {
   if (!takesPasswords(volume)) return false

@@ -1,7 +1,7 @@
 /**
- * What has to be there before a certificate is asked for: open readiness gates, what the names follow, the trust bundle, the
- * pod's token. Each step waits until its own is there, for ever if need be, and is woken by a watch or by the kubelet's next
- * call; none of them polls. What is missing can be said at any moment, for whoever cannot wait.
+ * What has to be there before a certificate is asked for: open readiness gates, what the names follow, the trust
+ * bundle, the pod's token. Each step waits until its own is there, for ever if need be, and is woken by a watch or by
+ * the kubelet's next call; none of them polls. What is missing can be said at any moment, for whoever cannot wait.
  */
 import { DateTime, Effect, Equal, Option, Ref, Stream, SubscriptionRef } from "effect"
 import { type PodReference, Pods } from "../kube/Pods.ts"
@@ -18,7 +18,9 @@ type Followed = Readonly<Record<string, string>>
 
 const referenceOf = ({ spec }: Volume): PodReference => spec.pod
 
-/** Gates hold back a volume's first certificate alone: a pod that is in trouble must not lose the one it has for that. */
+/**
+ * Gates hold back a volume's first certificate alone: a pod that is in trouble must not lose the one it has for that.
+ */
 const gatesOf = (volume: Volume) =>
   Effect.map(Ref.get(volume.record), ({ issued }) => (issued === undefined ? volume.spec.gates : []))
 
@@ -53,7 +55,10 @@ export const awaitRenamed = Effect.fnUntraced(function* (volume: Volume) {
 const isUsable = (now: DateTime.Utc) => (token: PodToken) =>
   Option.match(token.expiresAt, { onNone: () => true, onSome: (end) => DateTime.isLessThan(now, end) })
 
-/** The token to ask in the pod's name, where the settings say so: the next one that the kubelet brings and that is still good. */
+/**
+ * The token to ask in the pod's name, where the settings say so: the next one that the kubelet brings and that is still
+ * good.
+ */
 export const awaitToken = Effect.fnUntraced(function* (volume: Volume) {
   const { useTokenRequest } = yield* Settings
   if (!useTokenRequest) return Option.none()

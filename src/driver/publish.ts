@@ -1,8 +1,8 @@
 /**
- * A pod gets its volume. The spec is read, the volume is claimed (mounted and recorded) and filled, and the call answers when the
- * files are there. What is already well is left alone, so that the kubelet may call every minute. A call that times out says
- * what it waited for and leaves the issuance running; the next one joins it. When a certificate is refused, a volume that
- * never had one is taken away again.
+ * A pod gets its volume. The spec is read, the volume is claimed (mounted and recorded) and filled, and the call
+ * answers when the files are there. What is already well is left alone, so that the kubelet may call every minute. A
+ * call that times out says what it waited for and leaves the issuance running; the next one joins it. When a
+ * certificate is refused, a volume that never had one is taken away again.
  */
 import { DateTime, Deferred, Duration, Effect, Option, Ref, SubscriptionRef } from "effect"
 import { Settings } from "../Settings.ts"
@@ -235,7 +235,8 @@ const isUnfilled = Effect.fnUntraced(function* ({ attempt, volume }: Claim) {
   const { issued } = yield* Ref.get(volume.record)
   if (!Option.contains(present, volume) || issued !== undefined) return false
   if (Option.getOrUndefined(yield* Ref.get(volume.attempt)) !== Option.getOrUndefined(attempt)) return false
-  // A volume whose record was lost has a running pod's files: its containers see them as long as they stay where they are.
+  // A volume whose record was lost has a running pod's files: its containers see them as long as they stay where they
+  // are.
   const found = yield* Effect.orElseSucceed(fs.inspect(volume.place.target), () => "filled" as const)
   return found !== "filled" && found !== "damaged"
 })

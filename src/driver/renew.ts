@@ -1,8 +1,8 @@
 /**
- * A volume gets its certificate, its first or its next. It keeps its old files until the new ones are complete. What has been
- * decided survives a crash at any line, because it is remembered before it is acted on. When the files are in place the
- * record says so, and only then are the volume's earlier requests deleted. A request that has ended is forgotten, so that the
- * next attempt makes a new one with a new key.
+ * A volume gets its certificate, its first or its next. It keeps its old files until the new ones are complete. What
+ * has been decided survives a crash at any line, because it is remembered before it is acted on. When the files are in
+ * place the record says so, and only then are the volume's earlier requests deleted. A request that has ended is
+ * forgotten, so that the next attempt makes a new one with a new key.
  */
 import { DateTime, Duration, Effect, Metric, Option, Random, Record, Ref } from "effect"
 import { CertificateRequests, RequestError } from "../issuance/CertificateRequests.ts"
@@ -155,8 +155,8 @@ const deleteAbandoned = (volume: Volume, { pending }: { readonly pending: Option
   Option.isNone(pending) ? deleteOthers(volume) : Effect.void
 
 /**
- * Deletes the volume's requests but the one whose certificate it holds: predecessors, and those that failed. One that is left
- * over harms nobody and goes with its pod, so this cannot fail a renewal.
+ * Deletes the volume's requests but the one whose certificate it holds: predecessors, and those that failed. One that
+ * is left over harms nobody and goes with its pod, so this cannot fail a renewal.
  */
 const deleteOthers = Effect.fnUntraced(
   function* (volume: Volume) {

@@ -1,7 +1,7 @@
 /**
- * An operator wants a volume's next certificate now. It is the renewal that would have come by itself, only earlier: one that is
- * running is joined, a pause is cut short, and the pod keeps its old files until the new ones are complete. A volume without
- * a mount is left to its next publish.
+ * An operator wants a volume's next certificate now. It is the renewal that would have come by itself, only earlier:
+ * one that is running is joined, a pause is cut short, and the pod keeps its old files until the new ones are complete.
+ * A volume without a mount is left to its next publish.
  */
 import { type Duration, Effect, Option } from "effect"
 import { VolumeError, VolumeFS } from "../volume/VolumeFS.ts"

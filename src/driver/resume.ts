@@ -1,9 +1,9 @@
 /**
- * After a restart, every record is read, compared with what is at its target, and taken up again. A volume that has its files
- * sleeps until its next renewal. One whose request was pending picks that request up at once. Damaged files are healed, and
- * what a crash left of others goes. A volume whose mount is gone waits for its next publish, because nothing may be written
- * where no mount is. One whose pod is gone is forgotten. What cannot be understood is logged and left alone: damage to one
- * volume stays with that volume.
+ * After a restart, every record is read, compared with what is at its target, and taken up again. A volume that has its
+ * files sleeps until its next renewal. One whose request was pending picks that request up at once. Damaged files are
+ * healed, and what a crash left of others goes. A volume whose mount is gone waits for its next publish, because
+ * nothing may be written where no mount is. One whose pod is gone is forgotten. What cannot be understood is logged and
+ * left alone: damage to one volume stays with that volume.
  */
 import { Deferred, Effect } from "effect"
 import { Settings } from "../Settings.ts"

@@ -1,7 +1,7 @@
 /**
- * The files of a volume change: all of them, in one swap, of one material. A renewal brings new material; when only the passwords
- * of keystores have changed, or the CA, the material that the volume holds is written again. Whoever swaps holds the volume's
- * permit, so that nobody writes back what somebody else has just replaced.
+ * The files of a volume change: all of them, in one swap, of one material. A renewal brings new material; when only the
+ * passwords of keystores have changed, or the CA, the material that the volume holds is written again. Whoever swaps
+ * holds the volume's permit, so that nobody writes back what somebody else has just replaced.
  */
 import { Deferred, Effect, Option, Ref } from "effect"
 import { type FileSet, fileSet, type Material, materialOf } from "../volume/FileSet.ts"

@@ -1,7 +1,8 @@
 /**
- * What a pod's owner is told of a volume, as Events on the pod: that a request waits for somebody, that it was denied or
- * failed, that a renewal came late, that damage was healed, that a mount was lost. Each sentence names what happened, for how
- * long, and what to do. The programs call these at the moment it happens; what repeats is folded behind the contract.
+ * What a pod's owner is told of a volume, as Events on the pod: that a request waits for somebody, that it was denied
+ * or failed, that a renewal came late, that damage was healed, that a mount was lost. Each sentence names what
+ * happened, for how long, and what to do. The programs call these at the moment it happens; what repeats is folded
+ * behind the contract.
  */
 import { DateTime, Duration, Effect, Option, Ref } from "effect"
 import { CertificateRequests } from "../issuance/CertificateRequests.ts"
@@ -9,6 +10,7 @@ import { IssuanceError } from "../issuance/IssuanceError.ts"
 import type { EventReason, PodEvent } from "../kube/PodEvents.ts"
 import { PodEvents } from "../kube/PodEvents.ts"
 import { namespacedName } from "../spec/NamespacedName.ts"
+import { spokenDuration } from "../spec/spokenDuration.ts"
 import type { IssuedRecord } from "../volume/VolumeRecord.ts"
 import { adviceFor } from "./Advice.ts"
 import type { RenewError } from "./DriverError.ts"
@@ -22,12 +24,6 @@ export const persistent = 3
 
 const tell = ({ spec }: Pick<Volume, "spec">, type: PodEvent["type"], reason: EventReason, note: string) =>
   Effect.flatMap(PodEvents, (events) => events.tell({ pod: spec.pod, type, reason, note }))
-
-/** A span of time as people say it: its two largest units. */
-export const spoken = (span: Duration.Duration): string => {
-  const whole = Duration.seconds(Math.max(0, Math.round(Duration.toSeconds(span))))
-  return Duration.format(whole).split(" ").slice(0, 2).join(" ")
-}
 
 /** Says something now and then. Never ends: it runs beside what is waited for. */
 const remind = <R>(saying: Effect.Effect<void, never, R>): Effect.Effect<never, never, R> =>
@@ -53,7 +49,7 @@ export const remindOfMissing = <R>(volume: Volume, missing: Effect.Effect<Option
       Effect.gen(function* () {
         const found = yield* missing
         if (Option.isNone(found)) return
-        const waited = spoken(DateTime.distance(began, yield* DateTime.now))
+        const waited = spokenDuration(DateTime.distance(began, yield* DateTime.now))
         const note = `no certificate has been asked for: for ${waited} waiting for ${found.value}; certlet asks as soon as it is there`
         yield* tell(volume, "Warning", "CertificateNotRequested", note)
       })
@@ -67,7 +63,7 @@ const tellOpen = Effect.fnUntraced(function* (volume: Volume) {
   const { issuer, pod } = volume.spec
   const request = { namespace: pod.namespace, name: pending.requestName }
   const state = yield* requests.state(request)
-  const waited = spoken(DateTime.distance(pending.since, yield* DateTime.now))
+  const waited = spokenDuration(DateTime.distance(pending.since, yield* DateTime.now))
   if (state._tag === "AwaitingApproval") {
     const note =
       `CertificateRequest ${namespacedName(request)} has waited ${waited} for its approval; ` +
@@ -103,11 +99,13 @@ export const tellFailure = Effect.fnUntraced(function* (
     issued === undefined
       ? "the volume holds no certificate yet"
       : `the present certificate ends at ${DateTime.formatIso(issued.notAfter)}`
-  const note = `${failure.message}; ${adviceFor(failure.reason)}; ${present}; next try in ${spoken(pause)}`
+  const note = `${failure.message}; ${adviceFor(failure.reason)}; ${present}; next try in ${spokenDuration(pause)}`
   yield* tell(volume, "Warning", reasonOf(failure), note)
 })
 
-/** A renewal is late when less than half of the time is left that there was from its due time to the certificate's end. */
+/**
+ * A renewal is late when less than half of the time is left that there was from its due time to the certificate's end.
+ */
 export const isLate = (held: IssuedRecord, now: DateTime.Utc): boolean =>
   DateTime.distance(now, held.notAfter).pipe(
     Duration.isLessThan(Duration.times(DateTime.distance(held.renewAt, held.notAfter), 0.5))
@@ -118,11 +116,11 @@ export const tellRenewed = Effect.fnUntraced(function* (volume: Volume, before: 
   const now = yield* DateTime.now
   if (Option.isNone(before) || !isLate(before.value, now)) return
   const { notAfter, renewAt } = before.value
-  const late = `the certificate was renewed ${spoken(DateTime.distance(renewAt, now))} after it was due`
+  const late = `the certificate was renewed ${spokenDuration(DateTime.distance(renewAt, now))} after it was due`
   const left = DateTime.distance(now, notAfter)
   const [type, note] = Duration.isPositive(left)
-    ? (["Normal", `${late}, ${spoken(left)} before its end`] as const)
-    : (["Warning", `${late}; the pod had no valid one for ${spoken(Duration.abs(left))}`] as const)
+    ? (["Normal", `${late}, ${spokenDuration(left)} before its end`] as const)
+    : (["Warning", `${late}; the pod had no valid one for ${spokenDuration(Duration.abs(left))}`] as const)
   yield* tell(volume, type, "CertificateRenewedLate", `${note}; look at how long the approver and the issuer take`)
 })
 

@@ -1,7 +1,8 @@
 /**
- * A pod's volume goes. Its renewals end first, so that nothing writes any more; then mount and files go, then the record, then
- * the volume in memory. It succeeds for unknown volumes and for targets that are not there, because the kubelet calls until
- * it does. A request that is still pending is deleted in the background: nobody needs its certificate.
+ * A pod's volume goes. Its renewals end first, so that nothing writes any more; then mount and files go, then the
+ * record, then the volume in memory. It succeeds for unknown volumes and for targets that are not there, because the
+ * kubelet calls until it does. A request that is still pending is deleted in the background: nobody needs its
+ * certificate.
  */
 import { Effect, Option, Ref, Schedule } from "effect"
 import { CertificateRequests } from "../issuance/CertificateRequests.ts"
@@ -43,9 +44,9 @@ const clear = Effect.fnUntraced(function* ({ target, volumeId }: UnpublishCall) 
 })
 
 /**
- * True if a target that no volume of this process has may be cleared. A path of this kubelet's may, an empty folder included. A
- * path outside the kubelet's root is refused. If the root is not known and the path does not look like a kubelet's, only what
- * a driver mounted goes, because the folder may be anybody's.
+ * True if a target that no volume of this process has may be cleared. A path of this kubelet's may, an empty folder
+ * included. A path outside the kubelet's root is refused. If the root is not known and the path does not look like a
+ * kubelet's, only what a driver mounted goes, because the folder may be anybody's.
  */
 const mayClear = Effect.fnUntraced(function* (target: string) {
   const { kubeletRootDir } = yield* Settings
@@ -75,18 +76,22 @@ export const letGo = Effect.fnUntraced(function* (volumeId: string) {
   const known = yield* volumes.get(volumeId)
   yield* Effect.forEach(Option.toArray(known), endLife)
   yield* volumes.remove(volumeId)
-  yield* records.remove(volumeId).pipe(
-    Effect.catch((error) =>
-      Effect.andThen(
-        Effect.logWarning(`the volume is gone, but its record stays for now: ${error.message}`),
-        Effect.forkDetach(removeLater(volumeId))
+  yield* records
+    .remove(volumeId)
+    .pipe(
+      Effect.catch((error) =>
+        Effect.andThen(
+          Effect.logWarning(`the volume is gone, but its record stays for now: ${error.message}`),
+          Effect.forkDetach(removeLater(volumeId))
+        )
       )
     )
-  )
   yield* Effect.forEach(Option.toArray(known), withdraw)
 })
 
-/** How often a record that cannot be removed is tried again: a pod's end does not wait for it, and a restart finds it. */
+/**
+ * How often a record that cannot be removed is tried again: a pod's end does not wait for it, and a restart finds it.
+ */
 const removals = { times: 60, schedule: Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("1 minute")]) }
 
 const removeLater = Effect.fnUntraced(function* (volumeId: string) {
@@ -107,7 +112,9 @@ const removeLater = Effect.fnUntraced(function* (volumeId: string) {
 
 const endLife = (volume: Volume) => Effect.flatMap(Renewals, (renewals) => renewals.stop(volume))
 
-/** Where the kubelet says the volume is, and where certlet put it: the same, unless somebody moved the kubelet's root. */
+/**
+ * Where the kubelet says the volume is, and where certlet put it: the same, unless somebody moved the kubelet's root.
+ */
 const targetsOf = (known: Option.Option<Volume>, target: string): ReadonlySet<string> =>
   new Set([target, ...Option.toArray(known).map((volume) => volume.place.target)])
 

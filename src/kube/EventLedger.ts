@@ -4,6 +4,7 @@
  * 30 seconds at the earliest, then after twice as long each time, up to ten minutes. Synchronous and without a clock of its
  * own. Pure.
  */
+import { oneLine } from "../spec/oneLine.ts"
 import type { PodEvent } from "./PodEvents.ts"
 
 /** How long after its last repetition an Event is over; the API server keeps Events for an hour. */
@@ -33,7 +34,7 @@ interface Entry extends Tally {
 const keyOf = ({ pod, reason }: PodEvent): string => `${pod.uid} ${reason}`
 
 const cut = (note: string): string => {
-  const line = note.replace(/[\s\p{Cc}]+/gu, " ").toWellFormed()
+  const line = oneLine(note).toWellFormed()
   return line.length <= longestNote ? line : `${line.slice(0, longestNote - 4)} ...`
 }
 

@@ -5,6 +5,7 @@
  * never the errors behind them, whose texts nobody has checked for secrets.
  */
 import { Cause, Formatter, Inspectable, Layer, Logger, type LogLevel, Option, References } from "effect"
+import { oneLine } from "../spec/oneLine.ts"
 
 /** How the process speaks of itself. */
 export interface LogSettings {
@@ -19,8 +20,6 @@ const textOf = (message: unknown): string =>
   Array.isArray(message)
     ? message.map((part) => (typeof part === "string" ? part : Inspectable.toStringUnknown(part, 0))).join(" ")
     : Inspectable.toStringUnknown(message, 0)
-
-const oneLine = (text: string): string => text.replace(/[\s\p{Cc}]+/gu, " ").trim()
 
 const saying = (error: unknown): string =>
   error instanceof Error ? error.message || error.name : Inspectable.toStringUnknown(error, 0)

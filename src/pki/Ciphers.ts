@@ -1,7 +1,7 @@
 /**
- * The block ciphers of keystores and seals, over bytes. Pure and synchronous: what encrypts a keystore must work under a virtual
- * clock, and Node's own OpenSSL has put RC2 away. The ciphers are node-forge's; it speaks in strings of bytes, and this is the
- * one place that knows. Only the parts that are named here are loaded.
+ * The block ciphers of keystores and seals, over bytes. Pure and synchronous: what encrypts a keystore must work under
+ * a virtual clock, and Node's own OpenSSL has put RC2 away. The ciphers are node-forge's; it speaks in strings of
+ * bytes, and this is the one place that knows. Only the parts that are named here are loaded.
  */
 import forge from "node-forge/lib/forge.js"
 import "node-forge/lib/aes.js"

@@ -1,6 +1,6 @@
 /**
- * DER (X.690) as it is read in standards: a few words for the kinds of values that keystores and signing requests are made of.
- * Pure; the bytes are asn1js's.
+ * DER (X.690) as it is read in standards: a few words for the kinds of values that keystores and signing requests are
+ * made of. Pure; the bytes are asn1js's.
  */
 import * as asn1js from "asn1js"
 

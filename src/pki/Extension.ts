@@ -1,5 +1,6 @@
 /**
- * An extension of X.509 (RFC 5280, 4.2) on its way into a signing request, and the names that stand in extensions. Pure.
+ * An extension of X.509 (RFC 5280, 4.2) on its way into a signing request, and the names that stand in extensions.
+ * Pure.
  */
 import "reflect-metadata"
 import { AsnConvert } from "@peculiar/asn1-schema"
@@ -31,7 +32,10 @@ export const generalName = (kind: NameKind, value: string): GeneralName => {
   }
 }
 
-/** An extension in DER; throws where its value cannot be encoded. What is not critical is left unsaid, as it is the default. */
+/**
+ * An extension in DER; throws where its value cannot be encoded. What is not critical is left unsaid, as it is the
+ * default.
+ */
 export const extensionDer = ({ critical, id, value }: Extension): DerValue => {
   const bytes = octets(new Uint8Array(AsnConvert.serialize(value)))
   return critical ? sequence(oid(id), boolean(true), bytes) : sequence(oid(id), bytes)

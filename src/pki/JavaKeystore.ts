@@ -1,7 +1,8 @@
 /**
- * Java's own keystores (JKS), for programs that cannot be told to read PKCS#12. Pure: time and random bytes are given. The format
- * is the one that the JDK's `sun.security.provider.JavaKeyStore` documents in its source, and the key's protection the one of
- * `KeyProtector` beside it: a stream of SHA-1 over password and salt. It is weak by today's measure and it is what "JKS" means.
+ * Java's own keystores (JKS), for programs that cannot be told to read PKCS#12. Pure: time and random bytes are given.
+ * The format is the one that the JDK's `sun.security.provider.JavaKeyStore` documents in its source, and the key's
+ * protection the one of `KeyProtector` beside it: a stream of SHA-1 over password and salt. It is weak by today's
+ * measure and it is what "JKS" means.
  */
 import { sha1 } from "@noble/hashes/legacy.js"
 import { der, nothing, octets, oid, sequence } from "./Der.ts"

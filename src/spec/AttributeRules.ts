@@ -1,46 +1,35 @@
 /**
- * The rules of single attributes: from the text that a pod's author wrote to a value, or to a sentence that says what
- * must hold and what was found. Pure, and free of any knowledge of which attribute a rule is for: `VolumeSpec` puts
- * them together. What is found is quoted and cut short, so that a sentence stays one in a pod's events.
+ * The rules of single attributes: from the text that a pod's author wrote to a value, or to the predicate of a sentence
+ * whose subject is the attribute. It says what must hold and what was found, quoted and cut short, so that it stays
+ * readable in a pod's events. Pure, and free of any knowledge of which attribute a rule is for: `Attributes` puts them
+ * together.
  */
-import { Duration, Option, Result } from "effect"
-import { parseGoDuration } from "./GoDuration.ts"
-
-/** A rule: a value, or the predicate of a sentence whose subject is the attribute. */
-export type Rule<A> = (text: string) => Result.Result<A, string>
-
-/** What was found, quoted and no longer than a line. */
-export const quoted = (text: string): string => JSON.stringify(text.length > 80 ? `${text.slice(0, 77)}...` : text)
+import { Duration, Result } from "effect"
+import { oneOf as anyOf, nonEmpty as anyText, durationWithin, quoted, type Rule, wholeNumber } from "./Rule.ts"
 
 const but = (rule: string, text: string) => Result.fail(`${rule}, but is ${quoted(text)}`)
 
-/** Any text but the empty one. */
+/** A rule of the shared grammar, as a predicate. */
+const mustBe =
+  <A>(rule: Rule<A>): Rule<A> =>
+  (text) =>
+    Result.mapError(rule(text), (expected) => `must be ${expected}, but is ${quoted(text)}`)
+
+/** Any text but an empty one. */
 export const nonEmpty: Rule<string> = (text) =>
-  text.trim() === "" ? Result.fail("must not be empty; give it a value or leave it out") : Result.succeed(text)
+  Result.mapError(anyText(text), () => "must not be empty; give it a value or leave it out")
 
 /** Exactly `true` or `false`. */
 export const flag: Rule<boolean> = (text) =>
   text === "true" || text === "false" ? Result.succeed(text === "true") : but('must be "true" or "false"', text)
 
 /** One of some words, in any letter case. */
-export const oneOf =
-  <const A extends string>(words: ReadonlyArray<A>): Rule<A> =>
-  (text) => {
-    const word = words.find((word) => word.toLowerCase() === text.trim().toLowerCase())
-    return word === undefined ? but(`must be one of ${words.join(", ")}`, text) : Result.succeed(word)
-  }
+export const oneOf = <const A extends string>(words: ReadonlyArray<A>): Rule<A> => mustBe(anyOf(words))
 
-/** A whole number of some range, in decimal. */
-export const integer =
-  (least: number, most: number): Rule<number> =>
-  (text) => {
-    const number = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN
-    return number >= least && number <= most
-      ? Result.succeed(number)
-      : but(`must be a whole number from ${least} to ${most}`, text)
-  }
+/** A whole number of a range, in decimal. */
+export const integer = (least: number, most: number): Rule<number> => mustBe(wholeNumber(least, most))
 
-/** A list at plain commas, trimmed; empty places are skipped, as a comma at the end would make one. */
+/** A list at plain commas, trimmed. Empty elements are skipped: a comma at the end makes one. */
 export const commaList: Rule<ReadonlyArray<string>> = (text) =>
   Result.succeed(
     text
@@ -49,34 +38,28 @@ export const commaList: Rule<ReadonlyArray<string>> = (text) =>
       .filter((element) => element !== "")
   )
 
-/** A list as one CSV record (RFC 4180): an element with a comma stands in double quotes. */
+/** A list as one CSV record (RFC 4180): an element with a comma is written in double quotes. */
 export const csvList: Rule<ReadonlyArray<string>> = (text) => {
   const elements: Array<string> = []
   for (let rest = text; ; ) {
     const match = /^\s*(?:"((?:[^"]|"")*)"\s*|([^\s",][^,\n"]*|))(,|$)/.exec(rest)
-    if (match === null) return but("must be a comma-separated list, with double quotes around what holds a comma", text)
+    if (match === null)
+      return but("must be a comma-separated list, with double quotes around an element that holds a comma", text)
     elements.push(match[1] === undefined ? (match[2] ?? "").trim() : match[1].replaceAll('""', '"').trim())
     if (match[3] === "") return Result.succeed(elements.filter((element) => element !== ""))
     rest = rest.slice(match[0].length)
   }
 }
 
-const durationRule =
-  (least: Duration.Duration, rule: string): Rule<Duration.Duration> =>
-  (text) =>
-    Option.match(
-      Option.filter(parseGoDuration(text), (duration) => Duration.isGreaterThanOrEqualTo(duration, least)),
-      { onNone: () => but(`${rule}, written as Go does ("24h", "90m", "1h30m")`, text), onSome: Result.succeed }
-    )
-
 /** A Go duration of ten seconds or more: a shorter certificate has mostly expired before the next one is signed. */
-export const lifetime = durationRule(
-  Duration.seconds(10),
-  "must be at least 10s, because certlet renews a certificate every five seconds at most"
-)
+export const lifetime: Rule<Duration.Duration> = (text) =>
+  Result.mapError(
+    mustBe(durationWithin(Duration.seconds(10)))(text),
+    (rule) => `${rule}; certlet renews a certificate every five seconds at most`
+  )
 
 /** A Go duration that is not negative. */
-export const timeBefore = durationRule(Duration.zero, "must be a duration, not negative")
+export const timeBefore: Rule<Duration.Duration> = mustBe(durationWithin(Duration.zero))
 
 /** URIs at plain commas; each must parse and have a scheme (RFC 3986). */
 export const uris: Rule<ReadonlyArray<string>> = (text) =>
@@ -111,10 +94,7 @@ export const mailboxes: Rule<ReadonlyArray<string>> = (text) =>
       : but("must hold mail addresses such as web@example.com", wrong)
   })
 
-/**
- * IPv4 or IPv6 addresses at plain commas, each in the one form that RFC 5952 gives it; an IPv4-mapped one is IPv4, as
- * for Go.
- */
+/** IPv4 or IPv6 addresses at plain commas, each in the form of RFC 5952. An IPv4-mapped one is IPv4, as in Go. */
 export const ipAddresses: Rule<ReadonlyArray<string>> = (text) =>
   Result.flatMap(commaList(text), (elements) => {
     const wrong = elements.find((element) => !isIpAddress(element))
@@ -140,7 +120,7 @@ const canonicalIp = (text: string): string => {
   return [high, low].flatMap((part) => [Number.parseInt(part, 16) >> 8, Number.parseInt(part, 16) & 255]).join(".")
 }
 
-/** The bytes of an IPv4 or IPv6 address, 4 or 16; nothing where the text is none. */
+/** The bytes of an IPv4 or IPv6 address, 4 or 16; undefined if the text is not an address. */
 export const ipBytes = (text: string): ReadonlyArray<number> | undefined => {
   if (isIpv4(text)) return text.split(".").map(Number)
   if (!isIpAddress(text)) return undefined
@@ -174,20 +154,20 @@ export const fileMode: Rule<number> = (text) => {
     : but('must be an octal mode that lets the owner read, such as "0400", "0440" or "0444"', text)
 }
 
-/** A name in a keystore. The names of the CA's own entries are taken. */
+/** A name in a keystore. The names of the CA's own entries are reserved. */
 export const alias: Rule<string> = (text) => {
   if (!/^[ -~]{1,128}$/.test(text) || text !== text.trim()) {
     return but("must be 1 to 128 printable ASCII characters, without spaces at the ends", text)
   }
   return /^ca\d*$/i.test(text)
-    ? but('must not be "ca" or "ca" and a number, as the entries of the CA are called', text)
+    ? but('must not be "ca" or "ca" and a number: the entries of the CA have these names', text)
     : Result.succeed(text)
 }
 
-/** Where a keystore's password comes from, if it does not stand in an attribute. */
+/** Where a keystore's password comes from, unless it is an attribute. */
 export type PasswordSource = { readonly _tag: "Generated" } | { readonly _tag: "Secret"; readonly key: string }
 
-/** `generate`, or `secret:` and the key of a Secret as Kubernetes has them. */
+/** `generate`, or `secret:` and a key of a Secret. */
 export const passwordSource: Rule<PasswordSource> = (text) => {
   if (text === "generate") return Result.succeed({ _tag: "Generated" })
   const key = /^secret:([-._a-zA-Z0-9]{1,253})$/.exec(text)?.[1]

@@ -1,6 +1,7 @@
 /**
- * The attributes of a volume as one schema: every key that a pod may write, and the rule that reads it. Keys stand here without
- * their prefix; an attribute that is left out, or empty, is not there. The rules between attributes are `decodeAttributes`'.
+ * The attributes of a volume as one schema: every key that a pod may write, and the rule that reads it. Keys stand here
+ * without their prefix; an attribute that is left out, or empty, is not there. The rules between attributes are
+ * `decodeAttributes`'.
  */
 import { Effect, Result, Schema, SchemaIssue, SchemaTransformation } from "effect"
 import { pkcs12Profiles } from "../pki/Pkcs12.ts"
@@ -10,10 +11,11 @@ import { KeyUsage } from "./KeyUsage.ts"
 import { constraintNames, constraintRules } from "./NameConstraints.ts"
 import type { Structure } from "./putValue.ts"
 import { parseReadinessGate, ReadinessGate } from "./ReadinessGate.ts"
+import { quoted, type Rule } from "./Rule.ts"
 import { TrustBundleName, trustBundleName } from "./TrustBundle.ts"
 
 /** An attribute that a rule reads: text in, a value out, a sentence where the rule is broken. */
-const by = <A>(rule: Rules.Rule<A>, to: Schema.Codec<A, A>) =>
+const by = <A>(rule: Rule<A>, to: Schema.Codec<A, A>) =>
   Schema.optionalKey(
     Schema.String.pipe(
       Schema.decodeTo(
@@ -37,17 +39,17 @@ const PasswordSource: Schema.Codec<Rules.PasswordSource, Rules.PasswordSource> =
   Schema.Struct({ _tag: Schema.Literal("Secret"), key: Schema.String })
 ])
 
-const usages: Rules.Rule<ReadonlyArray<KeyUsage>> = (text) =>
+const usages: Rule<ReadonlyArray<KeyUsage>> = (text) =>
   Result.map(
     Result.flatMap(Rules.commaList(text), (names) => Result.all(names.map(Rules.oneOf(KeyUsage.literals)))),
     (names) => [...new Set(names)]
   )
 
-const gates: Rules.Rule<ReadonlyArray<ReadinessGate>> = (text) =>
+const gates: Rule<ReadonlyArray<ReadinessGate>> = (text) =>
   Result.flatMap(Rules.commaList(text), (elements) =>
     Result.all(
       elements.map((element) =>
-        Result.mapError(parseReadinessGate(element), (forms) => `must hold ${forms}, but is ${Rules.quoted(element)}`)
+        Result.mapError(parseReadinessGate(element), (forms) => `must hold ${forms}, but is ${quoted(element)}`)
       )
     )
   )

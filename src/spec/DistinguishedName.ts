@@ -5,7 +5,7 @@
  * Whatever is not such a text is refused with a sentence that says where.
  */
 import { Result } from "effect"
-import { quoted } from "./AttributeRules.ts"
+import { quoted } from "./Rule.ts"
 
 /** One attribute of a distinguished name: the type as a dotted OID, the value as plain text. */
 export interface NameAttribute {

@@ -1,11 +1,12 @@
 /**
- * How the files of a volume are called: what the attributes say, and the defaults where they say nothing. Pure. Every file that a
- * volume will have is known here before anything is made, so that two files that would have the same name are refused at the
- * attribute that has to change.
+ * How the files of a volume are called: what the attributes say, and the defaults where they say nothing. Pure. Every
+ * file that a volume will have is known here before anything is made, so that two files that would have the same name
+ * are refused at the attribute that has to change.
  */
 import { Result } from "effect"
-import { fileName, quoted } from "./AttributeRules.ts"
+import { fileName } from "./AttributeRules.ts"
 import type { AttributeName, Attributes, KeystoreKind } from "./Attributes.ts"
+import { quoted } from "./Rule.ts"
 import type { BrokenRule } from "./SpecError.ts"
 
 /** The names of the volume's files; the last six are there only where they are asked for. */
@@ -37,7 +38,9 @@ export const filesOf = (attributes: Attributes): FileNames => ({
   privateKeyDer: attributes["privatekey-der-file"]
 })
 
-/** The names of a keystore's files, defaults filled in; its truststore's and its password's where there are such files. */
+/**
+ * The names of a keystore's files, defaults filled in; its truststore's and its password's where there are such files.
+ */
 export const keystoreFilesOf = (attributes: Attributes, kind: KeystoreKind) => {
   const extension = kind === "jks" ? "jks" : "p12"
   const keystore = attributes[`${kind}-filename`] ?? `keystore.${extension}`

@@ -1,6 +1,7 @@
 /**
- * What a certificate's key may be used for, in cert-manager's words, and what these words are in X.509: a bit of the key usage
- * extension or a purpose of the extended one. Pure facts. Two words may mean the same, as they do in cert-manager.
+ * What a certificate's key may be used for, in cert-manager's words, and what these words are in X.509: a bit of the
+ * key usage extension or a purpose of the extended one. Pure facts. Two words may mean the same, as they do in
+ * cert-manager.
  */
 import { Schema } from "effect"
 

@@ -1,6 +1,6 @@
 /**
- * The keystores that a volume asks for: PKCS#12 and Java's own, each with a truststore of its kind where one is wanted. Pure: read
- * from attributes whose rules have been checked. Passwords are named here, never held.
+ * The keystores that a volume asks for: PKCS#12 and Java's own, each with a truststore of its kind where one is wanted.
+ * Pure: read from attributes whose rules have been checked. Passwords are named here, never held.
  */
 import { Option } from "effect"
 import type { Pkcs12Profile } from "../pki/Pkcs12.ts"
@@ -8,8 +8,8 @@ import type { Attributes, KeystoreKind } from "./Attributes.ts"
 import { keystoreFilesOf } from "./FileNames.ts"
 
 /**
- * Where a keystore's password comes from: an attribute, a key of the Secret that the kubelet hands over, or chance, with a
- * file in the volume to read it from. The password itself is no part of the spec, which may be looked at.
+ * Where a keystore's password comes from: an attribute, a key of the Secret that the kubelet hands over, or chance,
+ * with a file in the volume to read it from. The password itself is no part of the spec, which may be looked at.
  */
 export type PasswordSource =
   | { readonly _tag: "Attribute" }

@@ -1,6 +1,6 @@
 /**
- * The rules between the attributes of keystores: what a keystore requires, and what requires a keystore. Pure. What breaks a
- * rule is reported at the attribute that has to change. The rules of single attributes are in `Attributes`.
+ * The rules between the attributes of keystores: what a keystore requires, and what requires a keystore. Pure. What
+ * breaks a rule is reported at the attribute that has to change. The rules of single attributes are in `Attributes`.
  */
 import type { AttributeName, Attributes, KeystoreKind } from "./Attributes.ts"
 import type { BrokenRule } from "./SpecError.ts"

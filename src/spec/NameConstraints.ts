@@ -1,11 +1,12 @@
 /**
- * The name constraints (RFC 5280, 4.2.1.10) of a CA's certificate: for which names it may sign, and for which it may not. The
- * attributes have the names of cert-manager's Certificate API. Pure: the attributes and their rules. How constraints are
- * encoded in a signing request, and whether an issuer kept them, is checked in `issuance/`.
+ * The name constraints (RFC 5280, 4.2.1.10) of a CA's certificate: for which names it may sign, and for which it may
+ * not. The attributes have the names of cert-manager's Certificate API. Pure: the attributes and their rules. How
+ * constraints are encoded in a signing request, and whether an issuer kept them, is checked in `issuance/`.
  */
 import { Result } from "effect"
 import type { NameKind } from "../pki/Extension.ts"
-import { commaList, ipBytes, quoted, type Rule } from "./AttributeRules.ts"
+import { commaList, ipBytes } from "./AttributeRules.ts"
+import { quoted, type Rule } from "./Rule.ts"
 import type { BrokenRule } from "./SpecError.ts"
 
 /** One subtree of names that a CA may sign for, or must not. */

@@ -1,6 +1,6 @@
 /**
- * The pod that a volume belongs to, as the kubelet names it. Pure, and at the bottom of the house: what the API server shows of
- * the same pod is `PodState`.
+ * The pod that a volume belongs to, as the kubelet names it. Pure, and at the bottom of the house: what the API server
+ * shows of the same pod is `PodState`.
  */
 
 /** The pod of a volume (`podInfoOnMount`). */

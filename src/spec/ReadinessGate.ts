@@ -1,7 +1,7 @@
 /**
  * Readiness gates: what a pod must have before its first certificate is requested. They are written as cert-manager's
- * csi-driver writes them: on the command line for all pods of a node, and in an attribute for one volume. Pure: how a gate is
- * read, whether it is open for a pod, and how a sentence names it.
+ * csi-driver writes them: on the command line for all pods of a node, and in an attribute for one volume. Pure: how a
+ * gate is read, whether it is open for a pod, and how a sentence names it.
  */
 import { Result, Schema } from "effect"
 import type { PodState } from "./PodState.ts"
@@ -55,9 +55,9 @@ export const gateSentence = (gate: ReadinessGate): string => {
 const hint = 'set it to "true", and run "certlet wait" in an init container if the pod needs its files at its start'
 
 /**
- * The rule that keeps a publish from waiting for what comes only after it; `own` is true if the volume has gates of its own.
- * The kubelet makes a pod's sandbox, and learns its addresses, after every volume is published: a publish that waited for them
- * would never end.
+ * The rule that keeps a publish from waiting for what comes only after it; `own` is true if the volume has gates of its
+ * own. The kubelet makes a pod's sandbox, and learns its addresses, after every volume is published: a publish that
+ * waited for them would never end.
  */
 export const brokenWait = (
   spec: {

@@ -1,6 +1,6 @@
 /**
- * The error of this room: what a pod asks for breaks a rule. Its two halves make one sentence, whose subject is the attribute
- * and whose predicate is the rule. A pod's owner reads it in the pod's events.
+ * The error of this room: what a pod asks for breaks a rule. Its two halves make one sentence, whose subject is the
+ * attribute and whose predicate is the rule. A pod's owner reads it in the pod's events.
  */
 import { Schema } from "effect"
 import type { Temper } from "../Temper.ts"

@@ -1,10 +1,11 @@
 /**
- * The rules of a SPIFFE identity document, for volumes that ask for the profile `spiffe: true`: the certificate is to be an
- * X.509-SVID (SPIFFE standards "SPIFFE ID" and "X.509-SVID"). Pure. What a spec may not ask for is said at the attribute that
- * has to change; what a signed certificate must be is judged where answers are checked.
+ * The rules of a SPIFFE identity document, for volumes that ask for the profile `spiffe: true`: the certificate is to
+ * be an X.509-SVID (SPIFFE standards "SPIFFE ID" and "X.509-SVID"). Pure. What a spec may not ask for is said at the
+ * attribute that has to change; what a signed certificate must be is judged where answers are checked.
  */
-import { quoted } from "./AttributeRules.ts"
+
 import { extendedKeyUsages, type KeyUsage } from "./KeyUsage.ts"
+import { quoted } from "./Rule.ts"
 import type { BrokenRule } from "./SpecError.ts"
 
 /** What a spec asks for, as far as these rules look at it. */
@@ -27,8 +28,8 @@ const forbidden: ReadonlyArray<KeyUsage> = ["cert sign", "crl sign"]
 
 /**
  * What is wrong with a SPIFFE ID of a workload; nothing where it is one: `spiffe://`, a trust domain of small letters,
- * digits, dots, dashes and underscores (at most 255), a path of segments of letters, digits, dots, dashes and underscores,
- * none of them empty, `.` or `..`; no user, port, query or fragment; at most 2048 bytes.
+ * digits, dots, dashes and underscores (at most 255), a path of segments of letters, digits, dots, dashes and
+ * underscores, none of them empty, `.` or `..`; no user, port, query or fragment; at most 2048 bytes.
  */
 export const brokenSpiffeId = (id: string): string | undefined => {
   if (!id.startsWith("spiffe://")) return 'must begin with "spiffe://"'
@@ -48,7 +49,10 @@ export const brokenSpiffeId = (id: string): string | undefined => {
   return undefined
 }
 
-/** The attribute that keeps a spec from becoming an X.509-SVID, and the rule it breaks; `urisKnown` is false before its names are. */
+/**
+ * The attribute that keeps a spec from becoming an X.509-SVID, and the rule it breaks; `urisKnown` is false before its
+ * names are.
+ */
 export const brokenSvid = (asked: Asked, urisKnown: boolean): BrokenRule | undefined => {
   if (asked.isCA) return ["is-ca", "must be false with spiffe, as an SVID of a workload is no CA"]
   if (!asked.usages.some((usage) => usage === "digital signature" || usage === "signing")) {

@@ -1,12 +1,13 @@
 /**
- * A trust bundle: CA certificates that somebody keeps in the cluster, to be laid into a volume in the place of the issuer's own
- * CA. Pure: how an attribute names one (a ConfigMap of the pod's namespace, or a ClusterTrustBundle), and which certificates
- * a text holds. Only blocks of certificates are taken from it, so that nothing else can reach a pod by this way.
+ * A trust bundle: CA certificates that somebody keeps in the cluster, to be laid into a volume in the place of the
+ * issuer's own CA. Pure: how an attribute names one (a ConfigMap of the pod's namespace, or a ClusterTrustBundle), and
+ * which certificates a text holds. Only blocks of certificates are taken from it, so that nothing else can reach a pod
+ * by this way.
  */
 import { Result, Schema } from "effect"
 import { readPem, writePem } from "../pki/Pem.ts"
-import { quoted, type Rule } from "./AttributeRules.ts"
 import { limits } from "./Limits.ts"
+import { quoted, type Rule } from "./Rule.ts"
 
 /** Which bundle: a ConfigMap's key in the pod's namespace, or an object of the cluster. */
 export const TrustBundleName = Schema.Union([

@@ -8,11 +8,11 @@
 import { Option, Result } from "effect"
 import { inThousands } from "../pki/inThousands.ts"
 import type { Settings } from "../Settings.ts"
-import { quoted } from "./AttributeRules.ts"
 import { limits } from "./Limits.ts"
 import type { Pod } from "./Pod.ts"
 import type { PodState } from "./PodState.ts"
 import { putValue, type Structure } from "./putValue.ts"
+import { quoted } from "./Rule.ts"
 
 /** What is known of a node before any pod is. */
 export type NodeFacts = Pick<Settings["Service"], "nodeId" | "clusterDomain">

@@ -6,12 +6,12 @@
  */
 import { Effect, Record } from "effect"
 import { inThousands } from "../pki/inThousands.ts"
-import { quoted } from "./AttributeRules.ts"
 import { attributeNames } from "./Attributes.ts"
 import { limits } from "./Limits.ts"
 import { namespacedName } from "./NamespacedName.ts"
 import { nearestOf } from "./nearestOf.ts"
 import type { Pod } from "./Pod.ts"
+import { quoted } from "./Rule.ts"
 import { SpecError } from "./SpecError.ts"
 
 /** What the kubelet hands over: every key and every value is a text. */

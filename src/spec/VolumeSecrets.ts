@@ -1,14 +1,15 @@
 /**
- * The secrets that come with a volume: the tokens of the pod's ServiceAccount, and the passwords of its keystores. They are read
- * here from what the kubelet hands over, wrapped at once, and taken out of what may be written down. No sentence of this module
- * quotes what it has found.
+ * The secrets that come with a volume: the tokens of the pod's ServiceAccount, and the passwords of its keystores. They
+ * are read here from what the kubelet hands over, wrapped at once, and taken out of what may be written down. No
+ * sentence of this module quotes what it has found.
  */
 import { DateTime, Effect, Option, Record, Redacted, Result, Schema } from "effect"
 import { inThousands } from "../pki/inThousands.ts"
-import { password, quoted } from "./AttributeRules.ts"
+import { password } from "./AttributeRules.ts"
 import type { KeystoreKind } from "./Attributes.ts"
 import type { Keystore } from "./Keystore.ts"
 import { limits } from "./Limits.ts"
+import { quoted } from "./Rule.ts"
 import { SpecError } from "./SpecError.ts"
 import { kubeletPrefix, prefix, type VolumeContext } from "./VolumeContext.ts"
 import type { VolumeSpec } from "./VolumeSpec.ts"
@@ -22,8 +23,8 @@ const fail = (field: string, rule: string) => Effect.fail(new SpecError({ field,
 const withheld = "(withheld)"
 
 /**
- * The context as it may be written down: without the ServiceAccount tokens, which change with every call and are nobody's to
- * keep, and without passwords.
+ * The context as it may be written down: without the ServiceAccount tokens, which change with every call and are
+ * nobody's to keep, and without passwords.
  */
 export const withoutSecrets = (context: VolumeContext): VolumeContext =>
   Record.map(
@@ -46,8 +47,8 @@ export interface PodToken {
 }
 
 /**
- * The pod's token for the API server, where the kubelet sends one: the one whose audience is empty, which is the API server's
- * own. Tokens for others are not for us to use: shown to the API server, they would be given away for nothing.
+ * The pod's token for the API server, where the kubelet sends one: the one whose audience is empty, which is the API
+ * server's own. Tokens for others are not for us to use: shown to the API server, they would be given away for nothing.
  */
 export const serviceAccountToken = Effect.fnUntraced(function* (
   context: VolumeContext

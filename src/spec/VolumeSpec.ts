@@ -1,8 +1,8 @@
 /**
  * What a pod asks for. The kubelet's volume context becomes a `VolumeSpec` in one direction: `VolumeContext` is read,
- * `expandAttributes` puts variables in, `decodeAttributes` reads the values, and the defaults are filled in here (the same
- * keys, defaults and rules as cert-manager's csi-driver). What breaks a rule becomes a `SpecError` that names the attribute,
- * the rule and what to do.
+ * `expandAttributes` puts variables in, `decodeAttributes` reads the values, and the defaults are filled in here (the
+ * same keys, defaults and rules as cert-manager's csi-driver). What breaks a rule becomes a `SpecError` that names the
+ * attribute, the rule and what to do.
  */
 import { Duration, Effect, Option, Result } from "effect"
 import type { Settings } from "../Settings.ts"
@@ -57,11 +57,16 @@ export interface VolumeSpec {
   readonly emails: ReadonlyArray<string>
   /** The certificate is to be an X.509-SVID. */
   readonly spiffe: boolean
-  /** The followed variables in subject and names; as long as their values are not given, what holds them is left out here. */
+  /**
+   * The followed variables in subject and names; as long as their values are not given, what holds them is left out
+   * here.
+   */
   readonly follows: ReadonlyArray<string>
   /** Answer a publish before the certificate is there. */
   readonly continueOnNotReady: boolean
-  /** What the pod must have come to before its first certificate is asked for: the node's gates, then the volume's own. */
+  /**
+   * What the pod must have come to before its first certificate is asked for: the node's gates, then the volume's own.
+   */
   readonly gates: ReadonlyArray<ReadinessGate>
   /** The CA certificates that stand in the place of the issuer's. */
   readonly trustBundle: Option.Option<TrustBundleName>
@@ -158,9 +163,9 @@ const specOf = (attributes: Attributes, { annotations, follows, pod, site }: Par
 })
 
 /**
- * What a volume context asks for at this site, complete; the first rule that it breaks otherwise. Without the values of the
- * variables that the spec follows (`follows`), subject and names that hold one are left out: such a spec tells how a volume
- * is to be served, and is decoded again, with the values, when its certificate is requested.
+ * What a volume context asks for at this site, complete; the first rule that it breaks otherwise. Without the values of
+ * the variables that the spec follows (`follows`), subject and names that hold one are left out: such a spec tells how
+ * a volume is to be served, and is decoded again, with the values, when its certificate is requested.
  */
 export const decodeVolumeSpec = Effect.fnUntraced(function* (
   context: VolumeContext,

@@ -1,7 +1,7 @@
 /**
- * Variables are put into the attributes of a volume. Pure. Attributes stand here without their prefix. What follows the pod as
- * the API server shows it may stand in subject and names alone; as long as its values are not known, the attributes that hold
- * it are late and are left out, and everything else of them is checked all the same.
+ * Variables are put into the attributes of a volume. Pure. Attributes stand here without their prefix. What follows the
+ * pod as the API server shows it may stand in subject and names alone; as long as its values are not known, the
+ * attributes that hold it are late and are left out, and everything else of them is checked all the same.
  */
 import { Option, Result } from "effect"
 import { attributeNames, followingNames, structureOf } from "./Attributes.ts"
@@ -22,7 +22,10 @@ export interface Expanded {
 /** Attributes whose values hold no variables, as with cert-manager's csi-driver: a password may hold any character. */
 export const literals: ReadonlyArray<string> = ["serialnumber", "pkcs12-password", "jks-password"]
 
-/** The attributes with the `known` variables and, once there are any, the `followed` ones; or which attribute breaks what rule. */
+/**
+ * The attributes with the `known` variables and, once there are any, the `followed` ones; or which attribute breaks
+ * what rule.
+ */
 export const expandAttributes = (
   written: Texts,
   known: Texts,

@@ -1,6 +1,6 @@
 /**
- * The word that somebody most likely meant. Pure. Words are compared by how many letters have to be put in, left out or changed
- * to make one of the other (Levenshtein's distance), because that is what typing errors are made of.
+ * The word that somebody most likely meant. Pure. Words are compared by how many letters have to be put in, left out or
+ * changed to make one of the other (Levenshtein's distance), because that is what typing errors are made of.
  */
 
 const distance = (one: string, other: string): number => {

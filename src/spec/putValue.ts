@@ -5,8 +5,8 @@
  * several (`${POD_IPS}`).
  */
 import { Result } from "effect"
-import { quoted } from "./AttributeRules.ts"
 import { escapedValue } from "./DistinguishedName.ts"
+import { quoted } from "./Rule.ts"
 
 /** What divides an attribute's text: nothing, commas, commas outside of double quotes, or the signs of RFC 4514. */
 export type Structure = "text" | "list" | "csv" | "name"

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { DateTime, Effect, Metric, Option } from "effect"
+import { DateTime, Effect, Metric } from "effect"
 import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
 import { volumeStatus } from "../../src/driver/inspectVolume.ts"

@@ -93,6 +93,14 @@ describe("the package", () => {
   )
 
   it(
+    "runs the driver over services of the project's own",
+    async () => {
+      expect(await node(["--test", "examples/driver.test.ts"])).toMatch(/^. pass 1\n. fail 0$/m)
+    },
+    packLimitMilliseconds
+  )
+
+  it(
     "simulates clusters in a plain script, with a fault and an edge of the project's own",
     async () => {
       const found = await node(["examples/script.ts"])

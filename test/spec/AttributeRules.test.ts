@@ -2,10 +2,11 @@ import { describe, expect, it } from "@effect/vitest"
 import { Duration, Result } from "effect"
 import * as fc from "fast-check"
 import * as Rules from "../../src/spec/AttributeRules.ts"
+import { quoted, type Rule } from "../../src/spec/Rule.ts"
 
 /** What a rule makes of a text: the value, or `undefined` where it is broken. */
 const read =
-  <A>(rule: Rules.Rule<A>) =>
+  <A>(rule: Rule<A>) =>
   (text: string): A | undefined =>
     Result.getOrElse(rule(text), () => undefined)
 
@@ -14,9 +15,9 @@ const sentence = <A>(result: Result.Result<A, string>): string =>
 
 describe("quoted", () => {
   it("keeps a line, and cuts what is longer", () => {
-    expect(Rules.quoted('a"b\n')).toBe('"a\\"b\\n"')
-    expect(Rules.quoted("x".repeat(80))).toBe(`"${"x".repeat(80)}"`)
-    expect(Rules.quoted("x".repeat(81))).toBe(`"${"x".repeat(77)}..."`)
+    expect(quoted('a"b\n')).toBe('"a\\"b\\n"')
+    expect(quoted("x".repeat(80))).toBe(`"${"x".repeat(80)}"`)
+    expect(quoted("x".repeat(81))).toBe(`"${"x".repeat(77)}..."`)
   })
 })
 

@@ -7,6 +7,8 @@
 import { DateTime, Duration } from "effect"
 import { type NodeStatus, podName, volumeName } from "../../admin/AdminApi.ts"
 import type { VolumeState, VolumeStatus } from "../../driver/VolumeStatus.ts"
+import { oneLine } from "../../spec/oneLine.ts"
+import { spokenDuration } from "../../spec/spokenDuration.ts"
 import { inOrder } from "./chooseVolumes.ts"
 
 type Column = readonly [heading: string, of: (volume: VolumeStatus, now: DateTime.Utc) => string]
@@ -14,22 +16,15 @@ type Column = readonly [heading: string, of: (volume: VolumeStatus, now: DateTim
 /** How many names a line has room for. */
 const namesShown = 2
 
-/** A span of time in its two largest units: `15h 59m`. */
-const span = (time: Duration.Duration): string => {
-  const whole = Duration.seconds(Math.round(Math.abs(Duration.toSeconds(time))))
-  return Duration.isZero(whole) ? "0s" : Duration.format(whole).split(" ").slice(0, 2).join(" ")
-}
-
 /** `in 15h 59m`, `3m ago`. */
 const when = (time: DateTime.Utc | undefined, now: DateTime.Utc): string => {
   if (time === undefined) return "-"
   const left = DateTime.distance(now, time)
-  return Duration.isNegative(left) ? `${span(left)} ago` : `in ${span(left)}`
+  const span = spokenDuration(Duration.abs(left))
+  return Duration.isNegative(left) ? `${span} ago` : `in ${span}`
 }
 
 const stamp = (time: DateTime.Utc): string => DateTime.formatIso(time).replace(/\.\d+Z$/, "Z")
-
-const oneLine = (text: string): string => text.replace(/[\s\p{Cc}]+/gu, " ").trim()
 
 const issuerOf = ({ issuer }: VolumeStatus): string => `${issuer.kind}/${issuer.name}`
 
@@ -40,7 +35,7 @@ const namesOf = ({ names }: VolumeStatus): string => {
 
 const waiting = ({ missing, pending, pod }: VolumeStatus, now: DateTime.Utc): string => {
   if (pending === undefined) return missing === undefined ? "" : `waits for ${missing}`
-  const waited = span(DateTime.distance(pending.since, now))
+  const waited = spokenDuration(DateTime.distance(pending.since, now))
   return `CertificateRequest ${pod.namespace}/${pending.requestName} waits for ${pending.waitsFor}, ${waited} so far`
 }
 

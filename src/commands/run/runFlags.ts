@@ -13,7 +13,7 @@ import { many, setting, settingOr, toggle } from "../Flags.ts"
 import { kubeFlags } from "./kubeFlags.ts"
 
 const driverFlags = {
-  nodeId: setting("node-id", Rules.given, "this node's name in the cluster"),
+  nodeId: setting("node-id", Rules.nonEmpty, "this node's name in the cluster"),
   endpoint: setting("endpoint", Rules.endpoint, "the CSI socket: unix:///absolute/path"),
   driverName: settingOr(
     "driver-name",

@@ -6,19 +6,19 @@
 import { Duration, Effect, Option, Result } from "effect"
 import { Argument, CliError, type Command, Flag } from "effect/cli"
 import { nearestOf } from "../../spec/nearestOf.ts"
+import type { Rule } from "../../spec/Rule.ts"
 import { Faults } from "../../testing/levers/Faults.ts"
 import * as Rules from "../FlagRules.ts"
 import { argument, ruled } from "../Flags.ts"
 import type { FleetOrder, Order, StoriesOrder } from "./Order.ts"
 
 /** A flag that may be left out. */
-const knob = <A>(name: string, rule: Rules.FlagRule<A>, description: string) =>
-  Flag.optional(ruled(name, rule, description))
+const knob = <A>(name: string, rule: Rule<A>, description: string) => Flag.optional(ruled(name, rule, description))
 
 const duration = Rules.durationWithin(Duration.minutes(1), Duration.days(3650))
 
 /** `none`, `swarm`, or names with commas between, each of them known. */
-const faultsRule: Rules.FlagRule<string> = (text) => {
+const faultsRule: Rule<string> = (text) => {
   if (text === "none" || text === "swarm") return Result.succeed(text)
   const unknown = text.split(",").find((name) => !Faults.names.some((known) => known === name))
   if (unknown === undefined) return Result.succeed(text)
@@ -73,7 +73,7 @@ export const simulateFlags = {
     Rules.wholeNumber(0, 2 ** 32 - 1),
     "a whole number that decides everything; drawn and printed where none is given"
   ).pipe(Argument.optional),
-  report: knob("report", Rules.given, "simulate a fleet, and write its page to this file (HTML)"),
+  report: knob("report", Rules.nonEmpty, "simulate a fleet, and write its page to this file (HTML)"),
   ...sharedFlags,
   ...storiesFlags,
   ...fleetFlags

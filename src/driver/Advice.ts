@@ -17,27 +17,27 @@ const advice: Readonly<Record<ReasonName, string>> = {
   SpecError: "correct the volumeAttributes of the pod's csi volume",
   "KeyError.Unsupported": "please report it with the pod's volumeAttributes",
   "KeyError.Corrupt": "the next try makes a new key",
-  "KeyError.Failed": "look at the log of certlet on this node",
-  "RequestError.Unavailable": "certlet goes on trying; look at the API server if this lasts",
-  "RequestError.Throttled": "the API server is busy; certlet keeps away as long as it was asked to",
+  "KeyError.Failed": "look at certlet's log on this node",
+  "RequestError.Unavailable": "certlet retries; look at the API server if this lasts",
+  "RequestError.Throttled": "the API server is busy; certlet retries when the API server allows it",
   "RequestError.Unauthorized": "certlet's credentials are not accepted; look at its ServiceAccount",
   "RequestError.Forbidden":
-    "grant this right to the user that is named: to certlet by its ClusterRole, to a pod's own in its namespace",
-  "RequestError.Missing": "install cert-manager's CRDs, or look for the pod's namespace",
-  "RequestError.Conflict": "the next try takes another name",
+    "grant this right to the user in this message: for certlet in its ClusterRole, for a ServiceAccount in its namespace",
+  "RequestError.Missing": "install cert-manager's CRDs, or check that the pod's namespace exists",
+  "RequestError.Conflict": "the next try uses another name",
   "RequestError.Invalid": "correct the volumeAttributes of the pod's csi volume",
   "RequestError.Gone": "certlet makes a new one",
-  "IssuanceError.Denied": "it was denied; change the pod's request or the approver's policy",
+  "IssuanceError.Denied": "the request was denied; change the pod's request or the approver's policy",
   "IssuanceError.Failed": "the issuer could not sign; look at the issuer's status",
-  "IssuanceError.InvalidRequest": "cert-manager finds it invalid; correct the volumeAttributes",
-  "IssuanceError.Pending": "certlet goes on waiting and makes no second request; look at the approver and the issuer",
-  "IssuanceError.Mismatch": "the issuer signed something else; look at the issuer",
-  "IssuanceError.NotReady": "certlet asks for the certificate as soon as it is there",
+  "IssuanceError.InvalidRequest": "cert-manager says that the request is invalid; correct the volumeAttributes",
+  "IssuanceError.Pending": "certlet keeps waiting for this request; look at the approver and the issuer",
+  "IssuanceError.Mismatch": "the issuer signed something else than was requested; look at the issuer",
+  "IssuanceError.NotReady": "certlet requests the certificate as soon as it is there",
   "VolumeError.Full": "free memory on the node, or raise certlet's --volume-size-limit",
   "VolumeError.Busy": "a process still uses the volume; the kubelet tries again",
   "VolumeError.Io": "look at the node's kernel log",
-  "VolumeError.Hostile": "look at who made this path on the node",
-  "VolumeError.Foreign": "something else stands there; look at the node's mounts",
+  "VolumeError.Hostile": "find out who created this path on the node",
+  "VolumeError.Foreign": "something else is mounted there; look at the node's mounts",
   "VolumeError.NotPermitted": "run certlet privileged, with mountPropagation: Bidirectional",
   "RecordError.Full": "free space under certlet's --data-root",
   "RecordError.Io": "look at certlet's --data-root on the node",
@@ -67,5 +67,5 @@ export const reasonName = (reason: Reason): ReasonName => {
   }
 }
 
-/** What to do about a failure: a clause without a capital letter and without a full stop. */
+/** What to do about a failure: a clause in small letters, without a full stop. */
 export const adviceFor = (reason: Reason): string => advice[reasonName(reason)]

@@ -20,7 +20,7 @@ export class Unpublished extends Schema.TaggedError<Unpublished>()("Unpublished"
   }
 }
 
-/** Nobody knows a volume of this id, or it is somewhere else. */
+/** There is no volume with this id on the node, or it has another target. */
 export class UnknownVolume extends Schema.TaggedError<UnknownVolume>()("UnknownVolume", { volumeId: Schema.String }) {
   readonly temper: Temper = "refused"
   override get message(): string {

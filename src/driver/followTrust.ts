@@ -1,7 +1,7 @@
 /**
- * A volume's trust bundle is rotated: the certificates of its CAs are others than before. The volume gets them by a
- * swap of the same set, beside the key and the certificate that it holds: nothing is asked of anybody, and what is made
- * of the CA (truststores, full chains) is made anew. It is tried until it is done, as a full or failing file system
+ * A volume follows its trust bundle. When the bundle holds other CAs than before, the volume gets them by a swap of the
+ * same set, with the key and the certificate that it holds: nothing is requested, and what is made of the CA
+ * (truststores, full chains) is written again. It is retried until it is done, because a full or failing file system
  * passes.
  */
 import { Duration, Effect, Option, Random } from "effect"
@@ -12,13 +12,13 @@ import { needPasswords } from "./needPasswords.ts"
 import { swapAgain } from "./swap.ts"
 import type { Volume } from "./Volume.ts"
 
-/** Lays the bundle into a volume that holds files; one that holds none takes it with its first certificate. */
+/** Writes the bundle into a volume that has files; one without takes it with its first certificate. */
 const rotate = Effect.fn("driver.rotate")(function* (volume: Volume, ca: string) {
   const before = yield* caHeld(volume)
   if (Option.isNone(before) || before.value === ca) return
   yield* needPasswords(volume)
   yield* swapAgain(volume, (material) => ({ ...material, signed: { ...material.signed, ca } }))
-  yield* Effect.logInfo("the trust bundle was rotated and is in place")
+  yield* Effect.logInfo("the new trust bundle is in place")
 })
 
 const rotateUntilDone = Effect.fnUntraced(function* (volume: Volume, ca: string) {
@@ -28,9 +28,8 @@ const rotateUntilDone = Effect.fnUntraced(function* (volume: Volume, ca: string)
     const { temper } = failure.value
     const setback = { temper, failures, remaining: Option.none(), retryAfter: Option.none() }
     const pause = pauseAfter(setback, yield* Random.next)
-    yield* Effect.logWarning(
-      `the rotated trust bundle is not in place, next try in ${Math.ceil(Duration.toSeconds(pause))} s: ${failure.value.message}`
-    )
+    const seconds = Math.ceil(Duration.toSeconds(pause))
+    yield* Effect.logWarning(`the new trust bundle is not in place, next try in ${seconds} s: ${failure.value.message}`)
     yield* Effect.sleep(pause)
   }
 })

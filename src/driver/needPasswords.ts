@@ -1,8 +1,8 @@
 /**
- * How the programs come to the passwords of a volume's keystores. The kubelet brings them with every publish, and they
- * are kept in memory; what a restart needs of them stands in the record, sealed under the key that the volume holds. So
- * a renewal after a restart knows them wherever the volume still has its files, and a volume without files waits for
- * its publish anyway.
+ * How the programs get the passwords of a volume's keystores. The kubelet sends them with every publish, and they are
+ * kept in memory. What a restart needs of them is in the record, sealed under the key that the volume holds: a renewal
+ * after a restart knows them as long as the volume has its files, and a volume without files waits for its publish
+ * anyway.
  */
 import { Effect, Equal, Option, Redacted, Ref } from "effect"
 import { IssuanceError } from "../issuance/IssuanceError.ts"
@@ -12,11 +12,11 @@ import { seal, unseal } from "../volume/Seal.ts"
 import { VolumeFS } from "../volume/VolumeFS.ts"
 import { changeRecord, type Volume } from "./Volume.ts"
 
-/** True where some password is the pod's to say. */
+/** True if a password comes from the pod or its Secret. */
 const takesPasswords = ({ spec }: Volume): boolean =>
   spec.keystores.some(({ password }) => password._tag !== "Generated")
 
-/** The passwords that are known, from memory or from the seal. */
+/** The known passwords, from memory or from the seal. */
 const knownPasswords = Effect.fnUntraced(function* (volume: Volume) {
   const present = yield* Ref.get(volume.passwords)
   if (Option.isSome(present)) return present
@@ -27,7 +27,7 @@ const knownPasswords = Effect.fnUntraced(function* (volume: Volume) {
   return Option.flatMap(key, (key) => Option.firstSomeOf([...sealed].reverse().map((one) => unseal(key, one))))
 })
 
-/** Makes sure that every password is in memory before anybody is asked for a certificate that needs one. */
+/** Makes sure that every password is in memory before a certificate is requested that needs one. */
 export const needPasswords = Effect.fnUntraced(function* (volume: Volume) {
   if (!takesPasswords(volume)) return
   const known = yield* knownPasswords(volume)
@@ -36,7 +36,8 @@ export const needPasswords = Effect.fnUntraced(function* (volume: Volume) {
       reason: "NotReady",
       request: "",
       detail:
-        "no password for its keystores has come from the kubelet since certlet started; set requiresRepublish in the CSIDriver object, or restart the pod"
+        "the kubelet has sent no password for the keystores since certlet started; " +
+        "set requiresRepublish in the CSIDriver object, or restart the pod"
     })
   }
   yield* Ref.set(volume.passwords, known)
@@ -63,8 +64,7 @@ const same = (one: Passwords, other: Passwords): boolean =>
   })
 
 /**
- * Takes the passwords that a publish brings; true where the volume's keystores may stand under others and have to be
- * made anew.
+ * Takes the passwords that a publish brings. True if the keystores may have other passwords and must be written again.
  */
 export const takePasswords = Effect.fnUntraced(function* (volume: Volume, brought: Passwords) {
   if (!takesPasswords(volume)) return false

@@ -1,7 +1,7 @@
 /**
- * What has to be there before a certificate is asked for: open readiness gates, what the names follow, the trust
- * bundle, the pod's token. Each step waits until its own is there, for ever if need be, and is woken by a watch or by
- * the kubelet's next call; none of them polls. What is missing can be said at any moment, for whoever cannot wait.
+ * What must be there before a certificate is requested: open readiness gates, what the names follow, the trust bundle,
+ * the pod's token. Each step waits until its own is there, for ever if need be, and is woken by a watch or by the
+ * kubelet's next call; none of them polls. What is missing can be told at any moment, for whoever cannot wait.
  */
 import { DateTime, Effect, Equal, Option, Ref, Stream, SubscriptionRef } from "effect"
 import { type PodReference, Pods } from "../kube/Pods.ts"
@@ -29,27 +29,29 @@ export const awaitGates = Effect.fnUntraced(function* (volume: Volume) {
   const gates = yield* gatesOf(volume)
   if (gates.length === 0) return
   const pods = yield* Pods
-  yield* pods.await(referenceOf(volume), (pod) => Option.liftPredicate(pod, (_) => gates.every((_) => isOpen(_, pod))))
+  yield* pods.await(referenceOf(volume), (pod) =>
+    Option.liftPredicate(pod, () => gates.every((gate) => isOpen(gate, pod)))
+  )
 })
 
 const valuesOf = (volume: Volume, pod: PodState): Option.Option<Followed> =>
   Option.all(Object.fromEntries(volume.spec.follows.map((name) => [name, followedValue(name, pod)])))
 
-/** What the followed variables stand for, as soon as all of them do. */
+/** The values of the followed variables, once all of them are known. */
 export const awaitFollowed = Effect.fnUntraced(function* (volume: Volume) {
   if (volume.spec.follows.length === 0) return {}
   const pods = yield* Pods
   return yield* pods.await(referenceOf(volume), (pod) => valuesOf(volume, pod))
 })
 
-/** Waits until the followed variables stand for something else than what the volume's certificate was made of. */
+/** Waits until the followed variables have other values than those in the volume's certificate. */
 export const awaitRenamed = Effect.fnUntraced(function* (volume: Volume) {
   const pods = yield* Pods
   const { issued } = yield* Ref.get(volume.record)
   yield* pods.await(referenceOf(volume), (pod) =>
     Option.filter(valuesOf(volume, pod), (values) => !Equal.equals(values, issued?.followed ?? {}))
   )
-  yield* Effect.logInfo("what the certificate's names follow has changed, so that it is due")
+  yield* Effect.logInfo("what the certificate's names follow has changed, so a new one is due")
 })
 
 const isUsable = (now: DateTime.Utc) => (token: PodToken) =>
@@ -69,7 +71,7 @@ export const awaitToken = Effect.fnUntraced(function* (volume: Volume) {
   return Option.map(Option.flatten(token), ({ token }) => token)
 })
 
-/** The first of all that is missing, as what one waits for; none where nothing is. */
+/** The first thing that is missing, as what the volume waits for; none if nothing is. */
 export const missingPrerequisite = Effect.fnUntraced(function* (volume: Volume) {
   const closed = yield* missingOfPod(volume)
   if (Option.isSome(closed)) return closed

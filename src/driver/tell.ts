@@ -1,8 +1,8 @@
 /**
  * What a pod's owner is told of a volume, as Events on the pod: that a request waits for somebody, that it was denied
- * or failed, that a renewal came late, that damage was healed, that a mount was lost. Each sentence names what
- * happened, for how long, and what to do. The programs call these at the moment it happens; what repeats is folded
- * behind the contract.
+ * or failed, that a renewal came late, that damage was healed, that a mount was lost. Each sentence says what happened,
+ * for how long, and what to do. The programs call these functions when it happens; what repeats is folded behind the
+ * contract.
  */
 import { DateTime, Duration, Effect, Option, Ref } from "effect"
 import { CertificateRequests } from "../issuance/CertificateRequests.ts"
@@ -16,16 +16,16 @@ import { adviceFor } from "./Advice.ts"
 import type { RenewError } from "./DriverError.ts"
 import type { Volume } from "./Volume.ts"
 
-/** When an open request is spoken of: so long after it was begun, and then every quarter of an hour. */
+/** When an open request is reported: after these pauses, and then every quarter of an hour. */
 const firstReminders = [Duration.seconds(15), Duration.seconds(45), Duration.minutes(4)]
 const laterReminders = Duration.minutes(15)
-/** From how many failures in a row on a failure is news that does not name an ended request. */
+/** From how many failures in a row a failure is told that does not end a request. */
 export const persistent = 3
 
 const tell = ({ spec }: Pick<Volume, "spec">, type: PodEvent["type"], reason: EventReason, note: string) =>
   Effect.flatMap(PodEvents, (events) => events.tell({ pod: spec.pod, type, reason, note }))
 
-/** Says something now and then. Never ends: it runs beside what is waited for. */
+/** Tells something now and then. It never ends: it races with what is waited for. */
 const remind = <R>(saying: Effect.Effect<void, never, R>): Effect.Effect<never, never, R> =>
   Effect.gen(function* () {
     for (const pause of firstReminders) {
@@ -38,11 +38,11 @@ const remind = <R>(saying: Effect.Effect<void, never, R>): Effect.Effect<never, 
     }
   })
 
-/** Says now and then whom a request still waits for. */
+/** Tells now and then what an open request waits for. */
 export const remindOfRequest = (volume: Volume): Effect.Effect<never, never, CertificateRequests | PodEvents> =>
   remind(tellOpen(volume))
 
-/** Says now and then what is missing before a certificate can be asked for. */
+/** Tells now and then what is missing before a certificate can be requested. */
 export const remindOfMissing = <R>(volume: Volume, missing: Effect.Effect<Option.Option<string>, never, R>) =>
   Effect.flatMap(DateTime.now, (began) =>
     remind(
@@ -50,7 +50,7 @@ export const remindOfMissing = <R>(volume: Volume, missing: Effect.Effect<Option
         const found = yield* missing
         if (Option.isNone(found)) return
         const waited = spokenDuration(DateTime.distance(began, yield* DateTime.now))
-        const note = `no certificate has been asked for: for ${waited} waiting for ${found.value}; certlet asks as soon as it is there`
+        const note = `no certificate requested yet: waiting ${waited} for ${found.value}; certlet requests it as soon as it is there`
         yield* tell(volume, "Warning", "CertificateNotRequested", note)
       })
     )
@@ -66,7 +66,7 @@ const tellOpen = Effect.fnUntraced(function* (volume: Volume) {
   const waited = spokenDuration(DateTime.distance(pending.since, yield* DateTime.now))
   if (state._tag === "AwaitingApproval") {
     const note =
-      `CertificateRequest ${namespacedName(request)} has waited ${waited} for its approval; ` +
+      `CertificateRequest ${namespacedName(request)} has waited ${waited} for approval; ` +
       `approve it (cmctl approve -n ${request.namespace} ${request.name}), or look at the approver's policy`
     yield* tell(volume, "Warning", "CertificateNotApproved", note)
   }
@@ -84,7 +84,7 @@ const reasonOf = ({ reason }: RenewError): EventReason => {
   return reason.reason === "Denied" ? "CertificateDenied" : "CertificateFailed"
 }
 
-/** An attempt has failed: at once where the cluster has decided, otherwise when it keeps failing. */
+/** Tells a failure: at once if the cluster has decided, otherwise when it keeps failing. */
 export const tellFailure = Effect.fnUntraced(function* (
   volume: Volume,
   failure: RenewError,
@@ -97,8 +97,8 @@ export const tellFailure = Effect.fnUntraced(function* (
   const { issued } = yield* Ref.get(volume.record)
   const present =
     issued === undefined
-      ? "the volume holds no certificate yet"
-      : `the present certificate ends at ${DateTime.formatIso(issued.notAfter)}`
+      ? "the volume has no certificate yet"
+      : `the current certificate expires at ${DateTime.formatIso(issued.notAfter)}`
   const note = `${failure.message}; ${adviceFor(failure.reason)}; ${present}; next try in ${spokenDuration(pause)}`
   yield* tell(volume, "Warning", reasonOf(failure), note)
 })
@@ -111,7 +111,7 @@ export const isLate = (held: IssuedRecord, now: DateTime.Utc): boolean =>
     Duration.isLessThan(Duration.times(DateTime.distance(held.renewAt, held.notAfter), 0.5))
   )
 
-/** A volume has got its next certificate: worth a word where that was late. */
+/** Tells that a volume got its next certificate late. */
 export const tellRenewed = Effect.fnUntraced(function* (volume: Volume, before: Option.Option<IssuedRecord>) {
   const now = yield* DateTime.now
   if (Option.isNone(before) || !isLate(before.value, now)) return
@@ -119,18 +119,18 @@ export const tellRenewed = Effect.fnUntraced(function* (volume: Volume, before: 
   const late = `the certificate was renewed ${spokenDuration(DateTime.distance(renewAt, now))} after it was due`
   const left = DateTime.distance(now, notAfter)
   const [type, note] = Duration.isPositive(left)
-    ? (["Normal", `${late}, ${spokenDuration(left)} before its end`] as const)
-    : (["Warning", `${late}; the pod had no valid one for ${spokenDuration(Duration.abs(left))}`] as const)
+    ? (["Normal", `${late}, ${spokenDuration(left)} before it would have expired`] as const)
+    : (["Warning", `${late}; the pod had no valid certificate for ${spokenDuration(Duration.abs(left))}`] as const)
   yield* tell(volume, type, "CertificateRenewedLate", `${note}; look at how long the approver and the issuer take`)
 })
 
-/** The volume's files are missing or damaged; a new certificate is being asked for. */
+/** The volume's files are missing or damaged; a new certificate is requested. */
 export const tellDamaged = (volume: Volume) =>
   tell(
     volume,
     "Warning",
     "VolumeDamaged",
-    "the volume's files were changed or removed on the node, and a new certificate is being asked for; look at what cleans up " +
+    "the volume's files were changed or removed on the node, and a new certificate is requested; look at what cleans up " +
       "below the kubelet's folder"
   )
 
@@ -140,8 +140,8 @@ export const tellRestored = (volume: Volume) =>
     volume,
     "Warning",
     "VolumeDamaged",
-    "the links to the volume's files were changed or removed on the node, and certlet has restored them; look at what cleans up " +
-      "below the kubelet's folder"
+    "the links to the volume's files were changed or removed on the node, and certlet restored them; look at what cleans " +
+      "up below the kubelet's folder"
   )
 
 /** The volume's files were missing or damaged, and are there again. */
@@ -159,8 +159,8 @@ export const tellMountLost = (volume: Volume) =>
     volume,
     "Warning",
     "VolumeMountLost",
-    "somebody unmounted the volume on the node, and it was mounted anew; running containers keep the old files and see no " +
-      "renewal: restart the pod"
+    "somebody unmounted the volume on the node, and certlet mounted it again; running containers keep the old files and do " +
+      "not see renewals: restart the pod"
   )
 
 /** Another driver's volume stands in the pod: certlet can neither renew it nor put its own in its place. */
@@ -169,6 +169,6 @@ export const tellInherited = (spec: Volume["spec"]) =>
     { spec },
     "Warning",
     "VolumeInherited",
-    "the volume was mounted by the driver that ran here before certlet; its files stay as they are and nobody renews them: " +
-      "restart the pod before its certificate ends"
+    "the volume was mounted by the driver that ran here before certlet; its files stay as they are and are not renewed: " +
+      "restart the pod before its certificate expires"
   )

@@ -64,8 +64,8 @@ describe("statusOf", () => {
 
   it("says whose it was, what happened and what to do", () => {
     expect(publish(issuance("Pending")).sentence).toBe(
-      "pod apps/web: CertificateRequest apps/r: not approved yet after 1m; certlet goes on waiting and makes no second " +
-        "request; look at the approver and the issuer"
+      "pod apps/web: CertificateRequest apps/r: not approved yet after 1m; certlet keeps waiting for this request; " +
+        "look at the approver and the issuer"
     )
     expect(publish(volume("Io"), "").sentence).toMatch(/^volume csi-1: write "\/pods\/x": no space; /)
     const unpublish = new UnpublishError({ volumeId: "csi-1", reason: volume("Busy") })

@@ -44,7 +44,7 @@ describe("a pod's owner", () => {
       const [first] = yield* told
       expect(first).toMatchObject({ reason: "CertificateNotApproved", type: "Warning", count: 1 })
       expect(first?.note).toBe(
-        `CertificateRequest apps/${request?.name} has waited 15s for its approval; ` +
+        `CertificateRequest apps/${request?.name} has waited 15s for approval; ` +
           `approve it (cmctl approve -n apps ${request?.name}), or look at the approver's policy`
       )
       yield* TestClock.adjust("6 hours")
@@ -52,7 +52,7 @@ describe("a pod's owner", () => {
       expect(others).toEqual([])
       expect(later?.count).toBeGreaterThan(10)
       expect(later?.count).toBeLessThan(30)
-      expect(later?.note).toMatch(/has waited 5h \d+m for its approval/)
+      expect(later?.note).toMatch(/has waited 5h \d+m for approval/)
       yield* cluster.behave({ approval: "approve" })
       yield* TestClock.adjust("1 day")
       expect((yield* told).length).toBe(1)
@@ -81,7 +81,7 @@ describe("a pod's owner", () => {
       const [denied] = yield* told
       expect(denied).toMatchObject({ reason: "CertificateDenied", type: "Warning" })
       expect(denied?.note).toMatch(
-        /by policy; it was denied; .*; the present certificate ends at 1970-01-02T00.*; next try in/
+        /by policy; the request was denied; .*; the current certificate expires at 1970-01-02T00.*; next try in/
       )
       yield* cluster.behave({ approval: "approve", issuer: "fail" })
       yield* TestClock.adjust("3 hours")
@@ -115,7 +115,7 @@ describe("a pod's owner", () => {
       const late = (yield* told).find(({ reason }) => reason === "CertificateRenewedLate")
       expect(late?.type).toBe("Warning")
       expect(late?.note).toMatch(
-        /^the certificate was renewed \d+h \d+m after it was due; the pod had no valid one for 2h/
+        /^the certificate was renewed \d+h \d+m after it was due; the pod had no valid certificate for 2h/
       )
     }).pipe(onNode("late"))
   )
@@ -185,7 +185,7 @@ describe("a pod's owner", () => {
           reason: "CertificateNotRequested",
           type: "Warning",
           note: expect.stringMatching(
-            /^no certificate has been asked for: for 1m waiting for ConfigMap apps\/corporate.*; certlet asks as soon as it is there$/
+            /^no certificate requested yet: waiting 1m for ConfigMap apps\/corporate.*; certlet requests it as soon as it is there$/
           )
         }
       ])

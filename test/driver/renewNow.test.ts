@@ -103,7 +103,7 @@ describe("a renewal that an operator asks for", () => {
       const disk = yield* SimDisk
       yield* disk.clean(web.target)
       const error = yield* during("1 second", Effect.flip(driver.renewNow(web.volumeId, patience)))
-      expect(error.message).toContain("the volume is absent at its target; the pod's next publish makes it anew")
+      expect(error.message).toContain("the volume is absent at its target; the next publish of the pod mounts it again")
       expect(yield* cluster.present).toEqual(requests)
     }).pipe(onNode("absent"))
   )

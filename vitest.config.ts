@@ -6,6 +6,10 @@ export default defineConfig({
   test: {
     // What a passing test logs is nobody's business; a failing one shows all of it.
     silent: "passed-only",
+    reporters:
+      process.env.GITHUB_ACTIONS === "true"
+        ? ["./test/kit/SummaryReporter.ts", "github-actions"]
+        : ["./test/kit/SummaryReporter.ts"],
     // Vitest keeps one core for itself, which on two cores is half of them, and it has little to do.
     maxWorkers: "100%",
     projects: [

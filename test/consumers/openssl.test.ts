@@ -4,11 +4,12 @@
  */
 import { execFileSync } from "node:child_process"
 import { readFileSync } from "node:fs"
-import { beforeAll, describe, expect, it } from "@effect/vitest"
+import { beforeAll, expect, it } from "@effect/vitest"
 import { Effect, Result } from "effect"
 import * as fc from "fast-check"
 import { attributeNames } from "../../src/spec/Attributes.ts"
 import type { FileSet, Material } from "../../src/volume/FileSet.ts"
+import { describeWhere } from "../kit/needs.ts"
 import { makeAuthority } from "./authority.ts"
 import { type Kind, keys } from "./keys.ts"
 import { filesFor, layOut } from "./layOut.ts"
@@ -45,7 +46,7 @@ const everything: Texts = {
   "privatekey-der-file": "key.der"
 }
 
-describe.skipIf(!here)("openssl", () => {
+describeWhere(here, "needs OpenSSL")("openssl", () => {
   it.each(allKinds)("reads every PEM and DER file of a key of %s, and they belong together", async (kind) => {
     const files = Effect.runSync(filesFor({ ...keys[kind][1], ...everything }, materialOf(kind)))
     await layOut(files, async (path) => {
@@ -170,7 +171,7 @@ const judged = (files: FileSet, attributes: Texts): ReadonlyArray<string> => {
   return commands.flatMap((command) => (command === undefined || command === "" ? [] : [command]))
 }
 
-describe.skipIf(!here)("whatever combination a pod asks for", () => {
+describeWhere(here, "needs OpenSSL")("whatever combination a pod asks for", () => {
   it("is either read by openssl, file by file, or refused at an attribute", { timeout: 120_000 }, async () => {
     const secret = "from the Secret"
     let read = 0

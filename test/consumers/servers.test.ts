@@ -5,10 +5,11 @@
 import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { get } from "node:https"
 import { dirname, join } from "node:path"
-import { beforeAll, describe, expect, it } from "@effect/vitest"
+import { beforeAll, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { FileSet } from "../../src/volume/FileSet.ts"
 import { freePorts } from "../kit/freePorts.ts"
+import { describeWhere } from "../kit/needs.ts"
 import { makeAuthority } from "./authority.ts"
 import { type Kind, keys } from "./keys.ts"
 import { filesFor, layOut } from "./layOut.ts"
@@ -43,7 +44,7 @@ const asked = (socketPath: string, path: (name: string) => string): Promise<stri
     })
   })
 
-describe.skipIf(!isPresent("haproxy", "-v"))("HAProxy", () => {
+describeWhere(isPresent("haproxy", "-v"), "needs HAProxy")("HAProxy", () => {
   it.each<Kind>(["RSA", "P-256", "Ed25519"])(
     "serves and checks with the combined file of a key of %s",
     async (kind) => {
@@ -81,7 +82,7 @@ const asNobody = (program: string, ...args: ReadonlyArray<string>): Promise<stri
     ? run("setpriv", `--reuid=${nobody}`, `--regid=${nobody}`, "--clear-groups", program, ...args)
     : run(program, ...args)
 
-describe.skipIf(!isPresent(postgres("postgres"), "--version"))("PostgreSQL", () => {
+describeWhere(isPresent(postgres("postgres"), "--version"), "needs PostgreSQL")("PostgreSQL", () => {
   it.each<Kind>(["RSA", "P-256"])(
     "and its client know each other by the combined file of a key of %s",
     { timeout: 120_000 },

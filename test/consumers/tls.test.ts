@@ -8,6 +8,7 @@ import { connect, createServer } from "node:tls"
 import { beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { FileSet } from "../../src/volume/FileSet.ts"
+import { describeWhere } from "../kit/needs.ts"
 import { makeAuthority } from "./authority.ts"
 import { type Kind, keys } from "./keys.ts"
 import { filesFor, layOut } from "./layOut.ts"
@@ -63,7 +64,7 @@ const pairs = async (files: FileSet, program: (...args: ReadonlyArray<string>) =
     return [await program(apart, together, path("ca.crt")), await program(together, apart, path("ca.crt"))]
   })
 
-describe.skipIf(!isPresent("python3", "-c", "import ssl"))("Python", () => {
+describeWhere(isPresent("python3", "-c", "import ssl"), "needs Python with TLS")("Python", () => {
   it.each(kinds)("serves and asks with a key of %s", async (kind) => {
     const said = await pairs(await filesOf(kind, combined), (...args) =>
       run("python3", `${consumers}/tls_pair.py`, ...args)
@@ -72,7 +73,7 @@ describe.skipIf(!isPresent("python3", "-c", "import ssl"))("Python", () => {
   })
 })
 
-describe.skipIf(!isPresent("go", "version"))("Go", () => {
+describeWhere(isPresent("go", "version"), "needs Go")("Go", () => {
   let program = ""
   beforeAll(async () => {
     program = await buildGoPair()
@@ -86,7 +87,7 @@ describe.skipIf(!isPresent("go", "version"))("Go", () => {
 
 const javaIsPresent = isPresent("javac", "-version") && isPresent("keytool", "-help")
 
-describe.skipIf(!javaIsPresent)("Java", () => {
+describeWhere(javaIsPresent, "needs a JDK")("Java", () => {
   const stores = {
     "pkcs12-enable": "true",
     "pkcs12-password-from": "secret:p",

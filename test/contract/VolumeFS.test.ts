@@ -5,6 +5,7 @@ import { laws } from "../../src/testing/contract/volumeFS.ts"
 import * as SimVolumeFS from "../../src/testing/parts/SimVolumeFS.ts"
 import * as NodeVolumeFS from "../../src/volume/NodeVolumeFS.ts"
 import { VolumeFS } from "../../src/volume/VolumeFS.ts"
+import { describeWhere } from "../kit/needs.ts"
 import { canMount, sceneLayer, settings, type VolumeMedium } from "../volume/NodeScene.ts"
 
 const { SimDisk } = SimVolumeFS
@@ -65,6 +66,6 @@ describe("the live VolumeFS, with plain folders", () => {
   for (const { law, program } of laws) it.live(law, () => Effect.provide(program, onNode("directory")))
 })
 
-describe.skipIf(!canMount)(`the live VolumeFS, with mounts${canMount ? "" : " (may not mount here)"}`, () => {
+describeWhere(canMount, "needs the right to mount")("the live VolumeFS, with mounts", () => {
   for (const { law, program } of laws) it.live(law, () => Effect.provide(program, onNode("tmpfs")))
 })

@@ -12,6 +12,7 @@ import { extendedKeyUsages, KeyUsage, keyUsageBits } from "../../src/spec/KeyUsa
 import type { KeyParameters, VolumeSpec } from "../../src/spec/VolumeSpec.ts"
 import * as SimKeyGenerator from "../../src/testing/parts/SimKeyGenerator.ts"
 import { spec } from "../kit/LiveClient.ts"
+import { named } from "../kit/needs.ts"
 
 const { C, CN, DC, O } = attributeTypes
 const email = "1.2.840.113549.1.9.1"
@@ -218,49 +219,53 @@ const kinds: ReadonlyArray<[KeyParameters, string, string]> = [
   [{ algorithm: "Ed25519" }, "ED25519", "ED25519 Public-Key"]
 ]
 
-describe(openssl ? "openssl" : "openssl is not here, so its opinion is not asked: it", () => {
-  it.effect.skipIf(!openssl)("reads, verifies and prints the request of every kind of key", () =>
-    Effect.gen(function* () {
-      const subject = [
-        [{ type: C, value: "DE" }],
-        [{ type: O, value: "Käse, Inc." }],
-        [
-          { type: CN, value: "web" },
-          { type: attributeTypes.UID, value: "7" }
+describe("openssl", () => {
+  it.effect.skipIf(!openssl)(
+    named(openssl, "needs OpenSSL", "reads, verifies and prints the request of every kind of key"),
+    () =>
+      Effect.gen(function* () {
+        const subject = [
+          [{ type: C, value: "DE" }],
+          [{ type: O, value: "Käse, Inc." }],
+          [
+            { type: CN, value: "web" },
+            { type: attributeTypes.UID, value: "7" }
+          ]
         ]
-      ]
-      for (const [key, algorithm, size] of kinds) {
-        const change = { key, subject, isCA: true, ipAddresses: ["10.0.0.1", "2001:db8::1"], uris: ["spiffe://td/a"] }
-        const wanted = spec({ ...change, usages: ["digital signature", "crl sign", "server auth", "client auth"] })
-        const { pem } = yield* pemFor(wanted)
-        const { status, stderr, stdout } = verify(pem)
-        expect(stderr).toMatch(/verify OK/i)
-        expect(status).toBe(0)
-        expect(stdout).toContain("subject=UID=7+CN=web,O=Käse\\, Inc.,C=DE\n")
-        expect(stdout).toContain(`Signature Algorithm: ${algorithm}`)
-        expect(stdout).toContain(size)
-        expect(stdout).toContain(
-          "DNS:web.shop.example, IP Address:10.0.0.1, IP Address:2001:DB8:0:0:0:0:0:1, URI:spiffe://td/a"
-        )
-        expect(stdout).toMatch(/Key Usage: critical\n\s+Digital Signature, Certificate Sign, CRL Sign\n/)
-        expect(stdout).toMatch(
-          /Extended Key Usage: ?\n\s+TLS Web Server Authentication, TLS Web Client Authentication\n/
-        )
-        expect(stdout).toMatch(/Basic Constraints: critical\n\s+CA:TRUE\n/)
-      }
-    }).pipe(Effect.provide(NodeKeyGenerator.layer))
+        for (const [key, algorithm, size] of kinds) {
+          const change = { key, subject, isCA: true, ipAddresses: ["10.0.0.1", "2001:db8::1"], uris: ["spiffe://td/a"] }
+          const wanted = spec({ ...change, usages: ["digital signature", "crl sign", "server auth", "client auth"] })
+          const { pem } = yield* pemFor(wanted)
+          const { status, stderr, stdout } = verify(pem)
+          expect(stderr).toMatch(/verify OK/i)
+          expect(status).toBe(0)
+          expect(stdout).toContain("subject=UID=7+CN=web,O=Käse\\, Inc.,C=DE\n")
+          expect(stdout).toContain(`Signature Algorithm: ${algorithm}`)
+          expect(stdout).toContain(size)
+          expect(stdout).toContain(
+            "DNS:web.shop.example, IP Address:10.0.0.1, IP Address:2001:DB8:0:0:0:0:0:1, URI:spiffe://td/a"
+          )
+          expect(stdout).toMatch(/Key Usage: critical\n\s+Digital Signature, Certificate Sign, CRL Sign\n/)
+          expect(stdout).toMatch(
+            /Extended Key Usage: ?\n\s+TLS Web Server Authentication, TLS Web Client Authentication\n/
+          )
+          expect(stdout).toMatch(/Basic Constraints: critical\n\s+CA:TRUE\n/)
+        }
+      }).pipe(Effect.provide(NodeKeyGenerator.layer))
   )
 
-  it.effect.skipIf(!openssl)("finds a request without a subject in order, and a damaged one not", () =>
-    Effect.gen(function* () {
-      const { pem } = yield* pemFor(spec())
-      const { status, stdout } = verify(pem)
-      expect(status).toBe(0)
-      expect(stdout).toMatch(/Subject Alternative Name: critical\n\s+DNS:web.shop.example\n/)
-      const der = new Uint8Array(new x509.Pkcs10CertificateRequest(pem).rawData)
-      der[der.length - 1] = (der.at(-1) ?? 0) ^ 1
-      const damaged = verify(x509.PemConverter.encode(der.buffer, "CERTIFICATE REQUEST"))
-      expect(damaged.stderr).not.toMatch(/verify OK/i)
-    }).pipe(Effect.provide(NodeKeyGenerator.layer))
+  it.effect.skipIf(!openssl)(
+    named(openssl, "needs OpenSSL", "finds a request without a subject in order, and a damaged one not"),
+    () =>
+      Effect.gen(function* () {
+        const { pem } = yield* pemFor(spec())
+        const { status, stdout } = verify(pem)
+        expect(status).toBe(0)
+        expect(stdout).toMatch(/Subject Alternative Name: critical\n\s+DNS:web.shop.example\n/)
+        const der = new Uint8Array(new x509.Pkcs10CertificateRequest(pem).rawData)
+        der[der.length - 1] = (der.at(-1) ?? 0) ^ 1
+        const damaged = verify(x509.PemConverter.encode(der.buffer, "CERTIFICATE REQUEST"))
+        expect(damaged.stderr).not.toMatch(/verify OK/i)
+      }).pipe(Effect.provide(NodeKeyGenerator.layer))
   )
 })

@@ -8,8 +8,9 @@ import { spawnSync } from "node:child_process"
 import { createHash } from "node:crypto"
 import { mkdirSync, readdirSync, readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
-import { beforeAll, describe, expect, it } from "vitest"
+import { beforeAll, expect, it } from "vitest"
 import { folderOfTests } from "../kit/folders.ts"
+import { describeWhere } from "../kit/needs.ts"
 import { packedCopy, packLimitMilliseconds, run } from "../kit/packedCopy.ts"
 
 const root = join(import.meta.dirname, "../..")
@@ -40,7 +41,7 @@ const digests = (top: string): Readonly<Record<string, string>> =>
       .map((path) => [path, digest(join(top, path))])
   )
 
-describe.skipIf(spawnSync(node26, ["--version"]).status !== 0)("built and packed twice", () => {
+describeWhere(spawnSync(node26, ["--version"]).status === 0, "needs the second Node")("built and packed twice", () => {
   let tarballs: ReadonlyArray<string>
 
   beforeAll(async () => {

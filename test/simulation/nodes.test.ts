@@ -6,7 +6,8 @@ import { execFile } from "node:child_process"
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { promisify } from "node:util"
-import { describe, expect, it } from "vitest"
+import { expect, it } from "vitest"
+import { describeWhere } from "../kit/needs.ts"
 
 const root = join(import.meta.dirname, "../..")
 const platform = `node-${process.platform}-${process.arch}/bin/node`
@@ -30,9 +31,7 @@ const script = `
   }
   console.log(JSON.stringify({ node: process.versions.node.split(".")[0], digests }))`
 
-const words = missing.length === 0 ? "on two Nodes" : `(left out: there is no ${missing.join(", no ")})`
-
-describe.skipIf(missing.length > 0)(`the same seeds ${words}`, () => {
+describeWhere(missing.length === 0, "needs the second Node")("the same seeds on two Nodes", () => {
   it("come out the same to the byte", async () => {
     const run = async (node: string): Promise<{ readonly node: string; readonly digests: ReadonlyArray<unknown> }> => {
       const args = ["--input-type=module", "--eval", script]

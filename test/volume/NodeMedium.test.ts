@@ -1,9 +1,10 @@
 import { spawnSync } from "node:child_process"
-import { describe, expect, it } from "@effect/vitest"
+import { expect, it } from "@effect/vitest"
 import { Effect, Logger, Option } from "effect"
 import { type Folder, type Spot, withFolder, withSpot } from "../../src/volume/NodeFolder.ts"
 import { makeTmpfsMedium } from "../../src/volume/NodeMedium.ts"
 import { VolumeError } from "../../src/volume/VolumeFS.ts"
+import { describeWhere } from "../kit/needs.ts"
 import { canMount, sceneIn, temporaryFolder } from "./NodeScene.ts"
 
 /**
@@ -31,7 +32,7 @@ const mounterThat = (refuse: (options: ReadonlyArray<string>) => string | undefi
 
 const badOption = "mount: /x: wrong fs type, bad option, bad superblock on certlet, or other error."
 
-describe.skipIf(!canMount)("a tmpfs without swap", () => {
+describeWhere(canMount, "needs the right to mount")("a tmpfs without swap", () => {
   /** Mounts and unmounts a volume each time, and says which succeeded and whether `noswap` was asked for. */
   const mounts = Effect.fnUntraced(function* (
     refusals: ReadonlyArray<(options: ReadonlyArray<string>) => string | undefined>

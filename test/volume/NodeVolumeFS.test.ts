@@ -11,6 +11,7 @@ import { parseMounts } from "../../src/volume/NodeMounts.ts"
 import { makeRunner } from "../../src/volume/NodeRunner.ts"
 import * as NodeVolumeFS from "../../src/volume/NodeVolumeFS.ts"
 import { type VolumeError, VolumeFS, type VolumePlace } from "../../src/volume/VolumeFS.ts"
+import { describeWhere, named } from "../kit/needs.ts"
 import {
   canMount,
   mountForeign,
@@ -79,7 +80,7 @@ describe.each<VolumeMedium>(canMount ? ["tmpfs", "directory"] : ["directory"])(
       }).pipe(on(medium))
     )
 
-    it.live.skipIf(!canMount)("gives folders and files to the group", () =>
+    it.live.skipIf(!canMount)(named(canMount, "needs the right to mount", "gives folders and files to the group"), () =>
       Effect.gen(function* () {
         const volumes = yield* VolumeFS
         const target = yield* Effect.flatMap(VolumeScene, (scene) => scene.target)
@@ -251,7 +252,7 @@ describe("the folder of a target, swapped for a link and back in a loop", () => 
   )
 })
 
-describe.skipIf(!canMount)("a volume that is somebody's", () => {
+describeWhere(canMount, "needs the right to mount")("a volume that is somebody's", () => {
   const whoseAt = (path: string) => {
     const { gid, mode, uid } = fs.statSync(path)
     return `${uid}:${gid} ${(mode & 0o777).toString(8)}`
@@ -286,7 +287,7 @@ describe.skipIf(!canMount)("a volume that is somebody's", () => {
   )
 })
 
-describe.skipIf(!canMount)("a volume's mount", () => {
+describeWhere(canMount, "needs the right to mount")("a volume's mount", () => {
   it.live("is a tmpfs of certlet's with a limit, on which nothing runs", () =>
     Effect.gen(function* () {
       const volumes = yield* VolumeFS
@@ -414,7 +415,7 @@ describe.skipIf(!canMount)("a volume's mount", () => {
   )
 })
 
-describe.skipIf(!canMount)("the programs that mount and unmount", () => {
+describeWhere(canMount, "needs the right to mount")("the programs that mount and unmount", () => {
   const helpers = () => spawnSync("pgrep", ["-P", `${process.pid}`, "xargs"], { encoding: "utf8" }).stdout.split("\n")
 
   it.live("are started by helpers, which end with the service", () =>

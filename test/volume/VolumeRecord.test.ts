@@ -7,6 +7,7 @@ import { DateTime, Effect, Exit, Layer, Logger, Redacted, Schema } from "effect"
 import fc from "fast-check"
 import * as NodeVolumeRecords from "../../src/volume/NodeVolumeRecords.ts"
 import { VolumeRecord, VolumeRecords } from "../../src/volume/VolumeRecord.ts"
+import { named } from "../kit/needs.ts"
 import { diskFolder, memoryFolder, settings, temporaryFolder } from "./NodeScene.ts"
 
 const plain = (volumeId: string): VolumeRecord => ({
@@ -29,6 +30,8 @@ const withKey = (volumeId: string, key: Uint8Array): VolumeRecord => ({
 })
 
 const RecordText = Schema.fromJsonString(VolumeRecord)
+
+const isRoot = process.geteuid?.() === 0
 
 describe("a record", () => {
   it("comes back from its text as it was", () => {
@@ -210,7 +213,7 @@ describe("the live records", () => {
       })
   )
 
-  it.live.skipIf(process.geteuid?.() !== 0)("do not go into a folder of somebody else's", () =>
+  it.live.skipIf(!isRoot)(named(isRoot, "needs root", "do not go into a folder of somebody else's"), () =>
     Effect.gen(function* () {
       const dataRoot = yield* temporaryFolder
       fs.mkdirSync(`${dataRoot}/volumes`)

@@ -8,12 +8,13 @@ import { createHash } from "node:crypto"
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from "node:fs"
 import { homedir } from "node:os"
 import { join } from "node:path"
-import { beforeAll, describe, expect, it } from "@effect/vitest"
+import { beforeAll, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Option } from "effect"
 import type { Driver } from "../../src/driver/Driver.ts"
 import { PublishError, UnknownVolume } from "../../src/driver/DriverError.ts"
 import { IssuanceError } from "../../src/issuance/IssuanceError.ts"
 import { temporaryFolder } from "../kit/folders.ts"
+import { describeWhere } from "../kit/needs.ts"
 import { type Event, makeRecorder, serveOn } from "./RecordingDriver.ts"
 
 const sources = join(import.meta.dirname, "go")
@@ -75,7 +76,7 @@ const inspect: Driver["Service"]["inspect"] = (volumeId) =>
       })
     : Effect.fail(new UnknownVolume({ volumeId }))
 
-describe.skipIf(!goIsPresent)(`a client on grpc-go${goIsPresent ? "" : " (left out: needs Go 1.25 or newer)"}`, () => {
+describeWhere(goIsPresent, "needs Go 1.25 or newer")("a client on grpc-go", () => {
   let client = ""
   beforeAll(() => {
     client = buildClient()
@@ -140,7 +141,7 @@ describe.skipIf(!goIsPresent)(`a client on grpc-go${goIsPresent ? "" : " (left o
         volumeId: "csi-ok",
         volumeMountGroup: "2000",
         mountFlags: ['context="system_u:object_r:container_file_t:s0:c1,c2"'],
-        attributes: { "csi.cert-manager.io/dns-names": "müller.example" }
+        context: { "csi.cert-manager.io/dns-names": "müller.example" }
       })
     })
   )

@@ -13,6 +13,7 @@ import { type FleetOrder, planOf } from "../../../src/commands/simulate/Order.ts
 import { runFleet } from "../../../src/commands/simulate/runFleet.ts"
 import { runCertlet } from "../../kit/certlet.ts"
 import { folderOfTests } from "../../kit/folders.ts"
+import { describeWhere } from "../../kit/needs.ts"
 
 const folder = folderOfTests("fleet")
 
@@ -108,7 +109,7 @@ interface Found {
   readonly tooWide: boolean
 }
 
-describe.skipIf(browser === undefined)(`the fleet's page in ${browser ?? "a browser (none is installed here)"}`, () => {
+describeWhere(browser !== undefined, "needs Chromium or Chrome")("the fleet's page in a browser", () => {
   let found: Found
   beforeAll(() => {
     const file = join(folder, "looked-at.html")

@@ -6,12 +6,13 @@
 import { spawnSync } from "node:child_process"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { describe, expect, it } from "@effect/vitest"
+import { expect, it } from "@effect/vitest"
 import { DateTime, Effect, Option } from "effect"
 import { signingRequestOf, specOf } from "../../../src/embedded/RequestRules.ts"
 import type { Sight } from "../../../src/testing/judges/Sight.ts"
 import { SimCluster } from "../../../src/testing/SimCluster.ts"
 import { folderOfTests } from "../../kit/folders.ts"
+import { describeWhere } from "../../kit/needs.ts"
 
 const isThere = spawnSync("openssl", ["version"]).status === 0
 const folder = folderOfTests("sim-openssl")
@@ -38,7 +39,7 @@ const accepts = ({ certificate: { notBefore }, files }: Sight, usages: string): 
   expect(text).toContain(usages)
 }
 
-describe.skipIf(!isThere)(`OpenSSL${isThere ? "" : " (left out: it is not installed)"}`, () => {
+describeWhere(isThere, "needs OpenSSL")("OpenSSL", () => {
   it.effect.each(["Ed25519", "P-256"] as const)("accepts what is signed and asked for with %s", (keys) =>
     Effect.gen(function* () {
       const cluster = yield* SimCluster.make({ seed: 42, keys })

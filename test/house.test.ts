@@ -64,16 +64,7 @@ const otherwiseNamed: Readonly<Record<string, string>> = {
 }
 
 /** Rooms that still have comments beyond 120 columns. */
-const unwrapped: ReadonlyArray<string> = [
-  "admin",
-  "commands",
-  "embedded",
-  "issuance",
-  "kube",
-  "observability",
-  "socket",
-  "testing"
-]
+const unwrapped: ReadonlyArray<string> = ["embedded", "issuance", "kube", "testing"]
 
 const prefix = /^(Grpc|Kube|Node)(?=[A-Z])/
 const worldly = /^(node:|@grpc\/|@kubernetes\/|@effect\/platform)/

@@ -1,7 +1,8 @@
 /**
- * What certlet says and does for an operator on its node, as it crosses the admin socket: JSON over HTTP. `GET /status` answers
- * a `NodeStatus`; `POST /renew?volume=ID&patience=MILLIS` answers a `RenewAnswer`, when the renewal or the patience has ended.
- * `NodeAdmin` serves it, `NodeAdminClient` asks. Names, times and sentences cross here, and never a key, a token or a password.
+ * What certlet says and does for an operator on its node, as it crosses the admin socket: JSON over HTTP. `GET
+ * /status` answers a `NodeStatus`; `POST /renew?volume=ID&patience=MILLIS` answers a `RenewAnswer`, when the renewal
+ * or the patience has ended. `NodeAdmin` serves it, `NodeAdminClient` asks. Names, times and sentences cross here, and
+ * never a key, a token or a password.
  */
 import { Schema } from "effect"
 import { VolumeStatus } from "../driver/VolumeStatus.ts"
@@ -21,7 +22,10 @@ export const NodeStatus = Schema.Struct({
 })
 export type NodeStatus = typeof NodeStatus.Type
 
-/** What came of a renewal. `waiting`: the patience has ended first, and certlet goes on; `failed`: it tries again by itself. */
+/**
+ * What came of a renewal. `waiting`: the patience has ended first, and certlet goes on; `failed`: it tries again by
+ * itself.
+ */
 export const RenewAnswer = Schema.Union([
   Schema.Struct({ outcome: Schema.Literal("renewed"), volume: VolumeStatus }),
   Schema.Struct({

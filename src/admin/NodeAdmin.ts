@@ -1,8 +1,8 @@
 /**
- * The door for the operator: the admin API on a unix socket that only certlet's own user, root, can open, because its folder is
- * 0700 and the socket 0600. What an answer holds is names, times and sentences. The socket is no condition for a pod's
- * certificate: where it cannot be had certlet warns, serves the kubelet all the same and tries again, as it does when somebody
- * has removed it.
+ * The door for the operator: the admin API on a unix socket that only certlet's own user, root, can open, because its
+ * folder is 0700 and the socket 0600. What an answer holds is names, times and sentences. The socket is no condition
+ * for a pod's certificate: where it cannot be had certlet warns, serves the kubelet all the same and tries again, as
+ * it does when somebody has removed it.
  */
 import { chmodSync, lstatSync, mkdirSync } from "node:fs"
 import { dirname } from "node:path"

@@ -1,9 +1,11 @@
 /**
- * The other side of the admin socket: asks the certlet that runs on this node, for `certlet status` and `certlet renew`. Who cannot
- * reach it is told why in a sentence: nobody is there, or one is not root, or what answered was not certlet.
+ * The other side of the admin socket: asks the certlet that runs on this node, for `certlet status` and `certlet
+ * renew`. An operator who cannot reach it reads why in a sentence: no certlet is there, or the operator is not root,
+ * or what answered was not certlet.
  */
-import { request } from "node:http"
-import { Duration, Effect, Schema } from "effect"
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
+import { Duration, Effect, Predicate, Schema } from "effect"
+import { HttpClient, HttpClientRequest, HttpClientResponse } from "effect/http"
 import { NodeStatus, RenewAnswer } from "./AdminApi.ts"
 
 /** The certlet of this node could not be asked. */
@@ -13,46 +15,49 @@ export class AdminError extends Schema.TaggedError<AdminError>()("AdminError", {
   }
 }
 
+const endedEarly = "certlet ended before it answered; what it was asked for it takes up again when it starts"
+
 const reasons: Readonly<Record<string, string>> = {
   ENOENT: "no certlet is there: is it running on this node, with this --admin-socket or --data-root?",
   ECONNREFUSED: "no certlet answers there; it has ended or is about to start",
   EACCES: "only root may ask",
-  ECONNRESET: "certlet ended before it answered; what it was asked for it takes up again when it starts"
+  ECONNRESET: endedEarly,
+  EPIPE: endedEarly
 }
 
-const unreachable = (socket: string, cause: NodeJS.ErrnoException) =>
-  new AdminError({ detail: `${socket}: ${reasons[cause.code ?? ""] ?? cause.message}` })
+const notCertlet = "what answered there is not this version of certlet"
 
-const ask = (socket: string, method: "GET" | "POST", path: string): Effect.Effect<string, AdminError> =>
-  Effect.callback((resume) => {
-    const asking = request({ socketPath: socket, method, path, headers: { host: "certlet" } }, (answer) => {
-      let text = ""
-      answer.setEncoding("utf8")
-      answer.on("data", (part: string) => {
-        text += part
-      })
-      answer.on("error", (cause) => resume(Effect.fail(unreachable(socket, cause))))
-      answer.on("end", () =>
-        resume(
-          answer.statusCode === 200
-            ? Effect.succeed(text)
-            : Effect.fail(new AdminError({ detail: `${socket}: answered ${answer.statusCode}: ${text.trim()}` }))
-        )
-      )
-    })
-    asking.on("error", (cause) => resume(Effect.fail(unreachable(socket, cause))))
-    asking.end()
-    return Effect.sync(() => asking.destroy())
-  })
+/** The system's own error stands somewhere below the client's. */
+const codeOf = (error: unknown): string | undefined =>
+  Predicate.hasProperty(error, "code") && Predicate.isString(error.code)
+    ? error.code
+    : Predicate.hasProperty(error, "cause") && error.cause !== error
+      ? codeOf(error.cause)
+      : undefined
 
-const reading = (socket: string) =>
-  Effect.mapError(() => new AdminError({ detail: `${socket}: what answered there is not this version of certlet` }))
+/** Asks at the socket; the answer is read as the schema says. */
+const ask = <A, I>(
+  socket: string,
+  request: HttpClientRequest.HttpClientRequest,
+  schema: Schema.Codec<A, I>
+): Effect.Effect<A, AdminError> => {
+  const refuse = (detail: string) => Effect.fail(new AdminError({ detail: `${socket}: ${detail}` }))
+  return Effect.gen(function* () {
+    const answer = yield* HttpClient.execute(HttpClientRequest.prependUrl(request, "http://certlet"))
+    if (answer.status !== 200) return yield* refuse(`answered ${answer.status}: ${(yield* answer.text).trim()}`)
+    return yield* HttpClientResponse.schemaBodyJson(schema)(answer)
+  }).pipe(
+    Effect.catchTag("SchemaError", () => refuse(notCertlet)),
+    Effect.catchTag("HttpClientError", (error) =>
+      refuse(error.reason._tag === "DecodeError" ? notCertlet : (reasons[codeOf(error) ?? ""] ?? error.message))
+    ),
+    Effect.provide(NodeHttpClient.layerNodeHttpOptions({ socketPath: socket }))
+  )
+}
 
 /** How the node's certlet and its volumes are. */
 export const askStatus = (socket: string): Effect.Effect<NodeStatus, AdminError> =>
-  Effect.flatMap(ask(socket, "GET", "/status"), (text) =>
-    Schema.decodeUnknownEffect(Schema.fromJsonString(NodeStatus))(text).pipe(reading(socket))
-  )
+  ask(socket, HttpClientRequest.get("/status"), NodeStatus)
 
 /** Has a volume renewed, and waits for it as long as the patience lasts. */
 export const askRenewal = (
@@ -60,8 +65,6 @@ export const askRenewal = (
   volumeId: string,
   patience: Duration.Duration
 ): Effect.Effect<RenewAnswer, AdminError> => {
-  const query = new URLSearchParams({ volume: volumeId, patience: String(Duration.toMillis(patience)) })
-  return Effect.flatMap(ask(socket, "POST", `/renew?${query}`), (text) =>
-    Schema.decodeUnknownEffect(Schema.fromJsonString(RenewAnswer))(text).pipe(reading(socket))
-  )
+  const query = { volume: volumeId, patience: Duration.toMillis(patience) }
+  return ask(socket, HttpClientRequest.setUrlParams(HttpClientRequest.post("/renew"), query), RenewAnswer)
 }

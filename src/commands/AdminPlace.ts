@@ -1,6 +1,6 @@
 /**
- * Where the operator's socket is: the process that serves it and the commands that ask it have to agree on this, so they share
- * the flags that say it.
+ * Where the operator's socket is: the process that serves it and the commands that ask it have to agree on this, so
+ * they share the flags that say it.
  */
 import { Option } from "effect"
 import { Flag } from "effect/cli"

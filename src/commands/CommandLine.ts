@@ -1,14 +1,17 @@
 /**
- * How the command line itself behaves: which flags every command has, and how it answers a call that is wrong. A wrong call gets
- * a sentence for each thing that is wrong and one that says where the help is, on standard error. The help, a hundred lines
- * long, is printed only for those who ask for it: before an error it would hide the error.
+ * How the command line itself behaves: which flags every command has, and how it answers a call that is wrong. A wrong
+ * call gets a sentence for each thing that is wrong and one that says where the help is, on standard error. The help,
+ * a hundred lines long, is printed only for those who ask for it: before an error it would hide the error.
  */
 import { Console, Effect, Layer } from "effect"
 import { CliConfig, CliError, CliOutput, Flag, GlobalFlag } from "effect/cli"
 import { oneLine } from "../spec/oneLine.ts"
 import { ExitCode } from "./ExitCode.ts"
 
-/** `-v` and `--log-level` are verbosity here, as with the driver that certlet replaces, so the built-in flags make room. */
+/**
+ * `-v` and `--log-level` are verbosity here, as with the driver that certlet replaces, so the built-in flags make
+ * room.
+ */
 const versionFlag = Flag.Boolean("version").pipe(Flag.withDescription("Print the version"), Flag.withDefault(false))
 const Version = GlobalFlag.Action({ flag: versionFlag, run: GlobalFlag.Version.run })
 

@@ -1,6 +1,7 @@
 /**
- * How a command ends that has said all there is to say: with a code and without another word. Every other error ends the process
- * with 1, an interruption with 130; that is Effect's own rule, so nothing else in certlet sets an exit code.
+ * How a command ends that has said all there is to say: with a code and without another word. Every other error ends
+ * the process with 1, an interruption with 130; that is Effect's own rule, so nothing else in certlet sets an exit
+ * code.
  */
 import { Runtime, Schema } from "effect"
 

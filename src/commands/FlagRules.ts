@@ -1,6 +1,6 @@
 /**
- * The rules of single flags: from the text on the command line to a value, or to what is expected instead. Pure, and free of
- * any knowledge of which flag a rule is for. The grammar that attributes have too is `spec/Rule`'s.
+ * The rules of single flags: from the text on the command line to a value, or to what is expected instead. Pure, and
+ * free of any knowledge of which flag a rule is for. The grammar that attributes have too is `spec/Rule`'s.
  */
 import { Duration, Option, Result } from "effect"
 import { parseReadinessGate, type ReadinessGate } from "../spec/ReadinessGate.ts"

@@ -1,8 +1,8 @@
 /**
- * The kinds of flags that the commands are made of. A flag's text is read by a rule, and the sentence of a rule that is broken
- * names the flag. A setting of the process can also be given by its environment: `--some-flag` as `CERTLET_SOME_FLAG`. What
- * is asked of one command at one moment (`ruled`, `argument`) can not, because a variable that somebody has forgotten would
- * answer instead of the operator.
+ * The kinds of flags that the commands are made of. A flag's text is read by a rule, and the sentence of a rule that
+ * is broken names the flag. A setting of the process can also be given by its environment: `--some-flag` as
+ * `CERTLET_SOME_FLAG`. What is asked of one command at one moment (`ruled`, `argument`) can not, because a variable
+ * that somebody has forgotten would answer instead of the operator.
  */
 import { Config, Effect, Redacted, Result } from "effect"
 import { Argument, CliError, Flag } from "effect/cli"

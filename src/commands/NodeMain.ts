@@ -1,8 +1,8 @@
 /**
- * How the process runs its program and ends. The first SIGINT or SIGTERM interrupts what the command has made interruptible, and
- * nothing around it, so that each command decides what being told to end is worth: NodeRuntime's `runMain` interrupts the whole,
- * and every end by a signal would be a failure. A second signal ends the process at once, because whoever sends it does not
- * want to wait for calls in flight. The exit code is the error's own.
+ * How the process runs its program and ends. The first SIGINT or SIGTERM interrupts what the command has made
+ * interruptible, and nothing around it, so that each command decides what being told to end is worth: NodeRuntime's
+ * `runMain` interrupts the whole, and every end by a signal would be a failure. A second signal ends the process at
+ * once, because whoever sends it does not want to wait for calls in flight. The exit code is the error's own.
  */
 import { Effect, Runtime } from "effect"
 

@@ -1,6 +1,6 @@
 /**
- * The command `certlet demo`: it plays `demo/NodeDemo.ts`, and ends with 1 where a claim of the demo does not hold. A signal ends
- * it with 130, because a demo that was cut off has shown nothing.
+ * The command `certlet demo`: it plays `demo/NodeDemo.ts`, and ends with 1 where a claim of the demo does not hold. A
+ * signal ends it with 130, because a demo that was cut off has shown nothing.
  */
 import { Option } from "effect"
 import { Command } from "effect/cli"

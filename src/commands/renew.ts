@@ -1,6 +1,7 @@
 /**
- * The command `certlet renew`, for `kubectl exec` into certlet's container: it has the process that runs there renew the volumes
- * of one pod now, over the admin socket, and says what came of it. It ends with 1 where one of them has no new certificate.
+ * The command `certlet renew`, for `kubectl exec` into certlet's container: it has the process that runs there renew
+ * the volumes of one pod now, over the admin socket, and says what came of it. It ends with 1 where one of them has no
+ * new certificate.
  */
 import { DateTime, Duration, Effect } from "effect"
 import { Command, Flag } from "effect/cli"

@@ -1,8 +1,8 @@
 /**
- * What becomes of a command's failure: one line, never a trace, and then the process ends with the error's own exit code. The
- * commands that serve or run in a container write it into their log; those that an operator has typed say it plainly. Here a
- * command also becomes interruptible, which `main` is not: so a signal ends the command's work, and the command itself decides
- * what the process's end is worth.
+ * What becomes of a command's failure: one line, never a trace, and then the process ends with the error's own exit
+ * code. The commands that serve or run in a container write it into their log; those that an operator has typed say it
+ * plainly. Here a command also becomes interruptible, which `main` is not: so a signal ends the command's work, and
+ * the command itself decides what the process's end is worth.
  */
 import { Cause, Console, Effect, Runtime } from "effect"
 import { type LogSettings, loggingLayer } from "../observability/NodeLogging.ts"

@@ -1,6 +1,6 @@
 /**
- * The command `certlet simulate`. A node's process does not load the simulations: they are a file of their own with a copy of
- * Effect of its own, so what crosses is plain: an order, and the exit code that says how it ended.
+ * The command `certlet simulate`. A node's process does not load the simulations: they are a file of their own with a
+ * copy of Effect of its own, so what crosses is plain: an order, and the exit code that says how it ended.
  */
 import { Effect, Option, Schema } from "effect"
 import { Command } from "effect/cli"

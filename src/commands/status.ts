@@ -1,6 +1,6 @@
 /**
- * The command `certlet status`, for `kubectl exec` into certlet's container: it asks the process that runs there, over the admin
- * socket, and prints this node's volumes, or those of one pod in detail.
+ * The command `certlet status`, for `kubectl exec` into certlet's container: it asks the process that runs there, over
+ * the admin socket, and prints this node's volumes, or those of one pod in detail.
  */
 import { Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"

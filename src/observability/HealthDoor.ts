@@ -1,9 +1,9 @@
 /**
- * The door for the kubelet's probes: a plain HTTP server at `--health-bind-address`. `/livez` says whether a restart would help:
- * it fails only where certlet's own socket no longer answers, and never once certlet is ending anyhow. `/readyz` says whether
- * certlet can do its work now: the socket answers, the watch is fresh, the kubelet has registered the driver, and certlet is
- * not ending. Each answers 200 with "ok", or 503 with a line for each check that fails; with `?verbose`, a line for every
- * check. It ends last, so that an end is seen.
+ * The door for the kubelet's probes: a plain HTTP server at `--health-bind-address`. `/livez` says whether a restart
+ * would help: it fails only where certlet's own socket no longer answers, and never once certlet is ending anyhow.
+ * `/readyz` says whether certlet can do its work now: the socket answers, the watch is fresh, the kubelet has
+ * registered the driver, and certlet is not ending. Each answers 200 with "ok", or 503 with a line for each check that
+ * fails; with `?verbose`, a line for every check. It ends last, so that an end is seen.
  */
 import { Effect, Layer, Option, Schema } from "effect"
 import { HttpServerRequest } from "effect/http"

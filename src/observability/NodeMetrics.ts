@@ -1,7 +1,7 @@
 /**
- * The door for scrapers: `GET /metrics` at `--metrics-bind-address` answers what the driver says of itself, and what the process
- * takes. It listens only where the settings name an address, and an address that cannot be had stops the process at once,
- * because a node that silently goes unwatched is worse than one that does not start.
+ * The door for scrapers: `GET /metrics` at `--metrics-bind-address` answers what the driver says of itself, and what
+ * the process takes. It listens only where the settings name an address, and an address that cannot be had stops the
+ * process at once, because a node that silently goes unwatched is worse than one that does not start.
  */
 import { Effect, Layer, Option, Schema } from "effect"
 import { Driver } from "../driver/Driver.ts"

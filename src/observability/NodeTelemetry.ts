@@ -1,8 +1,9 @@
 /**
- * The door to an OpenTelemetry collector: traces of what the kubelet asks for and of each renewal, and the same metrics that a
- * scraper sees, sent over HTTP where the standard `OTEL_*` variables name an endpoint. A collector that is away costs nobody
- * anything but a warning in the log. What leaves is names and times: of an error only the sentence that certlet would also
- * write into a pod's Event, and of a defect nothing, because nobody has checked its text for secrets.
+ * The door to an OpenTelemetry collector: traces of what the kubelet asks for and of each renewal, and the same
+ * metrics that a scraper sees, sent over HTTP where the standard `OTEL_*` variables name an endpoint. A collector that
+ * is away costs nobody anything but a warning in the log. What leaves is names and times: of an error only the
+ * sentence that certlet would also write into a pod's Event, and of a defect nothing, because nobody has checked its
+ * text for secrets.
  */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { Cause, Duration, Effect, Exit, Layer, Metric, Option, Random, Redacted, Schedule, Tracer } from "effect"
@@ -36,7 +37,9 @@ const optionsOf = (target: TelemetryTarget, settings: Settings["Service"]) => ({
   resource: resourceOf(plan, settings)
 })
 
-/** Says when a collector is away, and when it is there again; the library itself gives it up in silence for a minute. */
+/**
+ * Says when a collector is away, and when it is there again; the library itself gives it up in silence for a minute.
+ */
 const watchful = (what: string, { timeout, url }: TelemetryTarget) =>
   Effect.gen(function* () {
     let away = false

@@ -1,8 +1,8 @@
 /**
- * What OpenTelemetry's standard variables (`OTEL_*`) ask for: where traces and metrics are to be sent, how often, under which name,
- * and how many traces. Nothing is sent unless an endpoint is named. A value that cannot be honoured is never ignored in
- * silence: it becomes a sentence that names the variable and says what happens instead. Pure; headers, which may hold tokens,
- * are Redacted.
+ * What OpenTelemetry's standard variables (`OTEL_*`) ask for: where traces and metrics are to be sent, how often,
+ * under which name, and how many traces. Nothing is sent unless an endpoint is named. A value that cannot be honoured
+ * is never ignored in silence: it becomes a sentence that names the variable and says what happens instead. Pure;
+ * headers, which may hold tokens, are Redacted.
  */
 import { Duration, Option, Redacted, Result } from "effect"
 
@@ -165,7 +165,10 @@ const targetOf = (
 
 const samplers = ["always_on", "always_off", "traceidratio"]
 
-/** A trace begins with a call of the kubelet or with a renewal, so that a parent's sampler has never decided before ours. */
+/**
+ * A trace begins with a call of the kubelet or with a renewal, so that a parent's sampler has never decided before
+ * ours.
+ */
 const sampledShare = (reader: Reader): number => {
   const name = "OTEL_TRACES_SAMPLER"
   const known = (text: string) => (samplers.includes(text.replace(/^parentbased_/, "")) ? text : undefined)

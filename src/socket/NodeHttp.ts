@@ -1,8 +1,8 @@
 /**
- * How certlet answers over HTTP, at a port or at a unix socket: a few fixed routes, and a sentence for everything else. It stands
- * behind the doors for probes, for scrapers and for the operator. A client can hold only so many connections, and only for so
- * long before it has asked. When the scope closes, answers that are still being waited for are cut off, because whoever asks
- * here asks again. What kills a handler stands in the log and not in the answer.
+ * How certlet answers over HTTP, at a port or at a unix socket: a few fixed routes, and a sentence for everything
+ * else. It stands behind the doors for probes, for scrapers and for the operator. A client can hold only so many
+ * connections, and only for so long before it has asked. When the scope closes, answers that are still being waited
+ * for are cut off, because whoever asks here asks again. What kills a handler stands in the log and not in the answer.
  */
 import { createServer } from "node:http"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"

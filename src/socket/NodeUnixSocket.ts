@@ -1,7 +1,7 @@
 /**
- * How a server takes a unix socket and leaves it again. What a killed process has left is removed; what a living process owns is
- * not. Nobody can connect before the socket is root's alone, and a name that another process has taken in the meantime stays
- * with that process. It stands behind the doors to the kubelet and to the operator.
+ * How a server takes a unix socket and leaves it again. What a killed process has left is removed; what a living
+ * process owns is not. Nobody can connect before the socket is root's alone, and a name that another process has taken
+ * in the meantime stays with that process. It stands behind the doors to the kubelet and to the operator.
  */
 import { randomBytes } from "node:crypto"
 import { chmodSync, existsSync, linkSync, lstatSync, readdirSync, unlinkSync } from "node:fs"
@@ -57,7 +57,10 @@ export const whichSocket = (path: string): string | undefined => {
   return found?.isSocket() ? `${found.dev}:${found.ino}:${found.birthtimeNs}` : undefined
 }
 
-/** The name under which a server listens until its socket is ready; the kubelet's plugin watcher overlooks names with a dot. */
+/**
+ * The name under which a server listens until its socket is ready; the kubelet's plugin watcher overlooks names with a
+ * dot.
+ */
 const unreadyName = (): string => `.${randomBytes(4).toString("hex")}`
 const isUnreadyName = (name: string): boolean => /^\.[0-9a-f]{8}$/.test(name)
 
@@ -98,10 +101,10 @@ export interface SocketOrder<E, R> {
 }
 
 /**
- * Listens under another name first and takes the socket's name by a link, which fails where another process was faster. So nobody
- * can connect before the mode is set, and Node, which at its end removes the name it has listened on, removes nobody else's
- * socket. The other name is random: two processes that start at once would otherwise link each other's sockets, and one of
- * them would serve nobody. Answers which socket is ours.
+ * Listens under another name first and takes the socket's name by a link, which fails where another process was
+ * faster. So nobody can connect before the mode is set, and Node, which at its end removes the name it has listened
+ * on, removes nobody else's socket. The other name is random: two processes that start at once would otherwise link
+ * each other's sockets, and one of them would serve nobody. Answers which socket is ours.
  */
 const takeSocket = Effect.fnUntraced(function* <E, R>({ bind, flag, path }: SocketOrder<E, R>) {
   yield* claim(path, flag)

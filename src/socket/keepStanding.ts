@@ -1,7 +1,7 @@
 /**
- * A socket that stands for as long as the process wants it to. Somebody may remove its name from the file system, as happens
- * where a kubelet's root is wiped; nobody could connect any more, and the server behind it would not notice. So it is looked at
- * every ten seconds, and served again where it is gone or could not be had.
+ * A socket that stands for as long as the process wants it to. Somebody may remove its name from the file system, as
+ * happens where a kubelet's root is wiped; nobody could connect any more, and the server behind it would not notice.
+ * So it is looked at every ten seconds, and served again where it is gone or could not be had.
  */
 import { Duration, Effect, Schedule, type Scope } from "effect"
 import { whichSocket } from "./NodeUnixSocket.ts"

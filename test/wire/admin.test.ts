@@ -56,7 +56,7 @@ describe("an operator on the node", () => {
       const table = yield* node.ask("status")
       expect(table.code).toBe(0)
       expect(table.stdout).toMatch(/^POD +VOLUME +ISSUER .*\napps\/web +tls .*Ready.*\n$/)
-      expect(table.stderr).toMatch(/^1 volume on node node-1: 1 Ready; the first certificate ends in (1d|23h)[^\n]*\n$/)
+      expect(table.stderr).toMatch(/^1 volume on node node-1: 1 Ready; the first certificate ends in (1d|23h)[^\n]*\n/)
       const mistyped = yield* node.ask("status", "wbe")
       expect(mistyped).toMatchObject({ code: 1, stdout: "" })
       expect(mistyped.stderr).toBe(

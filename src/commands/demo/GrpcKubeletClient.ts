@@ -1,7 +1,7 @@
 /**
- * A kubelet's side of the socket: CSI calls as a kubelet makes them, for the demo and for tests. An interrupted call is
- * cancelled on the wire. It is built on the same described services as the server, and for that reason proves nothing about
- * the wire by itself: another client, written in Go, does that.
+ * A kubelet's side of the socket: CSI calls as a kubelet makes them, for the demo and for tests. An interrupted call
+ * is cancelled on the wire. It is built on the same described services as the server, and for that reason proves
+ * nothing about the wire by itself: another client, written in Go, does that.
  */
 import type { DescMessage, DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf"
 import { create } from "@bufbuild/protobuf"

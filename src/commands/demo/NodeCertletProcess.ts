@@ -1,7 +1,8 @@
 /**
- * A certlet process, started by the demo the way a DaemonSet would: the same program, the same command line, its log on
- * standard error, one JSON object a line. The log is kept line by line, because the demo shows what certlet itself says about
- * its steps. A process can be stopped as the kubelet stops a container (SIGTERM, then a bound), and none outlives the scope.
+ * A certlet process, started by the demo the way a DaemonSet would: the same program, the same command line, its log
+ * on standard error, one JSON object a line. The log is kept line by line, because the demo shows what certlet itself
+ * says about its steps. A process can be stopped as the kubelet stops a container (SIGTERM, then a bound), and none
+ * outlives the scope.
  */
 import { type ChildProcess, spawn } from "node:child_process"
 import { createInterface } from "node:readline"

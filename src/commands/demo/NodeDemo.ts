@@ -1,8 +1,8 @@
 /**
- * `certlet demo`: one pod's certificate from birth to death, on this machine, without a cluster and without root. Everything is
- * live except the cluster: certlet is a process of its own behind its own socket, the demo plays the kubelet, and an embedded
- * API server with an approver and a CA plays the rest. Every sentence that claims something is checked, and the exit code is
- * 0 only if each of them holds.
+ * `certlet demo`: one pod's certificate from birth to death, on this machine, without a cluster and without root.
+ * Everything is live except the cluster: certlet is a process of its own behind its own socket, the demo plays the
+ * kubelet, and an embedded API server with an approver and a CA plays the rest. Every sentence that claims something
+ * is checked, and the exit code is 0 only if each of them holds.
  */
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -106,7 +106,10 @@ const serve = Effect.fnUntraced(function* (layout: Layout) {
 
 const milliseconds = (duration: Duration.Duration): string => `${Math.round(Duration.toMillis(duration))} ms`
 
-/** Waits for something, with a line that shows that somebody is waiting: one that moves on a terminal, a few plain ones else. */
+/**
+ * Waits for something, with a line that shows that somebody is waiting: one that moves on a terminal, a few plain ones
+ * else.
+ */
 const awaitWith = <E>(line: Effect.Effect<string>, done: Effect.Effect<boolean, E>) =>
   Effect.gen(function* () {
     const terminal = process.stdout.isTTY === true

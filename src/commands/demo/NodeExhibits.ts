@@ -1,7 +1,7 @@
 /**
- * What the demo shows: the file tree of a volume as `ls` would, the certificate as `openssl` would, and the steps of a publish
- * as certlet's own log has them. Each function reads what is really there and gives plain lines of text. Nothing here
- * judges: the claims are the demo's.
+ * What the demo shows: the file tree of a volume as `ls` would, the certificate as `openssl` would, and the steps of a
+ * publish as certlet's own log has them. Each function reads what is really there and gives plain lines of text.
+ * Nothing here judges: the claims are the demo's.
  */
 
 import { X509Certificate } from "node:crypto"

@@ -1,8 +1,9 @@
 /**
- * A TLS server and its client that live on a pod's mounted files, the way a careful program does: `..data` is resolved once
- * for each reading, so that key and certificate always belong together, and the server takes up new files when `..data` has
- * been swapped. The client shakes hands about ten times a second, each time with a fresh connection and both sides'
- * certificates verified, and counts. It is the demo's witness that a renewal in place is noticed by nobody.
+ * A TLS server and its client that live on a pod's mounted files, the way a careful program does: `..data` is resolved
+ * once for each reading, so that key and certificate always belong together, and the server takes up new files when
+ * `..data` has been swapped. The client shakes hands about ten times a second, each time with a fresh connection and
+ * both sides' certificates verified, and counts. It is the demo's witness that a renewal in place is noticed by
+ * nobody.
  */
 import { type FSWatcher, readFileSync, realpathSync, watch } from "node:fs"
 import { type AddressInfo, connect } from "node:net"

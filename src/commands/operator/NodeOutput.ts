@@ -1,6 +1,6 @@
 /**
- * How a command speaks to an operator: tables and values go to standard output, and what is said about them to standard error, so
- * that a pipe holds nothing but the table.
+ * How a command speaks to an operator: tables and values go to standard output, and what is said about them to
+ * standard error, so that a pipe holds nothing but the table.
  */
 import { Effect, Schema } from "effect"
 

@@ -1,6 +1,6 @@
 /**
- * Which volumes an operator means by a word: those of the pod of that name, given as `NAME` or `NAMESPACE/NAME`, or the one
- * volume of that id. A word that fits nothing is answered with the names that are nearest to it. Pure.
+ * Which volumes an operator means by a word: those of the pod of that name, given as `NAME` or `NAMESPACE/NAME`, or
+ * the one volume of that id. A word that fits nothing is answered with the names that are nearest to it. Pure.
  */
 import { Result } from "effect"
 import { podName } from "../../admin/AdminApi.ts"

@@ -1,8 +1,8 @@
 /**
- * A node's volumes as an operator reads them: one line for each, or one volume with all that is known of it. Columns are as wide
- * as what stands in them, so that they stand under each other with one volume and with a thousand. Where a terminal is
- * narrower than a line, the last column is cut, because a wrapped table cannot be read; nothing is cut on the way into a pipe
- * or a file. Pure.
+ * A node's volumes as an operator reads them: one line for each, or one volume with all that is known of it. Columns
+ * are as wide as what stands in them, so that they stand under each other with one volume and with a thousand. Where a
+ * terminal is narrower than a line, the last column is cut, because a wrapped table cannot be read; nothing is cut on
+ * the way into a pipe or a file. Pure.
  */
 import { DateTime, Duration } from "effect"
 import { type NodeStatus, podName, volumeName } from "../../admin/AdminApi.ts"
@@ -75,7 +75,10 @@ const gap = "   "
 
 const cut = (line: string, width: number): string => (line.length <= width ? line : `${line.slice(0, width - 1)}…`)
 
-/** The volumes as a table with a heading; empty where there are none. `width` is the terminal's, infinite where there is none. */
+/**
+ * The volumes as a table with a heading; empty where there are none. `width` is the terminal's, infinite where there
+ * is none.
+ */
 export const statusTable = ({ at, volumes }: NodeStatus, layout: "plain" | "wide", width: number): string => {
   if (volumes.length === 0) return ""
   const shown = layout === "wide" ? wideColumns : columns

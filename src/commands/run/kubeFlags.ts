@@ -1,6 +1,6 @@
 /**
- * The flags that say how `certlet run` reaches the API server: by a kubeconfig, by single values, or, with none of them, by the
- * pod's own ServiceAccount. Their names are those of kubectl.
+ * The flags that say how `certlet run` reaches the API server: by a kubeconfig, by single values, or, with none of
+ * them, by the pod's own ServiceAccount. Their names are those of kubectl.
  */
 import { Duration, Result } from "effect"
 import * as Rules from "../FlagRules.ts"

@@ -1,7 +1,7 @@
 /**
- * The command line of `certlet run`, which is also its environment. Names, defaults and meanings are those of cert-manager's
- * csi-driver, and a few are our own. What comes out is one `Settings`. A flag that this version cannot honour is refused and
- * never ignored.
+ * The command line of `certlet run`, which is also its environment. Names, defaults and meanings are those of
+ * cert-manager's csi-driver, and a few are our own. What comes out is one `Settings`. A flag that this version cannot
+ * honour is refused and never ignored.
  */
 import { Duration, Effect, Option } from "effect"
 import { CliError, type Command, Flag } from "effect/cli"

@@ -1,6 +1,6 @@
 /**
- * The node's process as layers: which live layer stands behind which contract, and in which order they end. There is no logic
- * here.
+ * The node's process as layers: which live layer stands behind which contract, and in which order they end. There is
+ * no logic here.
  */
 import { Layer } from "effect"
 import * as NodeAdmin from "../../admin/NodeAdmin.ts"
@@ -37,7 +37,10 @@ const liveDriver = Driver.layer.pipe(
   Layer.provide(KubeApiServer.layer)
 )
 
-/** The kubelet forgets certlet before the door closes, and the door closes before the driver ends: calls in flight find it alive. */
+/**
+ * The kubelet forgets certlet before the door closes, and the door closes before the driver ends: calls in flight find
+ * it alive.
+ */
 const door = GrpcRegistration.layer.pipe(Layer.provide(Layer.effectDiscard(serve)), Layer.provide(GrpcKubelet.layer))
 
 /** The operator's socket comes after the kubelet's, which only one process of a node can have. */

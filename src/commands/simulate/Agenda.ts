@@ -1,7 +1,7 @@
 /**
- * What is to happen when: one entry for each of a fixed number of things, the earliest first. A binary heap over typed arrays, so
- * that a hundred thousand entries cost twelve bytes each and no garbage. Entries at the same instant come out in an order
- * that depends on nothing but what was put in. Pure; it is the fleet model's inner loop.
+ * What is to happen when: one entry for each of a fixed number of things, the earliest first. A binary heap over typed
+ * arrays, so that a hundred thousand entries cost twelve bytes each and no garbage. Entries at the same instant come
+ * out in an order that depends on nothing but what was put in. Pure; it is the fleet model's inner loop.
  */
 
 /** What an entry takes. */

@@ -1,10 +1,10 @@
 /**
- * A fleet: tens of thousands of pods over months, as far as load and lifetimes are concerned. What decides is certlet's own
- * code, called as it is: `renewalTime` says when a certificate is due and `pauseAfter` how long a failure rests, with real
- * draws of jitter. What is modelled is everything around it: the order of a volume's life (held to the real `Renewals` by a
- * test), an API server that always answers, and an issuer that signs so many a second, in order. Nothing is signed and no
- * file is written here: a fleet says nothing about keys, certificates, mounts, crashes or watches. For those there is
- * `SimCluster`.
+ * A fleet: tens of thousands of pods over months, as far as load and lifetimes are concerned. What decides is
+ * certlet's own code, called as it is: `renewalTime` says when a certificate is due and `pauseAfter` how long a
+ * failure rests, with real draws of jitter. What is modelled is everything around it: the order of a volume's life
+ * (held to the real `Renewals` by a test), an API server that always answers, and an issuer that signs so many a
+ * second, in order. Nothing is signed and no file is written here: a fleet says nothing about keys, certificates,
+ * mounts, crashes or watches. For those there is `SimCluster`.
  */
 import { DateTime, Duration, Option } from "effect"
 import { pauseAfter } from "../../driver/Backoff.ts"
@@ -24,7 +24,10 @@ export interface FleetPlan {
   /** How many certificates the issuer signs in a second. */
   readonly issuerRate: number
   readonly outage: Outage
-  /** Without jitter every certificate is renewed at the last moment that `renewalTime` allows, and pauses are not drawn. */
+  /**
+   * Without jitter every certificate is renewed at the last moment that `renewalTime` allows, and pauses are not
+   * drawn.
+   */
   readonly jitter: boolean
 }
 
@@ -138,7 +141,10 @@ export class Fleet {
     this.#await(pod, signed, start)
   }
 
-  /** The certificate is in place; its predecessor's request is deleted, and the next one is due when `renewalTime` says. */
+  /**
+   * The certificate is in place; its predecessor's request is deleted, and the next one is due when `renewalTime`
+   * says.
+   */
   #conclude(pod: number, now: number): void {
     const held = this.#notAfter[pod] ?? 0
     this.#log.signed(now)

@@ -1,7 +1,7 @@
 /**
- * What a fleet's model writes down while it runs: calls by the second, how much of a certificate's life was left when its
- * successor came, and the same over all pods at regular looks. It only counts; it decides nothing. What is read off it
- * afterwards (rates, peaks, quantiles) are plain arrays, ready to be drawn.
+ * What a fleet's model writes down while it runs: calls by the second, how much of a certificate's life was left when
+ * its successor came, and the same over all pods at regular looks. It only counts; it decides nothing. What is read
+ * off it afterwards (rates, peaks, quantiles) are plain arrays, ready to be drawn.
  */
 import { beginning, type FleetLog, type FleetPlan } from "./Fleet.ts"
 
@@ -57,7 +57,10 @@ export class FleetRecord implements FleetLog {
   readonly #nodeMinute: Int32Array
   readonly #nodeCount: Uint16Array
   readonly looks: Array<Look> = []
-  /** The least life that a certificate had left when its successor was in place, in milliseconds; below 0 it had run out. */
+  /**
+   * The least life that a certificate had left when its successor was in place, in milliseconds; below 0 it had run
+   * out.
+   */
   lowestMillis = Number.POSITIVE_INFINITY
   /** How many certificates ran out before their successors came. */
   expired = 0
@@ -128,7 +131,10 @@ export class FleetRecord implements FleetLog {
     }
   }
 
-  /** Requests at the API server in a second: certlet's creates and deletes, and two status updates of cert-manager's for each answer. */
+  /**
+   * Requests at the API server in a second: certlet's creates and deletes, and two status updates of cert-manager's
+   * for each answer.
+   */
   #atApiServer(second: number): number {
     const answers = this.#signatures.at(second) + this.#refusals.at(second)
     return this.#creates.at(second) + this.#deletes.at(second) + 2 * answers

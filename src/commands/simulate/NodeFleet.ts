@@ -1,6 +1,7 @@
 /**
- * A fleet from the command line: prints the plan, runs it with and without jitter, writes the page and says how fast it went and
- * what it took. A page that cannot be written is a failure before the first second is simulated, not after the last.
+ * A fleet from the command line: prints the plan, runs it with and without jitter, writes the page and says how fast
+ * it went and what it took. A page that cannot be written is a failure before the first second is simulated, not after
+ * the last.
  */
 import { writeFileSync } from "node:fs"
 import { resolve } from "node:path"

@@ -1,6 +1,6 @@
 /**
- * How far a simulation is, for whoever looks: a bar that is drawn over itself on a terminal, a plain line at every tenth
- * elsewhere. It goes to the standard error stream, so that the standard output holds results only.
+ * How far a simulation is, for whoever looks: a bar that is drawn over itself on a terminal, a plain line at every
+ * tenth elsewhere. It goes to the standard error stream, so that the standard output holds results only.
  */
 import { Console, Effect } from "effect"
 

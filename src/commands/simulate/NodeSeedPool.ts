@@ -1,7 +1,8 @@
 /**
- * The threads that stories run on. Each is busy with one question at a time; a question waits for a thread that is free. A thread
- * that dies, out of memory for instance, takes the answer to its question with it and is replaced. All of them end with the
- * scope.
+ * The threads that stories run on. Each is busy with one question at a time; a question waits for a thread that is
+ * free. A thread that dies, out of memory for instance, takes the answer to its question with it and is replaced. All
+ * of them end with the scope, at once. Effect's RPC over workers (4.1) does neither: one death fails the questions of
+ * every thread, and at the end a busy thread is waited for.
  */
 import { Worker } from "node:worker_threads"
 import { Effect, Queue, Schema, type Scope } from "effect"

@@ -1,8 +1,8 @@
 /**
- * One worker thread: it is asked for seeds, one at a time, and answers what came of each. A story runs here whole, so that several
- * threads are several processors' work, and so that the thread that prints stays free to be interrupted. What crosses between
- * the threads is plain data. A seed that is run twice has to come out the same to the byte; where it does not, that is a
- * crash of the simulation.
+ * One worker thread: it is asked for seeds, one at a time, and answers what came of each. A story runs here whole, so
+ * that several threads are several processors' work, and so that the thread that prints stays free to be interrupted.
+ * What crosses between the threads is plain data. A seed that is run twice has to come out the same to the byte; where
+ * it does not, that is a crash of the simulation.
  */
 import { parentPort, workerData } from "node:worker_threads"
 import { Effect } from "effect"

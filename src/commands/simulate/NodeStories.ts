@@ -1,7 +1,7 @@
 /**
- * Stories from the command line: prints every knob first, runs the seeds on several threads, and says in the order of the seeds
- * what broke. What goes to the standard output depends on nothing but the order: not on how many threads there are, nor on how
- * fast they are. Of each invariant that broke, the first story is shrunk and told.
+ * Stories from the command line: prints every knob first, runs the seeds on several threads, and says in the order of
+ * the seeds what broke. What goes to the standard output depends on nothing but the order: not on how many threads
+ * there are, nor on how fast they are. Of each invariant that broke, the first story is shrunk and told.
  */
 import { availableParallelism } from "node:os"
 import { Console, Duration, Effect, Stream } from "effect"

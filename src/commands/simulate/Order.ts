@@ -1,6 +1,6 @@
 /**
- * What `certlet simulate` was ordered to do, with every knob in effect: plain numbers and words, because it crosses from the
- * program's file into the one that holds the simulations, and those two do not share a copy of Effect.
+ * What `certlet simulate` was ordered to do, with every knob in effect: plain numbers and words, because it crosses
+ * from the program's file into the one that holds the simulations, and those two do not share a copy of Effect.
  */
 import { Duration, Option } from "effect"
 import { Faults } from "../../testing/levers/Faults.ts"
@@ -41,12 +41,17 @@ export const planOf = (order: FleetOrder): Omit<FleetPlan, "jitter"> => ({
   }
 })
 
-/** Stories, and which: the run of seed n is that of `seed + n`. What is undefined the seed decides, for each story anew. */
+/**
+ * Stories, and which: the run of seed n is that of `seed + n`. What is undefined the seed decides, for each story
+ * anew.
+ */
 export interface StoriesOrder {
   readonly kind: "stories"
   readonly seed: number
   readonly seeds: number
-  /** How many stories run at once; undefined: as many as there are processors. It changes nothing about what comes out. */
+  /**
+   * How many stories run at once; undefined: as many as there are processors. It changes nothing about what comes out.
+   */
   readonly jobs: number | undefined
   /** `none`, `swarm`, or names of faults with commas between. */
   readonly faults: string

@@ -1,6 +1,6 @@
 /**
- * What came of many stories: how many held, which broke what, and one digest over all of them, so that two runs of the same
- * seeds can be compared by a line. Results are added in the order of their seeds. Pure.
+ * What came of many stories: how many held, which broke what, and one digest over all of them, so that two runs of the
+ * same seeds can be compared by a line. Results are added in the order of their seeds. Pure.
  */
 import { sha256 } from "@noble/hashes/sha2.js"
 import { bytesToHex } from "@noble/hashes/utils.js"

@@ -1,7 +1,7 @@
 /**
- * The fleet's page: one HTML text with its plots inside, that loads nothing from anywhere. It shows the same fleet twice, with
- * and without jitter, and says on its face what of it is certlet's own code and what is a model. Pure: the same fleets give
- * the same page.
+ * The fleet's page: one HTML text with its plots inside, that loads nothing from anywhere. It shows the same fleet
+ * twice, with and without jitter, and says on its face what of it is certlet's own code and what is a model. Pure: the
+ * same fleets give the same page.
  */
 import { Duration, Option } from "effect"
 import type { Fleet, FleetPlan } from "./Fleet.ts"

@@ -1,6 +1,7 @@
 /**
- * A plot as SVG text: lines over time, drawn by Apache ECharts' server-side renderer, which needs neither a browser nor a DOM.
- * The colours (Okabe and Ito's) can be told apart by people who see few of them. The same values give the same bytes.
+ * A plot as SVG text: lines over time, drawn by Apache ECharts' server-side renderer, which needs neither a browser
+ * nor a DOM. The colours (Okabe and Ito's) can be told apart by people who see few of them. The same values give the
+ * same bytes.
  */
 import { LineChart } from "echarts/charts"
 import { GridComponent, LegendComponent, MarkAreaComponent } from "echarts/components"
@@ -56,7 +57,10 @@ const seriesOf = (line: Line, index: number, shade: Plot["shade"]) => ({
       })
 })
 
-/** Draws it; `id` goes into the names that its parts refer to each other by, so it must be the page's only plot of this id. */
+/**
+ * Draws it; `id` goes into the names that its parts refer to each other by, so it must be the page's only plot of this
+ * id.
+ */
 export const plot = (id: string, { lines, most, shade, x, y }: Plot): string => {
   const xs = lines.flatMap(({ points }) => points.map(([x]) => x))
   const axis = { nameTextStyle: { fontFamily: font, color: "#444" }, axisLabel: { fontFamily: font, color: "#444" } }
@@ -95,7 +99,7 @@ export const plot = (id: string, { lines, most, shade, x, y }: Plot): string => 
   })
   const svg = chart.renderToSVGString()
   chart.dispose()
-  // What makes plots answer to a pointer is of no use here, and the renderer counts its plots over the life of the process.
+  // What makes plots answer to a pointer is of no use here, and the renderer counts plots over the life of the process.
   return svg
     .replace(/<style >[\s\S]*?<\/style>/, "")
     .replace(/ class="[^"]*"| ecmeta_\w+="[^"]*"/g, "")

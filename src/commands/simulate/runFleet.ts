@@ -1,6 +1,7 @@
 /**
- * A plan becomes two fleets, with and without jitter, run side by side through the same time from the same seed. Between two
- * stretches of time it lets others run and says how far it is, so that a terminal can show it and a signal can end it.
+ * A plan becomes two fleets, with and without jitter, run side by side through the same time from the same seed.
+ * Between two stretches of time it lets others run and says how far it is, so that a terminal can show it and a signal
+ * can end it.
  */
 import { Effect, Random } from "effect"
 import { beginning, Fleet, type FleetPlan } from "./Fleet.ts"

@@ -1,7 +1,7 @@
 /**
- * The command line of `certlet simulate`. With `--report` it is a fleet, without it stories: some knobs are for both, some for
- * one, and a knob that is given where it has no meaning is refused in a sentence that names it. What comes out is one order
- * with every knob in effect, so that it can be printed whole before anything begins.
+ * The command line of `certlet simulate`. With `--report` it is a fleet, without it stories: some knobs are for both,
+ * some for one, and a knob that is given where it has no meaning is refused in a sentence that names it. What comes
+ * out is one order with every knob in effect, so that it can be printed whole before anything begins.
  */
 import { Duration, Effect, Option, Result } from "effect"
 import { Argument, CliError, type Command, Flag } from "effect/cli"

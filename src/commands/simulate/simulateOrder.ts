@@ -1,7 +1,7 @@
 /**
- * `certlet simulate`: what was ordered is carried out, and the exit code says how it ended. It is a program's file of its own
- * (`certlet-simulate.mjs`), because a node's process should not carry what draws plots; so it runs its own effects, and what
- * goes in and comes out is plain. The same file is what each worker thread runs.
+ * `certlet simulate`: what was ordered is carried out, and the exit code says how it ended. It is a program's file of
+ * its own (`certlet-simulate.mjs`), because a node's process should not carry what draws plots; so it runs its own
+ * effects, and what goes in and comes out is plain. The same file is what each worker thread runs.
  */
 import { Cause, Console, Effect } from "effect"
 import { reportFleet } from "./NodeFleet.ts"
@@ -12,8 +12,8 @@ import type { Order } from "./Order.ts"
 if (isSeedWorker) serveSeeds()
 
 /**
- * Carries an order out. Resolves with the exit code. 0: it went well. 1: a crash, or it could not be done. 2: a story broke
- * liveness. 3: a story broke safety.
+ * Carries an order out. Resolves with the exit code. 0: it went well. 1: a crash, or it could not be done. 2: a story
+ * broke liveness. 3: a story broke safety.
  */
 export const simulateOrder = (order: Order, signal: AbortSignal): Promise<number> =>
   Effect.runPromise(

@@ -1,16 +1,18 @@
 /**
- * How certlet reaches the API server, and as whom: client-node's KubeConfig reads kubeconfigs, the pod's ServiceAccount and
- * credential plugins, and the flags overrule it. The connections are our own: client-node's request path makes a new
- * dispatcher for every call, and so a TLS handshake, whereas one agent with keep-alive serves all of ours. Credentials that
- * rotate on disk are read again once a minute and at every 401; where nothing has changed the agent stays the same.
+ * How certlet reaches the API server, and as whom: client-node's KubeConfig reads kubeconfigs, the pod's ServiceAccount
+ * and credential plugins, and the flags overrule it. The connections are our own: client-node's request path makes a
+ * new dispatcher for every call, and so a TLS handshake, whereas one agent with keep-alive serves all of ours.
+ * Credentials that rotate on disk are read again once a minute and at every 401; where nothing has changed the agent
+ * stays the same.
  */
-import { readFileSync } from "node:fs"
+import { readFileSync, statSync } from "node:fs"
 import { Agent as HttpAgent } from "node:http"
 import { Agent as HttpsAgent, type RequestOptions } from "node:https"
 import { dirname, resolve } from "node:path"
 import { type Cluster, KubeConfig, loadYaml, type User } from "@kubernetes/client-node"
 import { Clock, Effect, Option, Predicate, Redacted, Semaphore } from "effect"
 import type { KubeSettings } from "../Settings.ts"
+import { isLargerThan } from "./isLargerThan.ts"
 
 /** One way to the API server. Headers hold secrets: they go into requests and nowhere else. */
 export interface Connection {
@@ -34,8 +36,9 @@ export class CredentialsUnusable {
 const freshMillis = 61_000
 
 /**
- * Enough for a herd of publishes: where the server is busy and slow, calls that queue here for a connection cost more than
- * the handshakes do (with 16 connections 50 publishes at once took a third longer against a real server on two cores).
+ * Enough for a herd of publishes: where the server is busy and slow, calls that queue here for a connection cost more
+ * than the handshakes do (with 16 connections 50 publishes at once took a third longer against a real server on two
+ * cores).
  */
 const maxSockets = 64
 
@@ -53,7 +56,10 @@ type Transport = Pick<
   "ca" | "cert" | "key" | "pfx" | "passphrase" | "rejectUnauthorized" | "servername"
 >
 
-/** The texts of errors may quote what they choke on, and that may be a secret: only what is known to be harmless is shown. */
+/**
+ * The texts of errors may quote what they choke on, and that may be a secret: only what is known to be harmless is
+ * shown.
+ */
 const harmless = (cause: unknown, otherwise: string): string => {
   if (!Predicate.isError(cause)) return otherwise
   if (Predicate.hasProperty(cause, "code") && Predicate.hasProperty(cause, "syscall")) return cause.message
@@ -73,7 +79,9 @@ const textOf = (value: unknown, key: string): string | undefined =>
 const textsOf = (value: unknown, key: string): ReadonlyArray<string> =>
   Predicate.hasProperty(value, key) && Array.isArray(value[key]) ? value[key].filter(Predicate.isString) : []
 
-/** client-node knows a token in a file only as an auth provider of its own; kubectl's `tokenFile` is translated into it. */
+/**
+ * client-node knows a token in a file only as an auth provider of its own; kubectl's `tokenFile` is translated into it.
+ */
 const translated = (entry: unknown, folder: string): unknown => {
   const user = Predicate.hasProperty(entry, "user") ? entry.user : undefined
   const tokenFile = textOf(user, "tokenFile")
@@ -82,10 +90,16 @@ const translated = (entry: unknown, folder: string): unknown => {
   return { ...entry, user: { ...user, token: undefined, "auth-provider": provider } }
 }
 
+/** In bytes: thousands of clusters fit. */
+const largestKubeconfig = 4 * 1024 * 1024
+const mostValues = 500_000
+
 const readKubeconfig = (
   file: string
 ): { readonly config: KubeConfig; readonly groups: ReadonlyMap<string, ReadonlyArray<string>> } => {
+  if (statSync(file).size > largestKubeconfig) throw new CredentialsUnusable(`${file} is larger than 4 MiB`)
   const document = loadYaml<unknown>(readFileSync(file, "utf8"))
+  if (isLargerThan(document, mostValues)) throw new CredentialsUnusable(`${file} holds too much for a kubeconfig`)
   const users = Predicate.hasProperty(document, "users") && Array.isArray(document.users) ? document.users : []
   const config = new KubeConfig()
   const whole = Predicate.isObject(document) ? document : {}

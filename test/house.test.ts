@@ -39,13 +39,6 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
 const doors = ["main.ts", "index.ts"]
 const top = [...doors, "Settings.ts", "Health.ts", "Temper.ts", "Version.ts"]
 
-const knownCircles: ReadonlyArray<string> = [
-  "testing/Cluster.ts testing/levers/strike.ts testing/parts/ClusterParts.ts"
-]
-
-/** Files with a live prefix that import nothing live. */
-const notLive: ReadonlyArray<string> = ["embedded/NodeAuthority.ts"]
-
 /** Files whose name stands in none of their exports, and why. */
 const otherwiseNamed: Readonly<Record<string, string>> = {
   "admin/AdminApi.ts": "one schema for each question and each answer",
@@ -59,12 +52,8 @@ const otherwiseNamed: Readonly<Record<string, string>> = {
   "kube/ApiMetrics.ts": "an export for each metric",
   "pki/forge.d.ts": "the types of a library",
   "testing/judges/wishes.ts": "a function for each thing that a pod can wish",
-  "testing/parts/simWatch.ts": "the simulated twin of follow",
   "volume/PlaceRules.ts": "a function for each rule"
 }
-
-/** Rooms that still have comments beyond 120 columns. */
-const unwrapped: ReadonlyArray<string> = ["embedded", "issuance", "kube", "testing"]
 
 const prefix = /^(Grpc|Kube|Node)(?=[A-Z])/
 const worldly = /^(node:|@grpc\/|@kubernetes\/|@effect\/platform)/
@@ -106,7 +95,7 @@ describe("imports", () => {
       ["e", ["a"]]
     ])
     expect(circlesIn(small)).toEqual(["a b c", "d"])
-    expect(circlesIn(importGraph).filter((circle) => !knownCircles.includes(circle))).toEqual([])
+    expect(circlesIn(importGraph)).toEqual([])
   })
 
   it("of testing/ reach no live file and no test runner", () => {
@@ -139,7 +128,7 @@ describe("the world", () => {
 
   it("is what a file with a live prefix touches", () => {
     const named = sources.filter((source) => prefix.test(source.name) && !touchesTheWorld(source))
-    expect(named.map(({ path }) => path).filter((path) => !notLive.includes(path))).toEqual([])
+    expect(named.map(({ path }) => path)).toEqual([])
   })
 })
 
@@ -209,7 +198,6 @@ describe("a file", () => {
         .split("\n")
         .flatMap((line, at) => (comment.test(line) && [...line].length > 120 ? [`${path}:${at + 1}`] : []))
     )
-    const isKnown = (place: string) => unwrapped.some((room) => place.startsWith(`src/${room}/`))
-    expect(wide.filter((place) => !isKnown(place))).toEqual([])
+    expect(wide).toEqual([])
   })
 })

@@ -1,7 +1,7 @@
 /**
- * How a Kubernetes API server says no: the `Status` object (`meta/v1`) that every refusal carries, with its HTTP code, its
- * machine-readable reason and its sentence. It is pure, and the one place of the embedded API server that words a refusal.
- * Only the refusals that certlet's client has to understand are here.
+ * How a Kubernetes API server says no: the `Status` object (`meta/v1`) that every refusal carries, with its HTTP code,
+ * its machine-readable reason and its sentence. It is pure, and the one place of the embedded API server that words a
+ * refusal. Only the refusals that certlet's client has to understand are here.
  */
 
 /** A refusal, not yet on the wire. */

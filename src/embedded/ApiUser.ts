@@ -1,7 +1,7 @@
 /**
- * Who calls the embedded API server, and what each may do, in the words of RBAC. certlet's own user has the rights that the real
- * deployment gives it and no others: what certlet is not allowed to do in a real cluster it cannot do here either, over HTTPS
- * or in a simulation. Pure.
+ * Who calls the embedded API server, and what each may do, in the words of RBAC. certlet's own user has the rights that
+ * the real deployment gives it and no others: what certlet is not allowed to do in a real cluster it cannot do here
+ * either, over HTTPS or in a simulation. Pure.
  */
 import { each, type ResourceName } from "./Resource.ts"
 

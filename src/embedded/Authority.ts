@@ -1,8 +1,8 @@
 /**
- * A certificate authority that signs for real, over any WebCrypto: Node's own behind the embedded cluster, a synchronous and
- * seeded one in simulations. As an issuer it signs as cert-manager's CA issuer does: subject, names and public key come from
- * the signing request, usages, CA flag and lifetime from the CertificateRequest, the date from Effect's Clock. Its private key
- * lives in this process and is never written anywhere.
+ * A certificate authority that signs for real, over any WebCrypto: Node's own behind the embedded cluster, a
+ * synchronous and seeded one in simulations. As an issuer it signs as cert-manager's CA issuer does: subject, names and
+ * public key come from the signing request, usages, CA flag and lifetime from the CertificateRequest, the date from
+ * Effect's Clock. Its private key lives in this process and is never written anywhere.
  */
 import "reflect-metadata"
 import * as x509 from "@peculiar/x509"

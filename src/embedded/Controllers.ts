@@ -1,8 +1,8 @@
 /**
- * What a cluster in memory does with CertificateRequests: an approver and an issuer in the shape of cert-manager's controllers,
- * and the garbage collector. They watch the store and nothing else, and write what they decide into a request's status, as the
- * real ones do. A behaviour says how they act from now on; acts on one request overrule it. What was held back is taken up
- * when the behaviour changes. The embedded cluster and simulations run the same ones.
+ * What a cluster in memory does with CertificateRequests: an approver and an issuer in the shape of cert-manager's
+ * controllers, and the garbage collector. They watch the store and nothing else, and write what they decide into a
+ * request's status, as the real ones do. A behaviour says how they act from now on; acts on one request overrule it.
+ * What was held back is taken up when the behaviour changes. The embedded cluster and simulations run the same ones.
  */
 import { Duration, Effect, Option, Result, Schema } from "effect"
 import type { RequestReference } from "../issuance/CertificateRequest.ts"
@@ -217,7 +217,9 @@ export class Controllers {
     return Effect.map(this.#find(request), act)
   }
 
-  /** The object as it is now; nothing where it is gone, is another one or has come to its end: the first word stands. */
+  /**
+   * The object as it is now; nothing where it is gone, is another one or has come to its end: the first word stands.
+   */
   #current({ metadata }: StoredObject): StoredObject | undefined {
     const object = this.#store.get(metadata.namespace, metadata.name)
     return object === undefined || object.metadata.uid !== metadata.uid || isFinished(object) ? undefined : object

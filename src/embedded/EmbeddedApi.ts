@@ -1,7 +1,7 @@
 /**
- * The one API server in memory: the objects of every resource, who may do what with them, and what calls and watches mean. It has
- * no socket, no timer and no chance of its own, and is synchronous: a call is one step. Three faces look onto it: HTTPS
- * (`NodeApiServer`), the simulated network (`SimApiServer`) and the contract suites. Pure.
+ * The one API server in memory: the objects of every resource, who may do what with them, and what calls and watches
+ * mean. It has no socket, no timer and no chance of its own, and is synchronous: a call is one step. Three faces look
+ * onto it: HTTPS (`NodeApiServer`), the simulated network (`SimApiServer`) and the contract suites. Pure.
  */
 import { DateTime, Result } from "effect"
 import { type Refusal, refusal } from "./ApiStatus.ts"

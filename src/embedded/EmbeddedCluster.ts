@@ -1,7 +1,7 @@
 /**
- * A cluster in this process: an API server on a real HTTPS socket, an approver and a CA issuer that
- * sign for real. It is what `certlet demo` shows certlet against, and what tests of the live client run against; the rest of
- * certlet never imports it. Its users have the rights that the real deployment gives certlet and no others. It ends with its
+ * A cluster in this process: an API server on a real HTTPS socket, an approver and a CA issuer that sign for real. It
+ * is what `certlet demo` shows certlet against, and what tests of the live client run against; the rest of certlet
+ * never imports it. Its users have the rights that the real deployment gives certlet and no others. It ends with its
  * scope, and nothing of it is left but the files that somebody asked for.
  */
 import { Clock, Duration, Effect, FiberSet, Option, Random, Schema, type Scope } from "effect"

@@ -1,7 +1,7 @@
 /**
- * Who signs certificates in a cluster that runs in memory: one contract for the embedded cluster and for simulations, so that an
- * issuer of one's own serves both. It signs what a request asks for and knows nothing of approvals or conditions, which are the
- * controllers' business. `makeIssuer` in `Authority` makes the built-in one.
+ * Who signs certificates in a cluster that runs in memory: one contract for the embedded cluster and for simulations,
+ * so that an issuer of one's own serves both. It signs what a request asks for and knows nothing of approvals or
+ * conditions, which are the controllers' business. `makeIssuer` in `Authority` makes the built-in one.
  */
 import { Context, type Duration, type Effect, Schema } from "effect"
 import type { SignedCertificate } from "../issuance/CertificateRequest.ts"

@@ -1,7 +1,7 @@
 /**
- * The HTTPS face of the embedded API server, on loopback. Clients prove who they are by a certificate or a bearer token, and what
- * they may do is `EmbeddedApi`'s to say, as is what their calls mean; here are sockets, bodies and lines. Everything that can go
- * wrong with a real server can be made to go wrong on demand.
+ * The HTTPS face of the embedded API server, on loopback. Clients prove who they are by a certificate or a bearer
+ * token, and what they may do is `EmbeddedApi`'s to say, as is what their calls mean; here are sockets, bodies and
+ * lines. Everything that can go wrong with a real server can be made to go wrong on demand.
  */
 import { once } from "node:events"
 import type { IncomingMessage, ServerResponse } from "node:http"
@@ -18,7 +18,10 @@ import { NodeWatches } from "./NodeWatches.ts"
 import { each, type ResourceName } from "./Resource.ts"
 import { type Call, callOf } from "./ResourceApi.ts"
 
-/** What happens at the server, for those who wait for it: a request is seen when its user is known, an answer when it leaves. */
+/**
+ * What happens at the server, for those who wait for it: a request is seen when its user is known, an answer when it
+ * leaves.
+ */
 export type ServerEvent =
   | { readonly _tag: "Connected" }
   | { readonly _tag: "Request"; readonly verb: Verb; readonly user: string; readonly path: string }

@@ -1,8 +1,10 @@
 /**
- * What an authority of the embedded cluster is made of on Node: its WebCrypto, keys on P-256 and serial numbers of 128 random
- * bits. Besides, the cluster's own authority hands out credentials: the server's, and those of clients that prove themselves by
- * a certificate. Their keys go into the kubeconfigs that they are made for and are written nowhere else.
+ * What an authority of the embedded cluster is made of on Node: its WebCrypto, keys on P-256 and serial numbers of 16
+ * random bytes. Besides, the cluster's own authority hands out credentials: the server's, and those of clients that
+ * prove themselves by a certificate. Their keys go into the kubeconfigs that they are made for and are written nowhere
+ * else.
  */
+import { randomBytes } from "node:crypto"
 import * as x509 from "@peculiar/x509"
 import { Duration, Effect } from "effect"
 import type { Authority, AuthorityParts } from "./Authority.ts"
@@ -13,12 +15,8 @@ export interface Credential {
   readonly key: string
 }
 
-/** 128 random bits with the top bit clear. */
-const serialNumber = (): string => {
-  const bytes = crypto.getRandomValues(new Uint8Array(16))
-  bytes[0] = ((bytes[0] ?? 0) & 0x7f) | 0x40
-  return Buffer.from(bytes).toString("hex")
-}
+/** 124 random bits behind a 4, which keeps the number positive and its length the same. */
+const serialNumber = (): string => `4${randomBytes(16).toString("hex").slice(1)}`
 
 const generate = Effect.promise(() =>
   crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, true, ["sign", "verify"])

@@ -1,8 +1,8 @@
 /**
- * Kubeconfig files for the embedded cluster: how a program reaches it, and as whom. They are JSON, which every reader of
- * kubeconfigs takes for the YAML that it is, with everything embedded but a token that is meant to change: that lies in a
- * file of its own, which is replaced in one step, as the kubelet does it with projected tokens. Both kinds of file hold
- * secrets of a cluster that dies with its process, and are readable by their owner only.
+ * Kubeconfig files for the embedded cluster: how a program reaches it, and as whom. They are JSON, which every reader
+ * of kubeconfigs takes for the YAML that it is, with everything embedded but a token that is meant to change: that lies
+ * in a file of its own, which is replaced in one step, as the kubelet does it with projected tokens. Both kinds of file
+ * hold secrets of a cluster that dies with its process, and are readable by their owner only.
  */
 import { randomUUID } from "node:crypto"
 import { rename, writeFile } from "node:fs/promises"

@@ -1,8 +1,8 @@
 /**
- * The open watches of the embedded API server's HTTPS face, on one resource. A watch is a response that stays open and gets one
- * line of JSON for each event, with bookmarks in between for those who asked for them. Whoever comes from before the window of
- * history is told 410, as an event or as an HTTP status, which are the two ways in which real servers say it. All watches can
- * be cut at once, as a load balancer would.
+ * The open watches of the embedded API server's HTTPS face, on one resource. A watch is a response that stays open and
+ * gets one line of JSON for each event, with bookmarks in between for those who asked for them. Whoever comes from
+ * before the window of history is told 410, as an event or as an HTTP status, which are the two ways in which real
+ * servers say it. All watches can be cut at once, as a load balancer would.
  */
 import type { ServerResponse } from "node:http"
 import type { Refusal } from "./ApiStatus.ts"

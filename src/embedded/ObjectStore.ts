@@ -1,8 +1,9 @@
 /**
  * What an API server keeps: objects by namespace and name, one counter of versions for all of them, and a window of the
  * changes that led here. It is pure state without sockets, and synchronous, so that a change, its version and its
- * notification are one step. Readers of changes older than the window are told so (`compact` makes that happen at will),
- * which is what a client sees as 410 Gone. Deleting an object deletes what it owns, as the garbage collector does.
+ * notification are one step. Readers of changes older than the window are told so (`compact` makes that happen at
+ * will), which is what a client sees as 410 Gone. Deleting an object deletes what it owns, as the garbage collector
+ * does.
  */
 import { Result } from "effect"
 import { namespacedName } from "../spec/NamespacedName.ts"
@@ -89,6 +90,11 @@ export class ObjectStore {
     return [...this.#objects.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, object]) => object)
   }
 
+  /** All objects, in the order of their making. */
+  inOrder(): ReadonlyArray<StoredObject> {
+    return [...this.#objects.values()]
+  }
+
   /** Takes an object in, under a new uid, or the one that a test wants it to have. */
   create(object: NewObject, wanted?: string): Result.Result<StoredObject, Refusal> {
     const { name, namespace } = object.metadata
@@ -103,7 +109,9 @@ export class ObjectStore {
     )
   }
 
-  /** Takes an object in as `create` does; where there is one of its name, it is replaced but for what the store gave it. */
+  /**
+   * Takes an object in as `create` does; where there is one of its name, it is replaced but for what the store gave it.
+   */
   put(object: NewObject, wanted?: string): void {
     const { name, namespace } = object.metadata
     const present = this.get(namespace, name)

@@ -1,7 +1,7 @@
 /**
- * What the embedded API server demands of a CertificateRequest, and how its controllers write one's status. The rules are
- * those of cert-manager's schema and webhook as far as a client can break them; the conditions are worded as cert-manager's
- * approver and CA issuer word them, because that is what clients read. Pure.
+ * What the embedded API server demands of a CertificateRequest, and how its controllers write one's status. The rules
+ * are those of cert-manager's schema and webhook as far as a client can break them; the conditions are worded as
+ * cert-manager's approver and CA issuer word them, because that is what clients read. Pure.
  */
 import { Option, Predicate, Result, Schema } from "effect"
 import { parseGoDuration } from "../spec/GoDuration.ts"

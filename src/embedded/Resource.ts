@@ -1,7 +1,7 @@
 /**
- * What the embedded API server serves: CertificateRequests, what certlet looks at besides, and the Events that it writes. A
- * resource says where its collection is, how its objects are called, and what an object must be to be taken in. Pure: the
- * objects themselves are in an `ObjectStore`, one for each resource.
+ * What the embedded API server serves: CertificateRequests, what certlet looks at besides, and the Events that it
+ * writes. A resource says where its collection is, how its objects are called, and what an object must be to be taken
+ * in. Pure: the objects themselves are in an `ObjectStore`, one for each resource.
  */
 import { Predicate, Result, Schema } from "effect"
 import { type Refusal, refusal } from "./ApiStatus.ts"

@@ -1,8 +1,8 @@
 /**
- * The REST interface of a resource, without a socket: which call a method and a path are, and what the call does to
- * the store. Watches are in `ResourceWatch`. A call ends in a code and a body, or in a refusal; the
- * semantics are those of a real API server: pages of one list show one moment, a delete may carry the uid it means, a write
- * may carry the version it has seen. Pure.
+ * The REST interface of a resource, without a socket: which call a method and a path are, and what the call does to the
+ * store. Watches are in `ResourceWatch`. A call ends in a code and a body, or in a refusal; the semantics are those of
+ * a real API server: pages of one list show one moment, a delete may carry the uid it means, a write may carry the
+ * version it has seen. Pure.
  */
 import { Predicate, Result } from "effect"
 import { type Refusal, refusal } from "./ApiStatus.ts"
@@ -25,7 +25,10 @@ export interface Call {
   readonly query: Query
 }
 
-/** A path below a resource's root: namespace, name and subresource, as far as it has them; undefined where it is another's. */
+/**
+ * A path below a resource's root: namespace, name and subresource, as far as it has them; undefined where it is
+ * another's.
+ */
 const partsOf = (resource: Resource, pathname: string) => {
   if (!pathname.startsWith(`${resource.root}/`)) return undefined
   const rest = pathname.slice(resource.root.length)
@@ -159,7 +162,10 @@ export class ResourceApi {
     })
   }
 
-  /** A write changes the status and nothing else; without the subresource all but the identity, or labels and annotations. */
+  /**
+   * A write changes the status and nothing else; without the subresource all but the identity, or labels and
+   * annotations.
+   */
   #change(call: Call, body: unknown): Result.Result<StoredObject, Refusal> {
     const change = (current: StoredObject): StoredObject => {
       const next = call.verb === "patch" ? mergePatch(current, body) : body

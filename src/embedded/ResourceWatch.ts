@@ -1,7 +1,7 @@
 /**
- * A watch on one resource, without a socket: what happened since the version that it was asked from, and then each change as its
- * selector sees it. Whoever comes from before the window of history is refused (410). How events travel, how late they are and
- * when a watch ends is for the server's faces to say. Pure.
+ * A watch on one resource, without a socket: what happened since the version that it was asked from, and then each
+ * change as its selector sees it. Whoever comes from before the window of history is refused (410). How events travel,
+ * how late they are and when a watch ends is for the server's faces to say. Pure.
  */
 import { Result } from "effect"
 import { type Refusal, refusal, statusBody } from "./ApiStatus.ts"

@@ -1,7 +1,7 @@
 /**
  * Label and field selectors as the API server's query parameters carry them. Labels know `key`, `!key`, `key=value`,
- * `key==value` and `key!=value`, joined by commas; fields know `metadata.name`, `metadata.namespace` and `spec.nodeName`.
- * Set-based selectors (`in`, `notin`) are refused rather than misunderstood. Pure.
+ * `key==value` and `key!=value`, joined by commas; fields know `metadata.name`, `metadata.namespace` and
+ * `spec.nodeName`. Set-based selectors (`in`, `notin`) are refused rather than misunderstood. Pure.
  */
 import { Predicate, Result } from "effect"
 import { type Refusal, refusal } from "./ApiStatus.ts"

@@ -1,6 +1,6 @@
 /**
- * A JSON merge patch (RFC 7386): null removes a field, an object is merged field by field, anything else replaces what was
- * there. Pure; the patched value is a new one and shares what was not touched.
+ * A JSON merge patch (RFC 7386): null removes a field, an object is merged field by field, anything else replaces what
+ * was there. Pure; the patched value is a new one and shares what was not touched.
  */
 import { Predicate } from "effect"
 

@@ -1,8 +1,8 @@
 /**
- * The `CertificateRequests` of an API server: cert-manager's objects. Calls are few (one create per request, one
- * delete per predecessor); everything that is read comes from the one watch. It asks for no right beyond create, list, watch
- * and delete: where a single object is needed, it is listed by its name. When it is built nothing has been called yet that
- * could fail: a certlet whose API server is away starts, serves what needs no API server, and waits for the rest.
+ * The `CertificateRequests` of an API server: cert-manager's objects. Calls are few (one create per request, one delete
+ * per predecessor); everything that is read comes from the one watch. It asks for no right beyond create, list, watch
+ * and delete: where a single object is needed, it is listed by its name. When it is built nothing has been called yet
+ * that could fail: a certlet whose API server is away starts, serves what needs no API server, and waits for the rest.
  */
 import { Cause, Effect, Layer, Option, Result, Schema } from "effect"
 import type { ApiError } from "../kube/ApiError.ts"
@@ -64,7 +64,8 @@ const ownAlready = Effect.fnUntraced(function* (cluster: Cluster, draft: Request
   if (known !== undefined) {
     return isOurs(draft, known.volumeId, known.ownerUid) ? Option.none() : yield* conflict
   }
-  // Answered twice, by a network that lost the first answer, or by the certlet before this one: the watch may not have it yet.
+  // Answered twice, by a network that lost the first answer, or by the certlet before this one: the watch may not have
+  // it yet.
   const [found] = yield* listed(cluster, namespace, { fieldSelector: `metadata.name=${draft.name}` })
   const { annotations, ownerReferences } = found?.metadata ?? {}
   if (found === undefined || !isOurs(draft, annotations?.[volumeAnnotation], ownerReferences?.[0]?.uid)) {
@@ -129,9 +130,9 @@ const remove = (cluster: Cluster, request: RequestReference, uid: string | undef
   )
 
 /**
- * The volume's requests. A label is a hash of 32 bits, so that it may select another volume's request too: only the volume's
- * full id, in the annotation, makes a request this volume's. A request without it was not made by certlet; it is left to the
- * garbage collector, which removes it with its pod.
+ * The volume's requests. A label is a hash of 32 bits, so that it may select another volume's request too: only the
+ * volume's full id, in the annotation, makes a request this volume's. A request without it was not made by certlet; it
+ * is left to the garbage collector, which removes it with its pod.
  */
 const ofVolume = Effect.fnUntraced(function* (cluster: Cluster, namespace: string, volumeId: string) {
   const { store, nodeId } = cluster

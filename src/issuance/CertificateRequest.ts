@@ -1,7 +1,7 @@
 /**
- * The Kubernetes object CertificateRequest (`cert-manager.io/v1`), as far as certlet reads it, and what its conditions mean.
- * The schema keeps the fields that matter and drops the rest, so that a store of a thousand requests stays small. A
- * condition is read the way cert-manager's own controllers write it; a request that carries none is simply pending.
+ * The Kubernetes object CertificateRequest (`cert-manager.io/v1`), as far as certlet reads it, and what its conditions
+ * mean. The schema keeps the fields that matter and drops the rest, so that a store of a thousand requests stays small.
+ * A condition is read the way cert-manager's own controllers write it; a request that carries none is simply pending.
  */
 import { Result, Schema } from "effect"
 import type { NamespacedName } from "../spec/NamespacedName.ts"
@@ -63,7 +63,10 @@ const pem = (base64: string | null | undefined): string =>
     () => ""
   )
 
-/** What a request's conditions say, in cert-manager's order of precedence: denial, invalidity, failure, readiness, approval. */
+/**
+ * What a request's conditions say, in cert-manager's order of precedence: denial, invalidity, failure, readiness,
+ * approval.
+ */
 export const requestState = (request: CertificateRequest): RequestState => {
   const conditions = request.status?.conditions ?? []
   const find = (type: string, status: string, reason?: string) =>

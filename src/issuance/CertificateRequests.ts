@@ -43,10 +43,11 @@ export class RequestError extends Schema.TaggedError<RequestError>()("RequestErr
 /**
  * The CertificateRequests of this node.
  *
- * Laws: submitting one draft twice gives one request; `await` returns what was signed for exactly this request, whenever it
- * was signed, and never fails because the connection did; `awaitApproval` ends no later than `await`; a request that is deleted while it is awaited is `Gone`; a state
- * that ends the wait without a certificate is returned, not thrown away; `discard` deletes every request of the volume but
- * the one to keep, and none of another volume; discarding what is not there succeeds.
+ * Laws: submitting one draft twice gives one request; `await` returns what was signed for exactly this request,
+ * whenever it was signed, and never fails because the connection did; `awaitApproval` ends no later than `await`; a
+ * request that is deleted while it is awaited is `Gone`; a state that ends the wait without a certificate is returned,
+ * not thrown away; `discard` deletes every request of the volume but the one to keep, and none of another volume;
+ * discarding what is not there succeeds.
  */
 export class CertificateRequests extends Context.Service<
   CertificateRequests,
@@ -55,7 +56,9 @@ export class CertificateRequests extends Context.Service<
     readonly submit: (draft: RequestDraft) => Effect.Effect<RequestReference, RequestError>
     /** Waits, for ever if need be, until the request has come to an end. */
     readonly await: (request: RequestReference) => Effect.Effect<EndedState, RequestError>
-    /** Waits until the request is no longer open for approval: approved, at its end, or gone (which `await` reports). */
+    /**
+     * Waits until the request is no longer open for approval: approved, at its end, or gone (which `await` reports).
+     */
     readonly awaitApproval: (request: RequestReference) => Effect.Effect<void>
     /** Where the request stands now, as far as the watch has seen. Makes no call. */
     readonly state: (request: RequestReference) => Effect.Effect<RequestState>

@@ -1,7 +1,7 @@
 /**
- * Why no certificate came of a request that did reach the API server. Each reason names the request, so that whoever reads
- * it can look at the object; what certlet itself found wrong with an answer (`Mismatch`) stands beside what the cluster
- * decided (`Denied`, `Failed`) and what is merely not decided yet (`Pending`, `NotReady`).
+ * Why no certificate came of a request that did reach the API server. Each reason names the request, so that whoever
+ * reads it can look at the object; what certlet itself found wrong with an answer (`Mismatch`) stands beside what the
+ * cluster decided (`Denied`, `Failed`) and what is merely not decided yet (`Pending`, `NotReady`).
  */
 import { Schema } from "effect"
 import type { Temper } from "../Temper.ts"
@@ -16,9 +16,9 @@ const tempers = {
 } as const satisfies Record<string, Temper>
 
 /**
- * `Denied`: an approver said no. `Failed`: the issuer gave up. `InvalidRequest`: cert-manager finds the request invalid.
- * `Pending`: still open when the caller had to answer. `Mismatch`: a certificate came, and it is not the one asked for.
- * `NotReady`: something that the issue needs is not there yet.
+ * `Denied`: an approver said no. `Failed`: the issuer gave up. `InvalidRequest`: cert-manager finds the request
+ * invalid. `Pending`: still open when the caller had to answer. `Mismatch`: a certificate came, and it is not the one
+ * asked for. `NotReady`: something that the issue needs is not there yet.
  */
 export class IssuanceError extends Schema.TaggedError<IssuanceError>()("IssuanceError", {
   reason: Schema.Literals(["Denied", "Failed", "InvalidRequest", "Pending", "Mismatch", "NotReady"]),

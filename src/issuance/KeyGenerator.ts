@@ -1,8 +1,8 @@
 /**
- * Where private keys are born. The contract stands inside the issuance room; `NodeKeyGenerator` is the live side (Node's
- * cryptography, with RSA on the thread pool, so that it never blocks the event loop), the simulation derives keys from its
- * seed. A key is handed around as a value that can sign and can be written once; nobody prints it, because its secret half is
- * `Redacted`.
+ * Where private keys are born. The contract stands inside the issuance room; `NodeKeyGenerator` is the live side
+ * (Node's cryptography, with RSA on the thread pool, so that it never blocks the event loop), the simulation derives
+ * keys from its seed. A key is handed around as a value that can sign and can be written once; nobody prints it,
+ * because its secret half is `Redacted`.
  */
 import { Context, type Effect, type Redacted, Schema } from "effect"
 import type { KeyParameters } from "../spec/VolumeSpec.ts"
@@ -30,7 +30,10 @@ export interface PrivateKey {
   readonly sign: (data: Uint8Array) => Effect.Effect<Uint8Array, KeyError>
 }
 
-/** A key could not be made or read. `Unsupported` is a defect of ours, `Corrupt` a damaged key on disk, `Failed` the system's failure. */
+/**
+ * A key could not be made or read. `Unsupported` is a defect of ours, `Corrupt` a damaged key on disk, `Failed` the
+ * system's failure.
+ */
 export class KeyError extends Schema.TaggedError<KeyError>()("KeyError", {
   reason: Schema.Literals(["Unsupported", "Corrupt", "Failed"]),
   cause: Schema.Defect()
@@ -46,8 +49,8 @@ export class KeyError extends Schema.TaggedError<KeyError>()("KeyError", {
 /**
  * Makes private keys.
  *
- * Laws: every `generate` gives another key; `restore` of a key's PKCS#8 gives a key with the same public half; a key signs
- * what its public half verifies; bytes that are no key of these parameters are `Corrupt`.
+ * Laws: every `generate` gives another key; `restore` of a key's PKCS#8 gives a key with the same public half; a key
+ * signs what its public half verifies; bytes that are no key of these parameters are `Corrupt`.
  */
 export class KeyGenerator extends Context.Service<
   KeyGenerator,

@@ -1,7 +1,7 @@
 /**
- * The live side of `KeyGenerator`: Node's cryptography. RSA keys are made on Node's thread pool, because one takes a core for a
- * tenth of a second and more and must never block the event loop; keys of curves are made on the spot. Keys have to reach the pod's
- * volume; they leave this module as DER inside a Redacted, and nowhere else.
+ * The live side of `KeyGenerator`: Node's cryptography. RSA keys are made on Node's thread pool, because one takes a
+ * core for a tenth of a second and more and must never block the event loop; keys of curves are made on the spot. Keys
+ * have to reach the pod's volume; they leave this module as DER inside a Redacted, and nowhere else.
  */
 import {
   createPrivateKey,
@@ -44,8 +44,8 @@ const hashes: Readonly<Record<SignatureAlgorithm, string | null>> = {
 }
 
 /**
- * Curves sign at once: that takes some hundredths of a millisecond, and a trip through the thread pool of a busy node far more.
- * RSA takes a millisecond and more, and goes there.
+ * Curves sign at once: that takes some hundredths of a millisecond, and a trip through the thread pool of a busy node
+ * far more. RSA takes a millisecond and more, and goes there.
  */
 const signWith = (key: KeyObject, algorithm: SignatureAlgorithm) => {
   const failed = (cause: unknown) => new KeyError({ reason: "Failed", cause })

@@ -1,8 +1,8 @@
 /**
- * What certlet writes on a CertificateRequest so that it finds its own again: two labels, hashes as cert-manager's csi-driver
- * writes them (so that a node's requests are selected by one watch, whoever made them), and an annotation with the volume's
- * full id. A hash has 32 bits and collides; labels only ever select, and the annotation alone decides whose a request is.
- * Pure.
+ * What certlet writes on a CertificateRequest so that it finds its own again: two labels, hashes as cert-manager's
+ * csi-driver writes them (so that a node's requests are selected by one watch, whoever made them), and an annotation
+ * with the volume's full id. A hash has 32 bits and collides; labels only ever select, and the annotation alone decides
+ * whose a request is. Pure.
  */
 
 /** The label that selects a node's requests. */

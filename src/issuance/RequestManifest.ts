@@ -1,8 +1,8 @@
 /**
- * The CertificateRequest that a draft becomes: the object as it is sent to the API server. It is owned by its pod, so that
- * the cluster's garbage collector removes what certlet could not, but without `blockOwnerDeletion`, which clusters that
- * enforce owner references forbid to those who cannot write pods' finalizers, and without `controller`, which it is not.
- * Pure.
+ * The CertificateRequest that a draft becomes: the object as it is sent to the API server. It is owned by its pod, so
+ * that the cluster's garbage collector removes what certlet could not, but without `blockOwnerDeletion`, which clusters
+ * that enforce owner references forbid to those who cannot write pods' finalizers, and without `controller`, which it
+ * is not. Pure.
  */
 import { formatGoDuration } from "../spec/GoDuration.ts"
 import type { RequestDraft } from "./CertificateRequests.ts"

@@ -1,8 +1,8 @@
 /**
- * What this process knows about its node's CertificateRequests, and who waits for which. The watch writes it, and so does
- * `submit`, whose answer may be here before the watch has heard of the object or long after; everybody else only reads. It is
- * synchronous, so that an event and the waking of its waiters are one step, and it keeps of each object only what is asked
- * for later. It makes no calls, and stands inside `ApiCertificateRequests`. Pure.
+ * What this process knows about its node's CertificateRequests, and who waits for which. The watch writes it, and so
+ * does `submit`, whose answer may be here before the watch has heard of the object or long after; everybody else only
+ * reads. It is synchronous, so that an event and the waking of its waiters are one step, and it keeps of each object
+ * only what is asked for later. It makes no calls, and stands inside `ApiCertificateRequests`. Pure.
  */
 import { Effect } from "effect"
 import type { WatchStore } from "../kube/WatchStore.ts"

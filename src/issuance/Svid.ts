@@ -1,8 +1,8 @@
 /**
- * Whether a signed leaf is an X.509-SVID (SPIFFE standard "X.509-SVID", chapters 2 to 4): one URI name and that a workload's SPIFFE
- * ID, no CA, a critical key usage with a digital signature and without the signing of others, and, where purposes are named,
- * both of TLS among them. Pure. It is asked of answers to volumes with the profile `spiffe: true`, because an issuer
- * may sign something else than it was asked for.
+ * Whether a signed leaf is an X.509-SVID (SPIFFE standard "X.509-SVID", chapters 2 to 4): one URI name and that a
+ * workload's SPIFFE ID, no CA, a critical key usage with a digital signature and without the signing of others, and,
+ * where purposes are named, both of TLS among them. Pure. It is asked of answers to volumes with the profile `spiffe:
+ * true`, because an issuer may sign something else than it was asked for.
  */
 import "reflect-metadata"
 import * as x509 from "@peculiar/x509"

@@ -1,8 +1,8 @@
 /**
- * What an issuer handed out, looked at before a pod sees it. Pure: the chain has to parse, leaf first; the leaf must hold our
- * public key and the names that were asked for, and must not have run out; a CA must be held to the name constraints that
- * were asked for. What does not fit becomes a `Mismatch` that says what was found. More names than were asked for are the
- * issuer's business; whose signature it trusts is the pod's.
+ * What an issuer handed out, looked at before a pod sees it. Pure: the chain has to parse, leaf first; the leaf must
+ * hold our public key and the names that were asked for, and must not have run out; a CA must be held to the name
+ * constraints that were asked for. What does not fit becomes a `Mismatch` that says what was found. More names than
+ * were asked for are the issuer's business; whose signature it trusts is the pod's.
  */
 import "reflect-metadata"
 import { bytesToHex } from "@noble/hashes/utils.js"

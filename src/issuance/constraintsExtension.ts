@@ -1,6 +1,6 @@
 /**
- * Name constraints as X.509 has them (RFC 5280, 4.2.1.10), in a signing request and in what an issuer made of it. Pure. The
- * extension is critical, as the standard demands of CAs: who does not understand it must not trust the certificate.
+ * Name constraints as X.509 has them (RFC 5280, 4.2.1.10), in a signing request and in what an issuer made of it. Pure.
+ * The extension is critical, as the standard demands of CAs: who does not understand it must not trust the certificate.
  */
 import { AsnConvert } from "@peculiar/asn1-schema"
 import {
@@ -33,7 +33,9 @@ export const constraintsExtension = (constraints: ReadonlyArray<NameConstraint>)
   return { id: id_ce_nameConstraints, critical: true, value }
 }
 
-/** A constraint as one text that begins with its kind; the case of domains makes no difference, that of mailboxes may. */
+/**
+ * A constraint as one text that begins with its kind; the case of domains makes no difference, that of mailboxes may.
+ */
 const encoded = (base: GeneralName): string => {
   const bytes = new Uint8Array(AsnConvert.serialize(base))
   const [kind = 0] = bytes
@@ -58,8 +60,8 @@ const constraintsOf = (certificate: x509.X509Certificate): Sides => {
 const kindOf = (encoding: string): string => encoding.slice(0, encoding.indexOf(":"))
 
 /**
- * What makes a certificate's constraints weaker than those that were asked for; nothing where they are as strict. An issuer may
- * forbid more. A further permitted subtree of a kind that was asked for would allow more, and is weaker.
+ * What makes a certificate's constraints weaker than those that were asked for; nothing where they are as strict. An
+ * issuer may forbid more. A further permitted subtree of a kind that was asked for would allow more, and is weaker.
  */
 export const weakerThanAsked = (
   certificate: x509.X509Certificate,

@@ -1,8 +1,8 @@
 /**
- * A certificate is obtained: key, signing request, CertificateRequest, wait, check. The program is written so that it can be
- * cut at any line and begun again: what has been decided (the request's name, its key, its signing request) is handed to
- * `remember` before the API server hears of it, and an order that brings a pending request along picks that one up instead
- * of asking anew. One key serves one request; a request that has come to an end is never asked again.
+ * A certificate is obtained: key, signing request, CertificateRequest, wait, check. The program is written so that it
+ * can be cut at any line and begun again: what has been decided (the request's name, its key, its signing request) is
+ * handed to `remember` before the API server hears of it, and an order that brings a pending request along picks that
+ * one up instead of asking anew. One key serves one request; a request that has come to an end is never asked again.
  */
 import { DateTime, type Duration, Effect, Option, Random, type Redacted } from "effect"
 import { namespacedName } from "../spec/NamespacedName.ts"
@@ -43,7 +43,10 @@ export interface Issued {
   readonly privateKey: Redacted.Redacted<Uint8Array>
   readonly signed: SignedCertificate
   readonly leaf: Leaf
-  /** How long the steps took: key and signing request, the API server's acceptance, then the waits for approval and signature. */
+  /**
+   * How long the steps took: key and signing request, the API server's acceptance, then the waits for approval and
+   * signature.
+   */
   readonly took: {
     readonly key: Duration.Duration
     readonly submit: Duration.Duration

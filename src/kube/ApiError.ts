@@ -1,7 +1,7 @@
 /**
- * A call to the API server that failed, and what an answer means when it is not the one hoped for: the HTTP status becomes a
- * reason, the server's own `Status` message becomes the detail, and its Retry-After, in seconds or as a date, becomes
- * milliseconds. Nothing of the call itself is repeated, least of all its headers. Pure.
+ * A call to the API server that failed, and what an answer means when it is not the one hoped for: the HTTP status
+ * becomes a reason, the server's own `Status` message becomes the detail, and its Retry-After, in seconds or as a date,
+ * becomes milliseconds. Nothing of the call itself is repeated, least of all its headers. Pure.
  */
 import { DateTime, Option, Predicate, Schema } from "effect"
 import type { Temper } from "../Temper.ts"
@@ -22,9 +22,10 @@ export type ApiReason = typeof ApiReason.Type
 /**
  * A call to the API server failed.
  *
- * `Unavailable`: no answer or 5xx. `Throttled`: 429, with the server's Retry-After. `Unauthorized`: 401. `Forbidden`: 403.
- * `Missing`: 404, the resource type, namespace or object is not there. `Conflict`: 409, the name belongs to somebody else.
- * `Invalid`: 422 or 400, the server refuses the object. `Gone`: 410, that place in history is no longer known.
+ * `Unavailable`: no answer or 5xx. `Throttled`: 429, with the server's Retry-After. `Unauthorized`: 401. `Forbidden`:
+ * 403. `Missing`: 404, the resource type, namespace or object is not there. `Conflict`: 409, the name belongs to
+ * somebody else. `Invalid`: 422 or 400, the server refuses the object. `Gone`: 410, that place in history is no longer
+ * known.
  */
 export class ApiError extends Schema.TaggedError<ApiError>()("ApiError", {
   reason: ApiReason,
@@ -59,7 +60,9 @@ const reasons: Readonly<Record<number, ApiReason>> = {
   429: "Throttled"
 }
 
-/** The header Retry-After (RFC 9110, 10.2.3) in milliseconds from `now`; none where it is neither seconds nor a date. */
+/**
+ * The header Retry-After (RFC 9110, 10.2.3) in milliseconds from `now`; none where it is neither seconds nor a date.
+ */
 export const retryAfterMillis = (header: string | undefined, now: number): Option.Option<number> => {
   if (header === undefined || header.trim() === "") return Option.none()
   if (/^\d+$/.test(header.trim())) return Option.some(Number(header.trim()) * 1000)

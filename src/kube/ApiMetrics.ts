@@ -1,7 +1,8 @@
 /**
- * What is counted of certlet's dealings with the API server: its calls by what they were about and how they ended, those that
- * are under way or held back by a limit of our own, and how often each watch had to be taken up again. Labels are methods,
- * resources and reasons, and never a namespace or a name, so that there are as few series as there are kinds of calls.
+ * What is counted of certlet's dealings with the API server: its calls by what they were about and how they ended,
+ * those that are under way or held back by a limit of our own, and how often each watch had to be taken up again.
+ * Labels are methods, resources and reasons, and never a namespace or a name, so that there are as few series as there
+ * are kinds of calls.
  */
 import { Effect, Metric } from "effect"
 import type { ApiError, ApiReason } from "./ApiError.ts"

@@ -1,8 +1,9 @@
 /**
- * The `PodEvents` of an API server: Events of the core API (`v1`), created once and counted by a merge patch afterwards. Whoever
- * tells puts a key into a queue and goes on; one fiber writes, one call at a time and seldom more than a few a second,
- * because a node whose issuer is away has the same to tell of every pod. An Event that cannot be written is let go: it is news,
- * not a duty. What it asks for is the right to create and patch Events, and nothing is ever read.
+ * The `PodEvents` of an API server: Events of the core API (`v1`), created once and counted by a merge patch
+ * afterwards. Whoever tells puts a key into a queue and goes on; one fiber writes, one call at a time and seldom more
+ * than a few a second, because a node whose issuer is away has the same to tell of every pod. An Event that cannot be
+ * written is let go: it is news, not a duty. What it asks for is the right to create and patch Events, and nothing is
+ * ever read.
  */
 import { sha256 } from "@noble/hashes/sha2.js"
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js"
@@ -33,7 +34,10 @@ export const queueLength = Metric.gauge("certlet_pod_events_queue_length", {
 
 const collection = (namespace: string) => `/api/v1/namespaces/${encodeURIComponent(namespace)}/events`
 
-/** The same Event has the same name, so that a create that is sent twice makes one. Room is left for a pod's longest name. */
+/**
+ * The same Event has the same name, so that a create that is sent twice makes one. Room is left for a pod's longest
+ * name.
+ */
 const nameOf = ({ event, first }: Tally): string => {
   const hash = bytesToHex(sha256(utf8ToBytes(`${event.pod.uid} ${event.reason} ${first}`)))
   return `${event.pod.name.slice(0, 230)}.${hash.slice(0, 16)}`

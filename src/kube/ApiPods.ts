@@ -1,7 +1,8 @@
 /**
- * The `Pods` of an API server: one watch on the pods that the scheduler has put on this node, opened when somebody waits for one and
- * closed half a minute after the last has stopped. Of each pod that has a volume of this driver it keeps addresses, labels,
- * annotations and conditions, and of the others nothing. It asks for the rights to list and watch pods and for no other.
+ * The `Pods` of an API server: one watch on the pods that the scheduler has put on this node, opened when somebody
+ * waits for one and closed half a minute after the last has stopped. Of each pod that has a volume of this driver it
+ * keeps addresses, labels, annotations and conditions, and of the others nothing. It asks for the rights to list and
+ * watch pods and for no other.
  */
 import { Effect, Layer } from "effect"
 import { Settings } from "../Settings.ts"

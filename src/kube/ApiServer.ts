@@ -1,7 +1,7 @@
 /**
- * The API server as certlet meets it: single calls, and watches. `KubeApiServer` is the live side, over HTTPS; in a simulation a
- * simulated network stands in its place, and everything above this door is the same code in both. Objects come parsed, so
- * that nobody above knows of bytes or lines. Every failure is an `ApiError`.
+ * The API server as certlet meets it: single calls, and watches. `KubeApiServer` is the live side, over HTTPS; in a
+ * simulation a simulated network stands in its place, and everything above this door is the same code in both. Objects
+ * come parsed, so that nobody above knows of bytes or lines. Every failure is an `ApiError`.
  */
 import { Context, type Effect, type Option, type Redacted } from "effect"
 import type { ApiError } from "./ApiError.ts"

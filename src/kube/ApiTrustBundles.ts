@@ -1,7 +1,8 @@
 /**
- * The `TrustBundles` of an API server: one watch for each bundle that a volume of this node names, chosen by the object's own name, so that
- * certlet needs no right to any other object. A watch is opened for the first who waits and closed half a minute after the
- * last. ClusterTrustBundles are read in version v1 where the server has it (Kubernetes 1.37), else in v1beta1.
+ * The `TrustBundles` of an API server: one watch for each bundle that a volume of this node names, chosen by the
+ * object's own name, so that certlet needs no right to any other object. A watch is opened for the first who waits and
+ * closed half a minute after the last. ClusterTrustBundles are read in version v1 where the server has it (Kubernetes
+ * 1.37), else in v1beta1.
  */
 import { Effect, Layer, Predicate, Schedule } from "effect"
 import { ApiServer } from "./ApiServer.ts"

@@ -1,8 +1,8 @@
 /**
- * What has been told, and what is to be told next: the folding of Events, on both sides of `PodEvents`. An Event of a reason
- * that a pod has not heard for an hour is new; another one within that time is counted, and the count is written again after
- * 30 seconds at the earliest, then after twice as long each time, up to ten minutes. Synchronous and without a clock of its
- * own. Pure.
+ * What has been told, and what is to be told next: the folding of Events, on both sides of `PodEvents`. An Event of a
+ * reason that a pod has not heard for an hour is new; another one within that time is counted, and the count is written
+ * again after 30 seconds at the earliest, then after twice as long each time, up to ten minutes. Synchronous and
+ * without a clock of its own. Pure.
  */
 import { oneLine } from "../spec/oneLine.ts"
 import type { PodEvent } from "./PodEvents.ts"

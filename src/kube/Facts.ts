@@ -1,7 +1,7 @@
 /**
- * What is known of some objects of the cluster, and who waits for one of them to change. A watch (or a simulation) writes it,
- * synchronously, so that an event and the waking of its waiters are one step; everybody else reads. Of each object only the
- * value is kept that somebody asks for. It makes no calls. Pure.
+ * What is known of some objects of the cluster, and who waits for one of them to change. A watch (or a simulation)
+ * writes it, synchronously, so that an event and the waking of its waiters are one step; everybody else reads. Of each
+ * object only the value is kept that somebody asks for. It makes no calls. Pure.
  */
 import { Effect, Option } from "effect"
 

@@ -1,8 +1,9 @@
 /**
- * The live `ApiServer`, over node:https: JSON in, JSON out, and a line of JSON for each event of a watch. It knows connections,
- * time limits, credentials that are refused and an optional limit of its own rate; what a call means is its caller's affair.
- * Every failure is an `ApiError` with the server's own words and nothing of ours, so that no secret leaves in a text. A
- * kept-alive connection that the server has closed meanwhile is replaced at once: every call made here may be sent twice.
+ * The live `ApiServer`, over node:https: JSON in, JSON out, and a line of JSON for each event of a watch. It knows
+ * connections, time limits, credentials that are refused and an optional limit of its own rate; what a call means is
+ * its caller's affair. Every failure is an `ApiError` with the server's own words and nothing of ours, so that no
+ * secret leaves in a text. A kept-alive connection that the server has closed meanwhile is replaced at once: every call
+ * made here may be sent twice.
  */
 import { type IncomingMessage, request as overHttp } from "node:http"
 import { request as overHttps } from "node:https"
@@ -31,7 +32,8 @@ const severed = (cause: unknown, stale: boolean): Severed => {
 const identity = (connection: Connection, call: ApiCall) =>
   Option.match(call.token ?? Option.none(), {
     onNone: () => ({ agent: connection.agent, headers: connection.headers }),
-    // Our certificate must not go with it: the API server looks at a certificate first, and would take the call for ours.
+    // Our certificate must not go with it: the API server looks at a certificate first, and would take the call for
+    // ours.
     onSome: (token) => ({
       agent: connection.anonymous,
       headers: { authorization: `Bearer ${Redacted.value(token)}` }
@@ -119,7 +121,10 @@ const parseJson = (text: string): unknown => {
   }
 }
 
-/** Lets `qps` calls a second pass, and `burst` at once when it has been quiet: 10 where nothing is said, as in client-go. */
+/**
+ * Lets `qps` calls a second pass, and `burst` at once when it has been quiet: 10 where nothing is said, as in
+ * client-go.
+ */
 const rateLimit = (qps: number, burst: number): Effect.Effect<void> =>
   qps <= 0
     ? Effect.void
@@ -138,7 +143,9 @@ const refused = Effect.fnUntraced(function* (call: ApiCall, answer: IncomingMess
 /** An effect that may fail as the network does, or with an answer that is a refusal. */
 type Attempt<A> = Effect.Effect<A, Severed | ApiError>
 
-/** An answer below 400, handed to `use`, and let go of in every case. `opening` may limit the time until its headers. */
+/**
+ * An answer below 400, handed to `use`, and let go of in every case. `opening` may limit the time until its headers.
+ */
 const exchange = <A>(
   connection: Connection,
   call: ApiCall,

@@ -1,8 +1,8 @@
 /**
- * The door to a pod's owner: what happens to a pod's certificate is told as an Event on the pod, where `kubectl describe pod`
- * shows it. `ApiPodEvents` writes them. To tell costs the teller nothing: it neither waits
- * for the API server nor fails. What happens again and again is folded into one Event with a count, so that a pod never
- * has more Events than there are reasons, however long its trouble lasts.
+ * The door to a pod's owner: what happens to a pod's certificate is told as an Event on the pod, where `kubectl
+ * describe pod` shows it. `ApiPodEvents` writes them. To tell costs the teller nothing: it neither waits for the API
+ * server nor fails. What happens again and again is folded into one Event with a count, so that a pod never has more
+ * Events than there are reasons, however long its trouble lasts.
  */
 import { Context, type Effect } from "effect"
 import type { Pod } from "../spec/Pod.ts"
@@ -34,9 +34,10 @@ export interface PodEvent {
 /**
  * The Events of this node's pods.
  *
- * Laws: telling never fails and waits for nobody; the first of its reason on a pod is told at once; the same reason on the same
- * pod again is the same Event with a higher count and the latest note; it is written again at growing intervals only, and
- * then with every repetition counted; two pods' Events are two Events, also where the pods' names are the same.
+ * Laws: telling never fails and waits for nobody; the first of its reason on a pod is told at once; the same reason on
+ * the same pod again is the same Event with a higher count and the latest note; it is written again at growing
+ * intervals only, and then with every repetition counted; two pods' Events are two Events, also where the pods' names
+ * are the same.
  */
 export class PodEvents extends Context.Service<
   PodEvents,

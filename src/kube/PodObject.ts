@@ -1,6 +1,6 @@
 /**
- * A pod as the Kubernetes API writes it, as far as certlet reads it: addresses, labels, annotations and conditions of the pods
- * that have a volume of this driver, and of the others nothing. Pure.
+ * A pod as the Kubernetes API writes it, as far as certlet reads it: addresses, labels, annotations and conditions of
+ * the pods that have a volume of this driver, and of the others nothing. Pure.
  */
 import { Option, Result, Schema } from "effect"
 import { type PodState, tooLongValue } from "../spec/PodState.ts"

@@ -1,7 +1,7 @@
 /**
- * What the cluster knows of this node's pods: addresses, labels, annotations and conditions, as the API server shows them. Names
- * in certificates follow them and readiness gates wait for them. `ApiPods` stands behind it: one watch on the node's
- * pods, open only while somebody waits.
+ * What the cluster knows of this node's pods: addresses, labels, annotations and conditions, as the API server shows
+ * them. Names in certificates follow them and readiness gates wait for them. `ApiPods` stands behind it: one watch on
+ * the node's pods, open only while somebody waits.
  */
 import { Context, Effect, Option, RcRef, type Scope } from "effect"
 import type { PodState } from "../spec/PodState.ts"
@@ -17,9 +17,10 @@ export interface PodReference {
 /**
  * The pods of this node.
  *
- * Laws: `await` returns as soon as the pod fits, whether it did so before or comes to it later; what it hands over is how the
- * pod was then; it waits for a pod that is not there yet, and never takes another pod of that name for it; it never fails
- * because the connection did; an interrupted wait leaves nothing behind; the cluster is looked at only while somebody waits.
+ * Laws: `await` returns as soon as the pod fits, whether it did so before or comes to it later; what it hands over is
+ * how the pod was then; it waits for a pod that is not there yet, and never takes another pod of that name for it; it
+ * never fails because the connection did; an interrupted wait leaves nothing behind; the cluster is looked at only
+ * while somebody waits.
  */
 export class Pods extends Context.Service<
   Pods,
@@ -35,8 +36,8 @@ export class Pods extends Context.Service<
 const idle = "30 seconds"
 
 /**
- * The pods, as `follow` writes them down, for ever: it runs while somebody waits for a pod, and half a minute longer. What it had
- * learnt is forgotten when it ends.
+ * The pods, as `follow` writes them down, for ever: it runs while somebody waits for a pod, and half a minute longer.
+ * What it had learnt is forgotten when it ends.
  */
 export const podsFollowedBy = Effect.fnUntraced(function* (
   follow: (facts: Facts<PodState>) => Effect.Effect<never>

@@ -1,7 +1,7 @@
 /**
  * The trust bundles that volumes of this node name: CA certificates in ConfigMaps and ClusterTrustBundles. A bundle is
- * followed only while somebody waits for it or for its next change. `ApiTrustBundles` stands behind it: one watch for each
- * bundle and not for each volume.
+ * followed only while somebody waits for it or for its next change. `ApiTrustBundles` stands behind it: one watch for
+ * each bundle and not for each volume.
  */
 import { Context, Effect, Option, RcMap, Result, type Scope } from "effect"
 import { certificatesIn, type TrustBundleName } from "../spec/TrustBundle.ts"
@@ -44,9 +44,9 @@ export const bundleText = (bundle: TrustBundleReference): string =>
 /**
  * The trust bundles.
  *
- * Laws: `await` returns a bundle's certificates as soon as there are some, and, where some are held already, as soon as they
- * are others; it waits for a bundle that is not there, or cannot be read, until it can be; nothing but certificates is
- * handed over; it never fails because the connection did; an interrupted wait leaves nothing behind.
+ * Laws: `await` returns a bundle's certificates as soon as there are some, and, where some are held already, as soon as
+ * they are others; it waits for a bundle that is not there, or cannot be read, until it can be; nothing but
+ * certificates is handed over; it never fails because the connection did; an interrupted wait leaves nothing behind.
  */
 export class TrustBundles extends Context.Service<
   TrustBundles,
@@ -62,8 +62,8 @@ export class TrustBundles extends Context.Service<
 const idle = "30 seconds"
 
 /**
- * The trust bundles, as `follow` writes each of them down, for ever: it runs while somebody waits for that bundle, and half a
- * minute longer. What it had learnt is forgotten when it ends.
+ * The trust bundles, as `follow` writes each of them down, for ever: it runs while somebody waits for that bundle, and
+ * half a minute longer. What it had learnt is forgotten when it ends.
  */
 export const bundlesFollowedBy = Effect.fnUntraced(function* (
   follow: (bundle: TrustBundleReference, facts: Facts<TrustState>) => Effect.Effect<never>

@@ -1,7 +1,7 @@
 /**
- * How far what a watch has shown can be trusted: whether it is open, when the server was last heard, and since when and why it
- * is not. A server that says nothing for minutes is not well, because it sends bookmarks once a minute; a connection that
- * broke a moment ago is everyday life. Pure: the time is told.
+ * How far what a watch has shown can be trusted: whether it is open, when the server was last heard, and since when and
+ * why it is not. A server that says nothing for minutes is not well, because it sends bookmarks once a minute; a
+ * connection that broke a moment ago is everyday life. Pure: the time is told.
  */
 import { Option } from "effect"
 

@@ -1,6 +1,6 @@
 /**
- * Where a watch on the API server writes what it learns, be the server real or simulated. It is written synchronously, within the
- * event, so that what is known and who is woken by it change in one step.
+ * Where a watch on the API server writes what it learns, be the server real or simulated. It is written synchronously,
+ * within the event, so that what is known and who is woken by it change in one step.
  */
 
 /** The store of one watched collection. */

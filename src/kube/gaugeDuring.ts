@@ -1,6 +1,6 @@
 /**
- * Counts in a gauge how many runs of a program are under way, whatever way they end. Pure but for the gauge: the rooms that have
- * something to count there share it.
+ * Counts in a gauge how many runs of a program are under way, whatever way they end. Pure but for the gauge: the rooms
+ * that have something to count there share it.
  */
 import { Effect, Metric } from "effect"
 

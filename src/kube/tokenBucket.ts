@@ -1,6 +1,6 @@
 /**
- * A limit of a rate: one may pass each interval, and some at once when it has been quiet. Whoever comes too early waits. It holds
- * no fiber and no timer of its own.
+ * A limit of a rate: one may pass each interval, and some at once when it has been quiet. Whoever comes too early
+ * waits. It holds no fiber and no timer of its own.
  */
 import { Clock, Duration, Effect } from "effect"
 

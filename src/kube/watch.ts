@@ -1,9 +1,9 @@
 /**
- * A watch on one collection of the API server: it lists the objects, follows their changes from there, and writes what it
- * learns into a store, for ever. A connection that ends is taken up again where it ended; where the server no longer knows
- * that place (410), everything is listed anew, so that what was deleted meanwhile is noticed. Failures are met with backoff
- * and jitter, and with a warning when they last; nobody who waits on the store ever hears of them. Nothing polls: an idle
- * node holds one connection open and does nothing.
+ * A watch on one collection of the API server: it lists the objects, follows their changes from there, and writes what
+ * it learns into a store, for ever. A connection that ends is taken up again where it ended; where the server no longer
+ * knows that place (410), everything is listed anew, so that what was deleted meanwhile is noticed. Failures are met
+ * with backoff and jitter, and with a warning when they last; nobody who waits on the store ever hears of them. Nothing
+ * polls: an idle node holds one connection open and does nothing.
  */
 import { Clock, Duration, Effect, Option, Predicate, Random, Result, Schedule, Schema } from "effect"
 import { Health } from "../Health.ts"
@@ -27,7 +27,10 @@ export interface Watched<A> {
   readonly meanwhile: string
 }
 
-/** What a list or an event holds, as far as it is read here; its objects are decoded one by one, so that one cannot spoil all. */
+/**
+ * What a list or an event holds, as far as it is read here; its objects are decoded one by one, so that one cannot
+ * spoil all.
+ */
 const ListPage = Schema.Struct({
   metadata: Schema.Struct({
     resourceVersion: Schema.String,
@@ -50,7 +53,9 @@ const decodeBookmark = Schema.decodeUnknownResult(Bookmark)
 /** One page is a megabyte or two of JSON; larger ones would be felt in the memory of a small container. */
 const pageSize = 200
 
-/** How long a watch may last, in seconds: long enough to be rare, short enough that a dead one does not go unnoticed. */
+/**
+ * How long a watch may last, in seconds: long enough to be rare, short enough that a dead one does not go unnoticed.
+ */
 const watchSeconds = { least: 300, most: 600 }
 /** How much longer than that a server may take to end it. */
 const watchGrace = Duration.seconds(30)
@@ -149,7 +154,9 @@ class Place<A> {
   }
 }
 
-/** What is said about a watch that fails: nothing much at first, a warning when it lasts or when no patience will help. */
+/**
+ * What is said about a watch that fails: nothing much at first, a warning when it lasts or when no patience will help.
+ */
 class Complaints {
   #failingSince: number | undefined
   #warnedAt: number | undefined
@@ -221,8 +228,8 @@ const connect = <A>(
   })
 
 /**
- * Lists where need be, then watches until the connection ends. Fails where nothing came of it, so that the next try waits
- * longer; a connection that has served is simply taken up again.
+ * Lists where need be, then watches until the connection ends. Fails where nothing came of it, so that the next try
+ * waits longer; a connection that has served is simply taken up again.
  */
 const round = Effect.fnUntraced(function* <A>(watching: Watching<A>, place: Place<A>, opened: Effect.Effect<void>) {
   const { action, watched } = watching
@@ -273,7 +280,8 @@ export const watch = <A>(
         )
       ),
       Effect.retry(backoff),
-      // When a server goes, it loses the watches of all nodes at the same moment: they shall not all come back in the next.
+      // When a server goes, it loses the watches of all nodes at the same moment: they shall not all come back in the
+      // next.
       Effect.andThen(Effect.flatMap(Random.nextBetween(0, 100), (millis) => Effect.sleep(Duration.millis(millis)))),
       Effect.forever,
       // The schedule has no end, so that no error is left; should it ever have one, certlet must not go on blind.

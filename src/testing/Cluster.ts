@@ -1,25 +1,23 @@
 /**
- * A running simulated cluster, with its verbs. What they do they do at once; only `advance` and `settle` let time pass. After
- * any of these two, and in `check`, what the judges have found becomes a failure that shows the trace and the seed. It is
- * made by `SimCluster.make`. In the examples `cluster` has the nodes node-1 and node-2, `pod` asks for certificates of an hour and
- * runs on node-1, and `assert` is `node:assert/strict`; each of them is run by the tests.
+ * A running simulated cluster, with its verbs. What they do they do at once; only `advance` and `settle` let time pass.
+ * After any of these two, and in `check`, what the judges have found becomes a failure that shows the trace and the
+ * seed. It is made by `SimCluster.make`. In the examples `cluster` has the nodes node-1 and node-2, `pod` asks for
+ * certificates of an hour and runs on node-1, and `assert` is `node:assert/strict`; each of them is run by the tests.
  */
 
-import { Deferred, Duration, Effect, Option } from "effect"
+import { Deferred, type Duration, Effect, Option } from "effect"
 import { TestClock } from "effect/testing"
 import { namespacedName } from "../spec/NamespacedName.ts"
 import type { PodState } from "../spec/PodState.ts"
 import type { InvariantBroken, World } from "./judges/Invariants.ts"
 import { CannotSee, type Sight, seeVolume } from "./judges/Sight.ts"
-import type { Incident } from "./levers/Faults.ts"
 import { apiLevers, issuerLevers } from "./levers/levers.ts"
 import { bundleLevers, clockLever, cutOff, diskLevers } from "./levers/leversOfNodes.ts"
 import { Misuse, named, present, timeOf, worded } from "./levers/misuse.ts"
 import { settle } from "./levers/settle.ts"
-import { strike } from "./levers/strike.ts"
 import { tell } from "./levers/TimedLevers.ts"
-import { beginning, type ClusterParts, downtimeOf, type Ending, sound } from "./parts/ClusterParts.ts"
-import { type CrashPoint, fenced } from "./parts/fence.ts"
+import { type ClusterParts, downtimeOf, type Ending, sound } from "./parts/ClusterParts.ts"
+import { type CrashPoint, fenced } from "./parts/Fence.ts"
 import type { SimNode } from "./parts/SimNode.ts"
 import { makePod, type PodWish, type SimPod } from "./parts/SimPod.ts"
 import type { Trace } from "./story/Trace.ts"
@@ -81,7 +79,8 @@ export class Cluster {
     this.#within(Effect.sync(() => this.node(present(this.#parts.pods, pod).node).kubelet.delete(pod)))
 
   /**
-   * What a process in the pod's container sees: files and modes, the certificate, whether it chains and matches its key.
+   * What a process in the pod's container sees: files and modes, the certificate, whether it chains and matches its
+   * key.
    *
    * @example
    * const { certificate, chains, files, matchesKey } = yield* cluster.exec(pod)
@@ -232,8 +231,8 @@ export class Cluster {
   readonly clock = (node: string) => this.#byItsClock(clockLever(this.#parts, this.node(node)))
 
   /**
-   * Faults end, and within two hours and a look of the kubelet everything has to converge: every live pod served, every deleted
-   * one gone.
+   * Faults end, and within two hours and a look of the kubelet everything has to converge: every live pod served, every
+   * deleted one gone.
    *
    * @example
    * yield* cluster.api.down("1 day")
@@ -256,22 +255,6 @@ export class Cluster {
   get check(): Effect.Effect<void, InvariantBroken> {
     return this.#verdict
   }
-
-  /** Strikes incidents as time passes; each is given by its time since the beginning. */
-  readonly strikeAll = (incidents: ReadonlyArray<Incident>): Effect.Effect<void> =>
-    Effect.forEach(
-      incidents,
-      (incident) =>
-        Effect.suspend(() => {
-          const left = Math.max(0, beginning + incident.at - this.#parts.now())
-          // Whom it strikes is settled when it does, not when it is waited for.
-          return Effect.delay(
-            Effect.suspend(() => strike(this, incident, this.#parts.ownFaults)),
-            Duration.millis(left)
-          )
-        }),
-      { discard: true }
-    )
 
   /** A node by its name. */
   readonly node = (name: string): SimNode => named("node", this.#parts.nodes, name)

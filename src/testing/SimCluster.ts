@@ -1,37 +1,38 @@
 /**
- * A cluster that fits in a test and obeys a seed: nodes with kubelets and certlet's real programs, an API server, an approver and
- * an issuer, in virtual time that passes only when told to. It brings its own clock and its own chance, so that it runs under
- * any test runner or none. Judges look at every step; what they find makes the next verb fail, with the trace that led
- * there.
+ * A cluster that fits in a test and obeys a seed: nodes with kubelets and certlet's real programs, an API server, an
+ * approver and an issuer, in virtual time that passes only when told to. It brings its own clock and its own chance, so
+ * that it runs under any test runner or none. Judges look at every step; what they find makes the next verb fail, with
+ * the trace that led there.
  */
 import { Cause, Clock, Context, Duration, Effect, FiberSet, Layer, Random, type Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { Driver } from "../driver/Driver.ts"
+import { Controllers } from "../embedded/Controllers.ts"
+import { Issuer } from "../embedded/Issuer.ts"
 import type { Settings } from "../Settings.ts"
 import { Cluster } from "./Cluster.ts"
 import { Court, type Invariant, type World } from "./judges/Invariants.ts"
 import { judges } from "./judges/judges.ts"
 import { Faults, type Incident, incidentsOf } from "./levers/Faults.ts"
 import { countOf } from "./levers/misuse.ts"
-import type { OwnFault } from "./levers/strike.ts"
+import { type OwnFault, strikeAll } from "./levers/strike.ts"
 import { TimedLevers } from "./levers/TimedLevers.ts"
 import { weatherOf } from "./levers/weatherOf.ts"
-import { beginning } from "./parts/ClusterParts.ts"
+import { simulationBegins } from "./parts/ClusterParts.ts"
 import { Dice } from "./parts/Dice.ts"
 import { SimAccounts } from "./parts/SimAccounts.ts"
 import { makeSimApiServer } from "./parts/SimApiServer.ts"
+import { makeSimBundleShelf } from "./parts/SimBundleShelf.ts"
 import { SimBundles } from "./parts/SimBundles.ts"
-import { behave } from "./parts/SimCertificateRequests.ts"
-import { SimControllers } from "./parts/SimControllers.ts"
+import { behave } from "./parts/SimControlPlane.ts"
 import type { SimKeyKind } from "./parts/SimCrypto.ts"
-import { Issuer, layer as issuerLayer } from "./parts/SimIssuer.ts"
+import { layer as issuerLayer } from "./parts/SimIssuer.ts"
 import type { KubeletSettings } from "./parts/SimKubelet.ts"
 import { SimNetwork } from "./parts/SimNetwork.ts"
 import { type NodeParts, SimNode } from "./parts/SimNode.ts"
 import type { SimPod } from "./parts/SimPod.ts"
-import { makeSimPodRegistry } from "./parts/SimPods.ts"
+import { makeSimPodRegistry } from "./parts/SimPodRegistry.ts"
 import type { Edges } from "./parts/SimProcess.ts"
-import { makeSimBundleShelf } from "./parts/SimTrustBundles.ts"
 import { simSettings } from "./parts/simSettings.ts"
 import { Trace } from "./story/Trace.ts"
 
@@ -89,7 +90,7 @@ const makeTime = Effect.fnUntraced(function* (seed: string): Effect.fn.Return<Ti
   const context = Context.add(yield* Effect.context<never>(), Random.Random, new Dice(seed).random)
   const within = Context.merge(context, time)
   yield* Effect.provideContext(
-    TestClock.testClockWith((clock) => clock.setTime(beginning)),
+    TestClock.testClockWith((clock) => clock.setTime(simulationBegins)),
     within
   )
   const fork = yield* Effect.provideContext(FiberSet.makeRuntime(), within)
@@ -131,13 +132,23 @@ const makeNodes = (
 const makeIssuer = ({ keys = "Ed25519", layers }: ClusterOptions) =>
   Effect.map(Layer.build(layers?.issuer ?? issuerLayer(keys)), (built) => Context.get(built, Issuer))
 
+/** Kubernetes' garbage collector works some seconds after a pod is gone. */
+const collectionDelay = Duration.seconds(5)
+
 /** What the parts of a cluster are, before anything moves. */
 const makeParts = Effect.fnUntraced(function* (options: ClusterOptions, seed: string, time: Time) {
   const { context, now, run } = time
   const trace = new Trace(now, options.traceEvents ?? 2000)
   const server = yield* makeSimApiServer(`${seed}/api`, trace.record, run)
   const issuer = yield* makeIssuer(options)
-  const controllers = new SimControllers(server, issuer)
+  const controllers = new Controllers({
+    api: server.api,
+    issuer,
+    run: server.run,
+    draw: server.dice.next,
+    decided: (object, decision) => trace.record("issuer", { _tag: "RequestDecided", object, decision }),
+    collectionDelay
+  })
   const pods = new Map<string, SimPod>()
   const registry = makeSimPodRegistry(server)
   const shelf = makeSimBundleShelf(server)
@@ -191,7 +202,7 @@ const makeParts = Effect.fnUntraced(function* (options: ClusterOptions, seed: st
   }
   const timed = new TimedLevers(workings)
   const dice = new Dice(`${seed}/cluster`)
-  return { ...workings, seed, context, dice, court, world, timed, pods, ownFaults: options.ownFaults ?? [] }
+  return { ...workings, seed, context, dice, court, world, timed, pods }
 })
 
 const make = Effect.fnUntraced(function* (options: ClusterOptions = {}): Effect.fn.Return<Cluster, never, Scope.Scope> {
@@ -205,7 +216,9 @@ const make = Effect.fnUntraced(function* (options: ClusterOptions = {}): Effect.
     yield* behave(parts.server, parts.controllers, parts.usual())
     for (const node of parts.nodes.values()) time.run(node.start)
     const { incidents } = options
-    time.run(incidents === undefined ? strikeDaily(cluster, options, seed) : cluster.strikeAll(incidents))
+    time.run(
+      incidents === undefined ? strikeDaily(cluster, options, seed) : strikeAll(cluster, incidents, options.ownFaults)
+    )
     return cluster
   }).pipe(Effect.provideContext(time.context))
 })
@@ -217,8 +230,8 @@ const strikeDaily = (cluster: Cluster, options: ClusterOptions, seed: string): E
   const names = [...cluster.world.nodes.keys()]
   const day = (n: number): Effect.Effect<void> =>
     Effect.gen(function* () {
-      yield* cluster.strikeAll(incidentsOf(faults, seed, names, n, undefined, ownFaults))
-      yield* Effect.sleep(Duration.millis(beginning + (n + 1) * 86_400_000 - cluster.world.now))
+      yield* strikeAll(cluster, incidentsOf(faults, seed, names, n, undefined, ownFaults), ownFaults)
+      yield* Effect.sleep(Duration.millis(simulationBegins + (n + 1) * 86_400_000 - cluster.world.now))
       yield* day(n + 1)
     })
   return day(0)

@@ -1,10 +1,11 @@
 /**
- * The annex's street door, `certlet/testing`: what a project imports to run simulated clusters in its own tests. There is no
- * logic here. It opens on the simulated services, which stand behind the same contracts as the live ones, and on the laws of
- * those contracts, so that a service of one's own can be held to them. No test runner is imported: the programs run under
- * any.
+ * The annex's street door, `certlet/testing`: what a project imports to run simulated clusters in its own tests. There
+ * is no logic here. It opens on the simulated services, which stand behind the same contracts as the live ones, and on
+ * the laws of those contracts, so that a service of one's own can be held to them. No test runner is imported: the
+ * programs run under any.
  */
 
+export { Issuer, NotSigned, type SigningOrder } from "../embedded/Issuer.ts"
 export type { Cluster } from "./Cluster.ts"
 export * as CertificateRequestsContract from "./contract/certificateRequests.ts"
 export * as KeyGeneratorContract from "./contract/keyGenerator.ts"
@@ -22,16 +23,15 @@ export { type FaultName, Faults, type Incident, type Rate } from "./levers/Fault
 export { Misuse } from "./levers/misuse.ts"
 export { fault, type OwnFault } from "./levers/strike.ts"
 export type { Ending } from "./parts/ClusterParts.ts"
-export * as SimCertificateRequests from "./parts/SimCertificateRequests.ts"
-export { SimControlPlane } from "./parts/SimCertificateRequests.ts"
+export { SimBundleShelf } from "./parts/SimBundleShelf.ts"
+export { layer as controlPlane, SimControlPlane } from "./parts/SimControlPlane.ts"
 export * as SimEntropy from "./parts/SimEntropy.ts"
-export { Issuer, makeSimIssuer, type SimIssuer } from "./parts/SimIssuer.ts"
+export { SimEvents } from "./parts/SimEvents.ts"
+export { makeSimIssuer } from "./parts/SimIssuer.ts"
 export * as SimKeyGenerator from "./parts/SimKeyGenerator.ts"
 export type { PodWish, SimPod } from "./parts/SimPod.ts"
-export * as SimPodEvents from "./parts/SimPodEvents.ts"
-export * as SimPods from "./parts/SimPods.ts"
+export { SimPodRegistry } from "./parts/SimPodRegistry.ts"
 export type { Edges } from "./parts/SimProcess.ts"
-export * as SimTrustBundles from "./parts/SimTrustBundles.ts"
 export * as SimVolumeFS from "./parts/SimVolumeFS.ts"
 export * as SimVolumeRecords from "./parts/SimVolumeRecords.ts"
 export { simSettings } from "./parts/simSettings.ts"

@@ -2,23 +2,26 @@ import { describe, it } from "@effect/vitest"
 import { Context, Effect, Fiber, Layer, Logger } from "effect"
 import { TestClock } from "effect/testing"
 import { CertificateRequests } from "../../src/issuance/CertificateRequests.ts"
+import { Settings } from "../../src/Settings.ts"
 import { laws, RequestScene } from "../../src/testing/contract/certificateRequests.ts"
-import * as SimCertificateRequests from "../../src/testing/parts/SimCertificateRequests.ts"
+import * as SimControlPlane from "../../src/testing/parts/SimControlPlane.ts"
 import { liveClient } from "../kit/LiveClient.ts"
+import { settings } from "../kit/settings.ts"
 
-/**
- * The simulated cluster's levers as a scene. Its one connection cannot break: what breaks is the live client's watch.
- */
+const approvalOf = (policy: "approve" | "hold" | "deny") => (policy === "deny" ? { deny: "by policy" } : policy)
+const signingOf = (policy: "sign" | "hold" | "fail") => (policy === "fail" ? { fail: "out of ink" } : policy)
+
+/** The simulated cluster's levers as a scene. */
 const simScene = Layer.effect(
   RequestScene,
   Effect.gen(function* () {
-    const cluster = yield* SimCertificateRequests.SimControlPlane
+    const cluster = yield* SimControlPlane.SimControlPlane
     return RequestScene.of({
-      approval: (approval) => cluster.behave({ approval }),
-      signing: (issuer) => cluster.behave({ issuer }),
+      approval: (policy) => cluster.behave({ approval: approvalOf(policy) }),
+      signing: (policy) => cluster.behave({ issuer: signingOf(policy) }),
       remove: ({ name }) => cluster.remove(name),
       exists: ({ name }) => Effect.map(cluster.present, (present) => present.some((_) => _.name === name)),
-      disturb: Effect.void,
+      disturb: cluster.disturb,
       passing: (program) =>
         Effect.gen(function* () {
           const fiber = yield* Effect.forkChild(program, { startImmediately: true })
@@ -30,7 +33,7 @@ const simScene = Layer.effect(
 )
 
 describe("the simulated CertificateRequests", () => {
-  const cluster = Layer.provideMerge(simScene, SimCertificateRequests.layer)
+  const cluster = Layer.provideMerge(simScene, Layer.provide(SimControlPlane.layer, Layer.succeed(Settings, settings)))
   for (const { law, program } of laws) it.effect(law, () => Effect.provide(program, cluster))
 })
 
@@ -39,8 +42,8 @@ const live = Layer.effectContext(
   Effect.gen(function* () {
     const { cluster, requests } = yield* liveClient()
     const scene = RequestScene.of({
-      approval: (policy) => cluster.behave({ approval: policy === "deny" ? { deny: "by policy" } : policy }),
-      signing: (policy) => cluster.behave({ issuer: policy === "fail" ? { fail: "out of ink" } : policy }),
+      approval: (policy) => cluster.behave({ approval: approvalOf(policy) }),
+      signing: (policy) => cluster.behave({ issuer: signingOf(policy) }),
       remove: ({ name, namespace }) => Effect.sync(() => void cluster.store.delete(namespace, name)),
       exists: ({ name, namespace }) => Effect.sync(() => cluster.store.get(namespace, name) !== undefined),
       disturb: cluster.dropWatches,

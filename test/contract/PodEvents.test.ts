@@ -8,29 +8,30 @@ import * as KubeApiServer from "../../src/kube/KubeApiServer.ts"
 import { PodEvents } from "../../src/kube/PodEvents.ts"
 import { Settings } from "../../src/Settings.ts"
 import { EventScene, laws, type SeenEvent } from "../../src/testing/contract/podEvents.ts"
-import * as SimPodEvents from "../../src/testing/parts/SimPodEvents.ts"
+import * as SimControlPlane from "../../src/testing/parts/SimControlPlane.ts"
+import { SimEvents } from "../../src/testing/parts/SimEvents.ts"
 import { kubeSettings, settings } from "../kit/settings.ts"
 
 const simScene = Layer.effect(
   EventScene,
-  Effect.map(SimPodEvents.SimEvents, ({ present }) =>
-    EventScene.of({
-      seen: Effect.map(present, (tallies) =>
-        tallies.map(({ count, event }) => ({
-          podUid: event.pod.uid,
-          reason: event.reason,
-          note: event.note,
-          count
-        }))
+  Effect.gen(function* () {
+    const { present } = yield* SimEvents
+    const { behave } = yield* SimControlPlane.SimControlPlane
+    return EventScene.of({
+      seen: Effect.andThen(
+        TestClock.adjust(0),
+        Effect.map(present, (written) =>
+          written.map(({ count, event }) => ({ podUid: event.pod.uid, reason: event.reason, note: event.note, count }))
+        )
       ),
-      silence: Effect.void
+      silence: behave({ api: "Unavailable" })
     })
-  )
+  })
 )
 
 describe("the simulated PodEvents", () => {
-  const sim = Layer.provideMerge(simScene, SimPodEvents.layer)
-  for (const { law, program } of laws) it.effect(law, () => Effect.provide(program, sim))
+  const node = Layer.provideMerge(simScene, Layer.provide(SimControlPlane.layer, Layer.succeed(Settings, settings)))
+  for (const { law, program } of laws) it.effect(law, () => Effect.provide(program, Layer.fresh(node)))
 })
 
 interface StoredEvent {

@@ -1,29 +1,29 @@
 import { describe, it } from "@effect/vitest"
-import { Context, Effect, Layer, Logger } from "effect"
+import { Effect, Layer, Logger } from "effect"
 import { TestClock } from "effect/testing"
-import { Pods } from "../../src/kube/Pods.ts"
+import { Settings } from "../../src/Settings.ts"
 import { laws, PodScene } from "../../src/testing/contract/pods.ts"
-import { makeSimApiServer } from "../../src/testing/parts/SimApiServer.ts"
-import * as SimPods from "../../src/testing/parts/SimPods.ts"
+import * as SimControlPlane from "../../src/testing/parts/SimControlPlane.ts"
+import { SimPodRegistry } from "../../src/testing/parts/SimPodRegistry.ts"
+import { settings } from "../kit/settings.ts"
 import { podsLayer } from "../kube/LiveCluster.ts"
 
-const node = Layer.effectContext(
+const scene = Layer.effect(
+  PodScene,
   Effect.gen(function* () {
-    const server = yield* makeSimApiServer("pods")
-    const { remove, set } = SimPods.makeSimPodRegistry(server)
-    const drop = server.dropWatches(() => true, "cut")
-    const scene = PodScene.of({
+    const { remove, set } = yield* SimPodRegistry
+    const { disturb } = yield* SimControlPlane.SimControlPlane
+    return PodScene.of({
       set,
       remove,
-      cut: Effect.andThen(drop, TestClock.adjust("1 second")),
+      cut: Effect.andThen(disturb, TestClock.adjust("1 second")),
       watching: TestClock.adjust(0)
     })
-    const pods = yield* SimPods.makeSimPods(server, { node: "node-1", cut: false })
-    return Context.make(Pods, pods).pipe(Context.add(PodScene, scene))
   })
 )
 
 describe("the simulated Pods", () => {
+  const node = Layer.provideMerge(scene, Layer.provide(SimControlPlane.layer, Layer.succeed(Settings, settings)))
   for (const { law, program } of laws) it.effect(law, () => Effect.provide(program, Layer.fresh(node)))
 })
 

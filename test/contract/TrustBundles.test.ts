@@ -1,27 +1,29 @@
 import { describe, it } from "@effect/vitest"
-import { Context, Effect, Layer, Logger } from "effect"
+import { Effect, Layer, Logger } from "effect"
 import { TestClock } from "effect/testing"
-import { TrustBundles } from "../../src/kube/TrustBundles.ts"
+import { Settings } from "../../src/Settings.ts"
 import { BundleScene, laws } from "../../src/testing/contract/trustBundles.ts"
-import { makeSimApiServer } from "../../src/testing/parts/SimApiServer.ts"
-import * as SimTrustBundles from "../../src/testing/parts/SimTrustBundles.ts"
+import { SimBundleShelf } from "../../src/testing/parts/SimBundleShelf.ts"
+import * as SimControlPlane from "../../src/testing/parts/SimControlPlane.ts"
+import { settings } from "../kit/settings.ts"
 import { bundlesLayer } from "../kube/LiveCluster.ts"
 
-const node = Layer.effectContext(
+const scene = Layer.effect(
+  BundleScene,
   Effect.gen(function* () {
-    const server = yield* makeSimApiServer("bundles")
-    const drop = server.dropWatches(() => true, "cut")
-    const scene = BundleScene.of({
-      ...SimTrustBundles.bundlesIn(server),
-      cut: Effect.andThen(drop, TestClock.adjust("1 second")),
+    const { remove, write } = yield* SimBundleShelf
+    const { disturb } = yield* SimControlPlane.SimControlPlane
+    return BundleScene.of({
+      write,
+      remove,
+      cut: Effect.andThen(disturb, TestClock.adjust("1 second")),
       watching: () => TestClock.adjust(0)
     })
-    const bundles = yield* SimTrustBundles.makeSimTrustBundles(server, { node: "node-1", cut: false })
-    return Context.make(TrustBundles, bundles).pipe(Context.add(BundleScene, scene))
   })
 )
 
 describe("the simulated TrustBundles", () => {
+  const node = Layer.provideMerge(scene, Layer.provide(SimControlPlane.layer, Layer.succeed(Settings, settings)))
   for (const { law, program } of laws) it.effect(law, () => Effect.provide(program, Layer.fresh(node)))
 })
 

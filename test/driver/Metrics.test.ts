@@ -6,7 +6,7 @@ import { volumeStatus } from "../../src/driver/inspectVolume.ts"
 import { exposition, measure } from "../../src/driver/Metrics.ts"
 import { makeVolume } from "../../src/driver/Volume.ts"
 import { decodeVolumeSpec } from "../../src/spec/VolumeSpec.ts"
-import { SimControlPlane } from "../../src/testing/parts/SimCertificateRequests.ts"
+import { SimControlPlane } from "../../src/testing/parts/SimControlPlane.ts"
 import { during, onNode, publishCall, startDriver } from "../kit/SimulatedNode.ts"
 import { settings } from "../kit/settings.ts"
 
@@ -100,7 +100,7 @@ describe("metrics", () => {
         const renewals = (kind: string, outcome: string, temper: string) =>
           readSeries(text, `certlet_renewals_total{kind="${kind}",outcome="${outcome}",temper="${temper}"}`)
         expect(renewals("issue", "success", "none")).toBe(1)
-        yield* cluster.behave({ approval: "deny" })
+        yield* cluster.behave({ approval: { deny: "by policy" } })
         yield* TestClock.adjust("17 hours")
         const denied = yield* driver.metrics
         expect(

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Option } from "effect"
 import { TestClock } from "effect/testing"
-import { SimControlPlane } from "../../src/testing/parts/SimCertificateRequests.ts"
+import { SimControlPlane } from "../../src/testing/parts/SimControlPlane.ts"
 import { SimDisk } from "../../src/testing/parts/SimVolumeFS.ts"
 import { during, onNode, publishCall, startDriver } from "../kit/SimulatedNode.ts"
 
@@ -51,7 +51,7 @@ describe("a volume that is looked at", () => {
   it.effect("is degraded when a renewal was refused, and when others keep failing", () =>
     Effect.gen(function* () {
       const { cluster, driver, reasons } = yield* published
-      yield* cluster.behave({ approval: "deny" })
+      yield* cluster.behave({ approval: { deny: "by policy" } })
       yield* TestClock.adjust("17 hours")
       expect(yield* reasons).toEqual(["degraded CertificateNotRenewed"])
       const { complaints } = yield* driver.inspect(web.volumeId, Option.none())

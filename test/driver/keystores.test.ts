@@ -4,8 +4,8 @@ import { X509Certificate } from "@peculiar/x509"
 import { DateTime, Effect, Logger, Option, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import type { PublishCall } from "../../src/driver/DriverCalls.ts"
-import { SimControlPlane } from "../../src/testing/parts/SimCertificateRequests.ts"
-import { SimBundleShelf } from "../../src/testing/parts/SimTrustBundles.ts"
+import { SimBundleShelf } from "../../src/testing/parts/SimBundleShelf.ts"
+import { SimControlPlane } from "../../src/testing/parts/SimControlPlane.ts"
 import { SimDisk } from "../../src/testing/parts/SimVolumeFS.ts"
 import { SimRecordDisk } from "../../src/testing/parts/SimVolumeRecords.ts"
 import { VolumeFS } from "../../src/volume/VolumeFS.ts"
@@ -129,7 +129,7 @@ describe("a volume with keystores", () => {
           const publishing = yield* Effect.forkChild(Effect.exit(driver.publish(request)))
           yield* TestClock.adjust("2 minutes")
           lines.push(JSON.stringify([...(yield* disk.texts).values()]), String(publishing.pollUnsafe()))
-          yield* cluster.behave({ approval: "deny" })
+          yield* cluster.behave({ approval: { deny: "by policy" } })
           lines.push(JSON.stringify(yield* Effect.exit(during("2 minutes", driver.publish(request)))))
           yield* cluster.behave({ approval: "approve" })
           yield* during("2 minutes", driver.publish(request))

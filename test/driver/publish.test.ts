@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { DateTime, Duration, Effect, Fiber, Option, Redacted } from "effect"
 import { TestClock } from "effect/testing"
-import { SimControlPlane } from "../../src/testing/parts/SimCertificateRequests.ts"
+import { SimControlPlane } from "../../src/testing/parts/SimControlPlane.ts"
 import { SimDisk } from "../../src/testing/parts/SimVolumeFS.ts"
 import { VolumeFS } from "../../src/volume/VolumeFS.ts"
 import { VolumeRecords } from "../../src/volume/VolumeRecord.ts"
@@ -64,7 +64,7 @@ describe("publish", () => {
     Effect.gen(function* () {
       const driver = yield* startDriver
       const cluster = yield* SimControlPlane
-      yield* cluster.behave({ approval: "deny" })
+      yield* cluster.behave({ approval: { deny: "by policy" } })
       const error = yield* during("1 second", Effect.flip(driver.publish(web)))
       expect(error.reason).toMatchObject({ _tag: "IssuanceError", reason: "Denied", detail: "by policy" })
       yield* nothingLeft(web.target)
@@ -79,19 +79,22 @@ describe("publish", () => {
     Effect.gen(function* () {
       const driver = yield* startDriver
       const cluster = yield* SimControlPlane
-      yield* cluster.behave({ approval: "deny" })
+      yield* cluster.behave({ approval: { deny: "by policy" } })
       for (let i = 0; i < 5; i++) yield* during("1 second", Effect.flip(driver.publish(web)))
       expect((yield* cluster.present).length).toBe(1)
       expect(yield* submissions).toBe(5)
     }).pipe(onNode("heap"))
   )
 
-  it.effect.each(["fail", "signWrongKey"] as const)("that the issuer spoils (%s) fails and leaves nothing", (issuer) =>
+  it.effect.each([
+    [{ fail: "out of ink" }, "Failed"],
+    ["signWrongKey", "Mismatch"]
+  ] as const)("that the issuer spoils (%j) fails and leaves nothing", ([issuer, reason]) =>
     Effect.gen(function* () {
       const driver = yield* startDriver
       yield* Effect.flatMap(SimControlPlane, (cluster) => cluster.behave({ issuer }))
       const error = yield* during("1 second", Effect.flip(driver.publish(web)))
-      expect(error.reason).toMatchObject({ reason: issuer === "fail" ? "Failed" : "Mismatch" })
+      expect(error.reason).toMatchObject({ reason })
       yield* nothingLeft(web.target)
     }).pipe(onNode("spoiled"))
   )
@@ -120,7 +123,7 @@ describe("publish", () => {
       yield* Effect.flatMap(SimControlPlane, (cluster) => cluster.behave({ issuer: "hold" }))
       const deadline = Option.some(DateTime.addDuration(yield* DateTime.now, Duration.seconds(10)))
       const error = yield* during("9 seconds", Effect.flip(driver.publish({ ...web, deadline })))
-      expect(error.message).toContain("approved, not signed yet after 8s")
+      expect(error.message).toContain("approved, not signed yet (held back) after 8s")
     }).pipe(onNode("deadline"))
   )
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Logger, Option } from "effect"
 import { TestClock } from "effect/testing"
-import { SimControlPlane } from "../../src/testing/parts/SimCertificateRequests.ts"
+import { SimControlPlane } from "../../src/testing/parts/SimControlPlane.ts"
 import { SimDisk } from "../../src/testing/parts/SimVolumeFS.ts"
 import { VolumeRecords } from "../../src/volume/VolumeRecord.ts"
 import { during, isServed, leafSeen, onNode, publishCall, seen, startDriver } from "../kit/SimulatedNode.ts"
@@ -99,7 +99,7 @@ describe("renew", () => {
       const driver = yield* startDriver
       const cluster = yield* SimControlPlane
       yield* during("1 second", driver.publish(web))
-      yield* cluster.behave({ approval: "deny" })
+      yield* cluster.behave({ approval: { deny: "by policy" } })
       yield* TestClock.adjust("20 hours")
       expect(yield* submissions).toBeLessThanOrEqual(15)
       yield* cluster.behave({ approval: "approve" })

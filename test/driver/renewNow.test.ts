@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { DateTime, Duration, Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
-import { SimControlPlane } from "../../src/testing/parts/SimCertificateRequests.ts"
+import { SimControlPlane } from "../../src/testing/parts/SimControlPlane.ts"
 import { SimDisk } from "../../src/testing/parts/SimVolumeFS.ts"
 import { during, leafSeen, onNode, publishCall, startDriver } from "../kit/SimulatedNode.ts"
 
@@ -66,7 +66,7 @@ describe("a renewal that an operator asks for", () => {
   it.effect("cuts a pause short, and is told of the failure when it fails again", () =>
     Effect.gen(function* () {
       const { cluster, driver } = yield* published
-      yield* cluster.behave({ approval: "deny" })
+      yield* cluster.behave({ approval: { deny: "by policy" } })
       yield* TestClock.adjust("17 hours")
       const [failing] = yield* driver.status
       expect(failing?.state).toBe("Failing")

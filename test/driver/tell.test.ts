@@ -1,8 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
-import { SimControlPlane } from "../../src/testing/parts/SimCertificateRequests.ts"
-import { SimEvents } from "../../src/testing/parts/SimPodEvents.ts"
+import { SimControlPlane } from "../../src/testing/parts/SimControlPlane.ts"
+import { SimEvents } from "../../src/testing/parts/SimEvents.ts"
 import { SimDisk } from "../../src/testing/parts/SimVolumeFS.ts"
 import { during, onNode, publishCall, startDriver } from "../kit/SimulatedNode.ts"
 
@@ -76,14 +76,14 @@ describe("a pod's owner", () => {
     Effect.gen(function* () {
       const cluster = yield* SimControlPlane
       const driver = yield* published
-      yield* cluster.behave({ approval: "deny" })
+      yield* cluster.behave({ approval: { deny: "by policy" } })
       yield* TestClock.adjust("17 hours")
       const [denied] = yield* told
       expect(denied).toMatchObject({ reason: "CertificateDenied", type: "Warning" })
       expect(denied?.note).toMatch(
         /by policy; the request was denied; .*; the current certificate expires at 1970-01-02T00.*; next try in/
       )
-      yield* cluster.behave({ approval: "approve", issuer: "fail" })
+      yield* cluster.behave({ approval: "approve", issuer: { fail: "out of ink" } })
       yield* TestClock.adjust("3 hours")
       expect((yield* told).map(({ reason }) => reason)).toContain("CertificateFailed")
       yield* driver.unpublish(web)
@@ -94,13 +94,13 @@ describe("a pod's owner", () => {
     Effect.gen(function* () {
       const cluster = yield* SimControlPlane
       yield* published
-      yield* cluster.behave({ api: "Unavailable" })
+      yield* cluster.behave({ webhook: "down" })
       yield* TestClock.adjust("16 hours")
       const early = yield* told
       yield* TestClock.adjust("4 hours")
       expect(early.filter(({ reason }) => reason !== "CertificateNotRenewed")).toEqual([])
       expect(yield* told).toMatchObject([{ reason: "CertificateNotRenewed", type: "Warning" }])
-      yield* cluster.behave({ api: "up" })
+      yield* cluster.behave({ webhook: "up" })
     }).pipe(onNode("outage"))
   )
 

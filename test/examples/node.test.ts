@@ -9,7 +9,7 @@ const strictIssuer = Layer.effect(
   Issuer,
   Effect.map(makeSimIssuer, (issuer) => ({
     ...issuer,
-    sign: (request, duration, forKey) => issuer.sign(request, Duration.min(duration, Duration.hours(2)), forKey)
+    sign: (order) => issuer.sign({ ...order, lifetime: Duration.min(order.lifetime, Duration.hours(2)) })
   }))
 )
 

@@ -2,9 +2,10 @@ import { describe, expect, it, layer } from "@effect/vitest"
 import { DateTime, Duration, Effect, Option, Result } from "effect"
 import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
+import type { SigningOrder } from "../../src/embedded/Issuer.ts"
 import { checkSigned } from "../../src/issuance/checkSigned.ts"
 import { IssuanceError } from "../../src/issuance/IssuanceError.ts"
-import { KeyGenerator } from "../../src/issuance/KeyGenerator.ts"
+import { KeyGenerator, type PrivateKey } from "../../src/issuance/KeyGenerator.ts"
 import { signingRequest } from "../../src/issuance/SigningRequest.ts"
 import { writePem } from "../../src/pki/Pem.ts"
 import { ipAddresses } from "../../src/spec/AttributeRules.ts"
@@ -12,7 +13,6 @@ import { attributeTypes } from "../../src/spec/DistinguishedName.ts"
 import type { Keystore } from "../../src/spec/Keystore.ts"
 import type { NameConstraint } from "../../src/spec/NameConstraints.ts"
 import type { VolumeSpec } from "../../src/spec/VolumeSpec.ts"
-import { simKeyPair } from "../../src/testing/parts/SimCrypto.ts"
 import { makeSimIssuer } from "../../src/testing/parts/SimIssuer.ts"
 import * as SimKeyGenerator from "../../src/testing/parts/SimKeyGenerator.ts"
 import { spec } from "../kit/LiveClient.ts"
@@ -21,11 +21,25 @@ const commonName = (...values: ReadonlyArray<string>) => values.map((value) => [
 
 const newKey = Effect.flatMap(KeyGenerator, (_) => _.generate({ algorithm: "ECDSA", size: 256 }))
 
+/** What an issuer is asked for on behalf of a spec. */
+const orderFor = (asked: VolumeSpec, key: PrivateKey, change: Partial<SigningOrder> = {}) =>
+  Effect.map(
+    signingRequest(asked, key),
+    (signingRequest): SigningOrder => ({
+      signingRequest,
+      usages: asked.usages,
+      isCA: asked.isCA,
+      lifetime: Duration.hours(1),
+      wrongKey: false,
+      ...change
+    })
+  )
+
 /** A certificate for what `asked` says, and its check against what `wanted` says. */
 const issued = Effect.fnUntraced(function* (asked: Partial<VolumeSpec>, duration = Duration.hours(1)) {
   const issuer = yield* makeSimIssuer
   const key = yield* newKey
-  const signed = yield* issuer.sign(yield* signingRequest(spec(asked), key), duration)
+  const signed = yield* issuer.sign(yield* orderFor(spec(asked), key, { lifetime: duration }))
   const check = Effect.fnUntraced(function* (
     change: { readonly wanted?: Partial<VolumeSpec>; readonly certificate?: string; readonly ca?: string } = {}
   ) {
@@ -136,8 +150,7 @@ layer(SimKeyGenerator.layer)("an answer", (it) => {
   it.effect("for another key is a Mismatch", () =>
     Effect.gen(function* () {
       const { check, issuer, key } = yield* issued({})
-      const other = simKeyPair(new Uint8Array(32))
-      const { certificate } = yield* issuer.sign(yield* signingRequest(spec(), key), Duration.hours(1), other.publicKey)
+      const { certificate } = yield* issuer.sign(yield* orderFor(spec(), key, { wrongKey: true }))
       const error = yield* Effect.flip(check({ certificate }))
       expect(error).toBeInstanceOf(IssuanceError)
       expect([error.reason, error.request, error.temper]).toEqual(["Mismatch", "shop/r", "transient"])

@@ -10,12 +10,9 @@ import { TestClock } from "effect/testing"
 import { Driver } from "../../src/driver/Driver.ts"
 import type { PublishCall } from "../../src/driver/DriverCalls.ts"
 import { Settings } from "../../src/Settings.ts"
-import * as SimCertificateRequests from "../../src/testing/parts/SimCertificateRequests.ts"
+import * as SimControlPlane from "../../src/testing/parts/SimControlPlane.ts"
 import * as SimEntropy from "../../src/testing/parts/SimEntropy.ts"
 import * as SimKeyGenerator from "../../src/testing/parts/SimKeyGenerator.ts"
-import * as SimPodEvents from "../../src/testing/parts/SimPodEvents.ts"
-import * as SimPods from "../../src/testing/parts/SimPods.ts"
-import * as SimTrustBundles from "../../src/testing/parts/SimTrustBundles.ts"
 import * as SimVolumeFS from "../../src/testing/parts/SimVolumeFS.ts"
 import * as SimVolumeRecords from "../../src/testing/parts/SimVolumeRecords.ts"
 import { VolumeFS } from "../../src/volume/VolumeFS.ts"
@@ -24,16 +21,12 @@ import { settings } from "./settings.ts"
 /** The simulated edges of one node: they outlive any driver. */
 export const edges = (change: Partial<Settings["Service"]> = {}) =>
   Layer.mergeAll(
-    Layer.succeed(Settings, { ...settings, ...change }),
-    SimCertificateRequests.layer,
+    SimControlPlane.layer,
     SimEntropy.layer,
     SimKeyGenerator.layer,
-    SimPodEvents.layer,
-    SimPods.layer,
-    SimTrustBundles.layer,
     SimVolumeFS.layer,
     SimVolumeRecords.layer
-  )
+  ).pipe(Layer.provideMerge(Layer.succeed(Settings, { ...settings, ...change })))
 
 /** Runs a story on a fresh node, with a seed. */
 export const onNode =

@@ -4,7 +4,7 @@ import { describe, expect } from "vitest"
 import { Pods } from "../../src/kube/Pods.ts"
 import { TrustBundles } from "../../src/kube/TrustBundles.ts"
 import { tooLongValue } from "../../src/spec/PodState.ts"
-import { bare, podObject } from "../../src/testing/parts/SimPods.ts"
+import { bare, podObject } from "../../src/testing/parts/SimPodRegistry.ts"
 import { record } from "../kit/LiveClient.ts"
 import { bundlesLayer, podsLayer, Server, watching } from "./LiveCluster.ts"
 

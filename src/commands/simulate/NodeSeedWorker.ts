@@ -6,7 +6,7 @@
  */
 import { parentPort, workerData } from "node:worker_threads"
 import { Effect } from "effect"
-import { beginning } from "../../testing/parts/ClusterParts.ts"
+import { simulationBegins } from "../../testing/parts/ClusterParts.ts"
 import { explain, findingOf } from "../../testing/story/explain.ts"
 import { drawStory, type Knobs, type Story } from "../../testing/story/Story.ts"
 import { type RunOptions, runStory, type Verdict } from "../../testing/story/simulate.ts"
@@ -61,7 +61,7 @@ const sayShares = (story: Story): RunOptions["watch"] => {
   return ({ at }) => {
     if (performance.now() - saidAt < 100) return
     saidAt = performance.now()
-    say({ _tag: "Share", share: Math.min(1, (at - beginning) / story.millis) })
+    say({ _tag: "Share", share: Math.min(1, (at - simulationBegins) / story.millis) })
   }
 }
 

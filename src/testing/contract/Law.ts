@@ -1,7 +1,8 @@
 /**
- * What a contract's laws are made of. A law is a sentence and a program that fails when the sentence does not hold; the program
- * asks for the service under test and for a scene, which is what the law needs to know about the world behind it. No test
- * runner is involved: whoever has a layer of the contract and of its scene can run the laws with any of them.
+ * What a contract's laws are made of. A law is a sentence and a program that fails when the sentence does not hold; the
+ * program asks for the service under test and for a scene, which is what the law needs to know about the world behind
+ * it. No test runner is involved: whoever has a layer of the contract and of its scene can run the laws with any of
+ * them.
  */
 import { Effect, Schema } from "effect"
 

@@ -1,8 +1,8 @@
 /**
- * The laws of `CertificateRequests`, as programs. They run on the simulated cluster and on the live client against an API
- * server. The scene is the rest of the cluster: an approver and an issuer that can be told how to behave, somebody who deletes
- * requests, and a network that breaks. Time passes by itself on a live cluster and has to be made to pass on a simulated
- * one, so a law says where it waits.
+ * The laws of `CertificateRequests`, as programs. They run on the simulated cluster and on the live client against an
+ * API server. The scene is the rest of the cluster: an approver and an issuer that can be told how to behave, somebody
+ * who deletes requests, and a network that breaks. Time passes by itself on a live cluster and has to be made to pass
+ * on a simulated one, so a law says where it waits.
  */
 import { bytesToHex } from "@noble/hashes/utils.js"
 import { Context, DateTime, Effect, Fiber, Option } from "effect"

@@ -1,7 +1,7 @@
 /**
- * The laws of `KeyGenerator`, as programs. They run on the simulated keys and on Node's own. Signatures are verified by Node's
- * cryptography, whoever made the key. The kinds of keys are the generator's to name: the
- * simulation makes one kind only.
+ * The laws of `KeyGenerator`, as programs. They run on the simulated keys and on Node's own. Signatures are verified by
+ * Node's cryptography, whoever made the key. The kinds of keys are the generator's to name: the simulation makes one
+ * kind only.
  */
 import { createPublicKey, verify } from "node:crypto"
 import { bytesToHex } from "@noble/hashes/utils.js"

@@ -1,7 +1,7 @@
 /**
- * The laws of `Kubelet`, as programs: what holds between a kubelet that calls and the handlers that certlet listens with. They run
- * on the live socket and on any simulated kubelet. The scene is the other end: somebody who can make the calls that a kubelet
- * makes, give one up, and see what came back.
+ * The laws of `Kubelet`, as programs: what holds between a kubelet that calls and the handlers that certlet listens
+ * with. They run on the live socket and on any simulated kubelet. The scene is the other end: somebody who can make the
+ * calls that a kubelet makes, give one up, and see what came back.
  */
 import { Context, DateTime, Deferred, Duration, Effect, Exit, Fiber, Option, Queue, Scope } from "effect"
 import { type Calls, Kubelet, type KubeletError } from "../../csi/Kubelet.ts"

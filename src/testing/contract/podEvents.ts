@@ -1,7 +1,7 @@
 /**
- * The laws of `PodEvents`, as programs. They run on the simulated side and on the live one. The scene is what a pod's owner
- * sees at the API server: the Events, whoever folded them. Time passes through Effect's Clock, so the laws run under a
- * TestClock on either side.
+ * The laws of `PodEvents`, as programs. They run on the simulated side and on the live one. The scene is what a pod's
+ * owner sees at the API server: the Events, whoever folded them. Time passes through Effect's Clock, so the laws run
+ * under a TestClock on either side.
  */
 import { Context, Effect } from "effect"
 import { TestClock } from "effect/testing"

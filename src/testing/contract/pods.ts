@@ -1,6 +1,6 @@
 /**
- * The laws of `Pods`, as programs. They run on the simulated pods and on the live ones. The scene is the API server's side: a
- * pod appears, changes and goes, and the connection to it breaks.
+ * The laws of `Pods`, as programs. They run on the simulated pods and on the live ones. The scene is the API server's
+ * side: a pod appears, changes and goes, and the connection to it breaks.
  */
 import { Context, Effect, Fiber, Option } from "effect"
 import { type PodReference, Pods } from "../../kube/Pods.ts"

@@ -1,6 +1,6 @@
 /**
- * The laws of `TrustBundles`, as programs. They run on the simulated bundles and on the live ones. The scene is the API server's
- * side: a bundle is written, rotated, damaged and deleted, and the connection to it breaks.
+ * The laws of `TrustBundles`, as programs. They run on the simulated bundles and on the live ones. The scene is the API
+ * server's side: a bundle is written, rotated, damaged and deleted, and the connection to it breaks.
  */
 import { Context, Effect, Fiber, Option } from "effect"
 import { type TrustBundleReference, TrustBundles } from "../../kube/TrustBundles.ts"

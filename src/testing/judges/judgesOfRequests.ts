@@ -6,6 +6,7 @@ import "reflect-metadata"
 import { bytesToHex } from "@noble/hashes/utils.js"
 import { Pkcs10CertificateRequest } from "@peculiar/x509"
 import { Option, Predicate } from "effect"
+import { certletUser } from "../../embedded/ApiUser.ts"
 import type { StoredObject } from "../../embedded/ObjectStore.ts"
 import { signingRequestOf, specOf } from "../../embedded/RequestRules.ts"
 import { accountOf } from "../parts/SimAccounts.ts"
@@ -55,7 +56,7 @@ const ownAccount = safety(
       const pod = world.pods.find(({ volumeId }) => volumeId === volumeOf(object))
       if (pod === undefined) return undefined
       const asked = Predicate.hasProperty(object.spec, "username") ? String(object.spec.username) : ""
-      const wanted = world.settings.useTokenRequest ? accountOf(pod) : "certlet"
+      const wanted = (world.settings.useTokenRequest ? accountOf(pod) : certletUser).name
       return asked === wanted
         ? undefined
         : `${asked} asks for the certificate of ${namespacedName(pod)}, and not ${wanted}`

@@ -108,7 +108,8 @@ const fewRequests = liveness(
       if (written !== undefined) renewed?.add(written.volumeId)
       if (what._tag !== "Settled") return undefined
       const counts = new Map<string, number>()
-      for (const object of server.store.all()) counts.set(volumeOf(object), (counts.get(volumeOf(object)) ?? 0) + 1)
+      for (const object of server.api.stores.requests.all())
+        counts.set(volumeOf(object), (counts.get(volumeOf(object)) ?? 0) + 1)
       const most = [...counts].find(([volume, count]) => count > 2 && renewed?.has(volume))
       return most === undefined ? undefined : `volume ${most[0]} has ${most[1]} requests`
     }

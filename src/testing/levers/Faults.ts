@@ -59,7 +59,8 @@ const incidents = {
   bundleLossesPerDay: off,
   addressChangesPerDay: off,
   labelChangesPerDay: off,
-  tokenExpiriesPerDay: off
+  tokenExpiriesPerDay: off,
+  watchesGarbledPerDay: off
 }
 
 /** A fault's name. */
@@ -135,7 +136,8 @@ const strong: Readonly<Record<FaultName, number>> = {
   bundleLossesPerDay: 2,
   addressChangesPerDay: 4,
   labelChangesPerDay: 4,
-  tokenExpiriesPerDay: 4
+  tokenExpiriesPerDay: 4,
+  watchesGarbledPerDay: 12
 }
 
 /**

@@ -3,11 +3,11 @@
  * the longer one counts. Every pull is told in the trace.
  */
 import { Duration, Effect } from "effect"
+import type { Controllers, IssuanceBehaviour } from "../../embedded/Controllers.ts"
+import type { Issuer } from "../../embedded/Issuer.ts"
 import type { SimAccounts } from "../parts/SimAccounts.ts"
 import type { ApiBehaviour, SimApiServer } from "../parts/SimApiServer.ts"
 import type { SimBundles } from "../parts/SimBundles.ts"
-import type { IssuanceBehaviour, SimControllers } from "../parts/SimControllers.ts"
-import type { SimIssuer } from "../parts/SimIssuer.ts"
 import type { SimNetwork } from "../parts/SimNetwork.ts"
 import type { SimNode } from "../parts/SimNode.ts"
 import type { Trace } from "../story/Trace.ts"
@@ -20,8 +20,8 @@ export type Behaviour = ApiBehaviour & IssuanceBehaviour
 export interface Workings {
   readonly trace: Trace
   readonly server: SimApiServer
-  readonly controllers: SimControllers
-  readonly issuer: SimIssuer
+  readonly controllers: Controllers
+  readonly issuer: Issuer["Service"]
   readonly network: SimNetwork
   readonly accounts: SimAccounts
   readonly bundles: SimBundles

@@ -4,7 +4,7 @@
  * and `assert` is `node:assert/strict`; each of them is run by the tests.
  */
 import { type Duration, Effect, Option } from "effect"
-import { behave } from "../parts/SimCertificateRequests.ts"
+import { behave } from "../parts/SimControlPlane.ts"
 import { shareOf, timeOf, worded } from "./misuse.ts"
 import { type Behaviour, type TimedLevers, tell, type Workings } from "./TimedLevers.ts"
 
@@ -54,7 +54,7 @@ export const issuerLevers = (workings: Workings, levers: TimedLevers) => {
      * yield* cluster.advance("5 minutes")
      * assert.equal(refused.phase, "pending")
      */
-    deny: (time: Duration.Input) => pull("denies every request", "approval", { approval: "deny" }, time),
+    deny: (time: Duration.Input) => pull("denies every request", "approval", { approval: { deny: "by policy" } }, time),
     /**
      * Every request fails for so long.
      *
@@ -64,7 +64,7 @@ export const issuerLevers = (workings: Workings, levers: TimedLevers) => {
      * yield* cluster.advance("45 minutes")
      * assert.deepEqual(yield* cluster.exec(pod), before)
      */
-    fail: (time: Duration.Input) => pull("fails every request", "issuer", { issuer: "fail" }, time),
+    fail: (time: Duration.Input) => pull("fails every request", "issuer", { issuer: { fail: "out of ink" } }, time),
     /**
      * Every certificate is for a key that nobody asked about, for so long.
      *
@@ -75,7 +75,7 @@ export const issuerLevers = (workings: Workings, levers: TimedLevers) => {
      */
     signWrongKey: (time: Duration.Input) => pull("signs other keys", "issuer", { issuer: "signWrongKey" }, time),
     /**
-     * Certificates live this long, whatever is asked for.
+     * Certificates live no longer than this, whatever is asked for.
      *
      * @example
      * yield* cluster.issuer.shorten("5 minutes", "1 day")
@@ -110,6 +110,8 @@ export const issuerLevers = (workings: Workings, levers: TimedLevers) => {
 export const apiLevers = (workings: Workings, levers: TimedLevers) => {
   const { server } = workings
   const pull = puller(workings, levers, "api")
+  const { requests } = server.api.stores
+  const forget = Effect.sync(() => server.api.forget())
   const drop = server.dropWatches(() => true, "the connection was dropped (simulated)")
   return {
     /**
@@ -149,6 +151,15 @@ export const apiLevers = (workings: Workings, levers: TimedLevers) => {
      */
     dropWatches: Effect.andThen(tell(workings, "api", "drops every watch"), drop),
     /**
+     * Every watch gets something that is no event, as a broken proxy would send it: clients take the watch up again.
+     *
+     * @example
+     * yield* cluster.api.garbleWatches
+     * yield* cluster.advance("1 hour")
+     * yield* cluster.exec(pod)
+     */
+    garbleWatches: Effect.andThen(tell(workings, "api", "garbles every watch"), server.garbleWatches),
+    /**
      * History is forgotten and watches end: clients have to list anew (410).
      *
      * @example
@@ -156,24 +167,24 @@ export const apiLevers = (workings: Workings, levers: TimedLevers) => {
      * yield* cluster.advance("1 minute")
      * assert.match(cluster.trace.lines().join(), /Gone/)
      */
-    expire: Effect.andThen(tell(workings, "api", "forgets its history"), Effect.andThen(server.forget, drop)),
+    expire: Effect.andThen(tell(workings, "api", "forgets its history"), Effect.andThen(forget, drop)),
     /**
      * Somebody deletes one of the requests that are there; `draw`, a share from 0 to 1, picks it.
      *
      * @example
-     * assert.equal(cluster.world.server.store.all().length, 1)
+     * assert.equal(cluster.world.server.api.stores.requests.all().length, 1)
      * yield* cluster.api.deleteRequest(0)
-     * assert.equal(cluster.world.server.store.all().length, 0)
+     * assert.equal(cluster.world.server.api.stores.requests.all().length, 0)
      */
     deleteRequest: (draw: number) =>
       Effect.suspend(() => {
-        const all = server.store.all()
+        const all = requests.all()
         const object = all[Math.min(all.length - 1, Math.floor(shareOf("which request", draw) * all.length))]
         if (object === undefined) return Effect.void
         const { name, namespace } = object.metadata
         return Effect.andThen(
           tell(workings, "api", `somebody deletes request ${namespace}/${name}`),
-          Effect.sync(() => void server.store.delete(namespace, name))
+          Effect.sync(() => void requests.delete(namespace, name))
         )
       }),
     /**

@@ -5,6 +5,7 @@
  */
 import { Duration, Effect } from "effect"
 import type { Cluster } from "../Cluster.ts"
+import { simulationBegins } from "../parts/ClusterParts.ts"
 import type { SimPod } from "../parts/SimPod.ts"
 import { type Incident, type IncidentName, isIncidentName, type Rate } from "./Faults.ts"
 
@@ -33,6 +34,7 @@ const onBundle = (
 
 const strikes: Readonly<Record<IncidentName, Strike>> = {
   watchDropsPerDay: (cluster) => cluster.api.dropWatches,
+  watchesGarbledPerDay: (cluster) => cluster.api.garbleWatches,
   historyLossesPerDay: (cluster) => cluster.api.expire,
   apiOutagesPerDay: (cluster, _, time) => cluster.api.down(time),
   forbiddenPerDay: (cluster, _, time) => cluster.api.forbid(time),
@@ -79,7 +81,7 @@ export interface OwnFault extends Rate {
 export const fault = (name: string, perDay: number, strike: OwnFault["strike"]): OwnFault => ({ name, perDay, strike })
 
 /** Strikes an incident, now. */
-export const strike = (cluster: Cluster, incident: Incident, own: ReadonlyArray<OwnFault>): Effect.Effect<void> => {
+const strike = (cluster: Cluster, incident: Incident, own: ReadonlyArray<OwnFault>): Effect.Effect<void> => {
   const { fault, millis } = incident
   if (isIncidentName(fault)) return Effect.asVoid(strikes[fault](cluster, incident, Duration.millis(millis)))
   const found = own.find(({ name }) => name === fault)
@@ -87,3 +89,22 @@ export const strike = (cluster: Cluster, incident: Incident, own: ReadonlyArray<
     ? Effect.die(new Error(`there is no fault ${fault}: give it to the run, as one of its ownFaults`))
     : Effect.asVoid(found.strike(cluster, incident))
 }
+
+/** Strikes incidents as time passes; each is given by its time since the simulation began. */
+export const strikeAll = (
+  cluster: Cluster,
+  incidents: ReadonlyArray<Incident>,
+  own: ReadonlyArray<OwnFault> = []
+): Effect.Effect<void> =>
+  Effect.forEach(
+    incidents,
+    (incident) =>
+      // Whom it strikes is settled when it does, not when it is waited for.
+      Effect.suspend(() =>
+        Effect.delay(
+          Effect.suspend(() => strike(cluster, incident, own)),
+          Math.max(0, simulationBegins + incident.at - cluster.world.now)
+        )
+      ),
+    { discard: true }
+  )

@@ -3,14 +3,15 @@
  * simulation. Pure.
  */
 import { Duration } from "effect"
+import { calmIssuance, type IssuanceBehaviour } from "../../embedded/Controllers.ts"
 import { type ApiBehaviour, calmApi } from "../parts/SimApiServer.ts"
-import { calmIssuance, type IssuanceBehaviour } from "../parts/SimControllers.ts"
 import type { Faults } from "./Faults.ts"
 
 /** How the cluster behaves under these faults. */
 export const weatherOf = (faults: Faults): ApiBehaviour & IssuanceBehaviour => ({
   ...calmApi,
   ...calmIssuance,
+  latency: Duration.millis(20),
   callLatency: Duration.millis(faults.apiLatencyMillis),
   watchLatency: Duration.millis(faults.watchLatencyMillis),
   throttled: faults.apiThrottledShare,

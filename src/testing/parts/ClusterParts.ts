@@ -1,14 +1,13 @@
 /**
- * What a simulated cluster consists of: the parts that its verbs work on, when it begins, and how a process of it ends. The parts
- * are made by `SimCluster.make`, and only `Cluster` and what it is built of see them.
+ * What a simulated cluster consists of: the parts that its verbs work on, when it begins, and how a process of it ends.
+ * The parts are made by `SimCluster.make`, and only `Cluster` and what it is built of see them.
  */
 import type { Cause, Context, Duration } from "effect"
 import type { Court, World } from "../judges/Invariants.ts"
 import { Misuse, timeOf } from "../levers/misuse.ts"
-import type { OwnFault } from "../levers/strike.ts"
 import type { TimedLevers, Workings } from "../levers/TimedLevers.ts"
 import type { Dice } from "./Dice.ts"
-import type { CrashPoint } from "./fence.ts"
+import type { CrashPoint } from "./Fence.ts"
 import type { SimPod } from "./SimPod.ts"
 
 /** How a process ends before it is started again. */
@@ -18,7 +17,7 @@ export interface Ending {
 }
 
 /** The simulation begins here, in milliseconds since 1970: any instant would do. */
-export const beginning = 1_893_456_000_000
+export const simulationBegins = 1_893_456_000_000
 
 /** What the parts of a cluster share. */
 export interface ClusterParts extends Workings {
@@ -29,7 +28,6 @@ export interface ClusterParts extends Workings {
   readonly world: World
   readonly timed: TimedLevers
   readonly pods: Map<string, SimPod>
-  readonly ownFaults: ReadonlyArray<OwnFault>
   /** The first defect of the simulation itself. */
   readonly crash: () => Cause.Cause<never> | undefined
   readonly syncFrequency: Duration.Duration

@@ -1,7 +1,7 @@
 /**
- * Chance that obeys a seed: a stream of draws of its own for each part of a simulation, made by Effect's own seeded generator.
- * Parts that do not share a stream do not disturb each other: a story with one event less draws the same numbers
- * everywhere else, which is what lets a failing story be shrunk. Pure.
+ * Chance that obeys a seed: a stream of draws of its own for each part of a simulation, made by Effect's own seeded
+ * generator. Parts that do not share a stream do not disturb each other: a story with one event less draws the same
+ * numbers everywhere else, which is what lets a failing story be shrunk. Pure.
  */
 import { Effect, Random } from "effect"
 

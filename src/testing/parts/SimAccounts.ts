@@ -1,9 +1,10 @@
 /**
- * The ServiceAccount tokens of a simulated cluster: the kubelets ask for them, the API server reads them. A token lives for an
- * hour, and a kubelet keeps one until four fifths of that have passed, as its token manager does. Each token carries a mark
- * that no other text has, so that a judge finds it wherever it should not be.
+ * The ServiceAccount tokens of a simulated cluster: the kubelets ask for them, the API server reads them. A token lives
+ * for an hour, and a kubelet keeps one until four fifths of that have passed, as its token manager does. Each token
+ * carries a mark that no other text has, so that a judge finds it wherever it should not be.
  */
 import { DateTime } from "effect"
+import { type ApiUser, podUser } from "../../embedded/ApiUser.ts"
 import type { SimPod } from "./SimPod.ts"
 
 /** What every simulated token begins with. */
@@ -14,13 +15,13 @@ const refreshAfter = lifetime * 0.8
 
 interface Minted {
   readonly token: string
-  readonly user: string
+  readonly user: ApiUser
   readonly at: number
 }
 
-/** The account of a pod, as the API server names it. */
-export const accountOf = ({ attributes, namespace }: Pick<SimPod, "attributes" | "namespace">): string =>
-  `system:serviceaccount:${namespace}:${attributes["csi.storage.k8s.io/serviceAccount.name"]}`
+/** The account of a pod, as the API server knows it. */
+export const accountOf = ({ attributes, namespace }: Pick<SimPod, "attributes" | "namespace">): ApiUser =>
+  podUser(namespace, attributes["csi.storage.k8s.io/serviceAccount.name"] ?? "default")
 
 /** The cluster's tokens. `now` gives milliseconds since 1970. */
 export class SimAccounts {
@@ -42,7 +43,7 @@ export class SimAccounts {
   }
 
   /** Whose token this is; undefined where the API server takes it for nobody's. */
-  readonly userOf = (token: string): string | undefined => {
+  readonly userOf = (token: string): ApiUser | undefined => {
     const minted = this.#tokens.get(token)
     return minted !== undefined && this.#now() < minted.at + lifetime ? minted.user : undefined
   }

@@ -1,21 +1,28 @@
 /**
- * The API server of a simulated cluster, as its clients meet it: every call takes its way there and back, can be refused,
- * throttled or lost on either way, and is applied by the server whether or not its caller still lives. Objects, versions and
- * history are those of the embedded API server's store; a watch gets each change in order, late, perhaps twice, until its
- * connection ends. What the cluster does with the objects is the controllers' business.
+ * The API server of a simulated cluster behind a simulated network: the third face of the embedded one. Each node has
+ * its way to it, an `ApiServer` for the real clients: every call takes its way there and back, can be refused,
+ * throttled or lost on either way, and is served whether or not its caller still lives. A watch gets each change in
+ * order, late, perhaps twice, until its connection ends.
  */
-import { Clock, DateTime, Deferred, Duration, Effect, FiberSet, Random, Result, type Scope } from "effect"
-import type { Refusal } from "../../embedded/ApiStatus.ts"
-import { type Change, ObjectStore, type StoredObject } from "../../embedded/ObjectStore.ts"
-import { RequestError } from "../../issuance/CertificateRequests.ts"
+import { Clock, Deferred, Duration, Effect, FiberSet, Option, Random, Redacted, Result, type Scope } from "effect"
+import { type Refusal, refusalOf, statusBody } from "../../embedded/ApiStatus.ts"
+import { type ApiUser, certletUser } from "../../embedded/ApiUser.ts"
+import { EmbeddedApi } from "../../embedded/EmbeddedApi.ts"
+import type { ResourceName } from "../../embedded/Resource.ts"
+import { callOf } from "../../embedded/ResourceApi.ts"
+import { errorEvent, type ResourceWatch, type WatchEvent } from "../../embedded/ResourceWatch.ts"
+import { ApiError, type ApiReason, apiFailure } from "../../kube/ApiError.ts"
+import type { ApiCall, ApiServer, EventReader } from "../../kube/ApiServer.ts"
 import type { Happening } from "../story/Happening.ts"
-import { instant } from "../story/Trace.ts"
 import { Dice } from "./Dice.ts"
+import { type Link, SimConnection } from "./SimConnection.ts"
 
 /** How the API server and the network before it behave from now on. Probabilities are per call or per event. */
 export interface ApiBehaviour {
   /** What a call meets: it is answered, or fails with this reason. */
-  readonly api: "up" | RequestError["reason"]
+  readonly api: "up" | ApiReason
+  /** cert-manager's webhook: while it is down, the API server takes no request in (500), and everything else works. */
+  readonly webhook: "up" | "down"
   /** The most that a call takes, each way; drawn anew for every call. */
   readonly callLatency: Duration.Duration
   /** The most that an event of a watch is late. */
@@ -31,6 +38,7 @@ export interface ApiBehaviour {
 /** An API server that is well. */
 export const calmApi: ApiBehaviour = {
   api: "up",
+  webhook: "up",
   callLatency: Duration.zero,
   watchLatency: Duration.zero,
   throttled: 0,
@@ -38,70 +46,33 @@ export const calmApi: ApiBehaviour = {
   duplicated: 0
 }
 
-/** One node's way to the API server. */
-export interface Link {
-  readonly node: string
-  cut: boolean
-}
-
 /** What becomes of a call on its way. */
 type Fate = "arrives" | "throttled" | "request lost" | "answer lost"
 
-/** What a watch is told. */
-export type WatchEvent =
-  | { readonly _tag: "Changed" | "Deleted"; readonly object: StoredObject }
-  | { readonly _tag: "Bookmark"; readonly version: string }
-
-/** What a client lists and watches. */
-export interface Collection {
-  /** The objects' plural, as calls and errors name it: "CertificateRequests". */
-  readonly kind: string
-  readonly store: ObjectStore
-  /** Which of them. */
-  readonly selects: (object: StoredObject) => boolean
-}
-
-interface Connection extends Collection {
-  readonly link: Link
-  readonly sink: (event: WatchEvent) => void
-  readonly ended: Deferred.Deferred<void, RequestError>
-  /** When the last event on its way arrives, in milliseconds. */
-  arrival: number
-  bookmarkedAt: number
-  open: boolean
-}
-
-/** How long a client waits for an answer that does not come: the default of `--request-timeout`. */
-const requestTimeout = Duration.seconds(30)
+/** How long a client waits for an answer that does not come, in milliseconds: the default of `--request-timeout`. */
+const requestTimeout = 30_000
 /** A server sends its watchers a bookmark about once a minute. */
 const bookmarkInterval = 60_000
-/** What the server asks a throttled client to wait, in milliseconds. */
-const retryAfterMillis = 1000
+/** What the server asks a throttled client to wait, in seconds. */
+const retryAfter = "1"
 
-const reasons: Readonly<Record<number, RequestError["reason"]>> = {
-  400: "Invalid",
-  401: "Unauthorized",
-  404: "Missing",
-  409: "Conflict",
-  410: "Gone",
-  422: "Invalid"
+const webhookDown: Refusal = {
+  code: 500,
+  reason: "InternalError",
+  message: 'Internal error occurred: failed calling webhook "webhook.cert-manager.io" (simulated)'
 }
 
-/** The API server. */
+/** The API server and the network. */
 export class SimApiServer {
-  /** The CertificateRequests. */
-  readonly store: ObjectStore
-  readonly pods: ObjectStore
-  readonly configMaps: ObjectStore
-  readonly clusterTrustBundles: ObjectStore
+  readonly api: EmbeddedApi
   readonly dice: Dice
   behaviour = calmApi
   /** Whose a token is; undefined refuses it. */
-  userOf: (token: string) => string | undefined = () => "the token's own"
+  userOf: (token: string) => ApiUser | undefined = () => certletUser
   readonly observe: (where: string, what: Happening) => void
   readonly #run: (effect: Effect.Effect<unknown>) => unknown
   readonly #now: () => number
-  readonly #connections = new Set<Connection>()
+  readonly #connections = new Set<SimConnection>()
 
   constructor(options: {
     readonly seed: string
@@ -113,94 +84,139 @@ export class SimApiServer {
     this.#run = options.run
     this.#now = options.now
     this.observe = options.observe
-    this.store = this.#keep("certificaterequests.cert-manager.io")
-    this.pods = this.#keep("pods")
-    this.configMaps = this.#keep("configmaps")
-    this.clusterTrustBundles = this.#keep("clustertrustbundles.certificates.k8s.io")
+    this.api = new EmbeddedApi({ now: options.now, uid: this.dice.uuid })
+    const { events, requests } = this.api.stores
+    requests.subscribe(({ object, type }) => {
+      if (type === "ADDED") this.observe("api", { _tag: "RequestCreated", object })
+      if (type === "DELETED") this.observe("api", { _tag: "RequestDeleted", object })
+    })
+    events.subscribe(({ object, type }) => {
+      if (type !== "DELETED") this.observe("api", { _tag: "EventWritten", object })
+    })
   }
-
-  /** RFC 3339, to the second. */
-  readonly timestamp = (): string => `${DateTime.formatIso(instant(this.#now())).slice(0, 19)}Z`
 
   /** Runs something that belongs to the cluster and not to who calls: by the true clock, and it outlives the caller. */
   readonly run = (effect: Effect.Effect<unknown>): void =>
     void this.#run(Effect.provideService(effect, Random.Random, this.dice.random))
 
-  /** One call of a client: `serve` is what the server does when it arrives. */
-  readonly call = <A>(
-    link: Link,
-    action: string,
-    serve: () => Result.Result<A, Refusal>
-  ): Effect.Effect<A, RequestError> =>
-    Effect.suspend(() => {
-      if (link.cut) return Effect.delay(this.#unanswered(link, action, "no answer"), requestTimeout)
-      const [there, back] = [this.#draw(this.behaviour.callLatency), this.#draw(this.behaviour.callLatency)]
-      const fate = this.#fate()
-      const arrive = Effect.suspend(() => this.#arrive(link, action, serve, fate))
-      if (there + back === 0) return arrive
-      return Effect.gen({ self: this }, function* (this: SimApiServer) {
-        const reply = yield* Deferred.make<A, RequestError>()
-        this.run(
-          Effect.delay(Effect.exit(arrive), Duration.millis(there)).pipe(
-            Effect.flatMap((exit) => Effect.delay(Deferred.done(reply, exit), Duration.millis(back)))
-          )
-        )
-        return yield* Deferred.await(reply)
-      })
-    })
-
-  /** Opens a watch from a version; comes back when the connection ends. */
-  readonly watch = (
-    link: Link,
-    collection: Collection,
-    version: string,
-    sink: (event: WatchEvent) => void
-  ): Effect.Effect<void, RequestError> =>
-    Effect.gen({ self: this }, function* (this: SimApiServer) {
-      const ended = yield* Deferred.make<void, RequestError>()
-      const now = this.#now()
-      const connection = { ...collection, link, sink, ended, arrival: now, bookmarkedAt: now, open: true }
-      // The server begins to tell when the call has reached it, not when its answer is back.
-      const begin = () =>
-        Result.map(collection.store.since(Number(version)), (missed) => {
-          this.#connections.add(connection)
-          for (const change of missed) this.#tell(connection, change)
-        })
-      yield* this.call(link, `watch ${collection.kind}`, begin).pipe(
-        Effect.andThen(Deferred.await(ended)),
-        Effect.ensuring(Effect.sync(() => this.#close(connection)))
-      )
-    })
+  /** A node's way to this server. */
+  readonly connect = (link: Link): ApiServer["Service"] => ({
+    call: (call) =>
+      this.#carry(link, call.action, () => {
+        const parsed = callOf(call.method, call.path, call.query)
+        const isRequest = parsed?.resource === "requests" && parsed.verb === "create"
+        if (isRequest && this.behaviour.webhook === "down") return Result.fail(webhookDown)
+        return Result.map(this.api.act(this.#callerOf(call), parsed, call.body), ({ body }) => body)
+      }),
+    follow: (call, reader) => this.#follow(link, call, reader)
+  })
 
   /** Ends the watches that `which` picks, as a server does that goes, or a proxy that forgets. */
   readonly dropWatches = (which: (link: Link) => boolean, detail: string): Effect.Effect<void> =>
-    Effect.sync(() => {
-      for (const connection of [...this.#connections]) {
-        if (!which(connection.link)) continue
-        this.#close(connection)
-        const action = `watch ${connection.kind}`
-        Deferred.doneUnsafe(connection.ended, Effect.fail(new RequestError({ reason: "Unavailable", action, detail })))
-      }
+    this.#onWatches(which, ({ action, end }) =>
+      end(Effect.fail(new ApiError({ reason: "Unavailable", action, detail })))
+    )
+
+  /** Every watch gets something that is no event. */
+  readonly garbleWatches: Effect.Effect<void> = this.#onWatches(
+    () => true,
+    (connection) => connection.take(undefined)
+  )
+
+  /** How many watches are open on a resource. */
+  readonly watchesOn = (resource: ResourceName): number =>
+    [...this.#connections].filter((connection) => connection.resource === resource).length
+
+  #onWatches(which: (link: Link) => boolean, act: (connection: SimConnection) => void): Effect.Effect<void> {
+    return Effect.sync(() => {
+      for (const connection of [...this.#connections]) if (which(connection.link)) act(connection)
     })
-
-  /** How many watches are open on what a store keeps. */
-  readonly watchesOn = (store: ObjectStore): number =>
-    [...this.#connections].filter((connection) => connection.store === store).length
-
-  /** Forgets the history of everything: whoever watches from before this moment is too late (410). */
-  readonly forget: Effect.Effect<void> = Effect.sync(() => {
-    for (const store of [this.store, this.pods, this.configMaps, this.clusterTrustBundles]) store.compact()
-  })
-
-  #keep(resource: string): ObjectStore {
-    const store = new ObjectStore({ resource, now: this.timestamp, uid: this.dice.uuid })
-    store.subscribe((change) => this.#spread(store, change))
-    return store
   }
 
-  #close(connection: Connection): void {
-    connection.open = false
+  #callerOf({ token = Option.none() }: ApiCall): ApiUser | undefined {
+    return Option.match(token, { onNone: () => certletUser, onSome: (text) => this.userOf(Redacted.value(text)) })
+  }
+
+  /** Carries a call to the server and its answer back; `serve` learns when that answer arrives. */
+  #carry<A>(
+    link: Link,
+    action: string,
+    serve: (answered: number) => Result.Result<A, Refusal>
+  ): Effect.Effect<A, ApiError> {
+    return Effect.suspend(() => {
+      const silence = Effect.delay(this.#unanswered(link, action, "no answer"), requestTimeout)
+      if (link.cut) return silence
+      const [there, back] = [this.#draw(this.behaviour.callLatency), this.#draw(this.behaviour.callLatency)]
+      const fate = this.#fate()
+      const arrive = Effect.suspend(() => this.#arrive(link, action, () => serve(this.#now() + back), fate))
+      if (there + back === 0) return arrive
+      return Effect.gen({ self: this }, function* (this: SimApiServer) {
+        const reply = yield* Deferred.make<A, ApiError>()
+        this.run(
+          Effect.delay(Effect.exit(arrive), there).pipe(
+            Effect.flatMap((exit) => Effect.delay(Deferred.done(reply, exit), back))
+          )
+        )
+        return yield* there + back < requestTimeout ? Deferred.await(reply) : silence
+      })
+    })
+  }
+
+  #follow(link: Link, call: ApiCall, reader: EventReader): Effect.Effect<void, ApiError> {
+    return Effect.suspend(() => {
+      const connection = new SimConnection(link, call.action, reader)
+      const parsed = callOf(call.method, call.path, call.query)
+      const grant = (answered: number): Result.Result<void, Refusal> => {
+        const watch = this.api.watch(this.#callerOf(call), parsed)
+        if (Result.isFailure(watch)) {
+          // Real servers say that a place is forgotten by either.
+          if (watch.failure.code !== 410 || this.dice.chance(0.5)) return Result.fail(watch.failure)
+          connection.take(errorEvent(watch.failure))
+          return Result.void
+        }
+        connection.resource = parsed?.resource
+        connection.arrival = answered
+        this.#begin(connection, watch.success)
+        return Result.void
+      }
+      return this.#carry(link, call.action, grant).pipe(
+        Effect.andThen(reader.opened),
+        Effect.andThen(Effect.sync(connection.granted)),
+        Effect.andThen(Deferred.await(connection.ended)),
+        Effect.ensuring(Effect.sync(() => this.#close(connection, Effect.void)))
+      )
+    })
+  }
+
+  /** The server begins to tell when the call has reached it, not when its answer is back. */
+  #begin(connection: SimConnection, watch: ResourceWatch): void {
+    this.#connections.add(connection)
+    connection.bookmarkedAt = this.#now()
+    const bookmark = (): void => {
+      const event = watch.bookmark()
+      if (event !== undefined) this.#deliver(connection, event)
+    }
+    connection.unsubscribe = watch.begin({
+      tell: (event) => this.#deliver(connection, event),
+      passed: () => {
+        if (this.#now() - connection.bookmarkedAt < bookmarkInterval) return
+        connection.bookmarkedAt = this.#now()
+        bookmark()
+      }
+    })
+    if (watch.timeoutSeconds === 0) return
+    const timeout = Effect.sync(() => {
+      if (!connection.isOpen) return
+      bookmark()
+      connection.unsubscribe()
+      this.#later(connection, () => this.#close(connection, Effect.void))
+    })
+    this.run(Effect.delay(timeout, Duration.seconds(watch.timeoutSeconds)))
+  }
+
+  #close(connection: SimConnection, how: Effect.Effect<void, ApiError>): void {
     this.#connections.delete(connection)
+    connection.end(how)
   }
 
   #draw(most: Duration.Duration): number {
@@ -220,56 +236,46 @@ export class SimApiServer {
     action: string,
     serve: () => Result.Result<A, Refusal>,
     fate: Fate
-  ): Effect.Effect<A, RequestError> {
+  ): Effect.Effect<A, ApiError> {
     const { api } = this.behaviour
-    if (api !== "up") return this.#refuse(link, new RequestError({ reason: api, action, detail: "simulated" }))
-    if (fate === "throttled") {
-      const detail = "too many requests (simulated)"
-      return this.#refuse(link, new RequestError({ reason: "Throttled", action, detail, retryAfterMillis }))
-    }
+    if (api !== "up") return this.#fail(link, new ApiError({ reason: api, action, detail: "simulated" }))
+    if (fate === "throttled") return this.#refuse(link, action, refusalOf(429, retryAfter))
     if (fate === "request lost") return this.#unanswered(link, action, "connection reset")
     const answer = serve()
     if (fate === "answer lost") return this.#unanswered(link, action, "connection reset")
-    if (Result.isSuccess(answer)) return Effect.succeed(answer.success)
-    const { code, message } = answer.failure
-    return this.#refuse(link, new RequestError({ reason: reasons[code] ?? "Unavailable", action, detail: message }))
+    return Result.isSuccess(answer) ? Effect.succeed(answer.success) : this.#refuse(link, action, answer.failure)
   }
 
-  #unanswered(link: Link, action: string, detail: string): Effect.Effect<never, RequestError> {
-    return this.#refuse(link, new RequestError({ reason: "Unavailable", action, detail: `${detail} (simulated)` }))
+  #refuse(link: Link, action: string, no: Refusal): Effect.Effect<never, ApiError> {
+    const answer = { status: no.code, retryAfter: no.retryAfter, body: statusBody(no) }
+    return this.#fail(link, apiFailure(action, answer, this.#now()))
   }
 
-  #refuse({ node }: Link, error: RequestError): Effect.Effect<never, RequestError> {
+  #unanswered(link: Link, action: string, detail: string): Effect.Effect<never, ApiError> {
+    return this.#fail(link, new ApiError({ reason: "Unavailable", action, detail: `${detail} (simulated)` }))
+  }
+
+  #fail({ node }: Link, error: ApiError): Effect.Effect<never, ApiError> {
     return Effect.suspend(() => {
       this.observe(node, { _tag: "CallFailed", action: error.action, reason: error.reason })
       return Effect.fail(error)
     })
   }
 
-  #spread(store: ObjectStore, change: Change): void {
-    for (const connection of this.#connections) if (connection.store === store) this.#tell(connection, change)
-  }
-
-  #tell(connection: Connection, { object, type, version }: Change): void {
-    const now = this.#now()
-    if (connection.selects(object)) {
-      this.#deliver(connection, { _tag: type === "DELETED" ? "Deleted" : "Changed", object })
-    } else if (now - connection.bookmarkedAt >= bookmarkInterval) {
-      connection.bookmarkedAt = now
-      this.#deliver(connection, { _tag: "Bookmark", version: String(version) })
-    }
-  }
-
   /** An event on its way: behind those that are on theirs. */
-  #deliver(connection: Connection, event: WatchEvent): void {
-    const now = this.#now()
-    connection.arrival = Math.max(connection.arrival, now + this.#draw(this.behaviour.watchLatency))
+  #deliver(connection: SimConnection, event: WatchEvent): void {
+    connection.arrival = Math.max(connection.arrival, this.#now() + this.#draw(this.behaviour.watchLatency))
     const times = this.dice.chance(this.behaviour.duplicated) ? 2 : 1
-    const take = () => {
-      for (let i = 0; i < times && connection.open; i++) connection.sink(event)
-    }
-    if (connection.arrival === now) take()
-    else this.run(Effect.delay(Effect.sync(take), Duration.millis(connection.arrival - now)))
+    this.#later(connection, () => {
+      for (let i = 0; i < times; i++) connection.take(event)
+    })
+  }
+
+  /** Does something when the last event on its way has arrived. */
+  #later({ arrival }: SimConnection, act: () => void): void {
+    const left = arrival - this.#now()
+    if (left <= 0) act()
+    else this.run(Effect.delay(Effect.sync(act), left))
   }
 }
 

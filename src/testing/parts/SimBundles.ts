@@ -1,24 +1,25 @@
 /**
- * The trust bundles of a simulated cluster, as somebody keeps them: written, rotated to other CAs, lost for a while, or damaged.
- * Each holds real CA certificates that obey the seed. What happens to a bundle while it is lost shows when it is back.
+ * The trust bundles of a simulated cluster, as somebody keeps them: written, rotated to other CAs, lost for a while, or
+ * damaged. Each holds real CA certificates that obey the seed. What happens to a bundle while it is lost shows when it
+ * is back.
  */
 import { Effect, Random, Result } from "effect"
 import { bundleText, type TrustBundleReference } from "../../kube/TrustBundles.ts"
 import { trustBundleName } from "../../spec/TrustBundle.ts"
 import { Misuse } from "../levers/misuse.ts"
 import { Dice } from "./Dice.ts"
+import type { SimBundleShelf } from "./SimBundleShelf.ts"
 import type { SimKeyKind } from "./SimCrypto.ts"
 import { makeAuthorityPem } from "./SimIssuer.ts"
-import type { SimBundleShelf } from "./SimTrustBundles.ts"
 
 /** What a bundle shows: what it holds, nothing, or half of it. */
-type Sight = "whole" | "lost" | "damaged"
+type Showing = "whole" | "lost" | "damaged"
 
 interface Kept {
   readonly reference: TrustBundleReference
   readonly dice: Dice
   text: string | undefined
-  sight: Sight
+  showing: Showing
 }
 
 /** A bundle by the words of the attribute `trust-bundle`, such as `ConfigMap/roots`; throws where they name none. */
@@ -65,8 +66,8 @@ export class SimBundles {
     Effect.suspend(() => this.#show(Object.assign(this.#keep(reference), { text })))
 
   /** From now on a bundle shows what it holds, half of it, or nothing. */
-  readonly turn = (reference: TrustBundleReference, sight: Sight): Effect.Effect<void> =>
-    Effect.suspend(() => this.#show(Object.assign(this.#keep(reference), { sight })))
+  readonly turn = (reference: TrustBundleReference, showing: Showing): Effect.Effect<void> =>
+    Effect.suspend(() => this.#show(Object.assign(this.#keep(reference), { showing })))
 
   #keep(reference: TrustBundleReference): Kept {
     const key = bundleText(reference)
@@ -74,14 +75,14 @@ export class SimBundles {
       reference,
       dice: new Dice(`${this.#seed}/bundle/${key}`),
       text: undefined,
-      sight: "whole"
+      showing: "whole"
     }
     this.#kept.set(key, kept)
     return kept
   }
 
-  #show({ reference, sight, text }: Kept): Effect.Effect<void> {
-    if (text === undefined || sight === "lost") return this.#shelf.remove(reference)
-    return this.#shelf.write(reference, sight === "whole" ? text : text.slice(0, text.length / 2))
+  #show({ reference, showing, text }: Kept): Effect.Effect<void> {
+    if (text === undefined || showing === "lost") return this.#shelf.remove(reference)
+    return this.#shelf.write(reference, showing === "whole" ? text : text.slice(0, text.length / 2))
   }
 }

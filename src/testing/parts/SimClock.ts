@@ -1,7 +1,7 @@
 /**
- * The clock that a simulated node reads. It shows the simulation's time, skewed by as much as the node's clock is wrong, and its
- * sleepers wake when their time has passed, unless the process that sleeps is frozen: then they wake when it goes on. Time
- * itself is only ever moved by the TestClock underneath.
+ * The clock that a simulated node reads. It shows the simulation's time, skewed by as much as the node's clock is
+ * wrong, and its sleepers wake when their time has passed, unless the process that sleeps is frozen: then they wake
+ * when it goes on. Time itself is only ever moved by the TestClock underneath.
  */
 import { type Clock, type Duration, Effect, type Latch } from "effect"
 

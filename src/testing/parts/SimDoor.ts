@@ -1,7 +1,7 @@
 /**
- * The simulated `Kubelet`: the door of one process of certlet on a simulated node, where the kubelet's calls come in. It takes calls
- * while somebody listens, hands a cancelled call's interruption on, and lets calls in flight finish within a bound when it
- * closes in order; slammed, as by a crash, it cuts all of them off at once.
+ * The simulated `Kubelet`: the door of one process of certlet on a simulated node, where the kubelet's calls come in.
+ * It takes calls while somebody listens, hands a cancelled call's interruption on, and lets calls in flight finish
+ * within a bound when it closes in order; slammed, as by a crash, it cuts all of them off at once.
  */
 import { Deferred, type Duration, Effect, Exit, Fiber, Option, type Scope } from "effect"
 import { type Calls, Kubelet } from "../../csi/Kubelet.ts"

@@ -1,6 +1,6 @@
 /**
- * Chance that obeys a seed: the simulation's side of `Entropy`, drawn from Effect's Random. The same seed gives the same salts
- * and passwords, byte for byte; nothing here is hard to guess.
+ * Chance that obeys a seed: the simulation's side of `Entropy`, drawn from Effect's Random. The same seed gives the
+ * same salts and passwords, byte for byte; nothing here is hard to guess.
  */
 import { Effect, Layer, Random } from "effect"
 import { Entropy } from "../../volume/Entropy.ts"

@@ -1,7 +1,7 @@
 /**
- * Keys that obey a seed: the simulation's side of `KeyGenerator`. Every key is a real key drawn from Effect's Random, of the one
- * kind that the simulation was given, whatever algorithm the spec asks for: nothing in the programs depends on the
- * algorithm, and the virtual clock cannot wait for RSA. The same seed gives the same keys, byte for byte.
+ * Keys that obey a seed: the simulation's side of `KeyGenerator`. Every key is a real key drawn from Effect's Random,
+ * of the one kind that the simulation was given, whatever algorithm the spec asks for: nothing in the programs depends
+ * on the algorithm, and the virtual clock cannot wait for RSA. The same seed gives the same keys, byte for byte.
  */
 import { Effect, Layer, Redacted } from "effect"
 import { KeyError, KeyGenerator, type PrivateKey } from "../../issuance/KeyGenerator.ts"

@@ -1,8 +1,9 @@
 /**
- * A kubelet that behaves as the real one was seen to (version 1.37, against a plugin that recorded its calls). It drives each
- * pod's volume through its life: publish until it succeeds, start the container, publish again and again while the pod lives
- * (`requiresRepublish`), unpublish once it is deleted. One operation per volume at a time; whatever is not answered is asked
- * again with the kubelet's backoff. It remembers nothing across its own restart but what stands in its folders.
+ * A kubelet that behaves as the real one was seen to (version 1.37, against a plugin that recorded its calls). It
+ * drives each pod's volume through its life: publish until it succeeds, start the container, publish again and again
+ * while the pod lives (`requiresRepublish`), unpublish once it is deleted. One operation per volume at a time; whatever
+ * is not answered is asked again with the kubelet's backoff. It remembers nothing across its own restart but what
+ * stands in its folders.
  */
 import { DateTime, Deferred, Duration, Effect, type Fiber, Option } from "effect"
 import { Status } from "../../csi/Status.ts"
@@ -20,7 +21,10 @@ export interface KubeletSettings {
   readonly syncFrequency: Duration.Duration
 }
 
-/** A failed operation is repeated after 0.5, 1, 2, 4 s ... (seen); the cap of 2 min 2 s is exponentialbackoff's in Kubernetes. */
+/**
+ * A failed operation is repeated after 0.5, 1, 2, 4 s ... (seen); the cap of 2 min 2 s is exponentialbackoff's in
+ * Kubernetes.
+ */
 const backoff = { first: 500, most: 122_000 } as const
 /** The deadline of NodePublishVolume and NodeUnpublishVolume (seen: `csiTimeout`, 2 min). */
 const patience = Duration.minutes(2)
@@ -161,7 +165,10 @@ export class SimKubelet {
     })
   }
 
-  /** Repeats an operation with the kubelet's backoff until it succeeds; with `untilDeleted`, a deletion ends it between tries. */
+  /**
+   * Repeats an operation with the kubelet's backoff until it succeeds; with `untilDeleted`, a deletion ends it between
+   * tries.
+   */
   #repeat(
     life: PodLife,
     operation: (attempt: number) => Effect.Effect<Option.Option<Status>>,

@@ -1,14 +1,14 @@
 /**
- * What the API server shows of a simulated cluster's pods, and when: a pod gets its address once its sandbox is made, which a
- * kubelet does when every volume is there, sooner or later; labels, annotations and conditions change when somebody says so.
- * Every change is told in the trace.
+ * What the API server shows of a simulated cluster's pods, and when: a pod gets its address once its sandbox is made,
+ * which a kubelet does when every volume is there, sooner or later; labels, annotations and conditions change when
+ * somebody says so. Every change is told in the trace.
  */
 import { Duration, Effect, Option } from "effect"
 import type { PodState } from "../../spec/PodState.ts"
 import type { Happening } from "../story/Happening.ts"
 import type { Dice } from "./Dice.ts"
 import type { SimPod } from "./SimPod.ts"
-import { bare, type SimPodRegistry } from "./SimPods.ts"
+import { bare, type SimPodRegistry } from "./SimPodRegistry.ts"
 
 /** The pods as the API server shows them. */
 export class SimNetwork {

@@ -1,32 +1,28 @@
 /**
- * One node of a simulated cluster: its disk, its records, its kubelet, its way to the API server, and certlet's process, which
- * is started again whenever it has gone, as a DaemonSet's is. Disk and records outlive every process; what a process holds in
- * memory does not.
+ * One node of a simulated cluster: its disk, its records, its kubelet, its way to the API server, and certlet's
+ * process, which is started again whenever it has gone, as a DaemonSet's is. Disk and records outlive every process;
+ * what a process holds in memory does not.
  */
-import { Context, Duration, Effect, type Fiber, Layer, Option, Scope } from "effect"
+import { type Context, Duration, Effect, type Fiber, Layer, Option, Scope } from "effect"
 import type { Driver } from "../../driver/Driver.ts"
-import { CertificateRequests } from "../../issuance/CertificateRequests.ts"
 import { KeyGenerator } from "../../issuance/KeyGenerator.ts"
-import { PodEvents } from "../../kube/PodEvents.ts"
-import { Pods } from "../../kube/Pods.ts"
-import { TrustBundles } from "../../kube/TrustBundles.ts"
+import { ApiServer } from "../../kube/ApiServer.ts"
 import { Settings } from "../../Settings.ts"
 import { Entropy } from "../../volume/Entropy.ts"
 import { VolumeFS } from "../../volume/VolumeFS.ts"
 import { VolumeRecords } from "../../volume/VolumeRecord.ts"
 import type { Happening } from "../story/Happening.ts"
 import { Dice } from "./Dice.ts"
-import type { CrashPoint } from "./fence.ts"
-import type { Link, SimApiServer } from "./SimApiServer.ts"
-import { makeSimCertificateRequests } from "./SimCertificateRequests.ts"
+import { type CrashPoint, type Fence, fenced } from "./Fence.ts"
+import type { SimApiServer } from "./SimApiServer.ts"
 import type { Skew } from "./SimClock.ts"
+import type { Link } from "./SimConnection.ts"
+import { clients } from "./SimControlPlane.ts"
 import type { SimKeyKind } from "./SimCrypto.ts"
 import { drawBytes } from "./SimEntropy.ts"
 import { makeSimKeyGenerator } from "./SimKeyGenerator.ts"
 import { type KubeletParts, type KubeletSettings, SimKubelet } from "./SimKubelet.ts"
-import { makeSimPods } from "./SimPods.ts"
 import { type Edges, SimProcess } from "./SimProcess.ts"
-import { makeSimTrustBundles } from "./SimTrustBundles.ts"
 import { makeSimDisk } from "./SimVolumeFS.ts"
 import { makeSimRecords } from "./SimVolumeRecords.ts"
 
@@ -53,8 +49,8 @@ export interface NodeParts {
 /** How soon a process that has gone is there again. */
 const restartDelay = 2000
 /**
- * One that ends before it serves is started ever more seldom, as Kubernetes does with containers that crash in a row: after 10 s,
- * 20 s, and so on up to 5 min (its documentation, "Container restart policy").
+ * One that ends before it serves is started ever more seldom, as Kubernetes does with containers that crash in a row:
+ * after 10 s, 20 s, and so on up to 5 min (its documentation, "Container restart policy").
  */
 const crashLoop = { first: 10_000, most: 300_000 } as const
 
@@ -121,7 +117,7 @@ export class SimNode {
       run: this.#parts.run,
       onDeath: () => this.#afterDeath(running)
     })
-    running.gate.pace = () =>
+    running.fence.pace = () =>
       Duration.isZero(this.diskLatency) ? Duration.zero : Duration.times(this.diskLatency, this.#dice.next())
     this.#process = running
     return running.start
@@ -146,7 +142,7 @@ export class SimNode {
   readonly kill = (downtime: Duration.Duration, at: Option.Option<CrashPoint>): Effect.Effect<void> =>
     Effect.sync(() => {
       if (Option.isNone(at)) this.#stayDown(downtime)
-      if (Option.isSome(at)) this.#process?.gate.crashAt(at.value)
+      if (Option.isSome(at)) this.#process?.fence.crashAt(at.value)
       else this.#process?.die()
     })
 
@@ -155,10 +151,10 @@ export class SimNode {
     Effect.sync(() => {
       const running = this.#process
       if (running === undefined) return
-      running.gate.thawed.closeUnsafe()
+      running.fence.thawed.closeUnsafe()
       this.#parts.run(
         Effect.delay(
-          Effect.sync(() => running.gate.thawed.openUnsafe()),
+          Effect.sync(() => running.fence.thawed.openUnsafe()),
           time
         )
       )
@@ -169,9 +165,10 @@ export class SimNode {
     this.skew.millis = 0
     this.diskLatency = Duration.zero
     this.#torn = false
-    this.#process?.gate.thawed.openUnsafe()
-    this.#process?.gate.crashAt(undefined)
-    // Who was to stay away for longer is back at once: a node without a certlet renews nothing, and that is no fault of certlet's.
+    this.#process?.fence.thawed.openUnsafe()
+    this.#process?.fence.crashAt(undefined)
+    // Who was to stay away for longer is back at once: a node without a certlet renews nothing, and that is no fault of
+    // certlet's.
     this.#notBefore = 0
     if (this.#process === undefined) this.#parts.run(this.#restart)
     this.kubelet.start()
@@ -187,7 +184,10 @@ export class SimNode {
     this.#torn = true
   })
 
-  /** The node starts anew: its mounts are gone, its containers are made again; the data root, in memory, is gone as well. */
+  /**
+   * The node starts anew: its mounts are gone, its containers are made again; the data root, in memory, is gone as
+   * well.
+   */
   readonly reboot = (downtime: Duration.Duration): Effect.Effect<void> =>
     Effect.gen({ self: this }, function* (this: SimNode) {
       this.kubelet.stop()
@@ -239,23 +239,18 @@ export class SimNode {
     this.#parts.run(this.records.levers.damage(volumeId, text.slice(0, Math.floor(text.length * this.#dice.next()))))
   }
 
-  readonly #edges: Effect.Effect<Context.Context<Edges>, never, Scope.Scope> = Effect.suspend(() => {
+  /** The clients reach the API server through the fence of their process: what is dead calls nobody. */
+  readonly #edges = (fence: Fence): Effect.Effect<Context.Context<Edges>, never, Scope.Scope> => {
     const { edges, keys, server, settings } = this.#parts
-    const simulated = Layer.effectContext(
-      Effect.gen({ self: this }, function* (this: SimNode) {
-        return Context.make(CertificateRequests, yield* makeSimCertificateRequests(server, this.link)).pipe(
-          Context.add(PodEvents, { tell: (event) => Effect.sync(() => this.observe({ _tag: "EventTold", event })) }),
-          Context.add(Entropy, { bytes: drawBytes }),
-          Context.add(Pods, yield* makeSimPods(server, this.link)),
-          Context.add(TrustBundles, yield* makeSimTrustBundles(server, this.link)),
-          Context.add(KeyGenerator, makeSimKeyGenerator(keys)),
-          Context.add(Settings, { ...settings, nodeId: this.name }),
-          Context.add(VolumeFS, this.disk.volumeFS),
-          Context.add(VolumeRecords, this.records.records)
-        )
-      })
+    const apiServer = Layer.succeed(ApiServer, fenced(server.connect(this.link), fence.pass))
+    const own = Layer.mergeAll(
+      Layer.succeed(Settings, { ...settings, nodeId: this.name }),
+      Layer.succeed(Entropy, { bytes: drawBytes }),
+      Layer.succeed(KeyGenerator, makeSimKeyGenerator(keys)),
+      Layer.succeed(VolumeFS, this.disk.volumeFS),
+      Layer.succeed(VolumeRecords, this.records.records)
     )
-    const built = Layer.provideMerge(edges, simulated)
+    const built = Layer.provideMerge(edges, Layer.provideMerge(Layer.provide(clients, apiServer), own))
     return Effect.flatMap(Scope.Scope, (scope) => Layer.buildWithMemoMap(built, Layer.makeMemoMapUnsafe(), scope))
-  })
+  }
 }

@@ -1,7 +1,7 @@
 /**
- * A pod of a simulated cluster, as the cluster knows it: who it is, where it runs, what its csi volume asks for and how far it
- * has come. Pure. Names of volumes and paths are made as the kubelet makes them, so that everything that depends on their
- * form sees the real one.
+ * A pod of a simulated cluster, as the cluster knows it: who it is, where it runs, what its csi volume asks for and how
+ * far it has come. Pure. Names of volumes and paths are made as the kubelet makes them, so that everything that depends
+ * on their form sees the real one.
  */
 import { Option } from "effect"
 import type { PublishCall } from "../../driver/DriverCalls.ts"
@@ -10,7 +10,9 @@ import type { SimVolume } from "./SimVolumeFS.ts"
 /** What a story's passwords begin with, so that a judge finds them wherever they should not be. */
 export const passwordMark = "sim-password-"
 
-/** What a pod of a simulated cluster asks for. Durations as cert-manager writes them or as Effect does: "1h", "1 hour". */
+/**
+ * What a pod of a simulated cluster asks for. Durations as cert-manager writes them or as Effect does: "1h", "1 hour".
+ */
 export interface PodWish {
   /** By default `pod-1`, `pod-2`, and so on. */
   readonly name?: string
@@ -37,8 +39,8 @@ export interface PodWish {
 }
 
 /**
- * Where a pod stands. `pending`: its volume is not there yet, so no container runs. `running`: its container sees the volume.
- * `ending`: it was deleted, its volume is being taken away. `gone`: nothing is left for the kubelet to do.
+ * Where a pod stands. `pending`: its volume is not there yet, so no container runs. `running`: its container sees the
+ * volume. `ending`: it was deleted, its volume is being taken away. `gone`: nothing is left for the kubelet to do.
  */
 export type PodPhase = "pending" | "running" | "ending" | "gone"
 
@@ -71,7 +73,10 @@ const goDuration = (text: string): string =>
 const optional = (key: string, value: string | undefined): Readonly<Record<string, string>> =>
   value === undefined ? {} : { [prefix + key]: value }
 
-/** A pod that has just been scheduled. `uid` is a UUID, `handle` what the kubelet's hash makes of its volume (64 hex digits). */
+/**
+ * A pod that has just been scheduled. `uid` is a UUID, `handle` what the kubelet's hash makes of its volume (64 hex
+ * digits).
+ */
 export const makePod = (
   wish: PodWish & { readonly name: string; readonly node: string },
   uid: string,

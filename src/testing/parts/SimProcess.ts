@@ -1,7 +1,8 @@
 /**
- * One life of certlet on a simulated node: the real programs over the node's edges, from its start to its stop or its death.
- * `stop` is the orderly end: no new call is taken, those in flight may finish, scopes close. `die` is a crash: the gate shuts
- * first, so that nothing the dead process still does changes anything, and only then its fibers are cleared away.
+ * One life of certlet on a simulated node: the real programs over the node's edges, from its start to its stop or its
+ * death. `stop` is the orderly end: no new call is taken, those in flight may finish, scopes close. `die` is a crash:
+ * the fence shuts first, so that nothing the dead process still does changes anything, and only then its fibers are
+ * cleared away.
  */
 import { Clock, Context, Duration, Effect, Exit, Layer, Logger, Random, References, Scope } from "effect"
 import { Kubelet } from "../../csi/Kubelet.ts"
@@ -19,7 +20,7 @@ import { VolumeFS } from "../../volume/VolumeFS.ts"
 import { VolumeRecords } from "../../volume/VolumeRecord.ts"
 import type { Happening } from "../story/Happening.ts"
 import { Dice } from "./Dice.ts"
-import { fenced, Gate } from "./fence.ts"
+import { Fence, fenced } from "./Fence.ts"
 import { makeSimClock, type Skew } from "./SimClock.ts"
 import { SimDoor } from "./SimDoor.ts"
 
@@ -31,8 +32,8 @@ export interface ProcessParts {
   readonly seed: string
   readonly incarnation: number
   readonly settings: Settings["Service"]
-  /** Builds the node's edges for this process; what they leave running ends with the scope. */
-  readonly edges: Effect.Effect<Context.Context<Edges>, never, Scope.Scope>
+  /** Builds the node's edges for this process, behind its fence; what they leave running ends with the scope. */
+  readonly edges: (fence: Fence) => Effect.Effect<Context.Context<Edges>, never, Scope.Scope>
   readonly driver: Layer.Layer<Driver, unknown, Edges>
   readonly skew: Skew
   readonly observe: (what: Happening) => void
@@ -44,7 +45,7 @@ export interface ProcessParts {
 
 /** A process of certlet. */
 export class SimProcess {
-  readonly gate: Gate
+  readonly fence: Fence
   readonly #door: SimDoor
   readonly #parts: ProcessParts
   readonly #scope = Scope.makeUnsafe()
@@ -52,14 +53,14 @@ export class SimProcess {
   constructor(parts: ProcessParts) {
     this.#parts = parts
     this.#door = new SimDoor(parts.settings.shutdownTimeout)
-    this.gate = new Gate(Effect.sync(() => this.die()))
+    this.fence = new Fence(Effect.sync(() => this.die()))
   }
 
   /** Starts; comes back when the process serves. */
   readonly start: Effect.Effect<void> = Effect.suspend(() => {
     const { driver, edges, observe, seed, settings, skew } = this.#parts
     observe({ _tag: "ProcessStarted", incarnation: this.#parts.incarnation })
-    const services = Effect.map(edges, (context) => this.#fence(context, settings))
+    const services = Effect.map(edges(this.fence), (context) => this.#fence(context, settings))
     const kubelet = Layer.succeed(Kubelet, this.#door.kubelet)
     const process = Layer.effectDiscard(serve).pipe(
       Layer.provide(Layer.provide(driver, Layer.effectContext(services))),
@@ -70,7 +71,7 @@ export class SimProcess {
       // A certlet that cannot start ends, and its DaemonSet starts the next one.
       if (Exit.isFailure(exit)) this.die()
     }).pipe(
-      Effect.updateService(Clock.Clock, (time) => makeSimClock(time, skew, this.gate.thawed)),
+      Effect.updateService(Clock.Clock, (time) => makeSimClock(time, skew, this.fence.thawed)),
       Effect.provideService(Random.Random, new Dice(`${seed}/life`).random),
       Effect.provideService(References.MinimumLogLevel, "Info"),
       Effect.provide(Logger.layer([this.#logger]))
@@ -91,11 +92,11 @@ export class SimProcess {
 
   /** The orderly end; comes back when the process is gone. */
   readonly stop: Effect.Effect<void> = Effect.suspend(() => {
-    if (!this.gate.alive) return Effect.void
+    if (!this.fence.alive) return Effect.void
     return Effect.andThen(
       Scope.close(this.#scope, Exit.void),
       Effect.sync(() => {
-        if (!this.gate.alive) return
+        if (!this.fence.alive) return
         this.#shut()
         this.#parts.observe({ _tag: "ProcessStopped", incarnation: this.#parts.incarnation })
       })
@@ -104,7 +105,7 @@ export class SimProcess {
 
   /** A crash, now. */
   readonly die = (): void => {
-    if (!this.gate.alive) return
+    if (!this.fence.alive) return
     this.#shut()
     this.#parts.observe({ _tag: "ProcessKilled", incarnation: this.#parts.incarnation })
     this.#parts.run(Scope.close(this.#scope, Exit.void))
@@ -113,20 +114,20 @@ export class SimProcess {
   }
 
   #shut(): void {
-    this.gate.shut()
+    this.fence.shut()
     this.#door.slam()
-    this.gate.thawed.openUnsafe()
+    this.fence.thawed.openUnsafe()
   }
 
   readonly #logger = Logger.make<unknown, void>(({ fiber, logLevel, message }) => {
-    if (!this.gate.alive) return
+    if (!this.fence.alive) return
     const annotations = JSON.stringify(fiber.getRef(References.CurrentLogAnnotations))
     const text = Array.isArray(message) ? message.map(String).join(" ") : String(message)
     this.#parts.observe({ _tag: "Logged", level: logLevel, message: text, annotations })
   })
 
   #fence(context: Context.Context<Edges>, settings: Settings["Service"]): Context.Context<Edges> {
-    const { pass, passSlowly } = this.gate
+    const { pass, passSlowly } = this.fence
     return Context.make(CertificateRequests, fenced(Context.get(context, CertificateRequests), pass)).pipe(
       Context.add(PodEvents, fenced(Context.get(context, PodEvents), pass)),
       Context.add(Entropy, Context.get(context, Entropy)),

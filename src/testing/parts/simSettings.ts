@@ -1,6 +1,6 @@
 /**
- * The settings of a simulated node: what the command line would make of a node's name and nothing else. How the API server is
- * reached does not matter here, because the simulation stands in its place. Pure.
+ * The settings of a simulated node: what the command line would make of a node's name and nothing else. How the API
+ * server is reached does not matter here, because the simulation stands in its place. Pure.
  */
 import { Duration, Option } from "effect"
 import type { KubeSettings, Settings } from "../../Settings.ts"

@@ -5,11 +5,12 @@
  * facts beside it. Pure.
  */
 
+import { Option } from "effect"
 import type { StoredObject } from "../../embedded/ObjectStore.ts"
 import { volumeAnnotation } from "../../issuance/RequestLabels.ts"
-import type { PodEvent } from "../../kube/PodEvents.ts"
 import { namespacedName } from "../../spec/NamespacedName.ts"
 import type { PodState } from "../../spec/PodState.ts"
+import { eventIn } from "../parts/SimEvents.ts"
 import type { SimPod } from "../parts/SimPod.ts"
 import type { SimVolume } from "../parts/SimVolumeFS.ts"
 
@@ -36,7 +37,7 @@ export type Happening =
   | { readonly _tag: "RequestDecided"; readonly object: StoredObject; readonly decision: string }
   | { readonly _tag: "CallFailed"; readonly action: string; readonly reason: string }
   | { readonly _tag: "Logged"; readonly level: string; readonly message: string; readonly annotations: string }
-  | { readonly _tag: "EventTold"; readonly event: PodEvent }
+  | { readonly _tag: "EventWritten"; readonly object: StoredObject }
   | { readonly _tag: "ProcessStarted" | "ProcessStopped" | "ProcessKilled"; readonly incarnation: number }
 
 /** How a call of the kubelet failed: the gRPC code and the sentence. */
@@ -168,8 +169,12 @@ export const sentenceOf = (what: Happening, names: Names = asTheyAre): string =>
       return `${what.action} fails: ${what.reason}`
     case "Logged":
       return logged(what)
-    case "EventTold":
-      return `Event ${what.event.reason} on ${what.event.pod.namespace}/${what.event.pod.name}: ${what.event.note}`
+    case "EventWritten":
+      return Option.match(eventIn(what.object), {
+        onNone: () => `Event ${what.object.metadata.name} cannot be read`,
+        onSome: ({ count, event: { note, pod, reason } }) =>
+          `Event ${reason} on ${namespacedName(pod)}${count > 1 ? `, ${count} times` : ""}: ${note}`
+      })
     case "ProcessStarted":
       return `starts, life ${what.incarnation}`
     case "ProcessStopped":

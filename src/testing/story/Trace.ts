@@ -123,6 +123,3 @@ export const since = (millis: number): string => {
   const clock = DateTime.formatIso(DateTime.makeUnsafe(millis % 86_400_000)).slice(11, 23)
   return `${String(days).padStart(3)}d ${clock}`
 }
-
-/** A time of the simulation as an instant. */
-export const instant = (millis: number): DateTime.Utc => DateTime.makeUnsafe(millis)

@@ -7,6 +7,7 @@ import { type Incident, type IncidentName, isIncidentName } from "../levers/Faul
 
 const sentences: Readonly<Record<IncidentName, (where: string, time: string) => string>> = {
   watchDropsPerDay: () => "every watch is dropped",
+  watchesGarbledPerDay: () => "every watch gets something that is no event",
   historyLossesPerDay: () => "the API server forgets its history",
   apiOutagesPerDay: (_, time) => `the API server is down for ${time}`,
   forbiddenPerDay: (_, time) => `the API server forbids every call for ${time}`,

@@ -58,7 +58,7 @@ const weigh = (cluster: Cluster): void => {
       for (const [, { content }] of Option.getOrElse(files, () => [])) cluster.trace.weigh(Redacted.value(content))
     }
   }
-  cluster.trace.weigh(new TextEncoder().encode(JSON.stringify(cluster.world.server.store.all())))
+  cluster.trace.weigh(new TextEncoder().encode(JSON.stringify(cluster.world.server.api.stores.requests.all())))
 }
 
 /** Longer than this a story does not last once faults have ended, in milliseconds. */

@@ -24,6 +24,15 @@ const calm: FleetPlan = {
   jitter: true
 }
 
+/** What a fleet's issuer signs. */
+const orderOf = ({ signingRequest, spec }: RequestDraft) => ({
+  signingRequest,
+  usages: spec.usages,
+  isCA: spec.isCA,
+  lifetime: spec.duration,
+  wrongKey: false
+})
+
 /**
  * An API server and an issuer as the fleet models them, with real signatures; `created` is told of each new request.
  */
@@ -41,7 +50,7 @@ const modelledCluster = ({ outage }: FleetPlan, created: (now: number) => void) 
         if (outage.kind === "fails" && asked >= from && asked < to) return { _tag: "Failed", message: "away" }
         const now = yield* Clock.currentTimeMillis
         if (now >= from && now < to) yield* Effect.sleep(to - now)
-        return { _tag: "Ready", signed: yield* issuer.sign(draft.signingRequest, draft.spec.duration) }
+        return { _tag: "Ready", signed: yield* Effect.orDie(issuer.sign(orderOf(draft))) }
       })
       return CertificateRequests.of({
         submit: (draft) =>

@@ -3,8 +3,8 @@
  * own layer would stand.
  */
 import { Effect, Layer, Random } from "effect"
+import { Issuer } from "../../../src/embedded/Issuer.ts"
 import { KeyGenerator } from "../../../src/issuance/KeyGenerator.ts"
-import { Issuer } from "../../../src/testing/parts/SimIssuer.ts"
 import type { RunOptions } from "../../../src/testing/story/simulate.ts"
 import { VolumeFS } from "../../../src/volume/VolumeFS.ts"
 

@@ -1,98 +1,139 @@
 /** The simulated API server, held to what clients of a real one have to live with. */
 import { describe, expect, it } from "@effect/vitest"
-import { Duration, Effect, Fiber, Result } from "effect"
+import { Duration, Effect, Fiber, Option, Predicate, Redacted } from "effect"
 import { TestClock } from "effect/testing"
-import type { NewObject } from "../../../src/embedded/ObjectStore.ts"
-import {
-  type ApiBehaviour,
-  type Collection,
-  calmApi,
-  type Link,
-  makeSimApiServer,
-  type WatchEvent
-} from "../../../src/testing/parts/SimApiServer.ts"
+import { podUser } from "../../../src/embedded/ApiUser.ts"
+import type { ApiCall } from "../../../src/kube/ApiServer.ts"
+import { type ApiBehaviour, calmApi, makeSimApiServer } from "../../../src/testing/parts/SimApiServer.ts"
+import type { Link } from "../../../src/testing/parts/SimConnection.ts"
 
-const link: Link = { node: "node-1", cut: false }
+const events = "/api/v1/namespaces/apps/events"
 
-const object = (name: string, labels: Readonly<Record<string, string>> = {}): NewObject => ({
-  apiVersion: "cert-manager.io/v1",
-  kind: "CertificateRequest",
-  metadata: { name, namespace: "apps", labels }
+const at = (value: unknown, ...keys: ReadonlyArray<string>): unknown =>
+  keys.reduce<unknown>((inner, key) => (Predicate.hasProperty(inner, key) ? inner[key] : undefined), value)
+
+const post = (name: string, change: Partial<ApiCall> = {}): ApiCall => ({
+  action: "create",
+  method: "POST",
+  path: events,
+  body: { metadata: { name }, count: 1 },
+  ...change
 })
 
-/** A server that behaves like this, and its calls. */
+/** What an event says: `ADDED one 2`. */
+const told = (event: unknown): string => {
+  const { name, resourceVersion } = {
+    name: undefined,
+    resourceVersion: undefined,
+    ...Object(at(event, "object", "metadata"))
+  }
+  return [at(event, "type"), name, resourceVersion].filter((word) => word !== undefined).join(" ")
+}
+
+/** A server that behaves like this, a node's way to it, and what that node sees of the pods. */
 const server = Effect.fnUntraced(function* (change: Partial<ApiBehaviour> = {}) {
   const server = yield* makeSimApiServer("a server")
   server.behaviour = { ...calmApi, ...change }
+  const link: Link = { node: "node-1", cut: false }
+  const client = server.connect(link)
+  const { pods, events: stored } = server.api.stores
   const seen: Array<readonly [at: number, event: string]> = []
   const clock = yield* TestClock.testClockWith(Effect.succeed)
-  const told = (event: WatchEvent) =>
-    event._tag === "Bookmark"
-      ? `bookmark ${event.version}`
-      : `${event._tag} ${event.object.metadata.name} ${event.object.metadata.resourceVersion}`
-  const sink = (event: WatchEvent) => void seen.push([clock.currentTimeMillisUnsafe(), told(event)])
-  return {
-    server,
-    seen,
-    create: (name: string, labels = {}) => server.call(link, "create", () => server.store.create(object(name, labels))),
-    watch: (version = String(server.store.version), selects: Collection["selects"] = () => true) =>
-      Effect.forkChild(server.watch(link, { kind: "CertificateRequests", store: server.store, selects }, version, sink))
+  const take = (event: unknown) => {
+    seen.push([clock.currentTimeMillisUnsafe(), told(event)])
+    return at(event, "type") === "ERROR" ? ("enough" as const) : ("more" as const)
   }
+  const pod = (name: string, labels = {}) =>
+    pods.put({ apiVersion: "v1", kind: "Pod", metadata: { name, namespace: "apps", labels } })
+  const watch = (version = String(pods.version), query: Readonly<Record<string, string>> = {}) =>
+    Effect.forkChild(
+      client.follow(
+        {
+          action: "watch Pods",
+          method: "GET",
+          path: "/api/v1/pods",
+          query: { watch: "true", allowWatchBookmarks: "true", resourceVersion: version, ...query }
+        },
+        { opened: Effect.void, take }
+      )
+    )
+  const create = (name: string) => client.call(post(name))
+  return { server, link, client, pods, stored, seen, pod, watch, create }
 })
 
 const settled = TestClock.adjust("1 minute")
+
 describe("the simulated API server", () => {
   it.effect("gives every change a version that is higher than the last", () =>
     Effect.gen(function* () {
-      const { create, server: api } = yield* server()
+      const { client, create } = yield* server()
       const one = yield* create("one")
       const two = yield* create("two")
-      expect(Number(two.metadata.resourceVersion)).toBe(Number(one.metadata.resourceVersion) + 1)
-      api.store.update("apps", "one", (object) => ({ ...object, status: {} }))
-      const changed = api.store.get("apps", "one")?.metadata
-      expect(changed?.resourceVersion).toBe(String(Number(two.metadata.resourceVersion) + 1))
-      expect(changed?.uid).toBe(one.metadata.uid)
+      const changed = yield* client.call(post("one", { method: "PATCH", path: `${events}/one`, body: { count: 2 } }))
+      const versions = [one, two, changed].map((object) => Number(at(object, "metadata", "resourceVersion")))
+      expect(versions).toEqual([2, 3, 4])
+      expect([at(changed, "count"), at(changed, "metadata", "uid")]).toEqual([2, at(one, "metadata", "uid")])
     })
   )
 
-  it.effect("answers 409 to a name that is taken, a version that has passed and a uid that is another's", () =>
+  it.effect("refuses what is not well, in the API's own terms", () =>
     Effect.gen(function* () {
-      const { create, server: api } = yield* server()
-      const { metadata } = yield* create("one")
-      expect((yield* Effect.flip(create("one"))).reason).toBe("Conflict")
-      api.store.update("apps", "one", (object) => object)
-      const stale = api.call(link, "update", () =>
-        api.store.update("apps", "one", (object) => object, metadata.resourceVersion)
-      )
-      expect((yield* Effect.flip(stale)).reason).toBe("Conflict")
-      const other = api.call(link, "delete", () => api.store.delete("apps", "one", "another uid"))
-      expect((yield* Effect.flip(other)).reason).toBe("Conflict")
-    })
-  )
-
-  it.effect("answers 404 to what is not there, and 410 to a watch from before what it remembers", () =>
-    Effect.gen(function* () {
-      const { create, server: api, watch } = yield* server()
-      const missing = api.call(link, "delete", () => api.store.delete("apps", "nobody"))
-      expect((yield* Effect.flip(missing)).reason).toBe("Missing")
-      const version = String(api.store.version)
+      const { client, create } = yield* server()
       yield* create("one")
-      api.store.compact()
-      expect((yield* Effect.flip(Fiber.join(yield* watch(version)))).reason).toBe("Gone")
+      const calls: ReadonlyArray<ApiCall> = [
+        post("one"),
+        post("nobody", { method: "PATCH", path: `${events}/nobody`, body: {} }),
+        post("one", { method: "DELETE", path: `${events}/one` }),
+        post("one", { path: "/apis/example.com/v1/things" }),
+        post("one", { body: {} })
+      ]
+      const errors = yield* Effect.forEach(calls, (call) => Effect.flip(client.call(call)))
+      expect(errors.map(({ reason }) => reason)).toEqual(["Conflict", "Missing", "Forbidden", "Missing", "Invalid"])
+    })
+  )
+
+  it.effect("lets a pod's account do what it may, and nobody whom it does not know", () =>
+    Effect.gen(function* () {
+      const { client, server: api } = yield* server()
+      api.userOf = (token) => (token === "known" ? podUser("apps", "default") : undefined)
+      const reasonWith = (token: string) =>
+        Effect.map(
+          Effect.flip(client.call(post("one", { token: Option.some(Redacted.make(token)) }))),
+          ({ reason }) => reason
+        )
+      expect([yield* reasonWith("known"), yield* reasonWith("other")]).toEqual(["Forbidden", "Unauthorized"])
+    })
+  )
+
+  it.effect("refuses a watch from before what it remembers, now by its answer and now by an event", () =>
+    Effect.gen(function* () {
+      const { pod, pods, seen, watch } = yield* server()
+      const version = String(pods.version)
+      pod("one")
+      pods.compact()
+      const ends = yield* Effect.forEach(
+        Array.from({ length: 20 }),
+        () => Effect.flatMap(watch(version), (watching) => Effect.exit(Fiber.join(watching))),
+        { concurrency: 1 }
+      )
+      const [byAnswer, byEvent] = [ends.filter(({ _tag }) => _tag === "Failure").length, seen.length]
+      expect(seen.every(([, event]) => event === "ERROR")).toBe(true)
+      expect(byAnswer + byEvent).toBe(20)
+      expect(Math.min(byAnswer, byEvent)).toBeGreaterThan(0)
     })
   )
 
   it.effect("tells a watch what it has missed since its version, and then each change in order", () =>
     Effect.gen(function* () {
-      const { create, seen, server: api, watch } = yield* server()
-      const version = String(api.store.version)
-      yield* create("one")
+      const { pod, pods, seen, watch } = yield* server()
+      const version = String(pods.version)
+      pod("one")
       yield* watch(version)
       yield* settled
-      yield* create("two")
-      api.store.delete("apps", "one")
+      pod("two")
+      pods.delete("apps", "one")
       yield* settled
-      expect(seen.map(([, event]) => event)).toEqual(["Changed one 2", "Changed two 3", "Deleted one 4"])
+      expect(seen.map(([, event]) => event)).toEqual(["ADDED one 2", "ADDED two 3", "DELETED one 4"])
     })
   )
 
@@ -100,26 +141,39 @@ describe("the simulated API server", () => {
     "tells nothing of what a watch does not select but a bookmark, a minute after the last at the earliest",
     () =>
       Effect.gen(function* () {
-        const { create, seen, watch } = yield* server()
-        yield* watch(undefined, ({ metadata }) => metadata.labels?.node === "ours")
-        yield* create("theirs-1", { node: "theirs" })
+        const { pod, seen, watch } = yield* server()
+        yield* watch(undefined, { labelSelector: "node=ours" })
+        yield* TestClock.adjust(0)
+        pod("theirs-1", { node: "theirs" })
         yield* settled
         expect(seen).toEqual([])
-        yield* create("theirs-2", { node: "theirs" })
-        yield* create("theirs-3", { node: "theirs" })
+        pod("theirs-2", { node: "theirs" })
+        pod("theirs-3", { node: "theirs" })
         yield* settled
-        expect(seen.map(([, event]) => event)).toEqual(["bookmark 3"])
+        expect(seen.map(([, event]) => event)).toEqual(["BOOKMARK 3"])
       })
+  )
+
+  it.effect("ends a watch at its time, with a bookmark", () =>
+    Effect.gen(function* () {
+      const { seen, watch } = yield* server()
+      const watching = yield* watch(undefined, { timeoutSeconds: "300" })
+      yield* TestClock.adjust("299 seconds")
+      expect(watching.pollUnsafe()).toBeUndefined()
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(watching)
+      expect(seen.map(([, event]) => event)).toEqual(["BOOKMARK 1"])
+    })
   )
 
   it.effect("is late with events, within the bound, and never out of order", () =>
     Effect.gen(function* () {
-      const { create, seen, watch } = yield* server({ watchLatency: Duration.seconds(5) })
+      const { pod, seen, watch } = yield* server({ watchLatency: Duration.seconds(5) })
       yield* watch()
       yield* settled
       const began = yield* TestClock.testClockWith((clock) => clock.currentTimeMillis)
-      const names = Array.from({ length: 20 }, (_, index) => `request-${index}`)
-      for (const name of names) yield* create(name)
+      const names = Array.from({ length: 20 }, (_, index) => `pod-${index}`)
+      for (const name of names) pod(name)
       expect(seen).toEqual([])
       yield* TestClock.adjust("5 seconds")
       expect(seen.map(([, event]) => event.split(" ")[1])).toEqual(names)
@@ -128,52 +182,70 @@ describe("the simulated API server", () => {
     })
   )
 
+  it.effect("tells nothing before the watch is granted, and then all of it", () =>
+    Effect.gen(function* () {
+      const { pod, seen, watch } = yield* server({ callLatency: Duration.seconds(20) })
+      yield* watch()
+      for (let second = 0; second < 20; second++) {
+        pod(`pod-${second}`)
+        yield* TestClock.adjust("1 second")
+      }
+      yield* settled
+      const names = seen.map(([, event]) => event.split(" ")[1])
+      expect(names).toEqual(Array.from({ length: 20 }, (_, second) => `pod-${second}`))
+    })
+  )
+
   it.effect("tells of a change twice where it is told to", () =>
     Effect.gen(function* () {
-      const { create, seen, watch } = yield* server({ duplicated: 1 })
+      const { pod, seen, watch } = yield* server({ duplicated: 1 })
       yield* watch()
       yield* settled
-      yield* create("one")
+      pod("one")
       yield* settled
-      expect(seen.map(([, event]) => event)).toEqual(["Changed one 2", "Changed one 2"])
+      expect(seen.map(([, event]) => event)).toEqual(["ADDED one 2", "ADDED one 2"])
     })
   )
 
   it.effect("takes its time there and back, and does the work also when nobody waits for the answer any more", () =>
     Effect.gen(function* () {
-      const { create, server: api } = yield* server({ callLatency: Duration.seconds(10) })
+      const { create, stored } = yield* server({ callLatency: Duration.seconds(10) })
       const call = yield* Effect.forkChild(create("one"))
       yield* TestClock.adjust(0)
       expect(call.pollUnsafe()).toBeUndefined()
       yield* Fiber.interrupt(call)
       yield* TestClock.adjust("20 seconds")
-      expect(api.store.get("apps", "one")).toBeDefined()
+      expect(stored.get("apps", "one")).toBeDefined()
     })
   )
 
   it.effect("loses half of what it loses on the way back: the work is done, and the caller does not know", () =>
     Effect.gen(function* () {
-      const { create, server: api } = yield* server({ lost: 1 })
+      const { create, stored } = yield* server({ lost: 1 })
       const names = Array.from({ length: 40 }, (_, index) => `request-${index}`)
       const errors = yield* Effect.forEach(names, (name) => Effect.flip(create(name)))
       expect(new Set(errors.map(({ reason }) => reason))).toEqual(new Set(["Unavailable"]))
-      expect(api.store.all().length).toBeGreaterThan(10)
-      expect(api.store.all().length).toBeLessThan(30)
+      expect(stored.all().length).toBeGreaterThan(10)
+      expect(stored.all().length).toBeLessThan(30)
     })
   )
 
   it.effect("asks whom it throttles to stay away for a second, and does nothing for them", () =>
     Effect.gen(function* () {
-      const { create, server: api } = yield* server({ throttled: 1 })
+      const { create, stored } = yield* server({ throttled: 1 })
       expect(yield* Effect.flip(create("one"))).toMatchObject({ reason: "Throttled", retryAfterMillis: 1000 })
-      expect(api.store.all()).toEqual([])
+      expect(stored.all()).toEqual([])
     })
   )
 
-  it.effect("says nothing over a link that is cut: the client gives up after half a minute", () =>
+  it.effect.each([
+    ["over a link that is cut", {}, true],
+    ["where it takes too long", { callLatency: Duration.minutes(30) }, false]
+  ] as const)("says nothing %s: the client gives up after half a minute", ([, behaviour, cut]) =>
     Effect.gen(function* () {
-      const { server: api } = yield* server()
-      const call = yield* Effect.forkChild(api.call({ node: "node-2", cut: true }, "list", () => Result.succeed(1)))
+      const { create, link } = yield* server(behaviour)
+      link.cut = cut
+      const call = yield* Effect.forkChild(create("one"))
       yield* TestClock.adjust("29 seconds")
       expect(call.pollUnsafe()).toBeUndefined()
       yield* TestClock.adjust("1 second")
@@ -181,14 +253,27 @@ describe("the simulated API server", () => {
     })
   )
 
+  it.effect("tells nothing over a link that is cut", () =>
+    Effect.gen(function* () {
+      const { link, pod, seen, watch } = yield* server()
+      yield* watch()
+      yield* settled
+      link.cut = true
+      pod("one")
+      yield* settled
+      expect(seen).toEqual([])
+    })
+  )
+
   it.effect("ends watches that are dropped, and tells them nothing more", () =>
     Effect.gen(function* () {
-      const { create, seen, server: api, watch } = yield* server()
+      const { pod, seen, server: api, watch } = yield* server()
       const watching = yield* watch()
       yield* settled
       yield* api.dropWatches(() => true, "dropped")
       expect((yield* Effect.flip(Fiber.join(watching))).reason).toBe("Unavailable")
-      yield* create("one")
+      expect(api.watchesOn("pods")).toBe(0)
+      pod("one")
       yield* settled
       expect(seen).toEqual([])
     })

@@ -59,7 +59,7 @@ describeWhere(isThere, "needs OpenSSL")("OpenSSL", () => {
       yield* cluster.issuer.rotateCa
       yield* cluster.advance("1 hour")
       accepts(yield* cluster.exec(pod), "Digital Signature")
-      for (const object of cluster.world.server.store.all()) {
+      for (const object of cluster.world.server.api.stores.requests.all()) {
         lay("request.pem", Option.getOrThrow(Option.flatMap(specOf(object), signingRequestOf)))
         const { status, text } = openssl("req", "-in", "request.pem", "-verify", "-noout")
         expect([status, text]).toEqual([0, expect.stringMatching(/verify OK/)])

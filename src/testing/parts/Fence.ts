@@ -1,16 +1,16 @@
 /**
- * What stands between a simulated process and the world. A crash is not an interruption: when a process dies, its finalizers
- * must not run on the world as an orderly stop's do. So every service that a process uses is reached through its gate: once
- * the gate is shut, calls change nothing and end the fiber that makes them; while it is frozen, calls and answers wait. A gate
- * can also count, and shut at a chosen call: a crash between any two steps of a program.
+ * What stands between a simulated process and the world. A crash is not an interruption: when a process dies, its
+ * finalizers must not run on the world as an orderly stop's do. So every service that a process uses is reached through
+ * its fence: once the fence is shut, calls change nothing and end the fiber that makes them; while it is frozen, calls
+ * and answers wait. A fence can also count, and shut at a chosen call: a crash between any two steps of a program.
  */
 import { Deferred, Duration, Effect, Latch } from "effect"
 
 /** Where exactly a process dies: before a call has had its effect, or after it and before its answer. */
 export type CrashPoint = { readonly call: number; readonly when: "before" | "after" }
 
-/** The gate of one process. */
-export class Gate {
+/** The fence of one process. */
+export class Fence {
   alive = true
   readonly #shut = Deferred.makeUnsafe<void>()
   /** Open, unless the process is frozen. */
@@ -36,7 +36,7 @@ export class Gate {
     this.#crash = point
   }
 
-  /** A call through the gate. */
+  /** A call through the fence. */
   readonly pass = <A, E, R>(call: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     Effect.suspend(() => {
       const crash = this.#count()

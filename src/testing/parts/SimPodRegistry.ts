@@ -1,17 +1,14 @@
 /**
- * The simulated side of `Pods`: objects at the simulated API server, which a story or a simulated kubelet writes, and a node's
- * client that follows the node's own, with all that may befall a watch. A pod gets its address late, loses a label, becomes ready,
- * all at moments of virtual time; a client hears of it when the server's weather lets it.
+ * The pods of a simulated cluster: objects at its API server, which a story or a simulated kubelet writes. A pod gets
+ * its address late, loses a label, becomes ready, all at moments of virtual time; a client hears of it when the
+ * server's weather lets it.
  */
-import { Context, Effect, Layer, Option, Predicate, type Scope } from "effect"
+import { Context, Effect, Option } from "effect"
 import type { NewObject } from "../../embedded/ObjectStore.ts"
-import type { Fact } from "../../kube/Facts.ts"
-import { podFact } from "../../kube/PodObject.ts"
-import { type PodReference, Pods, podsFollowedBy } from "../../kube/Pods.ts"
+import type { PodReference } from "../../kube/Pods.ts"
 import type { PodState } from "../../spec/PodState.ts"
-import { type Link, makeSimApiServer, type SimApiServer } from "./SimApiServer.ts"
+import type { SimApiServer } from "./SimApiServer.ts"
 import { simSettings } from "./simSettings.ts"
-import { follow, type Watched } from "./simWatch.ts"
 
 /** A pod, and the node that it is on: `node-1` where nothing is said. */
 export type PlacedPod = PodReference & { readonly node?: string }
@@ -20,7 +17,10 @@ export type PlacedPod = PodReference & { readonly node?: string }
 export class SimPodRegistry extends Context.Service<
   SimPodRegistry,
   {
-    /** Changes what is known of a pod; one that was not there begins without address, labels, annotations and conditions. */
+    /**
+     * Changes what is known of a pod; one that was not there begins without address, labels, annotations and
+     * conditions.
+     */
     readonly set: (pod: PlacedPod, change: Partial<PodState>) => Effect.Effect<void>
     readonly remove: (pod: PodReference) => Effect.Effect<void>
     /** What the API server shows of a pod; none where it is not there. */
@@ -45,10 +45,9 @@ export const podObject = ({ name, namespace, node = "node-1" }: PlacedPod, state
   }
 })
 
-const factOf = podFact(simSettings.driverName)
-
 /** The levers of the pods that a server keeps. */
-export const makeSimPodRegistry = ({ pods, watchesOn }: SimApiServer): SimPodRegistry["Service"] => {
+export const makeSimPodRegistry = ({ api, watchesOn }: SimApiServer): SimPodRegistry["Service"] => {
+  const { pods } = api.stores
   const states = new Map<string, PodState>()
   return {
     set: (pod, change) =>
@@ -63,27 +62,6 @@ export const makeSimPodRegistry = ({ pods, watchesOn }: SimApiServer): SimPodReg
         states.delete(uid)
         pods.delete(namespace, name, uid)
       }),
-    watches: Effect.sync(() => watchesOn(pods))
+    watches: Effect.sync(() => watchesOn("pods"))
   }
 }
-
-/** The pods of a node. */
-const podsOf = ({ node }: Link, { pods }: SimApiServer): Watched<Fact<PodState>> => ({
-  kind: "Pods",
-  store: pods,
-  selects: ({ spec }) => Predicate.hasProperty(spec, "nodeName") && spec.nodeName === node,
-  read: factOf
-})
-
-/** A node's client. */
-export const makeSimPods = (server: SimApiServer, link: Link): Effect.Effect<Pods["Service"], never, Scope.Scope> =>
-  podsFollowedBy((facts) => follow(server, link, podsOf(link, server), facts))
-
-/** The pods of one node with an API server of its own: `Pods` for the programs, `SimPodRegistry` for the test. */
-export const layer = Layer.effectContext(
-  Effect.gen(function* () {
-    const server = yield* makeSimApiServer("pods")
-    const pods = yield* makeSimPods(server, { node: "node-1", cut: false })
-    return Context.make(Pods, pods).pipe(Context.add(SimPodRegistry, makeSimPodRegistry(server)))
-  })
-)

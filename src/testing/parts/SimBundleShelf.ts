@@ -1,20 +1,12 @@
 /**
- * The simulated side of `TrustBundles`: objects at the simulated API server, whose texts, sound or damaged, a story writes,
- * rotates or deletes, and a node's client that follows each bundle that its volumes name, with all that may befall a watch.
+ * The trust bundles of a simulated cluster: objects at its API server, whose texts, sound or damaged, a story writes,
+ * rotates or deletes.
  */
-import { Context, Effect, Layer, Option, type Scope } from "effect"
-import type { NewObject, ObjectStore, StoredObject } from "../../embedded/ObjectStore.ts"
+import { Context, Effect, Option } from "effect"
+import type { NewObject, ObjectStore } from "../../embedded/ObjectStore.ts"
 import { bundleFact } from "../../kube/BundleObject.ts"
-import type { Fact } from "../../kube/Facts.ts"
-import {
-  absent,
-  bundlesFollowedBy,
-  type TrustBundleReference,
-  TrustBundles,
-  type TrustState
-} from "../../kube/TrustBundles.ts"
-import { type Link, makeSimApiServer, type SimApiServer } from "./SimApiServer.ts"
-import { follow, type Watched } from "./simWatch.ts"
+import { absent, type TrustBundleReference, type TrustState } from "../../kube/TrustBundles.ts"
+import type { SimApiServer } from "./SimApiServer.ts"
 
 /** The levers of the simulated bundles. */
 export class SimBundleShelf extends Context.Service<
@@ -79,33 +71,6 @@ export const bundlesIn = (stores: Stores): Pick<SimBundleShelf["Service"], "get"
 
 /** The levers of the bundles that a server keeps. */
 export const makeSimBundleShelf = (server: SimApiServer): SimBundleShelf["Service"] => ({
-  ...bundlesIn(server),
-  watches: Effect.sync(() => server.watchesOn(server.configMaps) + server.watchesOn(server.clusterTrustBundles))
+  ...bundlesIn(server.api.stores),
+  watches: Effect.sync(() => server.watchesOn("configMaps") + server.watchesOn("clusterTrustBundles"))
 })
-
-/** The one object behind a bundle. */
-const objectOf = (bundle: TrustBundleReference, server: SimApiServer): Watched<Fact<TrustState>> => {
-  const { name, namespace } = placeOf(bundle)
-  return {
-    kind: `${bundle.kind}s`,
-    store: storeOf(server, bundle),
-    selects: ({ metadata }: StoredObject) => metadata.name === name && metadata.namespace === namespace,
-    read: bundleFact(bundle)
-  }
-}
-
-/** A node's client. */
-export const makeSimTrustBundles = (
-  server: SimApiServer,
-  link: Link
-): Effect.Effect<TrustBundles["Service"], never, Scope.Scope> =>
-  bundlesFollowedBy((bundle, facts) => follow(server, link, objectOf(bundle, server), facts))
-
-/** The bundles that one node sees, with an API server of its own: `TrustBundles` for the programs, `SimBundleShelf` for the test. */
-export const layer = Layer.effectContext(
-  Effect.gen(function* () {
-    const server = yield* makeSimApiServer("trust bundles")
-    const bundles = yield* makeSimTrustBundles(server, { node: "node-1", cut: false })
-    return Context.make(TrustBundles, bundles).pipe(Context.add(SimBundleShelf, makeSimBundleShelf(server)))
-  })
-)

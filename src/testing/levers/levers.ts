@@ -4,6 +4,7 @@
  * and `assert` is `node:assert/strict`; each of them is run by the tests.
  */
 import { type Duration, Effect, Option } from "effect"
+import type { ResourceName } from "../../embedded/Resource.ts"
 import { behave } from "../parts/SimControlPlane.ts"
 import { shareOf, timeOf, worded } from "./misuse.ts"
 import { type Behaviour, type TimedLevers, tell, type Workings } from "./TimedLevers.ts"
@@ -188,7 +189,7 @@ export const apiLevers = (workings: Workings, levers: TimedLevers) => {
         )
       }),
     /**
-     * Every call is forbidden (403) for so long.
+     * Every call is forbidden (403) for so long, or every call that is about one resource.
      *
      * @example
      * yield* cluster.api.forbid("10 minutes")
@@ -196,7 +197,20 @@ export const apiLevers = (workings: Workings, levers: TimedLevers) => {
      * yield* cluster.advance("9 minutes")
      * assert.equal(kept.phase, "pending")
      */
-    forbid: (time: Duration.Input) => pull("forbids every call", "api", { api: "Forbidden" }, time),
+    forbid: (time: Duration.Input, resource?: ResourceName) =>
+      resource === undefined
+        ? pull("forbids every call", "api", { api: "Forbidden" }, time)
+        : pull(`forbids every call about ${resource}`, "forbidden", { forbidden: [resource] }, time),
+    /**
+     * cert-manager's webhook is down for so long: no request is taken in, and everything else works.
+     *
+     * @example
+     * yield* cluster.api.failWebhook("10 minutes")
+     * const refused = yield* cluster.schedule()
+     * yield* cluster.advance("9 minutes")
+     * assert.equal(refused.phase, "pending")
+     */
+    failWebhook: (time: Duration.Input) => pull("has no webhook", "webhook", { webhook: "down" }, time),
     /**
      * It is away for so long: no call is answered, every watch ends.
      *

@@ -23,6 +23,8 @@ export interface ApiBehaviour {
   readonly api: "up" | ApiReason
   /** cert-manager's webhook: while it is down, the API server takes no request in (500), and everything else works. */
   readonly webhook: "up" | "down"
+  /** What certlet has no right to (403), though it should. */
+  readonly forbidden: ReadonlyArray<ResourceName>
   /** The most that a call takes, each way; drawn anew for every call. */
   readonly callLatency: Duration.Duration
   /** The most that an event of a watch is late. */
@@ -39,6 +41,7 @@ export interface ApiBehaviour {
 export const calmApi: ApiBehaviour = {
   api: "up",
   webhook: "up",
+  forbidden: [],
   callLatency: Duration.zero,
   watchLatency: Duration.zero,
   throttled: 0,
@@ -133,8 +136,14 @@ export class SimApiServer {
     })
   }
 
+  get #certlet(): ApiUser {
+    const { forbidden } = this.behaviour
+    const withheld = Object.fromEntries(forbidden.map((resource) => [resource, []]))
+    return forbidden.length === 0 ? certletUser : { ...certletUser, verbs: { ...certletUser.verbs, ...withheld } }
+  }
+
   #callerOf({ token = Option.none() }: ApiCall): ApiUser | undefined {
-    return Option.match(token, { onNone: () => certletUser, onSome: (text) => this.userOf(Redacted.value(text)) })
+    return Option.match(token, { onNone: () => this.#certlet, onSome: (text) => this.userOf(Redacted.value(text)) })
   }
 
   /** Carries a call to the server and its answer back; `serve` learns when that answer arrives. */

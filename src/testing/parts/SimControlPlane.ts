@@ -114,8 +114,10 @@ export const behave = (
   change: Partial<ApiBehaviour & IssuanceBehaviour>
 ): Effect.Effect<void> =>
   Effect.suspend(() => {
-    const { api, callLatency, duplicated, lost, throttled, watchLatency, webhook } = { ...server.behaviour, ...change }
-    server.behaviour = { api, callLatency, duplicated, lost, throttled, watchLatency, webhook }
-    const down = api === "Unavailable" ? server.dropWatches(() => true, "the server is gone (simulated)") : Effect.void
+    server.behaviour = { ...server.behaviour, ...change }
+    const down =
+      server.behaviour.api === "Unavailable"
+        ? server.dropWatches(() => true, "the server is gone (simulated)")
+        : Effect.void
     return Effect.andThen(down, controllers.behave(change))
   })

@@ -91,7 +91,7 @@ describe("what certlet follows", () => {
   it.live("is missed by a pod's owner in words that name the API server, where certlet may not look", () =>
     Effect.gen(function* () {
       const cluster = yield* SimCluster.make({ seed: "forbidden" })
-      yield* cluster.api.forbid("10 minutes")
+      yield* cluster.api.forbid("10 minutes", "pods")
       const pod = yield* cluster.schedule(gated)
       yield* cluster.change(pod, admitted)
       yield* cluster.advance("5 minutes")

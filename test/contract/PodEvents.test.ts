@@ -12,18 +12,24 @@ import * as SimControlPlane from "../../src/testing/parts/SimControlPlane.ts"
 import { SimEvents } from "../../src/testing/parts/SimEvents.ts"
 import { kubeSettings, settings } from "../kit/settings.ts"
 
+/** Nothing that was told waits to be written. */
+const idle = Effect.map(Metric.value(ApiPodEvents.queueLength), ({ value }) => value === 0)
+
 const simScene = Layer.effect(
   EventScene,
   Effect.gen(function* () {
     const { present } = yield* SimEvents
     const { behave } = yield* SimControlPlane.SimControlPlane
     return EventScene.of({
-      seen: Effect.andThen(
-        TestClock.adjust(0),
-        Effect.map(present, (written) =>
-          written.map(({ count, event }) => ({ podUid: event.pod.uid, reason: event.reason, note: event.note, count }))
-        )
-      ),
+      seen: Effect.gen(function* () {
+        while (!(yield* idle)) yield* TestClock.adjust(0)
+        return (yield* present).map(({ count, event }) => ({
+          podUid: event.pod.uid,
+          reason: event.reason,
+          note: event.note,
+          count
+        }))
+      }),
       silence: behave({ api: "Unavailable" })
     })
   })
@@ -101,7 +107,6 @@ const live = Layer.effectContext(
         Layer.provide(Layer.succeed(Settings, { ...settings, kube }))
       )
     )
-    const idle = Effect.map(Metric.value(ApiPodEvents.queueLength), ({ value }) => value === 0)
     const turn = Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
     const scene = EventScene.of({
       seen: Effect.gen(function* () {

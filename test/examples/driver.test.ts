@@ -26,11 +26,13 @@ const ownRequests = Layer.effect(
     const ended = new Map<string, EndedState>()
     const stateOf = (name: string): EndedState => ended.get(name) ?? { _tag: "Failed", message: "never requested" }
     return {
-      submit: ({ name, signingRequest, spec }) =>
-        Effect.map(authority.sign(signingRequest, spec.duration), (signed) => {
+      submit: ({ name, signingRequest, spec: { duration: lifetime, isCA, pod, usages } }) => {
+        const order = { signingRequest, usages, isCA, lifetime, wrongKey: false }
+        return Effect.map(Effect.orDie(authority.sign(order)), (signed) => {
           ended.set(name, { _tag: "Ready", signed })
-          return { namespace: spec.pod.namespace, name }
-        }),
+          return { namespace: pod.namespace, name }
+        })
+      },
       await: ({ name }) => Effect.sync(() => stateOf(name)),
       awaitApproval: () => Effect.void,
       state: ({ name }) => Effect.sync(() => stateOf(name)),

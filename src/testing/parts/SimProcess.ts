@@ -24,7 +24,9 @@ import { Fence, fenced } from "./Fence.ts"
 import { makeSimClock, type Skew } from "./SimClock.ts"
 import { SimDoor } from "./SimDoor.ts"
 
-/** The services of a node that certlet's programs use. A layer of some of them takes the place of the simulated ones. */
+/**
+ * The services of a node that certlet's programs use. A layer of some of them takes the place of the simulated ones.
+ */
 export type Edges = DriverServices
 
 /** What a process is made of. */

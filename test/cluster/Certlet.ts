@@ -106,14 +106,18 @@ export class Certlet {
     return this.#running.logTail()
   }
 
-  /** Starts the program in its old place; resolves with the milliseconds until it serves. */
-  async startAgain(): Promise<number> {
+  /**
+   * Starts the program in its old place, where `under` is given as the arguments of that program; resolves with the
+   * milliseconds until it serves.
+   */
+  async startAgain(under: ReadonlyArray<string> = []): Promise<number> {
     this.#kubelet?.close()
     const start = performance.now()
+    const [command = process.execPath, ...args] = [...under, process.execPath, ...this.#arguments]
     const daemon = Daemon.start({
       name: "certlet",
-      command: process.execPath,
-      args: this.#arguments,
+      command,
+      args,
       environment: compileCacheEnvironment(this.#options.program),
       logFile: join(this.folder, "certlet.log")
     })

@@ -6,6 +6,7 @@ import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { loadAllYaml, loadYaml } from "@kubernetes/client-node"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { version } from "../../src/Version.ts"
 import { buildTool, monitoringCrds } from "./build.ts"
 import { render, renderShipped } from "./chart.ts"
 import { applyManifest, chartFolder, shippedManifest } from "./manifests.ts"
@@ -183,11 +184,62 @@ describe("the chart", { timeout: 60_000 }, () => {
     expect(shown).toEqual(JSON.parse(await readFile(join(chartFolder, "files/dashboard.json"), "utf8")))
   })
 
+  it("takes the values of the driver that it replaces, and uses what has a meaning", async () => {
+    const theirs = {
+      imageRegistry: "quay.io",
+      imageNamespace: "jetstack",
+      image: { repository: "", name: "cert-manager-csi-driver", pullPolicy: "Always", tag: "v0.16.0" },
+      livenessProbeImage: { name: "livenessprobe", repository: "", tag: "v2.18.0", _defaultReference: ":v0.0.0" },
+      nodeDriverRegistrarImage: { repository: "registry.k8s.io/sig-storage/csi-node-driver-registrar" },
+      app: { driver: { csiDataDir: "/tmp/cert-manager-csi-driver", useTokenRequest: true } },
+      priorityClassName: "",
+      tolerations: []
+    }
+    const objects = loadAllYaml(await render(theirs))
+    const set = objects.find((object) => at(object, "kind") === "DaemonSet")
+    const container = at(set, "spec", "template", "spec", "containers", 0)
+    expect([at(container, "image"), at(container, "imagePullPolicy")]).toEqual([`certlet:${version}`, "Always"])
+    expect(at(container, "args")).toContain("--use-token-request")
+    const volumes = listAt(set, "spec", "template", "spec", "volumes")
+    expect(volumes.map((volume) => at(volume, "hostPath", "path"))).toContain("/run/certlet")
+    const older = await render({ image: { repository: "quay.io/jetstack/cert-manager-csi-driver", tag: "v0.8.0" } })
+    expect(older).toContain(`image: "certlet:${version}"`)
+    const mirrored = { imageRegistry: "mirror.example.com", imageNamespace: "infra", image: { name: "certlet" } }
+    expect(await render({ ...mirrored, image: { name: "certlet", repository: "" } })).toContain(
+      `image: "mirror.example.com/infra/certlet:${version}"`
+    )
+  })
+
+  it("gives names, accounts, volumes and further objects as they are asked for", async () => {
+    const text = await render({
+      fullnameOverride: "pki",
+      serviceAccount: { create: false, name: "theirs" },
+      extraVolumes: [{ name: "ca", configMap: { name: "proxy-ca" } }],
+      extraVolumeMounts: [{ name: "ca", mountPath: "/ca" }],
+      extraObjects: ["kind: Told\nname: {{ .Release.Name }}", { kind: "Plain" }]
+    })
+    const objects = loadAllYaml(text)
+    expect(objects.map((object) => at(object, "kind"))).toEqual(expect.arrayContaining(["Told", "Plain"]))
+    expect(objects.find((object) => at(object, "kind") === "Told")).toEqual({ kind: "Told", name: "certlet" })
+    expect(objects.find((object) => at(object, "kind") === "ServiceAccount")).toBeUndefined()
+    const set = objects.find((object) => at(object, "kind") === "DaemonSet")
+    expect([at(set, "metadata", "name"), at(podSpec(set ?? {}), "serviceAccountName")]).toEqual(["pki", "theirs"])
+    expect(listAt(podSpec(set ?? {}), "volumes").at(-1)).toEqual({ name: "ca", configMap: { name: "proxy-ca" } })
+    expect(listAt(podSpec(set ?? {}), "containers", 0, "volumeMounts").at(-1)).toEqual({ name: "ca", mountPath: "/ca" })
+    const binding = objects.find((object) => at(object, "kind") === "ClusterRoleBinding")
+    expect(at(binding, "subjects", 0, "name")).toBe("theirs")
+  })
+
   it.each([
     ["a key that nobody knows", { app: { drivr: {} } }, "drivr"],
-    ["the images of helpers that there are not", { livenessProbeImage: { tag: "v2" } }, "livenessProbeImage"],
-    ["a relative folder", { app: { kubeletRootDir: "var/lib" } }, "kubeletRootDir"],
-    ["a gate that is none", { app: { driver: { podReadinessGates: ["pod-ip:ipv5"] } } }, "podReadinessGates"],
+    ["a relative folder", { app: { kubeletRootDir: "var/lib" } }, "app.kubeletRootDir must be an absolute path"],
+    ["a gate that is none", { app: { driver: { podReadinessGates: ["pod-ip:ipv5"] } } }, "pod-annotation:KEY"],
+    ["gates that cannot open", { app: { driver: { podReadinessGates: ["pod-ip:any"] } } }, "continueOnNotReady=true"],
+    ["a timeout out of range", { app: { driver: { publishTimeout: "5m" } } }, "from 1s to 115s, not 5m"],
+    ["a timeout of none", { app: { driver: { publishTimeout: "500ms" } } }, "from 1s to 115s"],
+    ["a size out of range", { app: { driver: { volumeSizeLimit: "1Ki" } } }, "from 64Ki to 16Gi, not 1Ki"],
+    ["a name that no object can have", { nameOverride: "My_Name" }, "nameOverride must be a Kubernetes name"],
+    ["another's account without a name", { serviceAccount: { create: false } }, "needs serviceAccount.name"],
     ["a number that is a text", { metrics: { port: "9402" } }, "port"]
   ])("refuses %s by its name", async (_, values, field) => {
     await expect(render(values)).rejects.toThrow(field)

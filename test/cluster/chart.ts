@@ -37,9 +37,12 @@ const heading = `# certlet, for \`kubectl apply -f\`: what the Helm chart beside
 # write this file anew with \`npm run render\`.
 `
 
+/** Labels that are true of what Helm installs, and of nothing else. */
+const ofHelm = /^ +(app\.kubernetes\.io\/managed-by|helm\.sh\/chart): .*\n/gm
+
 /** The manifest that belongs to the chart as it is. */
 export const renderShipped = async (): Promise<string> => {
-  const text = await render()
+  const text = (await render()).replace(ofHelm, "")
   return heading + text.replace(/^# Source: .*\n/gm, "").replace(/\n+---\n/g, "\n---\n")
 }
 

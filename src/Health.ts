@@ -7,7 +7,7 @@
 import { Context, Effect, Layer, Option, type Scope } from "effect"
 
 /** One check: none where all is well, otherwise what is wrong and what is waited for, as a clause. */
-export interface HealthCheck {
+interface HealthCheck {
   /** A short word: "watch", "registration". */
   readonly name: string
   readonly complaint: Effect.Effect<Option.Option<string>>

@@ -10,7 +10,7 @@ import type { Order } from "./simulate/Order.ts"
 import { orderOf, simulateFlags } from "./simulate/simulateFlags.ts"
 
 /** The simulations cannot be run. */
-export class SimulateError extends Schema.TaggedError<SimulateError>()("SimulateError", { detail: Schema.String }) {
+class SimulateError extends Schema.TaggedError<SimulateError>()("SimulateError", { detail: Schema.String }) {
   override get message(): string {
     return `cannot simulate (certlet-simulate.mjs must lie in the folder of certlet.mjs): ${this.detail}`
   }

@@ -34,7 +34,7 @@ export const refusal = { base: Duration.minutes(5), cap: Duration.hours(1) } as 
  * However near the end is, no pause is cut shorter than this by it: a policy that says no is not stormed for the last
  * minute of a certificate, and a world that fails is asked some ten times in it.
  */
-export const shortestBound = { refused: Duration.seconds(30), transient: Duration.seconds(2) } as const
+const shortestBound = { refused: Duration.seconds(30), transient: Duration.seconds(2) } as const
 
 const doubling = (range: { readonly base: Duration.Duration; readonly cap: Duration.Duration }, failures: number) =>
   Duration.min(range.cap, Duration.times(range.base, 2 ** Math.min(failures - 1, 20)))

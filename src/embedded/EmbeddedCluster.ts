@@ -17,7 +17,7 @@ import type { ObjectStore } from "./ObjectStore.ts"
 import type { ResourceName } from "./Resource.ts"
 
 /** The cluster could not be started: most likely its port is taken. */
-export class EmbeddedClusterError extends Schema.TaggedError<EmbeddedClusterError>()("EmbeddedClusterError", {
+class EmbeddedClusterError extends Schema.TaggedError<EmbeddedClusterError>()("EmbeddedClusterError", {
   cause: Schema.Defect()
 }) {
   override get message(): string {
@@ -26,7 +26,7 @@ export class EmbeddedClusterError extends Schema.TaggedError<EmbeddedClusterErro
 }
 
 /** How the cluster is to be; everything has a default. */
-export interface EmbeddedClusterOptions {
+interface EmbeddedClusterOptions {
   /** 0, the default, lets the system choose. */
   readonly port?: number
   /** The longest lifetime that the issuer grants; by default whatever is asked for. */
@@ -37,7 +37,7 @@ export interface EmbeddedClusterOptions {
 export type EmbeddedUser = "certificate" | "token" | "admin" | { readonly tokenFile: string }
 
 /** Who watches what happens at the server; the answer ends it. Called synchronously. */
-export type Observe = (listener: (event: ServerEvent) => void) => () => void
+type Observe = (listener: (event: ServerEvent) => void) => () => void
 
 /** The running cluster. */
 export interface EmbeddedCluster

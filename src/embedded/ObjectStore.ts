@@ -10,7 +10,7 @@ import { namespacedName } from "../spec/NamespacedName.ts"
 import { type Refusal, refusal } from "./ApiStatus.ts"
 
 /** `metadata`, as far as the store itself reads or writes it. */
-export interface ObjectMeta {
+interface ObjectMeta {
   readonly name: string
   readonly namespace: string
   readonly uid: string

@@ -7,7 +7,7 @@ import { Predicate, Result } from "effect"
 import { type Refusal, refusal } from "./ApiStatus.ts"
 
 /** What a selector may look at. */
-export interface Selectable {
+interface Selectable {
   readonly metadata: {
     readonly name: string
     readonly namespace: string

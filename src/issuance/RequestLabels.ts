@@ -6,10 +6,10 @@
  */
 
 /** The label that selects a node's requests. */
-export const nodeLabel = "csi.cert-manager.io/node-id-hash"
+const nodeLabel = "csi.cert-manager.io/node-id-hash"
 
 /** The label that selects a volume's requests, and, rarely, another's with them. */
-export const volumeLabel = "csi.cert-manager.io/volume-id-hash"
+const volumeLabel = "csi.cert-manager.io/volume-id-hash"
 
 /** The annotation with the volume's id, in full: what tells two volumes of one hash apart. */
 export const volumeAnnotation = "csi.cert-manager.io/volume-id"

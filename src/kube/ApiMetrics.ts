@@ -28,7 +28,7 @@ const restarts = Metric.counter("certlet_watch_restarts_total", {
 })
 
 /** `/api/v1/namespaces/apps/pods/web` is about pods. */
-export const resourceOf = (path: string): string => {
+const resourceOf = (path: string): string => {
   const [, group = "", ...rest] = path.split("/")
   const [first = "", , third] = group === "api" ? rest.slice(1) : rest.slice(2)
   return (first === "namespaces" ? third : first) || "other"

@@ -8,9 +8,9 @@ import { oneLine } from "../spec/oneLine.ts"
 import type { PodEvent } from "./PodEvents.ts"
 
 /** How long after its last repetition an Event is over; the API server keeps Events for an hour. */
-export const memoryMillis = 3_600_000
+const memoryMillis = 3_600_000
 /** How soon an Event may be written again, at first and at most. */
-export const quiet = { firstMillis: 30_000, mostMillis: 600_000 } as const
+const quiet = { firstMillis: 30_000, mostMillis: 600_000 } as const
 /** From how many entries on those that are over are looked for and dropped. */
 const roomy = 512
 /** What the API server takes of a message, in bytes; ours are nearly ASCII, and are cut well below. */

@@ -24,7 +24,7 @@ export interface Connection {
 }
 
 /** Credentials cannot be had; the text is safe to show. */
-export class CredentialsUnusable {
+class CredentialsUnusable {
   readonly _tag = "CredentialsUnusable"
   readonly detail: string
   constructor(detail: string) {

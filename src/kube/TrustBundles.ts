@@ -28,7 +28,7 @@ export const trustState = (text: string | undefined, missing: string): TrustStat
 export const absent: TrustState = { _tag: "Unusable", detail: "is not there" }
 
 /** The certificates that a bundle holds now, where they are not the ones `held`. */
-export const certificatesBut =
+const certificatesBut =
   (held: Option.Option<string>) =>
   (state: TrustState): Option.Option<string> =>
     state._tag === "Present" && state.certificates !== Option.getOrUndefined(held)

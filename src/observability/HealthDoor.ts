@@ -13,7 +13,7 @@ import { Settings } from "../Settings.ts"
 import { answerHttp, plain } from "../socket/NodeHttp.ts"
 
 /** The address for probes cannot be had. */
-export class HealthError extends Schema.TaggedError<HealthError>()("HealthError", { detail: Schema.String }) {
+class HealthError extends Schema.TaggedError<HealthError>()("HealthError", { detail: Schema.String }) {
   override get message(): string {
     return `--health-bind-address: ${this.detail}`
   }
@@ -24,7 +24,7 @@ const line = ({ complaint, name }: HealthAnswer): string =>
   Option.match(complaint, { onNone: () => `[+] ${name}: ok`, onSome: (said) => `[-] ${name}: ${said}` })
 
 /** The answer to a probe: status and text. */
-export const probeAnswer = (
+const probeAnswer = (
   answers: ReadonlyArray<HealthAnswer>,
   verbose: boolean
 ): { readonly status: number; readonly text: string } => {

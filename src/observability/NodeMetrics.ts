@@ -9,7 +9,7 @@ import { Settings } from "../Settings.ts"
 import { answerHttp, plain } from "../socket/NodeHttp.ts"
 
 /** The address for metrics cannot be had. */
-export class MetricsError extends Schema.TaggedError<MetricsError>()("MetricsError", { detail: Schema.String }) {
+class MetricsError extends Schema.TaggedError<MetricsError>()("MetricsError", { detail: Schema.String }) {
   override get message(): string {
     return `--metrics-bind-address: ${this.detail}`
   }

@@ -12,7 +12,7 @@ import { type CbcCipher, encryptCbc } from "./Ciphers.ts"
 import { type DerValue, integer, nothing, octets, oid, sequence } from "./Der.ts"
 
 /** Rounds of every derivation. */
-export const iterations = 2048
+const iterations = 2048
 
 /** A text as PKCS#12 hashes passwords: UTF-16, big end first, with a closing zero (RFC 7292, B.1). */
 const bmp = (text: string): Uint8Array => {

@@ -7,7 +7,7 @@ import { Duration, Effect, Schedule, type Scope } from "effect"
 import { whichSocket } from "./NodeUnixSocket.ts"
 
 /** How often the socket is looked at: one that was removed is served again this late. */
-export const lookEvery = Duration.seconds(10)
+const lookEvery = Duration.seconds(10)
 
 /** A socket, and what is to be said about it. */
 export interface StandingSocket<E, R> {

@@ -11,7 +11,7 @@ import { keystoreFilesOf } from "./FileNames.ts"
  * Where a keystore's password comes from: an attribute, a key of the Secret that the kubelet hands over, or chance,
  * with a file in the volume to read it from. The password itself is no part of the spec, which may be looked at.
  */
-export type PasswordSource =
+type PasswordSource =
   | { readonly _tag: "Attribute" }
   | { readonly _tag: "Secret"; readonly key: string }
   | { readonly _tag: "Generated"; readonly file: string }

@@ -30,13 +30,6 @@ import {
   type VolumeContext
 } from "./VolumeContext.ts"
 
-/** cert-manager's `issuerRef`: who shall sign. */
-export interface IssuerReference {
-  readonly name: string
-  readonly kind: string
-  readonly group: string
-}
-
 /** Key algorithm and size: RSA modulus in bits, or the ECDSA curve P-256, P-384 or P-521 by its size in bits. */
 export type KeyParameters =
   | { readonly algorithm: "RSA"; readonly size: number }
@@ -49,7 +42,11 @@ export type KeyEncoding = "PKCS1" | "PKCS8"
 /** What the pod asked for, decoded and complete: every default is filled in. */
 export interface VolumeSpec {
   readonly pod: Pod
-  readonly issuer: IssuerReference
+  readonly issuer: {
+    readonly name: string
+    readonly kind: string
+    readonly group: string
+  }
   readonly subject: DistinguishedName
   readonly dnsNames: ReadonlyArray<string>
   readonly ipAddresses: ReadonlyArray<string>

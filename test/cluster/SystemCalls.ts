@@ -13,7 +13,7 @@ export interface Fault {
 }
 
 /** Calls that change something on the node, or that open it. */
-export const kinds = [
+const kinds = [
   ...["openat", "mkdir", "rename", "symlink", "unlink", "unlinkat", "rmdir"],
   ...["write", "fchmod", "chmod", "readlink", "statfs", "clone", "vfork"]
 ] as const

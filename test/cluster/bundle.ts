@@ -30,7 +30,7 @@ const run = (...args: ReadonlyArray<string>) =>
   promisify(execFile)(process.execPath, args, { cwd: repository, timeout: buildLimitMilliseconds })
 
 /** The folder of a program's compile cache. */
-export const compileCacheOf = (program: string): string => join(dirname(program), "compile-cache")
+const compileCacheOf = (program: string): string => join(dirname(program), "compile-cache")
 
 /** What a process needs in its environment to start from the compile cache of its program. */
 export const compileCacheEnvironment = (program: string) => ({

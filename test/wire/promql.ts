@@ -6,7 +6,7 @@
 import { parser } from "@prometheus-io/lezer-promql"
 
 /** A selector: `certlet_volumes{state="Failing"}`. */
-export interface Selected {
+interface Selected {
   readonly metric: string
   readonly matchers: ReadonlyArray<{ readonly label: string; readonly operator: string; readonly value: string }>
 }

@@ -15,7 +15,7 @@ import { certificateLines, stepLines, treeLines } from "./NodeExhibits.ts"
 import { type Witness, witnessHandshakes } from "./NodeHandshakes.ts"
 
 /** A claim of the demo did not hold. */
-export class DemoError extends Schema.TaggedError<DemoError>()("DemoError", { failed: Schema.Array(Schema.String) }) {
+class DemoError extends Schema.TaggedError<DemoError>()("DemoError", { failed: Schema.Array(Schema.String) }) {
   override get message(): string {
     return `the demo failed: ${this.failed.join("; ")}`
   }

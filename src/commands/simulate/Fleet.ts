@@ -32,7 +32,7 @@ export interface FleetPlan {
 }
 
 /** When the issuer is away. One that stalls signs what is waiting when it is back; one that fails refuses at once. */
-export interface Outage {
+interface Outage {
   /** From the fleet's beginning. */
   readonly at: Duration.Duration
   readonly lasts: Duration.Duration

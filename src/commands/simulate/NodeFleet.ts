@@ -13,7 +13,7 @@ import { type FleetOrder, fleetLine, planOf } from "./Order.ts"
 import { runFleet } from "./runFleet.ts"
 
 /** The page cannot be written. */
-export class ReportError extends Schema.TaggedError<ReportError>()("ReportError", {
+class ReportError extends Schema.TaggedError<ReportError>()("ReportError", {
   path: Schema.String,
   detail: Schema.String
 }) {

@@ -9,7 +9,7 @@ import type { FleetRecord, Series } from "./FleetRecord.ts"
 import { type Plot, plot } from "./plot.ts"
 
 /** A fleet with what was written down about it. */
-export interface RecordedFleet {
+interface RecordedFleet {
   readonly plan: FleetPlan
   readonly fleet: Fleet
   readonly record: FleetRecord

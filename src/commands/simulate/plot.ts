@@ -11,7 +11,7 @@ import { SVGRenderer } from "echarts/renderers"
 use([LineChart, GridComponent, LegendComponent, MarkAreaComponent, SVGRenderer])
 
 /** One line: its name and its points, x ascending. */
-export interface Line {
+interface Line {
   readonly name: string
   readonly points: ReadonlyArray<readonly [number, number]>
   /** Drawn beneath the others, pale. */

@@ -17,7 +17,7 @@ export interface FilesOrder {
 }
 
 /** The files did not come, or cannot be used; the sentence is for whoever reads the init container's log. */
-export class FilesMissing extends Schema.TaggedError<FilesMissing>()("FilesMissing", { detail: Schema.String }) {
+class FilesMissing extends Schema.TaggedError<FilesMissing>()("FilesMissing", { detail: Schema.String }) {
   override get message(): string {
     return this.detail
   }

@@ -8,7 +8,7 @@ import { DateTime, Option, Redacted, Result, Schema } from "effect"
 import type { SimVolume } from "../parts/SimVolumeFS.ts"
 
 /** A certificate as a process reads it. */
-export interface SeenCertificate {
+interface SeenCertificate {
   readonly pem: string
   readonly subject: string
   /** Subject alternative names, as OpenSSL prints them: `DNS:web.apps.svc`. */
@@ -81,7 +81,7 @@ const parsed = (pem: string): crypto.X509Certificate => {
 }
 
 /** Reads a volume's files; a sentence where they are no key and certificate. */
-export const see = (files: Sight["files"]): Result.Result<Sight, string> => {
+const see = (files: Sight["files"]): Result.Result<Sight, string> => {
   const texts = [...files.values()].map(({ text }) => text)
   const key = texts.flatMap((text) => blocks(text, "PRIVATE KEY"))[0]
   const certificates = texts.map((text) => blocks(text, "CERTIFICATE")).filter((found) => found.length > 0)

@@ -42,7 +42,7 @@ export interface PodWish {
  * Where a pod stands. `pending`: its volume is not there yet, so no container runs. `running`: its container sees the
  * volume. `ending`: it was deleted, its volume is being taken away. `gone`: nothing is left for the kubelet to do.
  */
-export type PodPhase = "pending" | "running" | "ending" | "gone"
+type PodPhase = "pending" | "running" | "ending" | "gone"
 
 /** A pod. */
 export interface SimPod {

@@ -41,7 +41,7 @@ export type Happening =
   | { readonly _tag: "ProcessStarted" | "ProcessStopped" | "ProcessKilled"; readonly incarnation: number }
 
 /** How a call of the kubelet failed: the gRPC code and the sentence. */
-export interface Failure {
+interface Failure {
   readonly code: string
   readonly sentence: string
 }

@@ -77,7 +77,7 @@ const literalOf = ({ faults, ...story }: Story): string => {
 }
 
 /** A shrunk story as a text. `from` is the story that it was made of, `replay` the command that runs that one again. */
-export const report = (from: Story, shrunk: Shrunk, replay: string, last = 30): string => {
+const report = (from: Story, shrunk: Shrunk, replay: string, last = 30): string => {
   const { minimal, outcome, runs, story } = shrunk
   const count = ({ acts, incidents }: Story) =>
     `${plural(acts.length, "act")} and ${plural(incidents.length, "incident")}`

@@ -25,7 +25,9 @@ export type Budget = Readonly<Record<string, number>>
 /** Licences that ask for no more than their text. */
 const allowed = new Set(["0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "BlueOak-1.0.0", "ISC", "MIT"])
 
-/** Whether an SPDX expression leaves a choice that is allowed; there are no deeper ones than `(A OR B)` and `(A AND B)`. */
+/**
+ * Whether an SPDX expression leaves a choice that is allowed; there are no deeper ones than `(A OR B)` and `(A AND B)`.
+ */
 export const isAllowed = (expression: string): boolean => {
   const plain = expression.replace(/^\((.*)\)$/, "$1")
   if (plain.includes(" OR ")) return plain.split(" OR ").some(isAllowed)

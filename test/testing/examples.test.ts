@@ -36,7 +36,7 @@ const examplesIn = (file: string): ReadonlyArray<Example> =>
       .filter((line) => line !== "")
   }))
 
-const examples = readdirSync(sources)
+const examples = readdirSync(sources, { recursive: true, encoding: "utf8" })
   .filter((file) => file.endsWith(".ts"))
   .flatMap(examplesIn)
 

@@ -69,7 +69,7 @@ export const diskLevers = (workings: Workings, levers: TimedLevers, node: SimNod
      * yield* cluster.disk("node-1").tear
      * yield* cluster.kill("node-1")
      * yield* cluster.advance("1 hour")
-     * assert.match(cluster.trace.lines().join(), /cannot be read and is set aside/)
+     * assert.match(cluster.trace.lines().join(), /a record makes no sense and is set aside/)
      */
     tear: Effect.andThen(tell(workings, node.name, "the next crash will tear a record"), node.tear),
     /**
@@ -144,19 +144,28 @@ export const bundleLevers = (workings: Workings, levers: TimedLevers, name: stri
     /**
      * It holds a new CA from now on; the first time, it is made.
      *
-     * @example yield* cluster.bundle("ConfigMap/roots").rotate const trusting = yield* cluster.schedule({ attributes: {
-     * "csi.cert-manager.io/trust-bundle": "ConfigMap/roots" } }) yield* cluster.advance("1 minute") const before =
-     * yield* cluster.exec(trusting) yield* cluster.bundle("ConfigMap/roots").rotate yield* cluster.advance("1 minute")
-     * const after = yield* cluster.exec(trusting) assert.notEqual(after.files.get("ca.crt")?.text,
-     * before.files.get("ca.crt")?.text) assert.equal(after.certificate.pem, before.certificate.pem)
+     * @example
+     * yield* cluster.bundle("ConfigMap/roots").rotate
+     * const attributes = { "csi.cert-manager.io/trust-bundle": "ConfigMap/roots" }
+     * const trusting = yield* cluster.schedule({ attributes })
+     * yield* cluster.advance("1 minute")
+     * const before = yield* cluster.exec(trusting)
+     * yield* cluster.bundle("ConfigMap/roots").rotate
+     * yield* cluster.advance("1 minute")
+     * const after = yield* cluster.exec(trusting)
+     * assert.notEqual(after.files.get("ca.crt")?.text, before.files.get("ca.crt")?.text)
+     * assert.equal(after.certificate.pem, before.certificate.pem)
      */
     rotate: Effect.andThen(tell(workings, "api", `${text} holds a new CA`), rotate(bundle)),
     /**
      * It holds this text from now on.
      *
-     * @example yield* cluster.bundle("ClusterTrustBundle/corp").write("no certificate at all") const trusting = yield*
-     * cluster.schedule({ attributes: { "csi.cert-manager.io/trust-bundle": "ClusterTrustBundle/corp" } }) yield*
-     * cluster.advance("10 minutes") assert.equal(trusting.phase, "pending")
+     * @example
+     * yield* cluster.bundle("ClusterTrustBundle/corp").write("no certificate at all")
+     * const attributes = { "csi.cert-manager.io/trust-bundle": "ClusterTrustBundle/corp" }
+     * const trusting = yield* cluster.schedule({ attributes })
+     * yield* cluster.advance("10 minutes")
+     * assert.equal(trusting.phase, "pending")
      */
     write: (pem: string) => Effect.andThen(tell(workings, "api", `${text} is written`), write(bundle, pem)),
     /**
@@ -175,11 +184,15 @@ export const bundleLevers = (workings: Workings, levers: TimedLevers, name: stri
     /**
      * It is cut off in the middle of a certificate, and mended after so long.
      *
-     * @example yield* cluster.bundle("ConfigMap/roots").rotate const trusting = yield* cluster.schedule({ attributes: {
-     * "csi.cert-manager.io/trust-bundle": "ConfigMap/roots" } }) yield* cluster.advance("1 minute") const before =
-     * (yield* cluster.exec(trusting)).files.get("ca.crt") yield* cluster.bundle("ConfigMap/roots").damage("1 hour")
-     * yield* cluster.advance("30 minutes") assert.deepEqual((yield* cluster.exec(trusting)).files.get("ca.crt"),
-     * before)
+     * @example
+     * yield* cluster.bundle("ConfigMap/roots").rotate
+     * const attributes = { "csi.cert-manager.io/trust-bundle": "ConfigMap/roots" }
+     * const trusting = yield* cluster.schedule({ attributes })
+     * yield* cluster.advance("1 minute")
+     * const before = (yield* cluster.exec(trusting)).files.get("ca.crt")
+     * yield* cluster.bundle("ConfigMap/roots").damage("1 hour")
+     * yield* cluster.advance("30 minutes")
+     * assert.deepEqual((yield* cluster.exec(trusting)).files.get("ca.crt"), before)
      */
     damage: (time: Duration.Input) => pull("is damaged", "damaged", time)
   }

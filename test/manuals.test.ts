@@ -1,6 +1,6 @@
 /**
  * The manuals lie beside what they describe, and point at each other. A link that leads nowhere, to a file or to a
- * heading, is found here; so is an image or a folder that has moved.
+ * heading, is found here, and so is a dependency that no table gives a reason for.
  */
 import { existsSync, globSync, readFileSync, statSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
@@ -45,5 +45,27 @@ describe("the manuals", () => {
 
   it.each(manuals)("%s has no dead link", (path) => {
     expect(deadLinks(path)).toEqual([])
+  })
+})
+
+describe("the table of dependencies", () => {
+  it("names each package that package.json asks for, with its reason", () => {
+    const manifest: { readonly dependencies: object; readonly devDependencies: object } = JSON.parse(
+      readFileSync(join(root, "package.json"), "utf8")
+    )
+    const rows = readFileSync(join(root, "test/README.md"), "utf8").split("## Dependencies")[1] ?? ""
+    const named = [...rows.matchAll(/^\| ([^|]+) \| [^|]+ \|$/gm)].flatMap(([, names = ""]) =>
+      names
+        .replace(/\(.*\)/, "")
+        .split(", ")
+        .map((name) => name.trim())
+    )
+    const isNamed = (name: string) =>
+      named.some((one) => one === name || (one.endsWith("*") && name.startsWith(one.slice(0, -1))))
+    const asked = Object.keys({ ...manifest.dependencies, ...manifest.devDependencies })
+    expect(asked.filter((name) => !isNamed(name))).toEqual([])
+    const isAsked = (name: string) =>
+      asked.some((one) => one === name || (name.endsWith("*") && one.startsWith(name.slice(0, -1))))
+    expect(named.filter((name) => !["package", "---"].includes(name) && !isAsked(name))).toEqual([])
   })
 })

@@ -10,7 +10,7 @@ import { promisify } from "node:util"
 
 const repository = resolve(import.meta.dirname, "..", "..")
 const place = join(repository, "node_modules/.cache/certlet")
-const buildLimitMilliseconds = 120_000
+const buildLimitMilliseconds = 600_000
 
 const modified = async (file: string): Promise<number> => (await stat(file)).mtimeMs
 

@@ -33,10 +33,14 @@ const orderOf = ({ signingRequest, spec }: RequestDraft) => ({
   wrongKey: false
 })
 
-/**
- * An API server and an issuer as the fleet models them, with real signatures; `created` is told of each new request.
- */
-const modelledCluster = ({ outage }: FleetPlan, created: (now: number) => void) =>
+/** What the modelled cluster tells of its requests, by the instant at which it happens. */
+interface RequestLog {
+  readonly created: (now: number) => void
+  readonly answered: (now: number) => void
+}
+
+/** An API server and an issuer as the fleet models them, with real signatures. */
+const modelledCluster = ({ outage }: FleetPlan, { answered, created }: RequestLog) =>
   Layer.effect(
     CertificateRequests,
     Effect.gen(function* () {
@@ -63,7 +67,7 @@ const modelledCluster = ({ outage }: FleetPlan, created: (now: number) => void) 
           Effect.suspend(() => {
             const draft = drafts.get(name)
             return draft === undefined ? Effect.die(`no request ${name}`) : answer(draft)
-          }),
+          }).pipe(Effect.ensuring(Effect.map(Clock.currentTimeMillis, answered))),
         awaitApproval: () => Effect.void,
         state: () => Effect.succeed({ _tag: "AwaitingApproval" }),
         discard: () => Effect.void
@@ -76,15 +80,16 @@ interface Draw {
   readonly value: number
 }
 
-/** Jitter is drawn alone in its instant; the draws that make a key or a request's name come dozens at once. */
-const jitterOf = (draws: ReadonlyArray<Draw>): ReadonlyArray<number> =>
-  draws.filter(({ now }, i) => draws[i - 1]?.now !== now && draws[i + 1]?.now !== now).map(({ value }) => value)
+/** Jitter is drawn when a request has its answer; keys, names and watches draw in other instants. */
+const jitterOf = (draws: ReadonlyArray<Draw>, answers: ReadonlySet<number>): ReadonlyArray<number> =>
+  draws.filter(({ now }) => answers.has(now)).map(({ value }) => value)
 
 /** When the real driver creates its requests for one volume, and the jitter that it draws. */
 const liveOnce = (plan: FleetPlan, seed: string) =>
   Effect.gen(function* () {
     const instants: Array<number> = []
     const draws: Array<Draw> = []
+    const answers = new Set<number>()
     const clock = yield* Clock.Clock
     const random = yield* Random.Random.pipe(Random.withSeed(seed))
     const nextDoubleUnsafe = () => {
@@ -92,7 +97,10 @@ const liveOnce = (plan: FleetPlan, seed: string) =>
       draws.push({ now: clock.currentTimeMillisUnsafe(), value })
       return value
     }
-    const cluster = modelledCluster(plan, (now) => instants.push(now))
+    const cluster = modelledCluster(plan, {
+      created: (now) => instants.push(now),
+      answered: (now) => answers.add(now)
+    })
     yield* TestClock.setTime(beginning)
     yield* Effect.gen(function* () {
       const driver = yield* startDriver
@@ -113,7 +121,7 @@ const liveOnce = (plan: FleetPlan, seed: string) =>
       Effect.provide(Logger.layer([])),
       Effect.provideService(Random.Random, { ...random, nextDoubleUnsafe })
     )
-    return { instants, jitter: jitterOf(draws) }
+    return { instants, jitter: jitterOf(draws, answers) }
   })
 
 const silent: FleetLog = {

@@ -185,7 +185,7 @@ export class Cluster {
   }
 
   /**
-   * The node starts anew: mounts, data root and containers are gone and made again.
+   * The node restarts: mounts, data root and containers are gone and made again.
    *
    * @example
    * yield* cluster.reboot("node-1", "3 minutes")
@@ -206,7 +206,7 @@ export class Cluster {
   readonly change = (pod: SimPod, change: Partial<PodState>): Effect.Effect<void> =>
     this.#within(Effect.suspend(() => this.#parts.network.change(present(this.#parts.pods, pod), change)))
 
-  /** The pod's sandbox is made anew, under another address. */
+  /** The pod's sandbox is made again, under another address. */
   readonly readdress = (pod: SimPod) => this.#within(Effect.suspend(() => this.#parts.network.readdress(pod)))
 
   /** No ServiceAccount token that was handed out so far is good any more; the next publish brings a new one. */

@@ -44,7 +44,7 @@ export interface ClusterOptions {
   readonly nodes?: number
   /** What goes wrong by itself; by default nothing. Incidents are drawn for each simulated day. */
   readonly faults?: Faults
-  /** Incidents to strike in the place of those that `faults` would draw. */
+  /** Incidents to strike instead of those that `faults` would draw. */
   readonly incidents?: ReadonlyArray<Incident>
   /** Faults of one's own; they strike besides the others. */
   readonly ownFaults?: ReadonlyArray<OwnFault>

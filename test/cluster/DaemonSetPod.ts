@@ -10,7 +10,7 @@ import { at, type KubeObject, listAt, textAt } from "./objects.ts"
 import type { WorkerNode } from "./WorkerNode.ts"
 
 export interface DaemonSetPodOptions {
-  /** Flags as `--name=value`, added to those of the manifest or put in the place of the one with this name. */
+  /** Flags as `--name=value`, added to those of the manifest or replacing the one with this name. */
   readonly flags?: ReadonlyArray<string>
 }
 

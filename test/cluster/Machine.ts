@@ -2,7 +2,7 @@
 // /var/lib and a /var/log of its own, and a group of cgroups. Everything that is started in it ends with it, and with
 // its last process the kernel takes away every mount that was made in it; so neither a test that fails nor one that is
 // killed leaves anything but a folder and some empty cgroups, which the next machine clears away. The network is this
-// machine's. It can be booted anew: then /run and all mounts are gone, as on a real node, and the disk (/var/lib,
+// machine's. It can be booted again: then /run and all mounts are gone, as on a real node, and the disk (/var/lib,
 // /var/log) is still there.
 import { spawn } from "node:child_process"
 import { existsSync, readdirSync, readFileSync, rmdirSync } from "node:fs"

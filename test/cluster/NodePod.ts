@@ -119,7 +119,7 @@ export class NodePod {
 
   /** Resolves when another container than the one with this id runs: the kubelet has started it again. */
   async startedAnew(before: string, containerName = "main"): Promise<void> {
-    await this.#node.until(`pod ${this.namespace}/${this.name} to start anew`, startLimitMilliseconds, async () => {
+    await this.#node.until(`pod ${this.namespace}/${this.name} to start again`, startLimitMilliseconds, async () => {
       const statuses = listAt(await this.object(), "status", "containerStatuses")
       const status = statuses.find((one) => textAt(one, "name") === containerName)
       const isNew = textAt(status, "containerID") !== `containerd://${before}`
@@ -185,7 +185,7 @@ export class NodePod {
     await this.gone()
   }
 
-  /** Resolves when the API server knows the pod no more and the kubelet has taken its folder away. */
+  /** Resolves when the API server no longer knows the pod and the kubelet has taken its folder away. */
   async gone(): Promise<void> {
     const folder = `${kubeletRoot}/pods/${this.uid}`
     await this.#node.until(`pod ${this.namespace}/${this.name} to go`, startLimitMilliseconds, async () => {

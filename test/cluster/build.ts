@@ -1,6 +1,6 @@
 // Builds the programs of the cluster tier once, from Go modules, into a cache folder outside the repository:
 // $CERTLET_CACHE, else $XDG_CACHE_HOME/certlet, else ~/.cache/certlet. A program's name in the cache ends in a hash of
-// everything that decides what it is (the module's files, the Go version, the flags), so a change builds anew and
+// everything that decides what it is (the module's files, the Go version, the flags), so a change builds again and
 // nothing is ever overwritten. A program appears under its name only when it is complete, and of two builds at once the
 // second waits for the first. Run it by itself to fill the cache: `node test/cluster/build.ts`; with empty Go caches
 // that takes some minutes (kube-apiserver by far the longest), later runs take well under a second.

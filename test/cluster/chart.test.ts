@@ -233,7 +233,7 @@ describe("the chart", { timeout: 60_000 }, () => {
   it.each([
     ["a key that nobody knows", { app: { drivr: {} } }, "drivr"],
     ["a relative folder", { app: { kubeletRootDir: "var/lib" } }, "app.kubeletRootDir must be an absolute path"],
-    ["a gate that is none", { app: { driver: { podReadinessGates: ["pod-ip:ipv5"] } } }, "pod-annotation:KEY"],
+    ["an unknown gate", { app: { driver: { podReadinessGates: ["pod-ip:ipv5"] } } }, "pod-annotation:KEY"],
     ["gates that cannot open", { app: { driver: { podReadinessGates: ["pod-ip:any"] } } }, "continueOnNotReady=true"],
     ["a timeout out of range", { app: { driver: { publishTimeout: "5m" } } }, "from 1s to 115s, not 5m"],
     ["a timeout of none", { app: { driver: { publishTimeout: "500ms" } } }, "from 1s to 115s"],

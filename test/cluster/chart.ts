@@ -1,5 +1,5 @@
 // The Helm chart, rendered by Helm itself, and the plain manifest that is shipped beside it. The manifest is what the
-// chart renders to with its own values, in the namespace of cert-manager; `node test/cluster/chart.ts` writes it anew,
+// chart renders to with its own values, in the namespace of cert-manager; `node test/cluster/chart.ts` writes it again,
 // and a test holds the two together.
 import { execFile } from "node:child_process"
 import { mkdtemp, rm, writeFile } from "node:fs/promises"
@@ -34,7 +34,7 @@ export const render = async (values: object = {}, ...flags: ReadonlyArray<string
 }
 
 const heading = `# certlet, for \`kubectl apply -f\`: what the Helm chart beside it renders to with its own values. Change the chart and
-# write this file anew with \`npm run render\`.
+# write this file again with \`npm run render\`.
 `
 
 /** Labels that are true of what Helm installs, and of nothing else. */

@@ -40,7 +40,7 @@ describe("a denial", limit, () => {
     for (const part of ["refusal/denied", `refusal/${first}`, "not on a Friday"]) expect(sentence).toContain(part)
     await expectNothingLeft(volume)
 
-    // The policy has changed: the kubelet's next call asks anew, with a new request.
+    // The policy has changed: the kubelet's next call asks again, with a new request.
     const again = certlet.publish(volume)
     const second = await certlet.until("a second request", 20_000, async () => {
       const names = (await cluster.requests(stage.namespace, volume)).map((one) => one.metadata.name)

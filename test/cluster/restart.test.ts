@@ -1,5 +1,5 @@
 // certlet itself is ended and started again, orderly and by SIGKILL, with volumes in place: nobody's files change,
-// every renewal still comes, and a request that was pending is picked up instead of being made anew. An orderly end
+// every renewal still comes, and a request that was pending is picked up instead of being made again. An orderly end
 // leaves a publish that is under way its time to finish or to say why it did not.
 import { lstat, readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"

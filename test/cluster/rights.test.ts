@@ -54,7 +54,7 @@ describe("without the right to", { timeout: 90_000 }, () => {
     expect(await certlet.records()).toEqual([])
   })
 
-  it.each(["list", "watch"])("%s, a publish waits in vain, and the log says why", async (verb) => {
+  it.each(["list", "watch"])("%s, a publish runs into its timeout, and the log says why", async (verb) => {
     const certlet = await cluster.certletWithout(verb, "certificaterequests")
     const volume = await stage.volume(certlet, verb)
     const { code, sentence } = await certlet.refusal(volume, 6_000)
@@ -82,18 +82,21 @@ describe("without the right to", { timeout: 90_000 }, () => {
 })
 
 describe("names that follow the pod, without the right to", { timeout: 90_000 }, () => {
-  it.each(["list", "watch"])("%s pods, are waited for in vain, and the log says why", async (verb) => {
-    const certlet = await cluster.certletWithout(verb, "pods", ["--continue-on-not-ready"])
-    const volume = await stage.volume(certlet, `pods-${verb}`, {
-      attributes: { "key-algorithm": "ECDSA", "ip-sans": "${POD_IP}" }
-    })
-    await certlet.publish(volume)
-    await certlet.until(`a word about ${verb}`, 60_000, async () =>
-      forbidden(verb, "pods").test(certlet.log()) ? true : undefined
-    )
-    expect(await cluster.requests(stage.namespace, volume)).toEqual([])
-    await certlet.unpublish(volume)
-  })
+  it.each(["list", "watch"])(
+    "%s pods, a publish that waits for them runs into its timeout, and the log says why",
+    async (verb) => {
+      const certlet = await cluster.certletWithout(verb, "pods", ["--continue-on-not-ready"])
+      const volume = await stage.volume(certlet, `pods-${verb}`, {
+        attributes: { "key-algorithm": "ECDSA", "ip-sans": "${POD_IP}" }
+      })
+      await certlet.publish(volume)
+      await certlet.until(`a word about ${verb}`, 60_000, async () =>
+        forbidden(verb, "pods").test(certlet.log()) ? true : undefined
+      )
+      expect(await cluster.requests(stage.namespace, volume)).toEqual([])
+      await certlet.unpublish(volume)
+    }
+  )
 })
 
 /** One publish whose request is denied, so that there is something to tell. */

@@ -58,7 +58,7 @@ const kinds = [
 ] as const
 
 describe("a trust bundle", { timeout: 90_000 }, () => {
-  it.each(kinds)("%s stands in the place of the issuer's CA and is followed", async (kind, object) => {
+  it.each(kinds)("%s replaces the issuer's CA and is followed", async (kind, object) => {
     const [first = "", second = ""] = authorities
     const volume = await stage.volume(certlet, kind.toLowerCase(), {
       attributes: { ...quick, "trust-bundle": `${kind}/${name}`, "combined-file": "combined.pem" }
@@ -89,7 +89,7 @@ const forbidden = (verb: string) => new RegExp(`cannot ${verb} resource \\\\*"co
 describe("without the right to", { timeout: 90_000 }, () => {
   const asking = { attributes: { ...quick, "trust-bundle": `ConfigMap/${name}` } }
 
-  it("list ConfigMaps, a bundle is waited for in vain, and the log says why", async () => {
+  it("list ConfigMaps, a publish that waits for a bundle runs into its timeout, and the log says why", async () => {
     await cluster.plane.api.apply(configMap(authorities[0] ?? ""))
     const poor = await cluster.certletWithout("list", "configmaps")
     const volume = await stage.volume(poor, "list", asking)
@@ -107,7 +107,7 @@ describe("without the right to", { timeout: 90_000 }, () => {
     await poor.unpublish(volume)
   })
 
-  it("any ConfigMap but those that are named, another one is waited for in vain", async () => {
+  it("any ConfigMap but those that are named, a publish that waits for another one runs into its timeout", async () => {
     const volume = await stage.volume(certlet, "other", { attributes: { ...quick, "trust-bundle": "ConfigMap/other" } })
     await cluster.plane.api.apply({
       ...configMap(authorities[0] ?? ""),

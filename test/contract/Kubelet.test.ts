@@ -15,7 +15,7 @@ import { settings } from "../kit/settings.ts"
 const target = "/pods/uid/volumes/kubernetes.io~csi/tls/mount"
 const attributes = { "csi.storage.k8s.io/ephemeral": "true" }
 
-/** A gRPC server on a unix socket, and a kubelet's client that connects anew for each call. */
+/** A gRPC server on a unix socket, and a kubelet's client that connects again for each call. */
 const live = Layer.effectContext(
   Effect.gen(function* () {
     const endpoint = join(yield* temporaryFolder, "csi.sock")

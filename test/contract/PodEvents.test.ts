@@ -162,7 +162,7 @@ describe("the live PodEvents", () => {
     )
   )
 
-  it.effect("make an Event anew that the API server has dropped meanwhile", () =>
+  it.effect("create an Event again after the API server has dropped it", () =>
     onServer(
       Effect.gen(function* () {
         const [events, scene, server] = [yield* PodEvents, yield* EventScene, yield* Server]

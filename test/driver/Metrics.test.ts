@@ -112,7 +112,7 @@ describe("metrics", () => {
     )
   )
 
-  it.effect("say how long the first certificate to run out still has, and for whom requests wait", () =>
+  it.effect("say how long it is until the first certificate expires, and for whom requests wait", () =>
     fresh(
       Effect.gen(function* () {
         const driver = yield* startDriver

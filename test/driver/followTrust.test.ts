@@ -19,7 +19,7 @@ const files = Effect.map(seen(request.target), Option.getOrThrow)
 const asked = Effect.flatMap(SimControlPlane, (cluster) => Effect.map(cluster.submitted, (drafts) => drafts.length))
 
 describe("a volume with a trust bundle", () => {
-  it.effect("holds the bundle in the place of the issuer's CA", () =>
+  it.effect("holds the bundle instead of the issuer's CA", () =>
     Effect.gen(function* () {
       const driver = yield* startDriver
       const shelf = yield* SimBundleShelf

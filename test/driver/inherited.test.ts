@@ -60,7 +60,7 @@ describe("a volume that another driver has mounted", () => {
     }).pipe(onNode("inherited goes"))
   )
 
-  it.effect("in the place of one of certlet's is left as it is too, and all of it goes with the pod", () =>
+  it.effect("is left as it is where certlet had a volume of its own too, and all of it goes with the pod", () =>
     Effect.gen(function* () {
       const driver = yield* startDriver
       yield* during("1 second", driver.publish(web))

@@ -32,7 +32,7 @@ describe("a volume that is looked at", () => {
     }).pipe(onNode("well"))
   )
 
-  it.effect("is degraded when its renewal is late, and when its certificate has run out", () =>
+  it.effect("is degraded when its renewal is late, and when its certificate has expired", () =>
     Effect.gen(function* () {
       const { cluster, reasons } = yield* published
       yield* cluster.behave({ approval: "hold" })

@@ -43,7 +43,7 @@ describe("names that need the pod's address", () => {
     }).pipe(onNode("late address"))
   )
 
-  it.effect("are made anew when the pod gets another address, and not while it has none", () =>
+  it.effect("are issued again when the pod gets another address, and not while it has none", () =>
     Effect.gen(function* () {
       const driver = yield* startDriver
       const registry = yield* SimPodRegistry
@@ -210,7 +210,7 @@ describe("the pod's own token", () => {
     }).pipe(onNode("token comes", { useTokenRequest: true }))
   )
 
-  it.effect("is renewed by each publish, and one that has run out is not shown to anybody", () =>
+  it.effect("is renewed by each publish, and an expired one is not shown to anybody", () =>
     Effect.gen(function* () {
       const driver = yield* startDriver
       yield* during("1 second", driver.publish(withToken("one", "1970-01-01T01:00:00Z")))

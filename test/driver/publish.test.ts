@@ -226,7 +226,7 @@ describe("publish", () => {
     }).pipe(onNode("mount fails"))
   )
 
-  it.effect("with other attributes makes the volume anew", () =>
+  it.effect("with other attributes replaces the volume", () =>
     Effect.gen(function* () {
       const driver = yield* startDriver
       yield* during("1 second", driver.publish(web))

@@ -15,7 +15,7 @@ const submissions = Effect.flatMap(SimControlPlane, (cluster) => Effect.map(clus
 
 describe("renew", () => {
   it.effect(
-    "comes at two thirds of the lifetime, a tenth earlier at the most, and never lets a certificate run out",
+    "comes at two thirds of the lifetime, a tenth earlier at the most, and never lets a certificate expire",
     () =>
       Effect.gen(function* () {
         const driver = yield* startDriver
@@ -78,7 +78,7 @@ describe("renew", () => {
     }).pipe(onNode("reuse"))
   )
 
-  it.effect("keeps the old files while the API server is away, calmly, and recovers before they run out", () =>
+  it.effect("keeps the old files while the API server is away, calmly, and recovers before they expire", () =>
     Effect.gen(function* () {
       const driver = yield* startDriver
       const cluster = yield* SimControlPlane

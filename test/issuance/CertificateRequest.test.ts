@@ -148,7 +148,7 @@ describe("the schema of a CertificateRequest", () => {
     )
   })
 
-  it("refuses what is none", () => {
+  it("refuses what is no CertificateRequest", () => {
     for (const value of [null, {}, { metadata: { ...metadata, uid: 1 } }, { metadata, status: { conditions: {} } }]) {
       expect(Result.isFailure(decode(value))).toBe(true)
     }

@@ -213,7 +213,7 @@ layer(SimKeyGenerator.layer)("an answer", (it) => {
     })
   )
 
-  it.effect("that has run out is a Mismatch, from its last second on", () =>
+  it.effect("that has expired is a Mismatch, from its last second on", () =>
     Effect.gen(function* () {
       yield* TestClock.setTime(DateTime.toEpochMillis(begin))
       const { check } = yield* issued({})

@@ -88,7 +88,7 @@ export const seen = (target: string) =>
 export const leafSeen = (target: string) =>
   Effect.map(seen(target), (files) => new X509Certificate(Option.getOrThrow(files)["tls.crt"] ?? ""))
 
-/** True where the pod holds a certificate that has not run out. */
+/** True where the pod holds a certificate that has not expired. */
 export const isServed = (target: string) =>
   Effect.gen(function* () {
     const leaf = yield* leafSeen(target)

@@ -5,7 +5,7 @@
 import { setTimeout as pause } from "node:timers/promises"
 import { Effect } from "effect"
 
-/** What `until` needs to know beside its probe. */
+/** What `until` needs to know besides its probe. */
 export interface Waiting {
   readonly deadlineMilliseconds: number
   /** Asked before each probe: a text means that waiting longer is useless. */
@@ -39,7 +39,7 @@ export const until = async <Answer>(
   } while (performance.now() < deadline)
   const last = lastError instanceof Error ? `; the last probe failed: ${lastError.message}` : ""
   const diagnosis = waiting.diagnose?.() ?? ""
-  const text = `waited ${waiting.deadlineMilliseconds} ms in vain for: ${what}${last}\n${diagnosis}`.trimEnd()
+  const text = `waited ${waiting.deadlineMilliseconds} ms for: ${what}${last}\n${diagnosis}`.trimEnd()
   throw new Error(text, { cause: lastError })
 }
 
@@ -54,7 +54,7 @@ export const eventually = <Answer, E>(
     const deadline = performance.now() + deadlineMilliseconds
     const again: Effect.Effect<Answer, E> = Effect.flatMap(look, (answer) => {
       if (answer !== undefined && answer !== false) return Effect.succeed(answer)
-      if (performance.now() > deadline) return Effect.die(new Error(`waited in vain for: ${what}`))
+      if (performance.now() > deadline) return Effect.die(new Error(`waited ${deadlineMilliseconds} ms for: ${what}`))
       return Effect.andThen(
         Effect.promise(() => pause(intervalMilliseconds)),
         again

@@ -1,4 +1,4 @@
-/** Half of the fixed seeds; the other half runs beside it. */
+/** Half of the fixed seeds; the other half runs in parallel. */
 import { describe } from "@effect/vitest"
 import { from, swarm } from "./swarm.ts"
 

@@ -24,7 +24,7 @@ describe("Go's durations", () => {
   })
 
   it.each(["", "5", "h", "1 h", "1d", "1H", "1e3s", "1.5.5h", "1h-1m", "9223372036854775808ns", ".s"])(
-    "%j is none",
+    "%j is no duration",
     (text) => {
       expect(nanos(text)).toBeUndefined()
     }

@@ -28,7 +28,7 @@ describe("a SPIFFE ID", () => {
     ["spiffe://shop.example?b", "path after|segments"],
     ["spiffe://shop.example/a#b", "segments"],
     [`spiffe://shop.example/${"x".repeat(2048)}`, "2048"]
-  ])("%s is none", (text, rule) => {
+  ])("%s is no SPIFFE ID", (text, rule) => {
     expect(brokenSpiffeId(text)).toMatch(new RegExp(rule))
   })
 })

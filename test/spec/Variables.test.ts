@@ -51,7 +51,7 @@ describe("variables", () => {
     ["$pod_name", '"pod_name"'],
     ["$toString ${constructor} $__proto__", '"toString", "constructor", "__proto__"'],
     ["$A $B $A", '"A", "B"']
-  ])("that nobody knows are named beside the known ones: %s", (text, names) => {
+  ])("that nobody knows are named with the known ones: %s", (text, names) => {
     expect(expand(text, variables)).toEqual(
       Result.fail(
         `knows no variable ${names}; use POD_NAME, POD_NAMESPACE, POD_UID, SERVICE_ACCOUNT_NAME, NODE_NAME, CLUSTER_DOMAIN, POD_IP, POD_IPS, POD_LABEL:key, POD_ANNOTATION:key`

@@ -78,7 +78,7 @@ describeWhere(canMount, "needs the right to mount")("a tmpfs without swap", () =
     })
   )
 
-  it.live("is no more asked for where the kernel does not know it, and that is logged once", () =>
+  it.live("is not asked for again where the kernel does not know it, and that is logged once", () =>
     Effect.gen(function* () {
       const { asked, lines, succeeded } = yield* heard([knowsNoSwap, works, works])
       expect(asked).toEqual([true, false, false, false])

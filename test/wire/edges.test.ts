@@ -163,7 +163,7 @@ describe("the socket", () => {
     })
   )
 
-  it.live("is left alone at the end by whom it no longer belongs to, and leaves nothing beside it", () =>
+  it.live("is left alone at the end by a server that no longer owns it, and leaves no other file", () =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
       const socket = join(folder, "csi.sock")

@@ -118,7 +118,7 @@ describe("the registration", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("is made anew when somebody has removed it, and is not well until the kubelet has seen it again", () =>
+  it.effect("is made again when somebody has removed it, and is unhealthy until the kubelet has seen it", () =>
     Effect.gen(function* () {
       const { look, socket } = yield* register(yield* temporaryFolder)
       yield* call(socket, notifyRegistrationStatus, { pluginRegistered: true })

@@ -14,7 +14,7 @@ export type Damage = (typeof damages)[number]
 /** Those that leave the files as they were. */
 export const ofLinks: ReadonlyArray<Damage> = damages.slice(0, 4)
 
-/** What the laws need beside the service: the node as a stranger sees it. */
+/** What the laws need besides the service: the node as a stranger sees it. */
 export class VolumeScene extends Context.Service<
   VolumeScene,
   {

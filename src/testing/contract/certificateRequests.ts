@@ -22,7 +22,7 @@ import { decodeVolumeSpec } from "../../spec/VolumeSpec.ts"
 import { makeSimKeyGenerator, randomBytes } from "../parts/SimKeyGenerator.ts"
 import { holds, type Law, LawBroken, same } from "./Law.ts"
 
-/** What the laws need beside the service. */
+/** What the laws need besides the service. */
 export class RequestScene extends Context.Service<
   RequestScene,
   {

@@ -15,7 +15,7 @@ export interface CallFailure {
   readonly sentence: string
 }
 
-/** What the laws need beside the service. */
+/** What the laws need besides the service. */
 export class KubeletScene extends Context.Service<
   KubeletScene,
   {

@@ -16,7 +16,7 @@ export interface SeenEvent {
   readonly count: number
 }
 
-/** What the laws need beside the service. */
+/** What the laws need besides the service. */
 export class EventScene extends Context.Service<
   EventScene,
   {

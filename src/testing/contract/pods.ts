@@ -7,7 +7,7 @@ import { type PodReference, Pods } from "../../kube/Pods.ts"
 import type { PodState } from "../../spec/PodState.ts"
 import { holds, type Law, same } from "./Law.ts"
 
-/** What the laws need beside the service. */
+/** What the laws need besides the service. */
 export class PodScene extends Context.Service<
   PodScene,
   {

@@ -6,7 +6,7 @@ import { Context, Effect, Fiber, Option } from "effect"
 import { type TrustBundleReference, TrustBundles } from "../../kube/TrustBundles.ts"
 import { holds, type Law, same } from "./Law.ts"
 
-/** What the laws need beside the service. */
+/** What the laws need besides the service. */
 export class BundleScene extends Context.Service<
   BundleScene,
   {

@@ -142,7 +142,7 @@ const keepingApart: ReadonlyArray<VolumeLaw> = [
     yield* same(yield* shown(target), "nothing", "the files")
     yield* same(yield* scene.tree(target), before, "the tree")
   }),
-  law("a volume that a stranger unmounted gets no key, and can be made anew", function* (fs, scene, target) {
+  law("a volume that a stranger unmounted gets no key, and can be made again", function* (fs, scene, target) {
     yield* fs.mount(placeOf(target))
     yield* fs.write(placeOf(target), textFiles(first))
     yield* scene.clean(target)
@@ -151,7 +151,7 @@ const keepingApart: ReadonlyArray<VolumeLaw> = [
     yield* fails(fs.write(placeOf(target), textFiles(second)), "Foreign")
     yield* same(yield* shown(target), "nothing", "the files")
     yield* same(yield* scene.tree(target), before, "the tree")
-    yield* holds(yield* fs.mount(placeOf(target)), "the mount did not make the volume anew")
+    yield* holds(yield* fs.mount(placeOf(target)), "the mount did not make the volume again")
     yield* fs.write(placeOf(target), textFiles(second))
     yield* same(yield* shown(target), render(second), "the files")
     yield* fs.unmount(target)

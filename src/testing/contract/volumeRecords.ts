@@ -7,11 +7,11 @@ import { Context, DateTime, Effect, Redacted } from "effect"
 import { type RecordError, type VolumeRecord, VolumeRecords } from "../../volume/VolumeRecord.ts"
 import { holds, type Law, type LawBroken, same } from "./Law.ts"
 
-/** What the laws need beside the service. */
+/** What the laws need besides the service. */
 export class RecordScene extends Context.Service<
   RecordScene,
   {
-    /** Puts this text in the place of the volume's record. */
+    /** Replaces the volume's record with this text. */
     readonly damage: (volumeId: string, text: string) => Effect.Effect<void>
     /** The text of the volume's record as it stands. */
     readonly text: (volumeId: string) => Effect.Effect<string>

@@ -15,7 +15,7 @@ import { gatesOf, isFollowing, isLetIn, mayComeLater, namesOf } from "./wishes.t
 
 const servedWhenPublished = safety(
   "published is filled",
-  "When a publish succeeds, the volume holds a certificate that had not run out when the kubelet called.",
+  "When a publish succeeds, the volume holds a certificate that had not expired when the kubelet called.",
   () => {
     const called = new Map<string, number>()
     return ({ at, what }, world) => {

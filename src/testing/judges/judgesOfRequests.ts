@@ -64,7 +64,7 @@ const ownAccount = safety(
 )
 
 const minute = 60_000
-/** A pod that waits tries again after 0.5, 1, 2, 4 s and so on, and a restarted certlet begins anew. */
+/** A pod that waits tries again after 0.5, 1, 2, 4 s and so on, and a restarted certlet begins with the first. */
 const requestsPerMinute = 30
 /** What fails on a node, in a minute, for each of its pods and for the node itself. */
 const failuresPerMinute = 60

@@ -1,6 +1,6 @@
 /**
  * The invariants of rest: what must be so again once nothing goes wrong any more. They are judged when a cluster has
- * settled, and the one about service from then on at every step, until somebody disturbs the cluster anew.
+ * settled, and the one about service from then on at every step, until somebody disturbs the cluster again.
  */
 
 import { DateTime, Option, Result } from "effect"
@@ -29,7 +29,7 @@ const served = liveness(
     let isAtRest = false
     return ({ at, what }, world) => {
       if (disturbances.includes(what._tag)) isAtRest = false
-      // What a pod does by itself is no fault, and the pauses of before last as long beside it.
+      // What a pod does by itself is no fault, and pauses that began before may last as long.
       if (what._tag === "Struck") calmSince = undefined
       if (what._tag === "FaultsEnded") calmSince ??= at
       if (what._tag === "Settled") isAtRest = true
@@ -131,7 +131,7 @@ const unknown = ({ nodes, pods }: World): string | undefined => {
 export const unrest = (world: World): string | undefined =>
   withoutCertlet(world) ?? unknown(world) ?? unserved(world) ?? distrusting(world) ?? outdated(world) ?? orphaned(world)
 
-/** How long the certificates of now are good for, in milliseconds: after that each has been renewed or has run out. */
+/** How long the certificates of now are good for, in milliseconds: after that each has been renewed or has expired. */
 export const outlivingMillis = (world: World): number => {
   const ends = live(world).flatMap((pod) => {
     const volume = world.nodes.get(pod.node)?.disk.volumes.get(pod.target)

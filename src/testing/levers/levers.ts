@@ -161,7 +161,7 @@ export const apiLevers = (workings: Workings, levers: TimedLevers) => {
      */
     garbleWatches: Effect.andThen(tell(workings, "api", "garbles every watch"), server.garbleWatches),
     /**
-     * History is forgotten and watches end: clients have to list anew (410).
+     * History is forgotten and watches end: clients have to list again (410).
      *
      * @example
      * yield* cluster.api.expire

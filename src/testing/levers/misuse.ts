@@ -1,6 +1,6 @@
 /**
- * What a cluster's user can get wrong, said at the door: a node or a pod that is not there, a share that is none, a
- * time that is none. It is the test that is wrong then and nothing in the cluster, so that it ends at once with a
+ * What a cluster's user can get wrong, said at the door: a node or a pod that is not there, a share outside 0 to 1, a
+ * negative time. The test is wrong then, and nothing in the cluster, so the test ends at once with a
  * sentence that names what there is.
  */
 

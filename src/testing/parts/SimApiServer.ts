@@ -25,7 +25,7 @@ export interface ApiBehaviour {
   readonly webhook: "up" | "down"
   /** What certlet has no right to (403), though it should. */
   readonly forbidden: ReadonlyArray<ResourceName>
-  /** The most that a call takes, each way; drawn anew for every call. */
+  /** The most that a call takes, each way; drawn for every call. */
   readonly callLatency: Duration.Duration
   /** The most that an event of a watch is late. */
   readonly watchLatency: Duration.Duration

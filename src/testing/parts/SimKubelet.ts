@@ -49,7 +49,7 @@ export interface KubeletParts {
   readonly plugin: () => SimProcess | undefined
   /** The volume that stands at a target. */
   readonly volumeAt: (target: string) => SimVolume | undefined
-  /** What the volume context holds beside the pod's attributes: tokens, where the CSIDriver object asks for them. */
+  /** What the volume context holds besides the pod's attributes: tokens, where the CSIDriver object asks for them. */
   readonly contextOf: (pod: SimPod) => Readonly<Record<string, string>>
   /** The pod's volumes are there, so that its sandbox is made: it gets its address. Comes back when it has it. */
   readonly onSandbox: (pod: SimPod) => Effect.Effect<void>

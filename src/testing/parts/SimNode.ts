@@ -185,7 +185,7 @@ export class SimNode {
   })
 
   /**
-   * The node starts anew: its mounts are gone, its containers are made again; the data root, in memory, is gone as
+   * The node restarts: its mounts are gone, its containers are made again; the data root, in memory, is gone as
    * well.
    */
   readonly reboot = (downtime: Duration.Duration): Effect.Effect<void> =>

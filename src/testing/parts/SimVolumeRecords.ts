@@ -21,7 +21,7 @@ export class SimRecordDisk extends Context.Service<
     readonly unlock: Effect.Effect<void>
     /** From now on the data root is on a disk, where no key may be. */
     readonly moveToDisk: Effect.Effect<void>
-    /** Puts this text in the place of a volume's record. */
+    /** Replaces a volume's record with this text. */
     readonly damage: (volumeId: string, text: string) => Effect.Effect<void>
     /** A cleaner removes the whole data root. */
     readonly wipe: Effect.Effect<void>

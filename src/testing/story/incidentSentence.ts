@@ -35,7 +35,7 @@ const sentences: Readonly<Record<IncidentName, (where: string, time: string) => 
   bundleLossesPerDay: (_, time) => `a trust bundle is deleted or damaged for ${time}`,
   addressChangesPerDay: (node) => `a pod on ${node} gets another address`,
   labelChangesPerDay: (node) => `a pod on ${node} gets another label`,
-  tokenExpiriesPerDay: () => "no token is good any more that was handed out so far"
+  tokenExpiriesPerDay: () => "every token that was handed out so far has expired"
 }
 
 /** A duration at a glance: its two largest units. */

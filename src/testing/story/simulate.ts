@@ -30,7 +30,7 @@ export interface Outcome {
   readonly lines: (last?: number) => ReadonlyArray<string>
 }
 
-/** What a run may be given beside its story. */
+/** What a run may be given besides its story. */
 export interface RunOptions
   extends Pick<ClusterOptions, "invariants" | "layers" | "ownFaults" | "settings" | "traceEvents"> {
   /** Called within every event. */

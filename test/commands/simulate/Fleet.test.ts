@@ -205,7 +205,7 @@ describe("the record of a fleet", () => {
     })
   )
 
-  it.effect("sees that jitter scatters the herd that an outage made, and that nothing runs out", () =>
+  it.effect("sees that jitter scatters the herd that an outage made, and that nothing expires", () =>
     Effect.gen(function* () {
       const day = 4 + 6 / 24
       const highest = (record: FleetRecord) => Math.max(...record.issuer(day + 0.5, day + 1.5, 1440).mean)

@@ -8,7 +8,7 @@ import { KeyGenerator } from "../../../src/issuance/KeyGenerator.ts"
 import type { RunOptions } from "../../../src/testing/story/simulate.ts"
 import { VolumeFS } from "../../../src/volume/VolumeFS.ts"
 
-/** Every life of certlet makes the same keys again: two requests get one key, once it was started anew. */
+/** Every life of certlet makes the same keys again: two requests get one key, once it was restarted. */
 const sameKeysInEveryLife: RunOptions = {
   layers: {
     edges: Layer.effect(

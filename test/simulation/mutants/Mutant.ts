@@ -12,7 +12,7 @@ export interface Mutant {
   readonly faults: Faults
 }
 
-/** A mutant whose service of this name is changed, in every process anew. */
+/** A mutant whose service of this name is changed, in every process. */
 export const onEdge = <I extends Edges, S>(
   flaw: string,
   key: Context.Key<I, S>,

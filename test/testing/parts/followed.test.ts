@@ -69,7 +69,7 @@ describe("what certlet follows", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("is listed anew where history is forgotten: a bundle that was rotated meanwhile is in place", () =>
+  it.live("is listed again where history is forgotten: a bundle that was rotated meanwhile is in place", () =>
     Effect.gen(function* () {
       const cluster = yield* SimCluster.make({ seed: "forgotten" })
       const roots = cluster.bundle("ConfigMap/roots")

@@ -52,19 +52,18 @@ const byTemper = (setback: Setback): Duration.Duration => {
 }
 
 /**
- * The pause after a failure: by temper, at most a tenth of what is left of the certificate, then stretched or shrunk by
- * half at the most (`jitter` is a draw from [0, 1)), and never shorter than the server asked for.
+ * The pause after a failure: by temper, then stretched or shrunk by half at the most (`jitter` is a draw from [0, 1)).
+ * It is not shorter than the server asked for, but neither that nor the temper takes more than a tenth of what is left
+ * of the certificate.
  */
 export const pauseAfter = (setback: Setback, jitter: number): Duration.Duration => {
-  const wanted = byTemper(setback)
   const floor = shortestBound[setback.temper === "refused" || setback.temper === "defect" ? "refused" : "transient"]
-  const bounded = Option.match(setback.remaining, {
-    onNone: () => wanted,
-    onSome: (remaining) => Duration.min(wanted, Duration.max(floor, Duration.times(remaining, 0.1)))
-  })
-  const drawn = Duration.times(bounded, 0.5 + jitter)
-  return Duration.max(
-    Duration.max(shortestPause, drawn),
-    Option.getOrElse(setback.retryAfter, () => Duration.zero)
-  )
+  const bounded = (wanted: Duration.Duration) =>
+    Option.match(setback.remaining, {
+      onNone: () => wanted,
+      onSome: (remaining) => Duration.min(wanted, Duration.max(floor, Duration.times(remaining, 0.1)))
+    })
+  const drawn = Duration.times(bounded(byTemper(setback)), 0.5 + jitter)
+  const asked = bounded(Option.getOrElse(setback.retryAfter, () => Duration.zero))
+  return Duration.max(shortestPause, Duration.max(drawn, asked))
 }

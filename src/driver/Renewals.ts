@@ -9,7 +9,7 @@ import { RequestError } from "../issuance/CertificateRequests.ts"
 import { renewalTime, shortestInterval } from "../issuance/RenewalTime.ts"
 import type { Pods } from "../kube/Pods.ts"
 import type { IssuedRecord } from "../volume/VolumeRecord.ts"
-import { pauseAfter } from "./Backoff.ts"
+import { pauseAfter, urgent } from "./Backoff.ts"
 import { type RenewError, Unpublished } from "./DriverError.ts"
 import type { DriverServices } from "./DriverServices.ts"
 import { followTrust } from "./followTrust.ts"
@@ -32,7 +32,8 @@ const overdueSpread = Duration.seconds(30)
  * The renewals of this node.
  *
  * Laws: a volume has at most one fiber; `keep` renews when the record says and not before; `fill` joins a running
- * attempt and begins one otherwise; `renewNow` does the same and cuts a pause short; after `stop` the volume's fiber is
+ * attempt and begins one otherwise; `renewNow` does the same and cuts every pause short, `fill` only one that a server
+ * has made long; after `stop` the volume's fiber is
  * gone and whoever waited gets `Unpublished`.
  */
 export class Renewals extends Context.Service<
@@ -68,7 +69,7 @@ export class Renewals extends Context.Service<
         keep: (volume) => Effect.andThen(markFilled(volume), start(volume, untilDue(volume))),
         fill: Effect.fnUntraced(function* (volume) {
           const running = yield* runningAttempt(volume)
-          return Option.isSome(running) ? running.value : yield* renewNow(volume)
+          return Option.isSome(running) && !(yield* pausesLong(volume)) ? running.value : yield* renewNow(volume)
         }),
         renewNow,
         stop: Effect.fnUntraced(function* (volume) {
@@ -91,6 +92,16 @@ const endAttempt = (volume: Volume, outcome: Effect.Effect<void, RenewError | Un
     Ref.get(volume.attempt),
     Option.match({ onNone: () => Effect.void, onSome: (attempt) => Deferred.complete(attempt, outcome) })
   )
+
+/** True in a pause that a server's Retry-After has made long: whoever publishes the volume cuts it short. */
+const pausesLong = Effect.fnUntraced(function* (volume: Volume) {
+  const failure = yield* Ref.get(volume.lastFailure)
+  if (Option.isNone(failure) || (yield* Ref.get(volume.renewing))) return false
+  return Duration.isGreaterThan(
+    DateTime.distance(yield* DateTime.now, failure.value.nextTry),
+    Duration.times(urgent.cap, 1.5)
+  )
+})
 
 /** A volume that has its files: its attempt has succeeded already. */
 const markFilled = (volume: Volume) => Effect.andThen(beginAttempt(volume), endAttempt(volume, Effect.void))

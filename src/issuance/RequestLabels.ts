@@ -35,3 +35,25 @@ export const requestSelector = (nodeId: string, volumeId?: string): string =>
   volumeId === undefined
     ? `${nodeLabel}=${hashIdentifier(nodeId)}`
     : `${nodeLabel}=${hashIdentifier(nodeId)},${volumeLabel}=${hashIdentifier(volumeId)}`
+
+/** The CSI specification lets an id have 128 bytes. */
+const longestId = 128
+
+const isId = (id: string | undefined): id is string => id !== undefined && id !== "" && id.length <= longestId
+
+/**
+ * True for the metadata of an object that certlet can have made: it has an owner, and the id of a volume that its label
+ * is the hash of. Anybody may give a request of theirs the node's label, and a node must not hold what anybody writes.
+ */
+export const isCertlets = ({
+  annotations,
+  labels,
+  ownerReferences
+}: {
+  readonly annotations?: Readonly<Record<string, string>>
+  readonly labels?: Readonly<Record<string, string>>
+  readonly ownerReferences?: ReadonlyArray<{ readonly uid: string }>
+}): boolean => {
+  const volumeId = annotations?.[volumeAnnotation]
+  return isId(volumeId) && isId(ownerReferences?.[0]?.uid) && labels?.[volumeLabel] === hashIdentifier(volumeId)
+}

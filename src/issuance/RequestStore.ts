@@ -5,8 +5,11 @@
  * only what is asked for later. It makes no calls, and stands inside `ApiCertificateRequests`. Pure.
  */
 import { Effect } from "effect"
+import { isNotNewer } from "../kube/isNotNewer.ts"
 import type { WatchStore } from "../kube/WatchStore.ts"
+import { limits } from "../spec/Limits.ts"
 import { namespacedName } from "../spec/NamespacedName.ts"
+import { addWaiter } from "./addWaiter.ts"
 import {
   type CertificateRequest,
   type RequestReference,
@@ -14,7 +17,7 @@ import {
   requestState
 } from "./CertificateRequest.ts"
 import { type EndedState, RequestError } from "./CertificateRequests.ts"
-import { volumeAnnotation } from "./RequestLabels.ts"
+import { isCertlets, volumeAnnotation } from "./RequestLabels.ts"
 
 /** A request as it is remembered: a kilobyte or two, nearly all of it the certificate. */
 export interface KnownRequest {
@@ -37,16 +40,6 @@ interface Entry extends KnownRequest {
 /** What a waiter is told: the end of the request, or that it is gone. */
 type Waiter = (end: EndedState | "gone") => void
 
-/** Adds a waiter under a key; what comes back takes it away again. */
-const addWaiter = <Waiter>(table: Map<string, Set<Waiter>>, key: string, waiter: Waiter): (() => void) => {
-  const waiters = table.get(key) ?? new Set()
-  table.set(key, waiters.add(waiter))
-  return () => {
-    waiters.delete(waiter)
-    if (waiters.size === 0 && table.get(key) === waiters) table.delete(key)
-  }
-}
-
 /** A create on its way. Exactly one of the three ends it. */
 export interface Submission {
   /** The server answered with the object (or it was found there). */
@@ -62,14 +55,10 @@ const isEnded = (state: RequestState): state is EndedState =>
 
 const isUndecided = (state: RequestState): boolean => state._tag === "Unseen" || state._tag === "AwaitingApproval"
 
-/**
- * True where version `a` is not newer than `b`. Versions are opaque to clients before Kubernetes 1.35, so this may only
- * break a tie: what is no decimal number counts as newer.
- */
-const isNotNewer = (a: string, b: string): boolean =>
-  /^\d+$/.test(a) && /^\d+$/.test(b) && (a.length < b.length || (a.length === b.length && a <= b))
-
 const authoritiesKept = 16
+
+/** Kept instead of a certificate that is longer than is read: it is refused for its length alone. */
+const tooLong = " ".repeat(limits.chain.length + 1)
 
 /** The node's requests. */
 export class RequestStore {
@@ -120,9 +109,11 @@ export class RequestStore {
     )
   }
 
-  /** An object that the watch has added or changed. */
+  /** An object that the watch has added or changed; what others made, and nobody here asks for, is not kept. */
   seen(object: CertificateRequest): void {
-    const submission = this.#submissions.get(namespacedName(object.metadata))
+    const key = namespacedName(object.metadata)
+    if (!isCertlets(object.metadata) && !this.#isAskedFor(key)) return
+    const submission = this.#submissions.get(key)
     if (submission !== undefined) submission.seen = true
     this.#put(object, -1)
   }
@@ -255,6 +246,10 @@ export class RequestStore {
     else if (!isUndecided(state)) this.#wakeApproval(key)
   }
 
+  #isAskedFor(key: string): boolean {
+    return [this.#entries, this.#submissions, this.#uncertain, this.#waiters].some((table) => table.has(key))
+  }
+
   #drop(key: string, { volumeId }: Entry): void {
     this.#entries.delete(key)
     const keys = this.#volumes.get(volumeId)
@@ -266,6 +261,9 @@ export class RequestStore {
   #slim(state: RequestState): RequestState {
     if (state._tag !== "Ready") return state
     const { certificate, ca } = state.signed
+    if (certificate.length > limits.chain.length || ca.length > limits.ca.length) {
+      return { _tag: "Ready", signed: { certificate: tooLong, ca: "" } }
+    }
     if (this.#authorities.size >= authoritiesKept) this.#authorities.clear()
     const kept = this.#authorities.get(ca) ?? ca
     this.#authorities.set(kept, kept)

@@ -34,7 +34,9 @@ export class ApiError extends Schema.TaggedError<ApiError>()("ApiError", {
   /** The server's own words, or the network's. */
   detail: Schema.String,
   /** How long the server asked us to stay away, in milliseconds. */
-  retryAfterMillis: Schema.optionalKey(Schema.Number)
+  retryAfterMillis: Schema.optionalKey(Schema.Number),
+  /** There was an answer, larger than is read: a list may be asked for in smaller pages. */
+  oversized: Schema.optionalKey(Schema.Boolean)
 }) {
   get temper(): Temper {
     return temperOf(this.reason)
@@ -60,13 +62,19 @@ const reasons: Readonly<Record<number, ApiReason>> = {
   429: "Throttled"
 }
 
+/** No server is stayed away from for longer: nobody else may decide that a pod gets no certificate for an hour. */
+const longestRetryAfterMillis = 60_000
+
 /**
- * The header Retry-After (RFC 9110, 10.2.3) in milliseconds from `now`; none where it is neither seconds nor a date.
+ * The header Retry-After (RFC 9110, 10.2.3) in milliseconds from `now`, a minute at most; none where it is neither
+ * seconds nor a date.
  */
 export const retryAfterMillis = (header: string | undefined, now: number): Option.Option<number> => {
-  if (header === undefined || header.trim() === "") return Option.none()
-  if (/^\d+$/.test(header.trim())) return Option.some(Number(header.trim()) * 1000)
-  return Option.map(DateTime.make(header), (_) => Math.max(0, DateTime.toEpochMillis(_) - now))
+  const text = header?.trim() ?? ""
+  const wanted = /^\d+$/.test(text)
+    ? Option.some(Number(text) * 1000)
+    : Option.map(DateTime.make(text), (_) => DateTime.toEpochMillis(_) - now)
+  return Option.map(wanted, (millis) => Math.min(longestRetryAfterMillis, Math.max(0, millis)))
 }
 
 const longestDetail = 1000

@@ -23,6 +23,13 @@ interface Severed {
   readonly stale: boolean
 }
 
+/** The answer has a body or a line that is longer than certlet reads. */
+interface Oversized {
+  readonly _tag: "Oversized"
+}
+
+const oversized: Oversized = { _tag: "Oversized" }
+
 const severed = (cause: unknown, stale: boolean): Severed => {
   const code = Predicate.hasProperty(cause, "code") ? cause.code : undefined
   const detail = Predicate.isError(cause) ? cause.message : "the connection failed"
@@ -76,40 +83,68 @@ const open = (connection: Connection, call: ApiCall): Effect.Effect<IncomingMess
     }
   })
 
-/** Reads an answer line by line, the last one also where it has no line break. */
+/**
+ * No body and no line of a watch is longer, in characters. The largest object that etcd takes by default is a tenth of
+ * it, and JSON may write a character as six.
+ */
+const longestText = 16 * 1024 * 1024
+
+/**
+ * Reads an answer line by line, the last one also where it has no line break. What goes wrong in a reader is a defect
+ * of the effect and never an exception in the socket's own handler, which would end the process.
+ */
 const readLines = (
   answer: IncomingMessage,
   onLine: (line: string) => "more" | "enough"
-): Effect.Effect<void, Severed> =>
+): Effect.Effect<void, Severed | Oversized> =>
   Effect.callback((resume) => {
+    // The connection may have broken between its headers and this line; no event tells of it any more.
+    if (answer.destroyed) return resume(Effect.fail(severed(undefined, false)))
     let rest = ""
+    let open = true
+    const end = (outcome: Effect.Effect<void, Severed | Oversized>) => {
+      open = false
+      rest = ""
+      resume(outcome)
+    }
     const feed = (text: string, last: boolean) => {
       // Only what is new is searched: a list is one line of a megabyte, in a hundred pieces.
       const [first = "", ...others] = text.split("\n")
+      if (rest.length + first.length > longestText) return end(Effect.fail(oversized))
       const lines = [rest + first, ...others]
       rest = last ? "" : (lines.pop() ?? "")
       for (const line of lines) {
-        if (line !== "" && onLine(line) === "enough") return resume(Effect.void)
+        if (line !== "" && onLine(line) === "enough") return end(Effect.void)
+      }
+      if (last) end(Effect.void)
+    }
+    const take = (text: string, last: boolean) => {
+      if (!open) return
+      try {
+        feed(text, last)
+      } catch (cause) {
+        end(Effect.die(cause))
       }
     }
     answer.setEncoding("utf8")
-    answer.on("data", (text: string) => feed(text, false))
-    answer.on("end", () => {
-      feed("", true)
-      resume(Effect.void)
-    })
+    answer.on("data", (text: string) => take(text, false))
+    answer.on("end", () => take("", true))
     answer.on("error", (cause) => resume(Effect.fail(severed(cause, false))))
     answer.on("close", () => resume(Effect.fail(severed(undefined, false))))
   })
 
-const readAll = (answer: IncomingMessage): Effect.Effect<string, Severed> =>
+const readAll = (answer: IncomingMessage): Effect.Effect<string, Severed | Oversized> =>
   Effect.suspend(() => {
     const lines: Array<string> = []
+    let length = 0
     const keep = (line: string) => {
+      length += line.length + 1
       lines.push(line)
-      return "more" as const
+      return length > longestText + 1 ? "enough" : "more"
     }
-    return Effect.map(readLines(answer, keep), () => lines.join("\n"))
+    return Effect.flatMap(readLines(answer, keep), () =>
+      length > longestText + 1 ? Effect.fail(oversized) : Effect.succeed(lines.join("\n"))
+    )
   })
 
 /** The JSON in a text; undefined where it is none. */
@@ -133,23 +168,35 @@ const rateLimit = (qps: number, burst: number): Effect.Effect<void> =>
 const unavailable = (call: ApiCall, detail: string) =>
   new ApiError({ reason: "Unavailable", action: call.action, detail })
 
+/** What was asked for may well have been done: the answer is not read to its end. */
+const tooLarge = (call: ApiCall) =>
+  new ApiError({
+    reason: "Unavailable",
+    action: call.action,
+    detail: `the answer is larger than the ${longestText / 1024 / 1024} MiB that certlet reads`,
+    oversized: true
+  })
+
 const refused = Effect.fnUntraced(function* (call: ApiCall, answer: IncomingMessage) {
-  const body = parseJson(yield* readAll(answer))
+  // The status alone says enough where the text with it is too long.
+  const text = yield* Effect.catchTag(readAll(answer), "Oversized", () => Effect.succeed(""))
+  const body = parseJson(text)
   const status = answer.statusCode ?? 0
   const retryAfter = answer.headers["retry-after"]
   return yield* apiFailure(call.action, { status, retryAfter, body }, yield* Clock.currentTimeMillis)
 })
 
 /** An effect that may fail as the network does, or with an answer that is a refusal. */
-type Attempt<A> = Effect.Effect<A, Severed | ApiError>
+type Attempt<A> = Effect.Effect<A, Severed | Oversized | ApiError>
 
 /**
- * An answer below 400, handed to `use`, and let go of in every case. `opening` may limit the time until its headers.
+ * An answer below 400, handed to `use`, and let go of in every case. `opening` may limit the time until its headers are
+ * there, and the time of a refusal's text.
  */
 const exchange = <A>(
   connection: Connection,
   call: ApiCall,
-  opening: (_: Attempt<IncomingMessage>) => Attempt<IncomingMessage>,
+  opening: <B>(_: Attempt<B>) => Attempt<B>,
   use: (answer: IncomingMessage) => Attempt<A>
 ): Attempt<A> => {
   const opened = Effect.catchIf(
@@ -161,7 +208,7 @@ const exchange = <A>(
   return Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(restore(opening(opened)), (answer) =>
       Effect.ensuring(
-        restore((answer.statusCode ?? 0) >= 400 ? refused(call, answer) : use(answer)),
+        restore((answer.statusCode ?? 0) >= 400 ? opening(refused(call, answer)) : use(answer)),
         Effect.sync(() => answer.destroy())
       )
     )
@@ -196,7 +243,10 @@ const make = Effect.gen(function* () {
         // A token that has been rotated on disk is refused by the server before we have looked at the file again.
         () => Effect.flatMap(credentials.renew(connection), attempt)
       )
-    ).pipe(Effect.catchTag(["Severed", "CredentialsUnusable"], (_) => Effect.fail(unavailable(call, _.detail))))
+    ).pipe(
+      Effect.catchTag(["Severed", "CredentialsUnusable"], (_) => Effect.fail(unavailable(call, _.detail))),
+      Effect.catchTag("Oversized", () => Effect.fail(tooLarge(call)))
+    )
   }
 
   return ApiServer.of({
@@ -208,7 +258,7 @@ const make = Effect.gen(function* () {
       // A stream may last: only its beginning is waited for with impatience.
       const take = (line: string) => reader.take(parseJson(line))
       const read = (answer: IncomingMessage) => Effect.andThen(reader.opened, readLines(answer, take))
-      const opening = (_: Attempt<IncomingMessage>) => limitTime(call, _)
+      const opening = <B>(_: Attempt<B>) => limitTime(call, _)
       return Effect.andThen(
         limited,
         perform(call, (connection) => exchange(connection, call, opening, read))

@@ -1,9 +1,9 @@
 /**
  * How far what a watch has shown can be trusted: whether it is open, when the server was last heard, and since when and
  * why it is not. A server that says nothing for minutes is not well, because it sends bookmarks once a minute; a
- * connection that broke a moment ago is everyday life. Pure: the time is told.
+ * connection that broke a moment ago is everyday life. Except for the wait on silence, the time is told.
  */
-import { Option } from "effect"
+import { Clock, Duration, Effect, Option } from "effect"
 
 /** Bookmarks come about once a minute: after three of them were missed, nobody is at the other end. */
 const longestSilenceMillis = 200_000
@@ -11,6 +11,8 @@ const longestSilenceMillis = 200_000
 const patienceMillis = 30_000
 
 const seconds = (millis: number): string => `${Math.round(millis / 1000)} s`
+
+const silentFor = (millis: number): string => `the API server has been silent for ${seconds(millis)}`
 
 /** What is known of one watch. Times are milliseconds. */
 export class WatchFreshness {
@@ -31,6 +33,16 @@ export class WatchFreshness {
     this.#heardAt = now
   }
 
+  /** Ends, and says so, once a watch that was begun at `began` has been silent for too long. */
+  silence(began: number): Effect.Effect<string> {
+    return Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      const silent = now - Math.max(began, this.#heardAt)
+      return silent >= longestSilenceMillis
+        ? Effect.succeed(silentFor(silent))
+        : Effect.andThen(Effect.sleep(Duration.millis(longestSilenceMillis - silent)), this.silence(began))
+    })
+  }
+
   /** The watch is not open, or could not be opened. */
   broken(now: number, why: string): void {
     this.#brokenAt ??= now
@@ -45,8 +57,6 @@ export class WatchFreshness {
       return away < patienceMillis ? Option.none() : Option.some(`broken for ${seconds(away)}: ${this.#why}`)
     }
     const silent = now - this.#heardAt
-    return silent < longestSilenceMillis
-      ? Option.none()
-      : Option.some(`the API server has been silent for ${seconds(silent)}`)
+    return silent < longestSilenceMillis ? Option.none() : Option.some(silentFor(silent))
   }
 }

@@ -5,11 +5,12 @@
  * with backoff and jitter, and with a warning when they last; nobody who waits on the store ever hears of them. Nothing
  * polls: an idle node holds one connection open and does nothing.
  */
-import { Clock, Duration, Effect, Option, Predicate, Random, Result, Schedule, Schema } from "effect"
+import { Cause, Clock, Duration, Effect, Option, Predicate, Random, Result, Schedule, Schema } from "effect"
 import { Health } from "../Health.ts"
 import { ApiError, apiFailure } from "./ApiError.ts"
 import { countRestart } from "./ApiMetrics.ts"
 import type { ApiServer } from "./ApiServer.ts"
+import { WatchComplaints } from "./WatchComplaints.ts"
 import { WatchFreshness } from "./WatchFreshness.ts"
 import type { WatchStore } from "./WatchStore.ts"
 
@@ -33,7 +34,7 @@ export interface Watched<A> {
  */
 const ListPage = Schema.Struct({
   metadata: Schema.Struct({
-    resourceVersion: Schema.String,
+    resourceVersion: Schema.NonEmptyString,
     continue: Schema.optionalKey(Schema.String)
   }),
   items: Schema.Array(Schema.Unknown)
@@ -44,13 +45,13 @@ const WatchEvent = Schema.Struct({
   object: Schema.Unknown
 })
 
-const Bookmark = Schema.Struct({ metadata: Schema.Struct({ resourceVersion: Schema.String }) })
+const Bookmark = Schema.Struct({ metadata: Schema.Struct({ resourceVersion: Schema.NonEmptyString }) })
 
 const decodePage = Schema.decodeUnknownResult(ListPage)
 const decodeEvent = Schema.decodeUnknownResult(WatchEvent)
 const decodeBookmark = Schema.decodeUnknownResult(Bookmark)
 
-/** One page is a megabyte or two of JSON; larger ones would be felt in the memory of a small container. */
+/** One page of ordinary objects is a megabyte or two of JSON; more would be felt in the memory of a small container. */
 const pageSize = 200
 
 /**
@@ -68,11 +69,11 @@ const backoff = Schedule.exponential("250 millis").pipe(
   )
 )
 
-/** Failing for less than this is everyday life: an API server that restarts. */
-const patienceMillis = 30_000
-const warningIntervalMillis = 300_000
-
-const longestRetryAfter = Duration.minutes(1)
+/**
+ * A watch that lasts for less has failed, whatever it has shown: a server that shows one event and ends is not asked
+ * again at once, and neither is one that forgets every place that it has named.
+ */
+const shortestServiceMillis = 10_000
 
 const malformed = (action: string, detail: string) => new ApiError({ reason: "Unavailable", action, detail })
 
@@ -87,25 +88,38 @@ interface Watching<A> {
   readonly now: () => number
 }
 
-/** Everything there is, page by page; the answer is the version from which to watch. */
+/**
+ * Everything there is, page by page; the answer is the version from which to watch. Where large objects make a page
+ * larger than is read, it is asked for again in smaller pages, which grow again when the large objects are past.
+ */
 const list = Effect.fnUntraced(function* <A>({ server, store, watched }: Watching<A>) {
   const action = `list ${watched.kind}`
   const listing = store.listing()
-  let version = ""
   let next: string | undefined
-  do {
-    const query = { ...watched.query, limit: String(pageSize), ...(next === undefined ? {} : { continue: next }) }
-    const page = decodePage(yield* server.call({ action, method: "GET", path: watched.path, query }))
+  let size = pageSize
+  while (true) {
+    const query = { ...watched.query, limit: String(size), ...(next === undefined ? {} : { continue: next }) }
+    const answer = yield* Effect.result(server.call({ action, method: "GET", path: watched.path, query }))
+    if (Result.isFailure(answer)) {
+      if (answer.failure.oversized !== true || size === 1) return yield* answer.failure
+      size = Math.ceil(size / 4)
+      continue
+    }
+    const page = decodePage(answer.success)
     if (Result.isFailure(page)) return yield* malformed(action, "the list cannot be read")
     for (const item of page.success.items) {
       const object = watched.decode(item)
       if (Option.isSome(object)) listing.add(object.value)
     }
-    version = page.success.metadata.resourceVersion
-    next = page.success.metadata.continue || undefined
-  } while (next !== undefined)
-  listing.finish(version)
-  return version
+    size = Math.min(pageSize, size * 2)
+    const { continue: after, resourceVersion } = page.success.metadata
+    if (!after) {
+      listing.finish(resourceVersion)
+      return resourceVersion
+    }
+    if (after === next) return yield* malformed(action, "the list does not come to an end")
+    next = after
+  }
 })
 
 /** Where a watch has come to. */
@@ -114,7 +128,6 @@ class Place<A> {
   version = ""
   /** What ended the watch, where that was not its time. */
   broken: ApiError | undefined
-  events = 0
 
   readonly #watching: Watching<A>
 
@@ -138,7 +151,6 @@ class Place<A> {
       else store.seen(found.value)
     }
     this.version = place.success.metadata.resourceVersion
-    this.events += 1
     return "more"
   }
 
@@ -152,47 +164,6 @@ class Place<A> {
     if (code === 410) this.version = ""
     return this.#break(apiFailure(this.#watching.action, { status: code, retryAfter: undefined, body: status }, 0))
   }
-}
-
-/**
- * What is said about a watch that fails: nothing much at first, a warning when it lasts or when no patience will help.
- */
-class Complaints {
-  #failingSince: number | undefined
-  #warnedAt: number | undefined
-  #complaining = false
-  readonly #action: string
-  readonly #meanwhile: string
-
-  constructor(action: string, meanwhile: string) {
-    this.#action = action
-    this.#meanwhile = meanwhile
-  }
-
-  readonly failed = (error: ApiError): Effect.Effect<void> =>
-    Effect.flatMap(Clock.currentTimeMillis, (now) => {
-      this.#failingSince ??= now
-      const hopeless = error.reason !== "Unavailable" && error.reason !== "Throttled" && error.reason !== "Gone"
-      const due = this.#warnedAt === undefined || now - this.#warnedAt >= warningIntervalMillis
-      if (!due || (!hopeless && now - this.#failingSince < patienceMillis)) {
-        return Effect.logDebug(`${error.message}; trying again`)
-      }
-      this.#warnedAt = now
-      this.#complaining = true
-      return Effect.logWarning(`${error.message}; ${this.#meanwhile}`)
-    })
-
-  /** A watch was opened: good news, though it has yet to last. */
-  readonly opened: Effect.Effect<void> = Effect.suspend(() => {
-    const complained = this.#complaining
-    this.#complaining = false
-    return complained ? Effect.logInfo(`${this.#action}: open again`) : Effect.void
-  })
-
-  /** A watch has served. */
-  readonly served: Effect.Effect<void> = Effect.sync(() => {
-    this.#failingSince = undefined
-  })
 }
 
 /** One watch, as long as it lasts; whatever ends it before its time is left in `place.broken`. */
@@ -211,8 +182,9 @@ const connect = <A>(
       timeoutSeconds: String(seconds)
     }
     place.broken = undefined
-    place.events = 0
+    const began = now()
     yield* server.follow({ action, method: "GET", path: watched.path, query }, { opened, take: place.take }).pipe(
+      Effect.raceFirst(Effect.flatMap(freshness.silence(began), (why) => Effect.fail(malformed(action, why)))),
       Effect.timeoutOrElse({
         duration: Duration.sum(Duration.seconds(seconds), watchGrace),
         orElse: () => Effect.void
@@ -228,8 +200,8 @@ const connect = <A>(
   })
 
 /**
- * Lists where need be, then watches until the connection ends. Fails where nothing came of it, so that the next try
- * waits longer; a connection that has served is simply taken up again.
+ * Lists where need be, then watches until the connection ends. Fails where the connection did not last, so that the
+ * next try waits longer; one that has served is simply taken up again.
  */
 const round = Effect.fnUntraced(function* <A>(watching: Watching<A>, place: Place<A>, opened: Effect.Effect<void>) {
   const { action, watched } = watching
@@ -240,12 +212,22 @@ const round = Effect.fnUntraced(function* <A>(watching: Watching<A>, place: Plac
   const lasted = (yield* Clock.currentTimeMillis) - began
   const expired = place.version === "" && !listed
   yield* countRestart(watched.kind, expired ? "expired" : place.broken === undefined ? "ended" : "broken")
-  if (place.events === 0 && lasted < patienceMillis && !expired) {
-    return yield* place.broken ??
-      new ApiError({ reason: "Unavailable", action, detail: "the server ended it before its time" })
+  if (lasted < shortestServiceMillis) {
+    return yield* place.broken ?? malformed(action, "the server ended it before its time")
   }
   yield* Effect.logDebug(`${place.broken?.message ?? `${action}: the server ended it`}; taking it up again`)
 })
+
+/**
+ * A defect of ours in a watch is told loudly and met as a failure: everything is listed anew, after a pause. A watch
+ * that died of it would leave every waiter without a word.
+ */
+const survivingDefects = <A>({ action }: Watching<A>, place: Place<A>) =>
+  Effect.catchDefect((defect: unknown) => {
+    place.version = ""
+    const error = malformed(action, "a defect of certlet, which its log describes")
+    return Effect.andThen(Effect.logError(`${error.message}; trying again`, Cause.die(defect)), Effect.fail(error))
+  })
 
 /** Watches a collection for ever: what is in the store is what the server has shown last. */
 export const watch = <A>(
@@ -263,12 +245,13 @@ export const watch = <A>(
     yield* add({ name: action, complaint: Effect.sync(() => freshness.complaint(now())) })
     const watching: Watching<A> = { server, watched, store, action, freshness, now }
     const place = new Place(watching)
-    const complaints = new Complaints(action, watched.meanwhile)
+    const complaints = new WatchComplaints(action, watched.meanwhile)
     const opened = Effect.andThen(
       Effect.sync(() => freshness.opened(now())),
       complaints.opened
     )
     return yield* round(watching, place, opened).pipe(
+      survivingDefects(watching, place),
       Effect.andThen(complaints.served),
       Effect.tapError((error) =>
         Effect.andThen(
@@ -276,7 +259,7 @@ export const watch = <A>(
             Effect.sync(() => freshness.broken(now(), error.message)),
             complaints.failed(error)
           ),
-          Effect.sleep(Duration.min(Duration.millis(error.retryAfterMillis ?? 0), longestRetryAfter))
+          Effect.sleep(Duration.millis(error.retryAfterMillis ?? 0))
         )
       ),
       Effect.retry(backoff),

@@ -57,6 +57,11 @@ describe("pauseAfter", () => {
     expect(pause("transient", 1, undefined, Duration.seconds(42))).toBe(42_000)
   })
 
+  it("honours Retry-After for a tenth of what is left of the certificate, and no longer", () => {
+    expect(pause("transient", 1, Duration.seconds(40), Duration.seconds(60))).toBe(4000)
+    expect(pause("transient", 1, Duration.hours(1), Duration.seconds(60))).toBe(60_000)
+  })
+
   it("for every setback: between half and one and a half of its range, never below the shortest", () => {
     fc.assert(
       fc.property(

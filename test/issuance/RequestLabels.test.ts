@@ -76,6 +76,10 @@ describe("Retry-After", () => {
     expect(retryAfterMillis("soon", 0)).toEqual(Option.none())
     expect(retryAfterMillis(undefined, 0)).toEqual(Option.none())
   })
+
+  it.each(["1000000000", "9".repeat(400), "3600", "Fri, 01 Jan 2058 00:00:00 GMT"])("is a minute at most: %s", (text) =>
+    expect(retryAfterMillis(text, 0)).toEqual(Option.some(60_000))
+  )
 })
 
 const statuses = fc.constantFrom("True", "False", "Unknown")

@@ -2,6 +2,7 @@ import { it } from "@effect/vitest"
 import { Effect, Exit, Fiber } from "effect"
 import { describe, expect } from "vitest"
 import type { CertificateRequest } from "../../src/issuance/CertificateRequest.ts"
+import { requestLabels, volumeAnnotation } from "../../src/issuance/RequestLabels.ts"
 import { RequestStore } from "../../src/issuance/RequestStore.ts"
 
 const reference = { namespace: "ns", name: "r" }
@@ -15,7 +16,8 @@ const object = (
     namespace: "ns",
     uid: change.uid ?? "u",
     resourceVersion: String(version),
-    annotations: { "csi.cert-manager.io/volume-id": "v" },
+    labels: requestLabels("node", "v"),
+    annotations: { [volumeAnnotation]: "v" },
     ownerReferences: [{ uid: "pod" }]
   },
   status: change.ready
@@ -166,6 +168,26 @@ describe("the store of requests", () => {
       expect(yield* reason(lost)).toBe("Gone")
     })
   )
+
+  it.each([
+    ["without the annotation", { annotations: {} }],
+    ["with the hash of another id", { labels: requestLabels("node", "w") }],
+    ["with an id longer than a volume's", { annotations: { [volumeAnnotation]: "v".repeat(129) } }],
+    ["without an owner", { ownerReferences: [] }]
+  ])("does not keep a request that others gave the node's label: %s", (_, change) => {
+    const store = synced()
+    const { metadata } = object(11)
+    store.seen({ metadata: { ...metadata, ...change } })
+    expect(store.size).toBe(0)
+  })
+
+  it("keeps nothing of a certificate that is longer than certlet reads", () => {
+    const store = synced()
+    const long = object(11, { ready: true })
+    store.seen({ ...long, status: { ...long.status, certificate: btoa("x".repeat(600_000)) } })
+    const state = store.get(reference)?.state
+    expect(state?._tag === "Ready" && state.signed.certificate.trim()).toBe("")
+  })
 
   it.effect("does not take another object of the same name for the one awaited", () =>
     Effect.gen(function* () {

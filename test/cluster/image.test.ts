@@ -42,12 +42,17 @@ const unpack = (bytes: Buffer, name: string): string => {
   return root
 }
 
-const runIn = (root: string, command: ReadonlyArray<string>, environment: NodeJS.ProcessEnv = {}) =>
-  execFileSync("chroot", [root, ...command], {
+/** What a program of an image prints, on both of its outputs; it has to end well. */
+const runIn = (root: string, command: ReadonlyArray<string>, environment: NodeJS.ProcessEnv = {}): string => {
+  const env = { PATH: `/usr/bin:${process.env.PATH}`, ...environment }
+  const { status, stderr, stdout } = spawnSync("chroot", [root, ...command], {
     encoding: "utf8",
-    env: { PATH: `/usr/bin:${process.env.PATH}`, ...environment },
-    timeout: 120_000
+    env,
+    timeout: 600_000
   })
+  expect(status, stderr).toBe(0)
+  return stdout + stderr
+}
 
 describe("the image", { timeout: limitMilliseconds }, () => {
   it("is the same bytes when it is made again elsewhere, at another time, by the same sources", async () => {

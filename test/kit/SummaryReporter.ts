@@ -8,7 +8,7 @@ const few = 5
 
 const reasonIn = (name: string): string | undefined => /\(left out: (.*)\)/.exec(name)?.[1]
 
-/** The reason of the nearest group that has one; otherwise where the test is. */
+/** The reason of the nearest group that has one; otherwise the file to look into. */
 const whyLeftOut = (test: TestCase): string => {
   const own = reasonIn(test.name)
   if (own !== undefined) return own
@@ -16,11 +16,11 @@ const whyLeftOut = (test: TestCase): string => {
     const reason = reasonIn(at.name)
     if (reason !== undefined) return reason
   }
-  return `no reason given: ${test.module.relativeModuleId}, ${test.fullName}`
+  return `no reason given in ${test.module.relativeModuleId}`
 }
 
 /** Why tests were left out, one line for each reason, with the number of tests. */
-export const leftOut = (modules: ReadonlyArray<TestModule>): ReadonlyArray<string> => {
+const leftOut = (modules: ReadonlyArray<TestModule>): ReadonlyArray<string> => {
   const counts = new Map<string, number>()
   for (const module of modules) {
     for (const test of module.children.allTests("skipped")) {
@@ -48,7 +48,8 @@ export default class SummaryReporter extends DefaultReporter {
   }
 
   override reportTestSummary(...given: Parameters<DefaultReporter["reportTestSummary"]>): void {
-    for (const line of leftOut(this.#ended)) this.log(line)
+    // Whoever asks for tests by name knows that the others are left out.
+    if (this.ctx.config.testNamePattern === undefined) for (const line of leftOut(this.#ended)) this.log(line)
     super.reportTestSummary(...given)
   }
 }

@@ -53,6 +53,8 @@ export class Settings extends Context.Service<
     /** How long calls in flight may take to finish after SIGTERM. */
     readonly shutdownTimeout: Duration.Duration
     readonly continueOnNotReady: boolean
+    /** Refuse a volume whose attributes hold what looks like a mistake, instead of telling its pod's owner. */
+    readonly strictAttributes: boolean
     /** What every pod of this node must have come to before its first certificate is asked for. */
     readonly podReadinessGates: ReadonlyArray<ReadinessGate>
     /** The DNS domain of the cluster's services. */

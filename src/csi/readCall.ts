@@ -39,8 +39,12 @@ const readPublish = Effect.fnUntraced(function* (
     return yield* invalid("volume_capability: must be a mount; certlet serves files, not block devices")
   }
   const { mountFlags, volumeMountGroup } = access.value
-  if (!/^\d{0,10}$/.test(volumeMountGroup)) {
-    return yield* invalid(`volume_mount_group: must be a gid in decimal, but is ${JSON.stringify(volumeMountGroup)}`)
+  // The greatest number of 32 bits means "leave the group as it is" (chown), and is no group.
+  if (!/^\d{0,10}$/.test(volumeMountGroup) || Number(volumeMountGroup) > 4_294_967_294) {
+    return yield* invalid(
+      `volume_mount_group: must be a gid of at most 4294967294, but is ${JSON.stringify(volumeMountGroup)}; ` +
+        "correct fsGroup in the pod's securityContext"
+    )
   }
   const { readonly, volumeContext: context } = message
   const secrets = Record.map(message.secrets, (value) => Redacted.make(value))

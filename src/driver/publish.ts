@@ -6,7 +6,8 @@
  */
 import { DateTime, Deferred, Duration, Effect, Option, Ref, SubscriptionRef } from "effect"
 import { Settings } from "../Settings.ts"
-import { SpecError } from "../spec/SpecError.ts"
+import { requireSound } from "../spec/requireSound.ts"
+import { faultsSentence, SpecError } from "../spec/SpecError.ts"
 import { podIn, strayKeys } from "../spec/VolumeContext.ts"
 import { type Passwords, passwordsOf, serviceAccountToken, withoutSecrets } from "../spec/VolumeSecrets.ts"
 import { decodeVolumeSpec, type VolumeSpec } from "../spec/VolumeSpec.ts"
@@ -21,7 +22,7 @@ import { observeStep, timeCall } from "./Metrics.ts"
 import { takePasswords } from "./needPasswords.ts"
 import { Renewals } from "./Renewals.ts"
 import { swapAgain } from "./swap.ts"
-import { tellInherited, tellMountLost } from "./tell.ts"
+import { tellInherited, tellMountLost, tellRemarks } from "./tell.ts"
 import { letGo, takeAway } from "./unpublish.ts"
 import { type Attempt, makeVolume, type Secrets, sameWish, taken, type Volume, Volumes } from "./Volume.ts"
 
@@ -79,10 +80,20 @@ const claim = Effect.fnUntraced(function* (call: PublishCall, spec: VolumeSpec) 
   const record = recordOf(call)
   const known = yield* keepIfSameWish(record)
   if (Option.isSome(known)) return Option.some(yield* claimKnown(known.value, secrets))
+  yield* heedRemarks(spec)
   const volume = yield* makeVolume(spec, record, secrets)
   // A target that cannot be mounted is refused before a certificate is requested.
   if (found === "foreign") yield* fs.mount(volume.place)
   return Option.some(yield* claimNew(volume, record))
+})
+
+/** What looks like a mistake in a new volume is told, or refused where the node is strict. */
+const heedRemarks = Effect.fnUntraced(function* (spec: VolumeSpec) {
+  if (spec.remarks.length === 0) return
+  const { strictAttributes } = yield* Settings
+  if (strictAttributes) yield* requireSound(spec.remarks)
+  yield* Effect.logWarning(`served in spite of what looks like a mistake: ${faultsSentence(spec.remarks)}`)
+  yield* tellRemarks(spec)
 })
 
 /** The target must be this kubelet's and this pod's, and no other volume's. */

@@ -10,6 +10,7 @@ import { IssuanceError } from "../issuance/IssuanceError.ts"
 import type { EventReason, PodEvent } from "../kube/PodEvents.ts"
 import { PodEvents } from "../kube/PodEvents.ts"
 import { namespacedName } from "../spec/NamespacedName.ts"
+import { faultsSentence } from "../spec/SpecError.ts"
 import { spokenDuration } from "../spec/spokenDuration.ts"
 import type { IssuedRecord } from "../volume/VolumeRecord.ts"
 import { adviceFor } from "./Advice.ts"
@@ -22,8 +23,12 @@ const laterReminders = Duration.minutes(15)
 /** From how many failures in a row a failure is told that does not end a request. */
 export const persistent = 3
 
-const tell = ({ spec }: Pick<Volume, "spec">, type: PodEvent["type"], reason: EventReason, note: string) =>
-  Effect.flatMap(PodEvents, (events) => events.tell({ pod: spec.pod, type, reason, note }))
+const tell = (
+  { spec }: { readonly spec: Pick<Volume["spec"], "pod"> },
+  type: PodEvent["type"],
+  reason: EventReason,
+  note: string
+) => Effect.flatMap(PodEvents, (events) => events.tell({ pod: spec.pod, type, reason, note }))
 
 /** Tells something now and then. It never ends: it races with what is waited for. */
 const remind = <R>(saying: Effect.Effect<void, never, R>): Effect.Effect<never, never, R> =>
@@ -161,6 +166,15 @@ export const tellMountLost = (volume: Volume) =>
     "VolumeMountLost",
     "somebody unmounted the volume on the node, and certlet mounted it again; running containers keep the old files and do " +
       "not see renewals: restart the pod"
+  )
+
+/** Tells what looks like a mistake in the attributes of a volume that is served all the same. */
+export const tellRemarks = ({ pod, remarks }: Volume["spec"]) =>
+  tell(
+    { spec: { pod } },
+    "Warning",
+    "VolumeAttributeIgnored",
+    `the volume is served, but its volumeAttributes hold what looks like a mistake: ${faultsSentence(remarks)}`
   )
 
 /** Another driver's volume stands in the pod: certlet can neither renew it nor put its own in its place. */

@@ -16,6 +16,7 @@ export type EventReason =
   | "CertificateFailed"
   | "CertificateNotRenewed"
   | "CertificateRenewedLate"
+  | "VolumeAttributeIgnored"
   | "VolumeDamaged"
   | "VolumeHealed"
   | "VolumeInherited"

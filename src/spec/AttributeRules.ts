@@ -6,6 +6,7 @@
  */
 import { Duration, Result } from "effect"
 import { oneOf as anyOf, nonEmpty as anyText, durationWithin, quoted, type Rule, wholeNumber } from "./Rule.ts"
+import { readUri } from "./Uri.ts"
 
 const but = (rule: string, text: string) => Result.fail(`${rule}, but is ${quoted(text)}`)
 
@@ -19,6 +20,9 @@ const mustBe =
 export const nonEmpty: Rule<string> = (text) =>
   Result.mapError(anyText(text), () => "must not be empty; give it a value or leave it out")
 
+/** Any text but an empty one, without the blanks and line breaks around it. */
+export const word: Rule<string> = (text) => nonEmpty(text.trim())
+
 /** Exactly `true` or `false`. */
 export const flag: Rule<boolean> = (text) =>
   text === "true" || text === "false" ? Result.succeed(text === "true") : but('must be "true" or "false"', text)
@@ -26,8 +30,11 @@ export const flag: Rule<boolean> = (text) =>
 /** One of some words, in any letter case. */
 export const oneOf = <const A extends string>(words: ReadonlyArray<A>): Rule<A> => mustBe(anyOf(words))
 
-/** A whole number of a range, in decimal. */
-export const integer = (least: number, most: number): Rule<number> => mustBe(wholeNumber(least, most))
+/** A whole number of a range, in decimal; Go takes a plus sign before it. */
+export const integer =
+  (least: number, most: number): Rule<number> =>
+  (text) =>
+    mustBe(wholeNumber(least, most))(/^\+\d/.test(text) ? text.slice(1) : text)
 
 /** A list at plain commas, trimmed. Empty elements are skipped: a comma at the end makes one. */
 export const commaList: Rule<ReadonlyArray<string>> = (text) =>
@@ -38,10 +45,13 @@ export const commaList: Rule<ReadonlyArray<string>> = (text) =>
       .filter((element) => element !== "")
   )
 
-/** A list as one CSV record (RFC 4180): an element with a comma is written in double quotes. */
+/**
+ * A list as one CSV record (RFC 4180): an element with a comma is written in double quotes. Line breaks at its end,
+ * which YAML's block scalars leave there, are no part of it.
+ */
 export const csvList: Rule<ReadonlyArray<string>> = (text) => {
   const elements: Array<string> = []
-  for (let rest = text; ; ) {
+  for (let rest = text.trimEnd(); ; ) {
     const match = /^\s*(?:"((?:[^"]|"")*)"\s*|([^\s",][^,\n"]*|))(,|$)/.exec(rest)
     if (match === null)
       return but("must be a comma-separated list, with double quotes around an element that holds a comma", text)
@@ -51,24 +61,21 @@ export const csvList: Rule<ReadonlyArray<string>> = (text) => {
   }
 }
 
-/** A Go duration of ten seconds or more: a shorter certificate has mostly expired before the next one is signed. */
-export const lifetime: Rule<Duration.Duration> = (text) =>
-  Result.mapError(
-    mustBe(durationWithin(Duration.seconds(10)))(text),
-    (rule) => `${rule}; certlet renews a certificate every five seconds at most`
-  )
+/** A Go duration of a second or more: certificates count time in seconds. */
+export const lifetime: Rule<Duration.Duration> = mustBe(durationWithin(Duration.seconds(1)))
 
 /** A Go duration that is not negative. */
 export const timeBefore: Rule<Duration.Duration> = mustBe(durationWithin(Duration.zero))
 
-/** URIs at plain commas; each must parse and have a scheme (RFC 3986). */
+/** URIs at plain commas, each in the form that a certificate holds. */
 export const uris: Rule<ReadonlyArray<string>> = (text) =>
-  Result.flatMap(commaList(text), (elements) => {
-    const wrong = elements.find(
-      (element) => !/^[A-Za-z][A-Za-z0-9+.-]*:([!-$&-~]|%[0-9A-Fa-f]{2})+$/.test(element) || !URL.canParse(element)
+  Result.flatMap(commaList(text), (elements) =>
+    Result.all(
+      elements.map((element) =>
+        Result.mapError(readUri(element), (which) => `must hold URIs ${which}, but is ${quoted(element)}`)
+      )
     )
-    return wrong === undefined ? Result.succeed(elements) : but("must hold URIs with a scheme", wrong)
-  })
+  )
 
 /** DNS names at plain commas, of IA5 characters as certificates demand (RFC 5280, 4.2.1.6). */
 export const dnsNames: Rule<ReadonlyArray<string>> = (text) =>

@@ -56,9 +56,9 @@ const gates: Rule<ReadonlyArray<ReadinessGate>> = (text) =>
 
 /** Every attribute, by its name without the prefix. */
 export const Attributes = Schema.Struct({
-  "issuer-name": by(Rules.nonEmpty, Schema.String),
-  "issuer-kind": by(Rules.nonEmpty, Schema.String),
-  "issuer-group": by(Rules.nonEmpty, Schema.String),
+  "issuer-name": by(Rules.word, Schema.String),
+  "issuer-kind": by(Rules.word, Schema.String),
+  "issuer-group": by(Rules.word, Schema.String),
   "literal-subject": by(parseDistinguishedName, Name),
   "common-name": by(Rules.nonEmpty, Schema.String),
   organizations: by(Rules.csvList, Texts),
@@ -104,7 +104,7 @@ export const Attributes = Schema.Struct({
   "privatekey-der-file": by(Rules.fileName, Schema.String),
   "file-mode": by(Rules.fileMode, Schema.Number),
   "file-owner": by(Rules.integer(0, 4_294_967_294), Schema.Number),
-  "fs-group": by(Rules.integer(1, 4_294_967_295), Schema.Number),
+  "fs-group": by(Rules.integer(1, 4_294_967_294), Schema.Number),
   "pkcs12-enable": by(Rules.flag, Schema.Boolean),
   "pkcs12-filename": by(Rules.fileName, Schema.String),
   "pkcs12-password": by(Rules.password, Schema.String),

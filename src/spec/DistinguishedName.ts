@@ -122,19 +122,23 @@ const parseAttribute = (text: string): Result.Result<NameAttribute, string> => {
   const written = trimmed(text.slice(equals + 1))
   const value = written.startsWith("#") ? fromHex(written.slice(1)) : withoutEscapes(written)
   return Result.flatMap(typeOf(text.slice(0, equals).trim()), (type) =>
-    Result.flatMap(value, (value) =>
-      value === "" ? Result.fail(`${text.slice(0, equals).trim()} has no value`) : Result.succeed({ type, value })
-    )
+    Result.flatMap(value, (value) => Result.succeed({ type, value }))
   )
 }
 
 /** How many attributes a text holds, whatever they are. */
 export const countAttributes = (text: string): number => (text === "" ? 0 : splitAt(text, ",;+").length)
 
-/** Reads an RFC 4514 text; `;` separates RDNs as well as `,` does (RFC 2253). The failure is a sentence's predicate. */
+/**
+ * Reads an RFC 4514 text; `;` separates RDNs as well as `,` does (RFC 2253). Attributes without a value are left out,
+ * as a certificate cannot hold them. The failure is a sentence's predicate.
+ */
 export const parseDistinguishedName = (text: string): Result.Result<DistinguishedName, string> =>
   Result.map(Result.all(splitAt(text, ",;").map((rdn) => Result.all(splitAt(rdn, "+").map(parseAttribute)))), (rdns) =>
-    rdns.toReversed()
+    rdns
+      .map((rdn) => rdn.filter(({ value }) => value !== ""))
+      .filter((rdn) => rdn.length > 0)
+      .toReversed()
   )
 
 /** A value as it stands in RFC 4514 text, where it begins and ends wherever it is put. */

@@ -5,8 +5,8 @@
 import type { AttributeName, Attributes, KeystoreKind } from "./Attributes.ts"
 import type { BrokenRule } from "./SpecError.ts"
 
-/** The attributes that require a keystore of the kind. */
-const attributesOfKeystores = {
+/** The attributes that require a keystore of their kind. */
+export const keystoreNames = {
   pkcs12: [
     "pkcs12-filename",
     "pkcs12-password",
@@ -35,7 +35,7 @@ const brokenKeystore = (attributes: Attributes, kind: KeystoreKind): BrokenRule<
     `${kind}-password-file`
   ] as const
   if (attributes[enable] !== true) {
-    const orphan = attributesOfKeystores[kind].find((name) => attributes[name] !== undefined)
+    const orphan = keystoreNames[kind].find((name) => attributes[name] !== undefined)
     return orphan === undefined ? undefined : [orphan, `requires ${enable}: "true"`]
   }
   if (attributes[password] !== undefined && attributes[from] !== undefined) {
@@ -54,16 +54,20 @@ const brokenKeystore = (attributes: Attributes, kind: KeystoreKind): BrokenRule<
   return undefined
 }
 
-/** The first of these rules that is broken. */
-export const brokenKeystores = (attributes: Attributes): BrokenRule<AttributeName> | undefined => {
-  const broken = brokenKeystore(attributes, "pkcs12") ?? brokenKeystore(attributes, "jks")
-  if (broken !== undefined) return broken
-  return attributes["truststore-enable"] === true &&
-    attributes["pkcs12-enable"] !== true &&
-    attributes["jks-enable"] !== true
-    ? [
-        "truststore-enable",
-        'requires pkcs12-enable: "true" or jks-enable: "true"; the truststore has the same kind and password'
-      ]
-    : undefined
+/** The rules that are broken: one of each kind of keystore, or that of truststores. */
+export const brokenKeystores = (attributes: Attributes): ReadonlyArray<BrokenRule<AttributeName>> => {
+  const broken = (["pkcs12", "jks"] as const)
+    .map((kind) => brokenKeystore(attributes, kind))
+    .filter((rule) => rule !== undefined)
+  return broken.length > 0 ? broken : brokenTruststore(attributes)
 }
+
+const brokenTruststore = (attributes: Attributes): ReadonlyArray<BrokenRule<AttributeName>> =>
+  attributes["truststore-enable"] === true && attributes["pkcs12-enable"] !== true && attributes["jks-enable"] !== true
+    ? [
+        [
+          "truststore-enable",
+          'requires pkcs12-enable: "true" or jks-enable: "true"; the truststore has the same kind and password'
+        ]
+      ]
+    : []

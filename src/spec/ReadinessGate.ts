@@ -16,14 +16,19 @@ export const ReadinessGate = Schema.Union([
 export type ReadinessGate = typeof ReadinessGate.Type
 
 /** The forms of a gate, for sentences. */
-export const gateForms = "pod-ip:any|ipv4|ipv6, pod-condition:TYPE[=STATUS] or pod-annotation:KEY"
+export const gateForms = "pod-ip:any|ipv4|ipv6, pod-condition:TYPE[=True|False|Unknown] or pod-annotation:KEY"
+
+/** What a condition of a pod can be (`v1`, ConditionStatus). */
+const statuses = ["True", "False", "Unknown"]
 
 /** Reads one gate; the failure says what is expected. */
 export const parseReadinessGate = (text: string): Result.Result<ReadinessGate, string> => {
   const [, family] = /^pod-ip:(any|ipv4|ipv6)$/.exec(text) ?? []
   if (family === "any" || family === "ipv4" || family === "ipv6") return Result.succeed({ kind: "pod-ip", family })
-  const [, type, status = "True"] = /^pod-condition:([^=\s,]+)(?:=([^=\s,]+))?$/.exec(text) ?? []
-  if (type !== undefined) return Result.succeed({ kind: "pod-condition", type, status })
+  const [, type, word = "True"] = /^pod-condition:([^=\s,]+)(?:=([^=\s,]+))?$/.exec(text) ?? []
+  // A condition that can never be would be waited for without an end.
+  const status = statuses.find((one) => one.toLowerCase() === word.toLowerCase())
+  if (type !== undefined && status !== undefined) return Result.succeed({ kind: "pod-condition", type, status })
   const [, key] = /^pod-annotation:([^=\s,]+)$/.exec(text) ?? []
   return key === undefined ? Result.fail(gateForms) : Result.succeed({ kind: "pod-annotation", key })
 }

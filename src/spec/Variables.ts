@@ -79,18 +79,32 @@ export const followedSentence = (name: string): string => {
   return kind === "POD_ANNOTATION" ? `the annotation ${key}` : "an IP address"
 }
 
-/** Puts the values in, each where the text's structure has room for it. The failure is a rule's sentence. */
+/** The names in a text that stand for nothing that is known. */
+export const unknownIn = (text: string, variables: Readonly<Record<string, string>>): ReadonlyArray<string> => {
+  const unknown = new Set<string>()
+  replaceNames(text, (name) => {
+    if (name !== "" && !Object.hasOwn(variables, name)) unknown.add(name)
+    return ""
+  })
+  return [...unknown]
+}
+
+/**
+ * Puts the values in, each where the text's structure has room for it. A name that nobody knows is refused, or stays as
+ * it is written. The failure is a rule's sentence.
+ */
 export const expand = (
   text: string,
   variables: Readonly<Record<string, string>>,
-  structure: Structure = "text"
+  structure: Structure = "text",
+  unknowns: "refused" | "kept" = "refused"
 ): Result.Result<string, string> => {
-  const unknown = new Set<string>()
+  const unknown = unknowns === "refused" ? unknownIn(text, variables) : []
   const put = putValue(structure, text)
   const broken: Array<string> = []
   let length = text.length
   const expanded = replaceNames(text, (name, start, end) => {
-    if (!Object.hasOwn(variables, name)) unknown.add(name)
+    if (name !== "" && !Object.hasOwn(variables, name)) return text.slice(start, end)
     const value = put(start, end, variables[name] ?? "")
     if (Result.isFailure(value)) broken.push(value.failure)
     const inserted = Result.getOrElse(value, () => "")
@@ -101,7 +115,7 @@ export const expand = (
   if (length > limits.attributeLength) {
     return Result.fail(`has more than ${inThousands(limits.attributeLength)} characters with its variables put in`)
   }
-  if (unknown.size === 0) return broken[0] === undefined ? Result.succeed(expanded) : Result.fail(broken[0])
+  if (unknown.length === 0) return broken[0] === undefined ? Result.succeed(expanded) : Result.fail(broken[0])
   const known = [...Object.keys(variables).filter((name) => !followed.test(name)), ...followedForms]
-  return Result.fail(`knows no variable ${[...unknown].slice(0, 5).map(quoted).join(", ")}; use ${known.join(", ")}`)
+  return Result.fail(`knows no variable ${unknown.slice(0, 5).map(quoted).join(", ")}; use ${known.join(", ")}`)
 }

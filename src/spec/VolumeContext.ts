@@ -6,13 +6,11 @@
  */
 import { Effect, Record } from "effect"
 import { inThousands } from "../pki/inThousands.ts"
-import { attributeNames } from "./Attributes.ts"
 import { limits } from "./Limits.ts"
 import { namespacedName } from "./NamespacedName.ts"
-import { nearestOf } from "./nearestOf.ts"
 import type { Pod } from "./Pod.ts"
 import { quoted } from "./Rule.ts"
-import { SpecError } from "./SpecError.ts"
+import { type Fault, SpecError } from "./SpecError.ts"
 
 /** What the kubelet hands over: every key and every value is a text. */
 export type VolumeContext = Readonly<Record<string, string>>
@@ -72,20 +70,12 @@ export const podIn = (context: VolumeContext): string => {
   return name === "" ? "" : namespacedName({ namespace: context[`${kubeletPrefix}pod.namespace`] ?? "", name })
 }
 
-/**
- * The attributes that the pod wrote, without their prefix. A key that is not known is a typing error: it is refused,
- * because a certificate without what it asks for helps nobody.
- */
-export const readAttributes = (context: VolumeContext): Effect.Effect<Readonly<Record<string, string>>, SpecError> => {
-  const written = Record.mapKeys(
+/** The attributes, by their names without the prefix, as they are written. */
+export const readAttributes = (context: VolumeContext): Readonly<Record<string, string>> =>
+  Record.mapKeys(
     Record.filter(context, (_, key) => key.startsWith(prefix)),
     (key) => key.slice(prefix.length)
   )
-  const unknown = Object.keys(written).find((name) => !attributeNames.includes(name))
-  return unknown === undefined
-    ? Effect.succeed(written)
-    : fail(prefix + unknown, `is not a known attribute; did you mean ${prefix}${nearestOf(unknown, attributeNames)}?`)
-}
 
 /**
  * A key that Kubernetes takes for an annotation, in any letter case: a DNS subdomain (RFC 1123), a slash, and a name.
@@ -94,16 +84,17 @@ const annotationKey =
   /^(?=[^/]{1,253}\/)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*\/[a-z0-9]([a-z0-9_.-]{0,61}[a-z0-9])?$/i
 
 /** The keys of other groups, which become annotations of the request. */
-export const readAnnotations = (context: VolumeContext): Effect.Effect<Readonly<Record<string, string>>, SpecError> => {
-  const passedOn = Record.filter(
-    context,
-    (_, key) => key.includes("/") && !key.startsWith(prefix) && !key.startsWith(kubeletPrefix)
-  )
-  const wrong = Object.keys(passedOn).find((key) => !annotationKey.test(key))
-  return wrong === undefined
-    ? Effect.succeed(passedOn)
-    : fail(wrong, `becomes an annotation of the CertificateRequest, and ${quoted(wrong)} cannot be the key of one`)
-}
+export const readAnnotations = (context: VolumeContext): Readonly<Record<string, string>> =>
+  Record.filter(context, (_, key) => key.includes("/") && !key.startsWith(prefix) && !key.startsWith(kubeletPrefix))
+
+/** The keys of other groups that no annotation can have. */
+export const brokenAnnotations = (context: VolumeContext): ReadonlyArray<Fault> =>
+  Object.keys(readAnnotations(context))
+    .filter((key) => !annotationKey.test(key))
+    .map((key) => ({
+      field: key,
+      rule: `becomes an annotation of the CertificateRequest, and ${quoted(key)} cannot be the key of one`
+    }))
 
 /** The keys without a group: they have no meaning. */
 export const strayKeys = (context: VolumeContext): ReadonlyArray<string> =>

@@ -4,11 +4,11 @@
  * same keys, defaults and rules as cert-manager's csi-driver). What breaks a rule becomes a `SpecError` that names the
  * attribute, the rule and what to do.
  */
-import { Duration, Effect, Option, Result } from "effect"
+import { Duration, Effect, Option } from "effect"
 import type { Settings } from "../Settings.ts"
 import { type Attributes, subjectTypes } from "./Attributes.ts"
 import type { DistinguishedName } from "./DistinguishedName.ts"
-import { decodeAttributes } from "./decodeAttributes.ts"
+import { brokenBetween, decodeAttributes, remarksOn } from "./decodeAttributes.ts"
 import { expandAttributes } from "./expandAttributes.ts"
 import { type FileNames, filesOf } from "./FileNames.ts"
 import { type Keystore, keystoresOf } from "./Keystore.ts"
@@ -16,11 +16,14 @@ import type { KeyUsage } from "./KeyUsage.ts"
 import { type NameConstraint, nameConstraintsOf } from "./NameConstraints.ts"
 import type { Pod } from "./Pod.ts"
 import { brokenWait, type ReadinessGate } from "./ReadinessGate.ts"
-import { type BrokenRule, SpecError } from "./SpecError.ts"
+import { requireSound } from "./requireSound.ts"
+import type { BrokenRule, Fault, SpecError } from "./SpecError.ts"
 import { brokenSvid, svidUsages } from "./Spiffe.ts"
+import { setAside } from "./setAside.ts"
 import type { TrustBundleName } from "./TrustBundle.ts"
 import { variablesOf } from "./Variables.ts"
 import {
+  brokenAnnotations,
   prefix,
   readAnnotations,
   readAttributes,
@@ -87,6 +90,8 @@ export interface VolumeSpec {
   readonly fsGroup: Option.Option<number>
   /** Keys of other groups, passed on to the CertificateRequest as annotations. */
   readonly annotations: Readonly<Record<string, string>>
+  /** What looks like a mistake in the attributes and does not keep the pod from its certificate. */
+  readonly remarks: ReadonlyArray<Fault>
 }
 
 /** What a node's settings add to every spec. */
@@ -124,9 +129,10 @@ interface Parts {
   readonly site: Site
   readonly follows: ReadonlyArray<string>
   readonly annotations: VolumeSpec["annotations"]
+  readonly remarks: VolumeSpec["remarks"]
 }
 
-const specOf = (attributes: Attributes, { annotations, follows, pod, site }: Parts): VolumeSpec => ({
+const specOf = (attributes: Attributes, { annotations, follows, pod, remarks, site }: Parts): VolumeSpec => ({
   pod,
   issuer: {
     name: attributes["issuer-name"] ?? "",
@@ -156,11 +162,12 @@ const specOf = (attributes: Attributes, { annotations, follows, pod, site }: Par
   fileOwner: Option.fromUndefinedOr(attributes["file-owner"]),
   keystores: keystoresOf(attributes),
   fsGroup: Option.fromUndefinedOr(attributes["fs-group"]),
-  annotations
+  annotations,
+  remarks
 })
 
 /**
- * What a volume context asks for at this site, complete; the first rule that it breaks otherwise. Without the values of
+ * What a volume context asks for at this site, complete; every rule that it breaks otherwise. Without the values of
  * the variables that the spec follows (`follows`), subject and names that hold one are left out: such a spec tells how
  * a volume is to be served, and is decoded again, with the values, when its certificate is requested.
  */
@@ -171,26 +178,31 @@ export const decodeVolumeSpec = Effect.fnUntraced(function* (
 ): Effect.fn.Return<VolumeSpec, SpecError> {
   yield* requireSize(context)
   yield* requireInline(context)
-  const written = yield* readAttributes(context)
+  const [asked, setAsideRemarks] = setAside(readAttributes(context))
   const pod = yield* readPod(context)
-  const { follows, late, values } = yield* blame(expandAttributes(written, variablesOf(pod, site), followed))
-  const attributes = yield* decodeAttributes(values)
-  const spec = specOf(attributes, { pod, site, follows, annotations: yield* readAnnotations(context) })
-  yield* blame(brokenBy(spec, attributes, late))
+  const { broken, follows, late, remarks, values } = expandAttributes(asked, variablesOf(pod, site), followed)
+  const wrong = [...broken.map(faultOf), ...brokenAnnotations(context)]
+  const attributes = yield* decodeAttributes(values).pipe(
+    Effect.catch((rules) => Effect.as(requireSound([...wrong, ...rules.map(faultOf)]), {}))
+  )
+  // What is missing because its variables are unknown would be missed here too.
+  yield* requireSound(wrong)
+  const spec = specOf(attributes, {
+    pod,
+    site,
+    follows,
+    annotations: readAnnotations(context),
+    remarks: [...setAsideRemarks, ...remarks, ...remarksOn(attributes, values)].map(faultOf)
+  })
+  yield* requireSound([...brokenBetween(attributes), ...brokenBy(spec, attributes, late)].map(faultOf))
   return spec
 })
 
-/** The rules that hold for a whole spec. */
-const brokenBy = (
-  spec: VolumeSpec,
-  attributes: Attributes,
-  late: ReadonlyArray<string>
-): Result.Result<void, BrokenRule> => {
-  const wrong =
-    brokenWait(spec, attributes["pod-readiness-gate"] !== undefined) ??
-    (spec.spiffe ? brokenSvid(spec, !late.includes("uri-sans")) : undefined)
-  return wrong === undefined ? Result.void : Result.fail(wrong)
-}
+/** The rules that are broken by a whole spec. */
+const brokenBy = (spec: VolumeSpec, attributes: Attributes, late: ReadonlyArray<string>): ReadonlyArray<BrokenRule> =>
+  [
+    brokenWait(spec, attributes["pod-readiness-gate"] !== undefined),
+    spec.spiffe ? brokenSvid(spec, !late.includes("uri-sans")) : undefined
+  ].filter((rule) => rule !== undefined)
 
-const blame = <A>(checked: Result.Result<A, BrokenRule>): Effect.Effect<A, SpecError> =>
-  Effect.mapError(Effect.fromResult(checked), ([name, rule]) => new SpecError({ field: prefix + name, rule }))
+const faultOf = ([name, rule]: BrokenRule): Fault => ({ field: prefix + name, rule })

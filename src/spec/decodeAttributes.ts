@@ -1,33 +1,76 @@
 /**
- * From attributes as texts to values, or to the first rule that they break. Each attribute is read by its own rule, and
- * then the rules between attributes are checked. What breaks a rule is reported at the attribute that has to change.
- * Variables have their values already (`expandAttributes`).
+ * From attributes as texts to values, or to the rules that they break. Each attribute is read by its own rule; the
+ * rules between attributes are checked once all can be read. What breaks a rule is reported at the attribute that has
+ * to change. Variables have their values already (`expandAttributes`).
  */
-import { Effect, Result, Schema, SchemaIssue } from "effect"
+import { Duration, Effect, Result, Schema, SchemaIssue } from "effect"
 import { inThousands } from "../pki/inThousands.ts"
 import { csvList } from "./AttributeRules.ts"
-import { type AttributeName, Attributes, namingAttributes, structureOf, subjectTypes } from "./Attributes.ts"
+import { type AttributeName, Attributes, namingAttributes, structureOf } from "./Attributes.ts"
 import { countAttributes } from "./DistinguishedName.ts"
 import { brokenFileNames } from "./FileNames.ts"
 import { brokenKeystores } from "./KeystoreRules.ts"
 import { limits } from "./Limits.ts"
 import { brokenConstraints } from "./NameConstraints.ts"
-import { type BrokenRule, SpecError } from "./SpecError.ts"
-import { prefix } from "./VolumeContext.ts"
+import { quoted } from "./Rule.ts"
+import type { BrokenRule } from "./SpecError.ts"
+import { spokenDuration } from "./spokenDuration.ts"
+import { hasScheme } from "./Uri.ts"
 
-/** The first rule between attributes that is broken. */
-const broken = (attributes: Attributes): BrokenRule<AttributeName> | undefined => {
-  if (attributes["issuer-name"] === undefined) return ["issuer-name", "is required; name the issuer that signs"]
-  const single = subjectTypes.map(([name]) => name).find((name) => attributes[name] !== undefined)
-  if (attributes["literal-subject"] !== undefined && single !== undefined) {
-    return [single, "cannot be used with literal-subject; write the whole subject in one of the two ways"]
-  }
-  const size = brokenKeySize(attributes)
-  if (size !== undefined) return ["key-size", size]
-  if (attributes["key-encoding"] === "PKCS1" && (attributes["key-algorithm"] ?? "RSA") !== "RSA") {
-    return ["key-encoding", `must be PKCS8 for ${attributes["key-algorithm"]} keys; PKCS1 is for RSA only`]
-  }
-  return brokenConstraints(attributes) ?? brokenKeystores(attributes) ?? brokenFileNames(attributes)
+/** The rules between attributes that are broken. */
+export const brokenBetween = (attributes: Attributes): ReadonlyArray<BrokenRule> => {
+  const broken: ReadonlyArray<BrokenRule | undefined> = [
+    attributes["issuer-name"] === undefined ? ["issuer-name", "is required; name the issuer that signs"] : undefined,
+    brokenIssuerKind(attributes),
+    brokenKeySize(attributes),
+    attributes["key-encoding"] === "PKCS1" && (attributes["key-algorithm"] ?? "RSA") !== "RSA"
+      ? ["key-encoding", `must be PKCS8 for ${attributes["key-algorithm"]} keys; PKCS1 is for RSA only`]
+      : undefined,
+    brokenConstraints(attributes),
+    ...brokenKeystores(attributes),
+    brokenFileNames(attributes)
+  ]
+  return broken.filter((rule) => rule !== undefined)
+}
+
+const ownKinds = ["Issuer", "ClusterIssuer"]
+
+/** cert-manager's own group has these kinds alone: a request for another one is never signed. */
+const brokenIssuerKind = (attributes: Attributes): BrokenRule<AttributeName> | undefined => {
+  const { "issuer-group": group = "cert-manager.io", "issuer-kind": kind = "Issuer" } = attributes
+  if (group !== "cert-manager.io" || ownKinds.includes(kind)) return undefined
+  const meant = ownKinds.find((one) => one.toLowerCase() === kind.toLowerCase())
+  const hint = meant === undefined ? "for an issuer of another kind set issuer-group to its group" : `write ${meant}`
+  return [
+    "issuer-kind",
+    `must be Issuer or ClusterIssuer in the group cert-manager.io, but is ${quoted(kind)}; ${hint}`
+  ]
+}
+
+/** How short a certificate's life may be for its renewals to keep up with it. */
+const shortest = Duration.seconds(10)
+
+/** What looks like a mistake in attributes that break no rule. */
+export const remarksOn = (
+  attributes: Attributes,
+  values: Readonly<Record<string, string>>
+): ReadonlyArray<BrokenRule> => {
+  const { duration, "literal-subject": subject, "uri-sans": uris = [] } = attributes
+  const relative = uris.find((uri) => !hasScheme(uri))
+  const remarks: ReadonlyArray<BrokenRule | undefined> = [
+    subject !== undefined && subject.flat().length < countAttributes(values["literal-subject"] ?? "")
+      ? ["literal-subject", "has attributes without a value, which are left out"]
+      : undefined,
+    relative === undefined ? undefined : ["uri-sans", `holds ${quoted(relative)}, which has no scheme`],
+    duration !== undefined && Duration.isLessThan(duration, shortest)
+      ? [
+          "duration",
+          `is ${spokenDuration(duration)}; certlet renews a certificate every five seconds at most, so that it may ` +
+            `expire before its renewal: set ${spokenDuration(shortest)} or more`
+        ]
+      : undefined
+  ]
+  return remarks.filter((remark) => remark !== undefined)
 }
 
 /** How many names a text holds, before any of them is read. */
@@ -52,9 +95,13 @@ const brokenNumber = (values: Readonly<Record<string, string>>): BrokenRule<Attr
   return [most, `has ${inThousands(found)} names${others}; a certificate may hold ${inThousands(limits.names)}`]
 }
 
-const brokenKeySize = (attributes: Attributes): string | undefined => {
+const brokenKeySize = (attributes: Attributes): BrokenRule<AttributeName> | undefined => {
   const size = attributes["key-size"]
-  if (size === undefined) return undefined
+  const rule = size === undefined ? undefined : keySizeRule(attributes, size)
+  return rule === undefined ? undefined : ["key-size", rule]
+}
+
+const keySizeRule = (attributes: Attributes, size: number): string | undefined => {
   switch (attributes["key-algorithm"] ?? "RSA") {
     case "RSA":
       return size < 2048 || size > 8192 ? `must be from 2048 to 8192 for RSA, but is ${size}` : undefined
@@ -65,24 +112,17 @@ const brokenKeySize = (attributes: Attributes): string | undefined => {
   }
 }
 
-const Checked = Attributes.check(
-  Schema.makeFilter((attributes) => {
-    const found = broken(attributes)
-    return found === undefined ? undefined : { path: [found[0]], issue: found[1] }
-  })
-)
-
 const explain = SchemaIssue.makeFormatterStandardSchemaV1()
 
-/** Reads attributes, by their names without the prefix; fails with the first rule that is broken. */
-export const decodeAttributes = (values: Readonly<Record<string, string>>): Effect.Effect<Attributes, SpecError> => {
+/** Reads attributes, by their names without the prefix; fails with every attribute that breaks its own rule. */
+export const decodeAttributes = (
+  values: Readonly<Record<string, string>>
+): Effect.Effect<Attributes, ReadonlyArray<BrokenRule>> => {
   const tooMany = brokenNumber(values)
-  if (tooMany !== undefined) return Effect.fail(new SpecError({ field: prefix + tooMany[0], rule: tooMany[1] }))
-  return Schema.decodeUnknownEffect(Checked)(values).pipe(
-    Effect.mapError(({ issue }) => {
-      const [first] = explain(issue).issues
-      const [name = ""] = first?.path ?? []
-      return new SpecError({ field: prefix + String(name), rule: first?.message ?? "cannot be read" })
-    })
+  if (tooMany !== undefined) return Effect.fail([tooMany])
+  return Schema.decodeUnknownEffect(Attributes)(values, { errors: "all" }).pipe(
+    Effect.mapError(({ issue }) =>
+      explain(issue).issues.map(({ message, path = [] }): BrokenRule => [String(path[0] ?? ""), message])
+    )
   )
 }

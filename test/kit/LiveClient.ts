@@ -93,6 +93,7 @@ export const spec = (change: Partial<VolumeSpec> = {}): VolumeSpec => ({
   usages: ["digital signature", "key encipherment"],
   key: { algorithm: "ECDSA", size: 256 },
   keyEncoding: "PKCS8",
+  remarks: [],
   reusePrivateKey: false,
   renewBefore: Option.none(),
   files: { ca: "ca.crt", certificate: "tls.crt", privateKey: "tls.key" },

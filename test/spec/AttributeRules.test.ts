@@ -44,16 +44,16 @@ describe("single values", () => {
 
   it("integer is decimal and in its range", () => {
     const rule = Rules.integer(1, 10)
-    expect(["1", "10", "007"].map(read(rule))).toEqual([1, 10, 7])
-    for (const text of ["0", "11", "", " 1", "1.0", "1e1", "0x1", "+1", "-1", "１", "99999999999"]) {
+    expect(["1", "10", "007", "+7"].map(read(rule))).toEqual([1, 10, 7, 7])
+    for (const text of ["0", "11", "", " 1", "1.0", "1e1", "0x1", "+", "-1", "１", "99999999999"]) {
       expect(sentence(rule(text))).toBe(`must be a whole number from 1 to 10, but is ${JSON.stringify(text)}`)
     }
   })
 
   it("durations are Go's", () => {
-    expect(Result.map(Rules.lifetime("10s"), Duration.toMillis)).toEqual(Result.succeed(10_000))
+    expect(Result.map(Rules.lifetime("1s"), Duration.toMillis)).toEqual(Result.succeed(1000))
     expect(Result.map(Rules.lifetime("1h30m"), Duration.toMillis)).toEqual(Result.succeed(5_400_000))
-    for (const text of ["9.999s", "0", "-1h", "1", "1d", "", "1 h"]) expect(read(Rules.lifetime)(text)).toBeUndefined()
+    for (const text of ["999ms", "0", "-1h", "1", "1d", "", "1 h"]) expect(read(Rules.lifetime)(text)).toBeUndefined()
     expect(read(Rules.timeBefore)("0")).toEqual(Duration.zero)
     expect(read(Rules.timeBefore)("-1ns")).toBeUndefined()
   })
@@ -115,15 +115,10 @@ describe("lists", () => {
 })
 
 describe("names of certificates", () => {
-  it.each(["urn:a", "spiffe://trust.example/ns/a/sa/b", "https://a.example:8443/x?y#z", "mailto:a@b.example", "x:%41"])(
-    "takes the URI %s",
-    (text) => expect(read(Rules.uris)(text)).toEqual([text])
-  )
-
-  it.each(["a", "//a", "://a", "1a:b", "http://", "http://a:99999", "http://[::1", "http://a b", "http://é", "x:%4"])(
-    "refuses the URI %s",
-    (text) => expect(sentence(Rules.uris(`urn:a,${text}`))).toBe(`must hold URIs with a scheme, but is "${text}"`)
-  )
+  it("reads URIs and says which one is wrong", () => {
+    expect(read(Rules.uris)("urn:a, https://a.example/ä,\n")).toEqual(["urn:a", "https://a.example/%C3%A4"])
+    expect(sentence(Rules.uris("urn:a,b"))).toBe('must hold URIs with a scheme, but is "b"')
+  })
 
   it("takes DNS names of ASCII", () => {
     expect(read(Rules.dnsNames)("a.example, *.B.example,_x")).toEqual(["a.example", "*.B.example", "_x"])

@@ -31,6 +31,14 @@ describe("a readiness gate", () => {
     expect(isOpen(gate(text), bare)).toBe(false)
   })
 
+  it.each(["Ready=true", "Ready=TRUE", "Ready=True", "Ready"])("takes the status in any letter case: %s", (text) => {
+    expect(gate(`pod-condition:${text}`)).toEqual({ kind: "pod-condition", type: "Ready", status: "True" })
+  })
+
+  it.each(["yes", "1", "Truee", "null"])("is refused for a status that no condition can have: %s", (status) => {
+    expect(Result.isFailure(parseReadinessGate(`pod-condition:Ready=${status}`))).toBe(true)
+  })
+
   it("opens for IPv4 by an address of a pod with two", () => {
     expect(isOpen(gate("pod-ip:ipv4"), { ...pod, ips: ["fd00::7", "10.0.0.7"] })).toBe(true)
   })

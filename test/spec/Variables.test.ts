@@ -47,7 +47,6 @@ describe("variables", () => {
     ["${POD_NAMES}", '"POD_NAMES"'],
     ["$POD_NAMEx", '"POD_NAMEx"'],
     ["${ POD_NAME }", '" POD_NAME "'],
-    ["${}", '""'],
     ["$pod_name", '"pod_name"'],
     ["$toString ${constructor} $__proto__", '"toString", "constructor", "__proto__"'],
     ["$A $B $A", '"A", "B"']
@@ -57,6 +56,10 @@ describe("variables", () => {
         `knows no variable ${names}; use POD_NAME, POD_NAMESPACE, POD_UID, SERVICE_ACCOUNT_NAME, NODE_NAME, CLUSTER_DOMAIN, POD_IP, POD_IPS, POD_LABEL:key, POD_ANNOTATION:key`
       )
     )
+  })
+
+  it("without a name stand for nothing, as in Go", () => {
+    expect(expand("a${}b$", variables)).toEqual(Result.succeed("ab$"))
   })
 
   it("are not put in twice", () => {

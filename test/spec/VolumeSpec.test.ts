@@ -65,7 +65,8 @@ describe("a volume that names an issuer and nothing else", () => {
         fileOwner: Option.none(),
         keystores: [],
         fsGroup: Option.none(),
-        annotations: {}
+        annotations: {},
+        remarks: []
       })
     })
   )
@@ -183,7 +184,7 @@ describe("an attribute", () => {
       { "ca-file": "tls.crt", "certificate-file": "ca.crt" },
       { files: { ca: "tls.crt", certificate: "ca.crt", privateKey: "tls.key" } }
     ],
-    ["fs-group", { "fs-group": "4294967295" }, { fsGroup: Option.some(4_294_967_295) }],
+    ["fs-group", { "fs-group": "+4294967294" }, { fsGroup: Option.some(4_294_967_294) }],
     ["file-mode", { "file-mode": "0400" }, { fileMode: 0o400 }],
     ["file-mode of three digits", { "file-mode": "644" }, { fileMode: 0o644 }],
     ["file-owner", { "file-owner": "0" }, { fileOwner: Option.some(0) }],
@@ -273,28 +274,11 @@ describe("an attribute", () => {
   it.effect.each<[string, Texts, string]>([
     ["issuer-name", { "issuer-name": "" }, "is required"],
     ["issuer-name", { "issuer-name": "  " }, "must not be empty"],
-    ["issuer-kind", { "issuer-kind": " " }, "must not be empty"],
-    ["issuer-group", { "issuer-group": "\t" }, "must not be empty"],
+    ["issuer-kind", { "issuer-kind": "clusterissuer" }, 'but is "clusterissuer"; write ClusterIssuer'],
+    ["issuer-kind", { "issuer-kind": "StepIssuer" }, "for an issuer of another kind set issuer-group to its group"],
     ["literal-subject", { "literal-subject": "nobody" }, '"nobody" is not of the form type=value'],
-    ...[
-      "common-name",
-      "organizations",
-      "organizationalunits",
-      "countries",
-      "provinces",
-      "localities",
-      "streetaddresses",
-      "postalcodes",
-      "serialnumber"
-    ].map((single): [string, Texts, string] => [
-      single,
-      { "literal-subject": "CN=a", [single]: "b" },
-      "cannot be used with literal-subject"
-    ]),
-    ["common-name", { "common-name": " " }, "must not be empty"],
     ["organizations", { organizations: '"One' }, "must be a comma-separated list"],
     ["postalcodes", { postalcodes: '1"2' }, "must be a comma-separated list"],
-    ["serialnumber", { serialnumber: " " }, "must not be empty"],
     ["dns-names", { "dns-names": "a,bücher.example" }, 'ASCII characters, but is "bücher.example"'],
     ["email-sans", { "email-sans": "nobody" }, 'must hold mail addresses such as web@example.com, but is "nobody"'],
     ["email-sans", { "email-sans": "Web <a@b.example>" }, "must hold mail addresses"],
@@ -305,12 +289,7 @@ describe("an attribute", () => {
     ["ip-sans", { "ip-sans": "10.0.0.1,10.0.0.256" }, 'must hold IP addresses, but is "10.0.0.256"'],
     ["ip-sans", { "ip-sans": "$POD_NAME" }, 'but is "web-0"'],
     ["uri-sans", { "uri-sans": "urn:a,b" }, 'must hold URIs with a scheme, but is "b"'],
-    [
-      "duration",
-      { duration: "90" },
-      'such as 24h or 1m30s, at least 10s, but is "90"; certlet renews a certificate every five seconds at most'
-    ],
-    ["duration", { duration: "9.9s" }, "at least 10s"],
+    ["duration", { duration: "90" }, 'such as 24h or 1m30s, at least 1s, but is "90"'],
     ["duration", { duration: "999ms" }, 'but is "999ms"'],
     ["duration", { duration: "-1h" }, 'but is "-1h"'],
     ["duration", { duration: "30d" }, 'but is "30d"'],
@@ -357,8 +336,8 @@ describe("an attribute", () => {
     ["certificate-file", { "certificate-file": "tls.key" }, clash],
     ["certificate-file", { "ca-file": "tls.crt" }, clash],
     ["privatekey-file", { "privatekey-file": "ca.crt" }, clash],
-    ["fs-group", { "fs-group": "0" }, "must be a whole number from 1 to 4294967295"],
-    ["fs-group", { "fs-group": "4294967296" }, 'but is "4294967296"'],
+    ["fs-group", { "fs-group": "0" }, "must be a whole number from 1 to 4294967294"],
+    ["fs-group", { "fs-group": "4294967295" }, 'but is "4294967295"'],
     ["fs-group", { "fs-group": "-1" }, 'but is "-1"'],
     ["pkcs12-enable", { "pkcs12-enable": "yes" }, flag],
     ["pkcs12-password", { "pkcs12-enable": "true" }, "is required with pkcs12-enable; set it, or set"],
@@ -379,7 +358,6 @@ describe("an attribute", () => {
     ["pkcs12-profile", { "pkcs12-profile": "LegacyDES" }, 'requires pkcs12-enable: "true"'],
     ["jks-alias", { "jks-alias": "a" }, 'requires jks-enable: "true"'],
     ["pkcs12-filename", { "pkcs12-filename": "a/b" }, name],
-    ["pkcs12-password", { "pkcs12-password": "p", "pkcs12-enable": "false" }, "requires pkcs12-enable"],
     ["combined-file", { "combined-file": "a/b" }, name],
     ["combined-file", { "combined-file": "tls.key" }, `${clash}, but two are "tls.key"`],
     ["pkcs12-filename", { ...p12, "pkcs12-filename": "tls.crt" }, clash],
@@ -430,7 +408,10 @@ describe("variables", () => {
     })
   )
 
-  it.effect.each(attributeNames.filter((name) => !literal.includes(name)))(
+  const kept = ["issuer-name", "issuer-kind", "issuer-group", "ca-file", "certificate-file", "privatekey-file"].concat(
+    "pkcs12-filename"
+  )
+  it.effect.each(attributeNames.filter((name) => !literal.includes(name) && !kept.includes(name)))(
     "that nobody knows are refused in %s, with the known ones",
     (name) =>
       Effect.gen(function* () {
@@ -441,6 +422,19 @@ describe("variables", () => {
             "NODE_NAME, CLUSTER_DOMAIN, POD_IP, POD_IPS, POD_LABEL:key, POD_ANNOTATION:key"
         )
       })
+  )
+
+  it.effect("that nobody knows stay in the names of files and issuers", () =>
+    Effect.gen(function* () {
+      const spec = yield* decode({ "issuer-name": "$x-${POD_NAME}-${}", "certificate-file": "$x.crt" })
+      expect([spec.issuer.name, spec.files.certificate]).toEqual(["$x-web-0-", "$x.crt"])
+      expect(spec.remarks).toEqual(
+        ["issuer-name", "certificate-file"].map((name) => ({
+          field: ours + name,
+          rule: 'knows no variable "x", so it stays as it is written'
+        }))
+      )
+    })
   )
 })
 
@@ -605,34 +599,39 @@ describe("keys of others", () => {
   })
 })
 
-describe("a key under our prefix that nobody knows", () => {
-  it.effect.each([
-    ["dnsnames", "dns-names"],
-    ["DNS-NAMES", "dns-names"],
-    ["dns-name", "dns-names"],
-    ["privatekey", "privatekey-file"],
-    ["pkcs12-enabled", "pkcs12-enable"],
-    ["jks-pasword", "jks-password"],
-    ["trust-store-enable", "truststore-enable"],
-    ["renewbefore", "renew-before"],
-    ["fsgroup", "fs-group"],
-    ["issuername", "issuer-name"],
-    ["is_ca", "is-ca"]
-  ] as const)("is refused, and the nearest one is suggested: %s", ([wrong, right]) =>
+describe("several faults", () => {
+  it.effect("are told at once, each with its attribute", () =>
     Effect.gen(function* () {
-      const error = yield* refused({ [wrong]: "a" })
-      expect(error.field).toBe(ours + wrong)
-      expect(error.rule).toContain(`did you mean ${ours}${right}?`)
+      const wrong = { "key-size": "x", "dns-names": "${POD_NAM}", duration: "soon", "is-ca": "yes" }
+      const error = yield* refused(wrong, { "my_group/x": "1" })
+      const fields = ["dns-names", "duration", "is-ca", "key-size"].map((name) => ours + name)
+      expect(error.faults.map(({ field }) => field).sort()).toEqual([...fields, "my_group/x"].sort())
+      for (const { field, rule } of error.faults) expect(error.message).toContain(`${field}: ${rule}`)
     })
   )
 
-  it.effect("is refused at once, however long it is and whatever it holds", () =>
+  it.effect("between attributes are told at once too", () =>
     Effect.gen(function* () {
-      for (const wrong of ["", " ", "a".repeat(290), "💥", "a/b"]) {
-        const error = yield* refused({ [wrong]: "a" })
-        expect(error.field).toBe(ours + wrong)
-        expect(error.rule).toContain("did you mean")
-      }
+      const wrong = { "issuer-name": "", "issuer-kind": "Foo", "key-size": "5", spiffe: "true", "jks-enable": "true" }
+      const error = yield* refused({ ...wrong, "pkcs12-enable": "true" })
+      expect(error.faults.map(({ field }) => field.slice(ours.length))).toEqual([
+        "issuer-name",
+        "issuer-kind",
+        "key-size",
+        "pkcs12-password",
+        "jks-password",
+        "uri-sans"
+      ])
+    })
+  )
+
+  it.effect("are counted where they are too many to be told", () =>
+    Effect.gen(function* () {
+      const wrong = attributeNames.filter((name) => name.endsWith("-file")).map((name) => [name, "a/b"] as const)
+      const keys = Array.from({ length: 20 }, (_, at) => [`_/${at}`, ""] as const)
+      const error = yield* refused(Object.fromEntries(wrong), Object.fromEntries(keys))
+      expect(error.faults.length).toBe(wrong.length + 20)
+      expect(error.message).toMatch(new RegExp(`; and ${wrong.length + 10} more$`))
     })
   )
 })

@@ -122,7 +122,8 @@ describe("the socket", () => {
   it.live.each([
     { field: "volume_id", call: { ...volume, volumeId: "" } },
     { field: "target_path", call: { ...volume, target: "" } },
-    { field: "volume_mount_group", call: { ...volume, volumeMountGroup: "staff" } }
+    { field: "volume_mount_group", call: { ...volume, volumeMountGroup: "staff" } },
+    { field: "volume_mount_group", call: { ...volume, volumeMountGroup: "4294967295" } }
   ])("refuses a publish without a proper $field", ({ call, field }) =>
     Effect.gen(function* () {
       const socket = join(yield* temporaryFolder, "csi.sock")

@@ -56,6 +56,10 @@ const driverFlags = {
     Duration.seconds(15)
   ),
   continueOnNotReady: toggle("continue-on-not-ready", "answer a publish before its certificate is there"),
+  strictAttributes: toggle(
+    "strict-attributes",
+    "refuse a volume whose attributes hold what looks like a mistake; without it an Event on the pod tells of it"
+  ),
   clusterDomain: settingOr(
     "cluster-domain",
     Rules.domain,

@@ -39,6 +39,7 @@ export const simSettings: Settings["Service"] = {
   publishTimeout: Duration.seconds(60),
   shutdownTimeout: Duration.seconds(15),
   continueOnNotReady: false,
+  strictAttributes: false,
   podReadinessGates: [],
   clusterDomain: "cluster.local",
   useTokenRequest: false,

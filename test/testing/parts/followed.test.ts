@@ -23,7 +23,7 @@ const trusting = { attributes: { "csi.cert-manager.io/trust-bundle": "ConfigMap/
 describe("what certlet follows", () => {
   it.live("is seen late: a gate's opening takes its time to reach the node", () =>
     Effect.gen(function* () {
-      const cluster = yield* SimCluster.make({ seed: "late", faults: Faults.of({ watchLatencyMillis: 3_600_000 }) })
+      const cluster = yield* SimCluster.make({ seed: "late", faults: Faults.of({ watchLatencyMillis: 150_000 }) })
       yield* cluster.advance("1 minute")
       const pod = yield* cluster.schedule(gated)
       yield* cluster.advance("1 minute")

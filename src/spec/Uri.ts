@@ -39,7 +39,8 @@ const brokenAuthority = (authority: string): string | undefined => {
   const host = authority.slice(at + 1)
   const [, address, afterAddress] = /^\[([^\]%]*)(?:%25[\w.~%-]+)?\](.*)$/.exec(host) ?? []
   if (host.startsWith("[") && address === undefined) return "with an IPv6 address between brackets"
-  const port = afterAddress ?? (/:.*$/.exec(host) ?? [""])[0]
+  const colon = host.indexOf(":")
+  const port = afterAddress ?? (colon < 0 ? "" : host.slice(colon))
   if (!/^(:\d*)?$/.test(port)) return "with a port in digits"
   if (address !== undefined) {
     return URL.canParse(`http://[${address}]/`) ? undefined : "with an IPv6 address between brackets"
@@ -67,7 +68,9 @@ export const readUri = (text: string): Result.Result<string, string> => {
   if (!/^[ -~]*$/.test(query + (isOpaque ? rest : ""))) return Result.fail("in ASCII; write other characters as %XX")
   if (isOpaque && rest + query + fragment === "") return Result.fail("with something after the scheme")
   if (isOpaque) return Result.succeed(scheme + rest + query + fragment.slice(0, 1) + encodedPath(fragment.slice(1)))
-  const [, slashes = "", authority = "", path = ""] = /^(\/\/([^/]*))?(.*)$/.exec(rest) ?? []
+  const authority = rest.startsWith("//") ? (/^[^/]*/.exec(rest.slice(2)) ?? [""])[0] : ""
+  const slashes = rest.startsWith("//") ? `//${authority}` : ""
+  const path = rest.slice(slashes.length)
   const broken = brokenAuthority(authority)
   if (broken !== undefined) return Result.fail(broken)
   if (brokenPercent.test(path + fragment)) return Result.fail("with two hexadecimal digits after each %")

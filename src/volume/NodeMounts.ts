@@ -57,6 +57,12 @@ export interface Mounter {
   readonly unmount: (spot: Spot) => Effect.Effect<void, VolumeError>
 }
 
+/**
+ * The open folder as mount(8) can name it. It ends in `/.`, because move_mount(2), which util-linux calls since 2.39,
+ * does not follow a link at the end of a path, and the kernel's name of an open file is one.
+ */
+const openFolder = ({ fd }: Folder): string => `/proc/${process.pid}/fd/${fd}/.`
+
 /** A mounter whose mounts are named `source`. */
 export const makeMounter = Effect.fnUntraced(function* (source: string): Effect.fn.Return<Mounter, never, Scope.Scope> {
   // -i: no helper programs, -n: no /etc/mtab, -c: the path is to be taken as it is, because it names an open file.
@@ -64,7 +70,7 @@ export const makeMounter = Effect.fnUntraced(function* (source: string): Effect.
   // Without -c, or umount(8) would read the whole mount table each time.
   const umount = yield* makeRunner("umount", ["-i", "-n"], 1)
   return {
-    mountTmpfs: (spot, folder, options) => mount.run(spot, [options.join(","), `/proc/${process.pid}/fd/${folder.fd}`]),
+    mountTmpfs: (spot, folder, options) => mount.run(spot, [options.join(","), openFolder(folder)]),
     unmount: (spot) =>
       umount.run(spot, [spot.target]).pipe(
         Effect.catchIf(isBusy, () => Effect.retry(umount.runDirectly(spot, [spot.target]), untilFree)),

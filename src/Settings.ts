@@ -7,7 +7,7 @@ import { Context, type Duration, type Option, type Redacted } from "effect"
 import type { ReadinessGate } from "./spec/ReadinessGate.ts"
 
 /**
- * How to reach and address the API server; whatever is none comes from the kubeconfig or the pod's own ServiceAccount.
+ * How to reach and address the API server; what is left out comes from the kubeconfig or the pod's own ServiceAccount.
  */
 export interface KubeSettings {
   readonly kubeconfig: Option.Option<string>

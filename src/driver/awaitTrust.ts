@@ -1,5 +1,5 @@
 /**
- * The trust bundle of a volume: CA certificates that somebody keeps in the cluster, in the place of the issuer's own.
+ * The trust bundle of a volume: CA certificates that somebody keeps in the cluster, instead of the issuer's own.
  * The volume's first certificate waits for them, and whatever is swapped into it later stands beside what the bundle
  * holds then. A bundle that vanishes or is damaged takes nothing from a pod that has it already.
  */

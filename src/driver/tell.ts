@@ -158,7 +158,7 @@ export const tellHealed = (volume: Volume) =>
     "the volume's files were missing or damaged, and a new certificate is in place"
   )
 
-/** The mount was made anew, and the pod's containers cannot see it. */
+/** The volume was mounted again, and the pod's containers cannot see it. */
 export const tellMountLost = (volume: Volume) =>
   tell(
     volume,

@@ -68,7 +68,7 @@ export interface VolumeSpec {
    * What the pod must have come to before its first certificate is asked for: the node's gates, then the volume's own.
    */
   readonly gates: ReadonlyArray<ReadinessGate>
-  /** The CA certificates that stand in the place of the issuer's. */
+  /** The CA certificates that are used instead of the issuer's. */
   readonly trustBundle: Option.Option<TrustBundleName>
   readonly duration: Duration.Duration
   readonly isCA: boolean

@@ -17,7 +17,7 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
   issuance: cellar,
   embedded: [...cellar, "issuance"],
   driver: [...cellar, "issuance", "volume"],
-  socket: [],
+  socket: ["spec"],
   csi: [...cellar, "socket", "driver", "issuance", "volume"],
   admin: [...cellar, "socket", "driver"],
   observability: ["spec", "socket", "csi", "driver"],

@@ -6,6 +6,7 @@
  */
 import { Schema } from "effect"
 import { VolumeStatus } from "../driver/VolumeStatus.ts"
+import { namespacedName } from "../spec/NamespacedName.ts"
 
 /** How a node's certlet and all its volumes are. */
 export const NodeStatus = Schema.Struct({
@@ -41,7 +42,7 @@ export type RenewAnswer = typeof RenewAnswer.Type
 export const RenewQuery = Schema.Struct({ volume: Schema.String, patience: Schema.FiniteFromString })
 
 /** `namespace/name` of a volume's pod. */
-export const podName = ({ pod }: VolumeStatus): string => `${pod.namespace}/${pod.name}`
+export const podName = ({ pod }: VolumeStatus): string => namespacedName(pod)
 
 /** The volume's name in its pod; its id where the path does not say. */
 export const volumeName = ({ target, volumeId }: VolumeStatus): string =>

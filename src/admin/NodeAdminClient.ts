@@ -4,8 +4,9 @@
  * or what answered was not certlet.
  */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
-import { Duration, Effect, Predicate, Schema } from "effect"
+import { Duration, Effect, Schema } from "effect"
 import { HttpClient, HttpClientRequest, HttpClientResponse } from "effect/http"
+import { errnoOf } from "../spec/errnoOf.ts"
 import { NodeStatus, RenewAnswer } from "./AdminApi.ts"
 
 /** The certlet of this node could not be asked. */
@@ -27,14 +28,6 @@ const reasons: Readonly<Record<string, string>> = {
 
 const notCertlet = "what answered there is not this version of certlet"
 
-/** The system's own error stands somewhere below the client's. */
-const codeOf = (error: unknown): string | undefined =>
-  Predicate.hasProperty(error, "code") && Predicate.isString(error.code)
-    ? error.code
-    : Predicate.hasProperty(error, "cause") && error.cause !== error
-      ? codeOf(error.cause)
-      : undefined
-
 /** Asks at the socket; the answer is read as the schema says. */
 const ask = <A, I>(
   socket: string,
@@ -49,7 +42,7 @@ const ask = <A, I>(
   }).pipe(
     Effect.catchTag("SchemaError", () => refuse(notCertlet)),
     Effect.catchTag("HttpClientError", (error) =>
-      refuse(error.reason._tag === "DecodeError" ? notCertlet : (reasons[codeOf(error) ?? ""] ?? error.message))
+      refuse(error.reason._tag === "DecodeError" ? notCertlet : (reasons[errnoOf(error)] ?? error.message))
     ),
     Effect.provide(NodeHttpClient.layerNodeHttpOptions({ socketPath: socket }))
   )

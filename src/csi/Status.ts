@@ -34,7 +34,7 @@ export class Status extends Schema.TaggedError<Status>()("Status", { code: Statu
  * What a sentence keeps of its beginning and of its end, where the advice stands: with nine bytes a character it fits a
  * header.
  */
-const kept = { beginning: 3000, end: 500 } as const
+const kept = { head: 3000, tail: 500 } as const
 
 /**
  * A sentence that surely arrives: one line, of a bounded length, and without half characters. A status travels in a
@@ -42,9 +42,9 @@ const kept = { beginning: 3000, end: 500 } as const
  */
 export const wireSentence = (sentence: string): string => {
   const line = oneLine(sentence)
-  const { beginning, end } = kept
-  const fits = line.length <= beginning + end
-  return (fits ? line : `${line.slice(0, beginning)} ... ${line.slice(-end)}`).toWellFormed()
+  const { head, tail } = kept
+  const fits = line.length <= head + tail
+  return (fits ? line : `${line.slice(0, head)} ... ${line.slice(-tail)}`).toWellFormed()
 }
 
 /** The code for each reason. */

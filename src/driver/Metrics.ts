@@ -120,8 +120,8 @@ const information = gauge("certlet_build_info", "1, with the version of certlet 
 const seconds = (time: DateTime.Utc | undefined): number =>
   time === undefined ? 0 : Math.floor(DateTime.toEpochMillis(time) / 1000)
 
-const set = (of: Metric.Gauge<number>, value: number, labels: Readonly<Record<string, string>> = {}) =>
-  Metric.update(Metric.withAttributes(of, labels), value)
+const set = (metric: Metric.Gauge<number>, value: number, labels: Readonly<Record<string, string>> = {}) =>
+  Metric.update(Metric.withAttributes(metric, labels), value)
 
 /** The series of one volume: five, in the peer's names. */
 const describe = ({ certificate, issuer, pending, pod }: VolumeStatus) =>
@@ -161,17 +161,17 @@ const summarise = Effect.fnUntraced(function* (
   yield* set(dataRoot, node.keepsKeys ? 1 : 0)
   yield* set(volumeCount, volumes.length, { node: node.nodeId })
   const found = volumes.map(({ state }) => state)
-  for (const [state, of] of count(["Ready", "Renewing", "Failing", "Issuing", "Expired"], found)) {
-    yield* set(states, of, { state })
+  for (const [state, many] of count(["Ready", "Renewing", "Failing", "Issuing", "Expired"], found)) {
+    yield* set(states, many, { state })
   }
   yield* set(states, inherited, { state: "Inherited" })
   const awaited = volumes.map(({ pending }) => pending?.waitsFor)
   const now = DateTime.toEpochMillis(yield* DateTime.now)
-  for (const [waitsFor, of] of count(["approval", "signature", "the API server"], awaited)) {
+  for (const [waitsFor, many] of count(["approval", "signature", "the API server"], awaited)) {
     const since = volumes.flatMap(({ pending }) =>
       pending?.waitsFor === waitsFor ? [pending.since.epochMilliseconds] : []
     )
-    yield* set(open, of, { waits_for: waitsFor })
+    yield* set(open, many, { waits_for: waitsFor })
     yield* set(oldest, (now - since.reduce((a, b) => Math.min(a, b), now)) / 1000, { waits_for: waitsFor })
   }
   const ends = volumes.flatMap(({ certificate }) =>
@@ -185,7 +185,7 @@ const summariseHealth = Effect.gen(function* () {
   const answers = yield* (yield* Health).look
   yield* set(readiness, isWell(answers) ? 1 : 0)
   const found = answers.flatMap(({ complaint, name }) => (Option.isSome(complaint) ? [name.split(" ")[0]] : []))
-  for (const [check, of] of count(["watch", "registration", "ending"], found)) yield* set(complaints, of, { check })
+  for (const [check, many] of count(["watch", "registration", "ending"], found)) yield* set(complaints, many, { check })
 })
 
 /** Metrics by their names and labels, as `Metric.MetricRegistry` holds them. */

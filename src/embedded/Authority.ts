@@ -45,7 +45,8 @@ const ownLifetime = Duration.days(3650)
 const copied: ReadonlyArray<string> = ["2.5.29.17", "2.5.29.30"]
 
 /** X.509's own rounding: whole seconds. */
-const seconds = (time: DateTime.Utc): Date => DateTime.toDateUtc(DateTime.mapEpochMillis(time, (_) => _ - (_ % 1000)))
+const seconds = (time: DateTime.Utc): Date =>
+  DateTime.toDateUtc(DateTime.mapEpochMillis(time, (millis) => millis - (millis % 1000)))
 
 /** A new authority, valid for ten years. */
 export const makeAuthority = Effect.fnUntraced(function* (parts: AuthorityParts): Effect.fn.Return<Authority> {

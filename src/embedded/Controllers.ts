@@ -106,15 +106,16 @@ export class Controllers {
     })
 
   readonly approve = (request: RequestReference) =>
-    this.#on(request, (_) => this.#set(_, "approved", [condition.approved]))
+    this.#on(request, (found) => this.#set(found, "approved", [condition.approved]))
 
-  readonly deny = (request: RequestReference, message: string) => this.#on(request, (_) => this.#deny(_, message))
+  readonly deny = (request: RequestReference, message: string) =>
+    this.#on(request, (found) => this.#deny(found, message))
 
   readonly fail = (request: RequestReference, message: string) =>
-    this.#on(request, (_) => this.#set(_, "failed", [condition.failed(message)]))
+    this.#on(request, (found) => this.#set(found, "failed", [condition.failed(message)]))
 
   readonly invalidate = (request: RequestReference, message: string) =>
-    this.#on(request, (_) => this.#set(_, "found invalid", [condition.invalid(message)]))
+    this.#on(request, (found) => this.#set(found, "found invalid", [condition.invalid(message)]))
 
   /** Signs now, approved or not. */
   readonly sign = (request: RequestReference): Effect.Effect<void, NoSuchRequest> =>

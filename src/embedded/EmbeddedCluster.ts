@@ -106,7 +106,7 @@ class Users {
 
   of(claim: Claim): ApiUser | undefined {
     // As in a real server's chain of authenticators, the certificate is looked at first.
-    if (claim.certificate !== undefined) return [certletUser, adminUser].find((_) => _.name === claim.certificate)
+    if (claim.certificate !== undefined) return [certletUser, adminUser].find((user) => user.name === claim.certificate)
     return claim.token === undefined ? undefined : this.#tokens.get(claim.token)
   }
 }

@@ -25,7 +25,7 @@ import { type Call, callOf } from "./ResourceApi.ts"
 export type ServerEvent =
   | { readonly _tag: "Connected" }
   | { readonly _tag: "Request"; readonly verb: Verb; readonly user: string; readonly path: string }
-  | { readonly _tag: "Answer"; readonly verb: Verb; readonly path: string; readonly status: number }
+  | { readonly _tag: "Response"; readonly verb: Verb; readonly path: string; readonly status: number }
   | { readonly _tag: "WatchOpened"; readonly resource: ResourceName }
   | { readonly _tag: "WatchClosed"; readonly resource: ResourceName }
 
@@ -154,13 +154,13 @@ export class NodeApiServer {
       ? Result.fail(refusalOf(trouble.status, trouble.retryAfter))
       : call?.verb === "watch"
         ? this.#watch(user, call, response)
-        : Result.flatMap(body, (_) => this.#options.api.act(user, call, _))
+        : Result.flatMap(body, (object) => this.#options.api.act(user, call, object))
     if (served === undefined) return
     const { code, body: answer } = Result.isSuccess(served)
       ? served.success
       : { code: served.failure.code, body: statusBody(served.failure) }
     const retryAfter = Result.isFailure(served) ? served.failure.retryAfter : undefined
-    if (call) this.#options.observe({ _tag: "Answer", verb: call.verb, path, status: code })
+    if (call) this.#options.observe({ _tag: "Response", verb: call.verb, path, status: code })
     const headers = {
       "content-type": "application/json",
       ...(retryAfter === undefined ? {} : { "retry-after": retryAfter })

@@ -155,7 +155,7 @@ export class ObjectStore {
   /** Deletes everything that this owner owns: what a cluster does when a pod is gone. */
   deleteOwnedBy(ownerUid: string): void {
     for (const object of this.all()) {
-      if (object.metadata.ownerReferences?.some((_) => _.uid === ownerUid)) this.#commit("DELETED", object)
+      if (object.metadata.ownerReferences?.some((owner) => owner.uid === ownerUid)) this.#commit("DELETED", object)
     }
   }
 
@@ -164,7 +164,7 @@ export class ObjectStore {
     if (version < this.#compactedAt) {
       return Result.fail(refusal.expired(`too old resource version: ${version} (${this.#compactedAt})`))
     }
-    return Result.succeed(this.#history.filter((_) => _.version > version))
+    return Result.succeed(this.#history.filter((event) => event.version > version))
   }
 
   /** Forgets history: whoever asks for changes from before this moment is too late. */

@@ -108,14 +108,14 @@ const conditionsOf = (object: StoredObject): ReadonlyArray<StoredCondition> =>
 
 /** True where the object carries this condition with this status. */
 export const hasCondition = (object: StoredObject, type: string, status: "True" | "False"): boolean =>
-  conditionsOf(object).some((_) => _.type === type && _.status === status)
+  conditionsOf(object).some((condition) => condition.type === type && condition.status === status)
 
 /** True where the controllers have nothing more to do: signed, failed, denied or invalid. */
 export const isFinished = (object: StoredObject): boolean =>
   hasCondition(object, "Ready", "True") ||
   hasCondition(object, "Denied", "True") ||
   hasCondition(object, "InvalidRequest", "True") ||
-  conditionsOf(object).some((_) => _.type === "Ready" && _.reason === "Failed")
+  conditionsOf(object).some((condition) => condition.type === "Ready" && condition.reason === "Failed")
 
 /** The object with a condition set, in the place of one of the same type, and with further fields of its status. */
 export const withCondition = (
@@ -129,7 +129,7 @@ export const withCondition = (
     ...(Predicate.isObject(object.status) ? object.status : {}),
     ...status,
     conditions: [
-      ...conditionsOf(object).filter((_) => _.type !== condition.type),
+      ...conditionsOf(object).filter((other) => other.type !== condition.type),
       { ...condition, lastTransitionTime: now }
     ]
   }

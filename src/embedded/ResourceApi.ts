@@ -125,7 +125,9 @@ export class ResourceApi {
       case "watch":
         return answer(200)(this.#list(call))
       case "create":
-        return answer(201)(Result.flatMap(this.#resource.admit(body, namespace, user), (_) => this.#store.create(_)))
+        return answer(201)(
+          Result.flatMap(this.#resource.admit(body, namespace, user), (object) => this.#store.create(object))
+        )
       case "get": {
         const object = this.#store.get(namespace, name)
         return object === undefined

@@ -21,12 +21,14 @@ export type Selector = (object: Selectable) => boolean
 
 const labelTerm = (term: string): Result.Result<Selector, Refusal> => {
   const unequal = /^([^!=\s]+)!=([^=\s]*)$/.exec(term)
-  if (unequal) return Result.succeed((_) => _.metadata.labels?.[unequal[1] ?? ""] !== unequal[2])
+  if (unequal) return Result.succeed((object) => object.metadata.labels?.[unequal[1] ?? ""] !== unequal[2])
   const equal = /^([^!=\s]+)==?([^=\s]*)$/.exec(term)
-  if (equal) return Result.succeed((_) => _.metadata.labels?.[equal[1] ?? ""] === equal[2])
+  if (equal) return Result.succeed((object) => object.metadata.labels?.[equal[1] ?? ""] === equal[2])
   const presence = /^(!?)([^!=\s]+)$/.exec(term)
   if (presence)
-    return Result.succeed((_) => (_.metadata.labels?.[presence[2] ?? ""] === undefined) === (presence[1] === "!"))
+    return Result.succeed(
+      (object) => (object.metadata.labels?.[presence[2] ?? ""] === undefined) === (presence[1] === "!")
+    )
   return Result.fail(refusal.badRequest(`unable to parse requirement: ${term}`))
 }
 
@@ -34,9 +36,9 @@ const fieldTerm = (term: string): Result.Result<Selector, Refusal> => {
   const [, field, value] = /^(metadata\.name|metadata\.namespace|spec\.nodeName)==?([^=\s]*)$/.exec(term) ?? []
   switch (field) {
     case "metadata.name":
-      return Result.succeed((_) => _.metadata.name === value)
+      return Result.succeed((object) => object.metadata.name === value)
     case "metadata.namespace":
-      return Result.succeed((_) => _.metadata.namespace === value)
+      return Result.succeed((object) => object.metadata.namespace === value)
     case "spec.nodeName":
       return Result.succeed(({ spec }) => Predicate.hasProperty(spec, "nodeName") && spec.nodeName === value)
     default:
@@ -44,7 +46,7 @@ const fieldTerm = (term: string): Result.Result<Selector, Refusal> => {
   }
 }
 
-const terms = (text = "") => text.split(",").flatMap((_) => (_.trim() === "" ? [] : [_.trim()]))
+const terms = (text = "") => text.split(",").flatMap((term) => (term.trim() === "" ? [] : [term.trim()]))
 
 /** The selector of a query; a selector that is not understood is a 400. */
 export const selector = (labels?: string, fields?: string): Result.Result<Selector, Refusal> =>

@@ -176,7 +176,7 @@ export const layer: Layer.Layer<CertificateRequests, never, ApiServer | Settings
       state: (request) => Effect.sync(() => store.get(request)?.state ?? { _tag: "Unseen" }),
       discard: Effect.fn("CertificateRequests.discard")(function* ({ volumeId, namespace, keep }) {
         const requests = yield* ofVolume(cluster, namespace, volumeId)
-        const doomed = requests.filter((_) => _.name !== Option.getOrUndefined(keep))
+        const doomed = requests.filter((request) => request.name !== Option.getOrUndefined(keep))
         yield* Effect.forEach(doomed, ({ name, uid }) => remove(cluster, { namespace, name }, uid), {
           concurrency: 4,
           discard: true

@@ -70,7 +70,10 @@ const pem = (base64: string | null | undefined): string =>
 export const requestState = (request: CertificateRequest): RequestState => {
   const conditions = request.status?.conditions ?? []
   const find = (type: string, status: string, reason?: string) =>
-    conditions.find((_) => _.type === type && _.status === status && (reason === undefined || _.reason === reason))
+    conditions.find(
+      (condition) =>
+        condition.type === type && condition.status === status && (reason === undefined || condition.reason === reason)
+    )
   const denied = find("Denied", "True")
   if (denied) return { _tag: "Denied", message: denied.message ?? "" }
   const invalid = find("InvalidRequest", "True")
@@ -81,5 +84,8 @@ export const requestState = (request: CertificateRequest): RequestState => {
     return { _tag: "Ready", signed: { certificate: pem(request.status.certificate), ca: pem(request.status.ca) } }
   }
   if (!find("Approved", "True")) return { _tag: "AwaitingApproval" }
-  return { _tag: "AwaitingSignature", message: conditions.find((_) => _.type === "Ready")?.message ?? "" }
+  return {
+    _tag: "AwaitingSignature",
+    message: conditions.find((condition) => condition.type === "Ready")?.message ?? ""
+  }
 }

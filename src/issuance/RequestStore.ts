@@ -104,8 +104,8 @@ export class RequestStore {
 
   /** The requests of a volume of which nobody knows whether they were made. */
   uncertainOf(namespace: string, volumeId: string): ReadonlyArray<RequestReference> {
-    return [...this.#uncertain.values()].flatMap((_) =>
-      _.volumeId === volumeId && _.request.namespace === namespace ? [_.request] : []
+    return [...this.#uncertain.values()].flatMap((open) =>
+      open.volumeId === volumeId && open.request.namespace === namespace ? [open.request] : []
     )
   }
 

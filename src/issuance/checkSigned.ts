@@ -27,8 +27,8 @@ export interface Leaf {
   readonly notAfter: DateTime.Utc
 }
 
-/** An answer, and what it has to fit. */
-export interface Answer {
+/** A certificate that was signed for a request, and what it has to fit. */
+export interface Candidate {
   /** `namespace/name` of the CertificateRequest. */
   readonly request: string
   readonly signed: SignedCertificate
@@ -92,8 +92,8 @@ const missingCommonNames = ({ asn }: ReadCertificate, spec: VolumeSpec): Readonl
   return wanted.map(({ value }) => value).filter((wanted) => !present.some(({ value }) => value.toString() === wanted))
 }
 
-/** What is wrong with an answer; nothing where it fits. */
-const wrongWith = (leaf: ReadCertificate, { now, spec, spki }: Answer): string | undefined => {
+/** What is wrong with a certificate; nothing where it fits. */
+const wrongWith = (leaf: ReadCertificate, { now, spec, spki }: Candidate): string | undefined => {
   const { subjectPublicKeyInfo, validity } = leaf.asn.tbsCertificate
   if (!sameBytes(AsnConvert.serialize(subjectPublicKeyInfo), spki))
     return "the certificate is for another key than the one that asked"
@@ -106,7 +106,7 @@ const wrongWith = (leaf: ReadCertificate, { now, spec, spki }: Answer): string |
   return spec.nameConstraints.length > 0 || spec.spiffe ? wrongBeyond(new X509Certificate(leaf.der), spec) : undefined
 }
 
-/** What is wrong with an answer to a volume that asks for more than names. */
+/** What is wrong with a certificate for a volume that asks for more than names. */
 const wrongBeyond = (leaf: X509Certificate, spec: VolumeSpec): string | undefined => {
   const weaker = weakerThanAsked(leaf, spec.nameConstraints)
   if (weaker !== undefined) return `the certificate would sign for names that it must not: ${weaker}`
@@ -124,20 +124,20 @@ const readCa = (pem: string): Result.Result<void, string> => {
   })
 }
 
-const read = (answer: Answer): Result.Result<Leaf, string> => {
+const read = (candidate: Candidate): Result.Result<Leaf, string> => {
   const chain = Result.mapError(
-    parseAll(answer.signed.certificate, limits.chain),
+    parseAll(candidate.signed.certificate, limits.chain),
     (found) => `status.certificate ${found}`
   )
-  const ca = Result.mapError(readCa(answer.signed.ca), (found) => `status.ca ${found}`)
+  const ca = Result.mapError(readCa(candidate.signed.ca), (found) => `status.ca ${found}`)
   return Result.flatMap(Result.all([chain, ca]), ([[leaf]]) => {
-    const need = answer.signed.ca.trim() === "" ? needsCa(answer.spec) : undefined
+    const need = candidate.signed.ca.trim() === "" ? needsCa(candidate.spec) : undefined
     if (need !== undefined) return Result.fail(`status.ca is empty, and ${need} asks for the CA`)
     if (leaf === undefined) return Result.fail("status.certificate holds no certificate")
     // Key, names and times are parsed only when they are asked for, so each of them can still turn out to be damaged.
     return Result.flatMap(
       Result.try({
-        try: () => [wrongWith(leaf, answer), factsOf(leaf)] as const,
+        try: () => [wrongWith(leaf, candidate), factsOf(leaf)] as const,
         catch: () => "status.certificate is damaged"
       }),
       ([wrong, facts]) => (wrong === undefined ? Result.succeed(facts) : Result.fail(wrong))
@@ -158,8 +158,8 @@ const factsOf = ({ asn: { tbsCertificate } }: ReadCertificate): Leaf => ({
   notAfter: DateTime.fromDateUnsafe(tbsCertificate.validity.notAfter.getTime())
 })
 
-/** The leaf of an answer that fits its request; `Mismatch` otherwise. */
-export const checkSigned = (answer: Answer): Effect.Effect<Leaf, IssuanceError> =>
-  Effect.suspend(() => Effect.fromResult(read(answer))).pipe(
-    Effect.mapError((detail) => new IssuanceError({ reason: "Mismatch", request: answer.request, detail }))
+/** The leaf of a certificate that fits its request; `Mismatch` otherwise. */
+export const checkSigned = (candidate: Candidate): Effect.Effect<Leaf, IssuanceError> =>
+  Effect.suspend(() => Effect.fromResult(read(candidate))).pipe(
+    Effect.mapError((detail) => new IssuanceError({ reason: "Mismatch", request: candidate.request, detail }))
   )

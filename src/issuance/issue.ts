@@ -1,8 +1,8 @@
 /**
  * A certificate is obtained: key, signing request, CertificateRequest, wait, check. The program is written so that it
  * can be cut at any line and begun again: what has been decided (the request's name, its key, its signing request) is
- * handed to `remember` before the API server hears of it, and an order that brings a pending request along picks that
- * one up instead of asking anew. One key serves one request; a request that has come to an end is never asked again.
+ * handed to `remember` before the API server hears of it, and an issuance that has a pending request picks that
+ * one up instead of making another. One key serves one request; a request that has come to an end is never asked again.
  */
 import { DateTime, type Duration, Effect, Option, Random, type Redacted } from "effect"
 import { namespacedName } from "../spec/NamespacedName.ts"
@@ -24,8 +24,8 @@ export interface PendingRequest {
   readonly since: DateTime.Utc
 }
 
-/** What is ordered, and for whom. */
-export interface Order<E, R> {
+/** A certificate that a volume asks for. */
+export interface Issuance<E, R> {
   readonly volumeId: string
   readonly spec: VolumeSpec
   readonly token: Option.Option<Redacted.Redacted<string>>
@@ -75,30 +75,30 @@ const keyFor = (reuse: Option.Option<Redacted.Redacted<Uint8Array>>, parameters:
       .pipe(Effect.catchTag("KeyError", () => keys.generate(parameters)))
   })
 
-const decide = <E, R>(order: Order<E, R>) =>
+const decide = <E, R>(issuance: Issuance<E, R>) =>
   Effect.gen(function* () {
-    const key = yield* keyFor(order.reuse, order.spec.key)
+    const key = yield* keyFor(issuance.reuse, issuance.spec.key)
     const pending: PendingRequest = {
       requestName: yield* requestName,
-      signingRequest: yield* signingRequest(order.spec, key),
+      signingRequest: yield* signingRequest(issuance.spec, key),
       privateKey: key.pkcs8,
       since: yield* DateTime.now
     }
-    yield* order.remember(pending)
+    yield* issuance.remember(pending)
     return { key, pending }
   })
 
-const pickUp = <E, R>(order: Order<E, R>, pending: PendingRequest) =>
+const pickUp = <E, R>(issuance: Issuance<E, R>, pending: PendingRequest) =>
   Effect.gen(function* () {
     const keys = yield* KeyGenerator
-    const key: PrivateKey = yield* keys.restore(pending.privateKey, order.spec.key)
+    const key: PrivateKey = yield* keys.restore(pending.privateKey, issuance.spec.key)
     return { key, pending }
   })
 
-const decideOrPickUp = <E, R>(order: Order<E, R>) =>
-  Option.match(order.pending, {
-    onNone: () => decide(order),
-    onSome: (pending) => pickUp(order, pending)
+const decideOrPickUp = <E, R>(issuance: Issuance<E, R>) =>
+  Option.match(issuance.pending, {
+    onNone: () => decide(issuance),
+    onSome: (pending) => pickUp(issuance, pending)
   })
 
 const signedOr = (request: RequestReference) => (state: EndedState) =>
@@ -108,23 +108,23 @@ const signedOr = (request: RequestReference) => (state: EndedState) =>
 
 /** Obtains one certificate for one volume; waits as long as the request is neither signed nor refused. */
 export const issue: <E, R>(
-  order: Order<E, R>
+  issuance: Issuance<E, R>
 ) => Effect.Effect<Issued, E | KeyError | RequestError | IssuanceError, R | CertificateRequests | KeyGenerator> =
-  Effect.fn("issuance.issue")(function* <E, R>(order: Order<E, R>) {
+  Effect.fn("issuance.issue")(function* <E, R>(issuance: Issuance<E, R>) {
     const requests = yield* CertificateRequests
-    const [decided, { key, pending }] = yield* Effect.timed(decideOrPickUp(order))
-    const { kind, name } = order.spec.issuer
+    const [decided, { key, pending }] = yield* Effect.timed(decideOrPickUp(issuance))
+    const { kind, name } = issuance.spec.issuer
     yield* Effect.annotateCurrentSpan({
-      request: namespacedName({ namespace: order.spec.pod.namespace, name: pending.requestName }),
+      request: namespacedName({ namespace: issuance.spec.pod.namespace, name: pending.requestName }),
       issuer: `${kind} ${name}`
     })
     const [submit, request] = yield* Effect.timed(
       requests.submit({
         name: pending.requestName,
-        volumeId: order.volumeId,
-        spec: order.spec,
+        volumeId: issuance.volumeId,
+        spec: issuance.spec,
         signingRequest: pending.signingRequest,
-        token: order.token
+        token: issuance.token
       })
     )
     const [approval] = yield* Effect.timed(requests.awaitApproval(request))
@@ -132,7 +132,7 @@ export const issue: <E, R>(
     const leaf = yield* checkSigned({
       request: namespacedName(request),
       signed,
-      spec: order.spec,
+      spec: issuance.spec,
       spki: key.spki,
       now: yield* DateTime.now
     })

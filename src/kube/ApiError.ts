@@ -73,7 +73,7 @@ export const retryAfterMillis = (header: string | undefined, now: number): Optio
   const text = header?.trim() ?? ""
   const wanted = /^\d+$/.test(text)
     ? Option.some(Number(text) * 1000)
-    : Option.map(DateTime.make(text), (_) => DateTime.toEpochMillis(_) - now)
+    : Option.map(DateTime.make(text), (time) => DateTime.toEpochMillis(time) - now)
   return Option.map(wanted, (millis) => Math.min(longestRetryAfterMillis, Math.max(0, millis)))
 }
 

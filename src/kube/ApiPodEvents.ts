@@ -11,7 +11,7 @@ import { Clock, DateTime, Effect, Layer, Metric, Queue, Schedule } from "effect"
 import { Settings } from "../Settings.ts"
 import { namespacedName } from "../spec/NamespacedName.ts"
 import { ApiServer } from "./ApiServer.ts"
-import { EventLedger, type Tally } from "./EventLedger.ts"
+import { type CountedEvent, EventLedger } from "./EventLedger.ts"
 import { PodEvents } from "./PodEvents.ts"
 import { tokenBucket } from "./tokenBucket.ts"
 
@@ -38,40 +38,40 @@ const collection = (namespace: string) => `/api/v1/namespaces/${encodeURICompone
  * The same Event has the same name, so that a create that is sent twice makes one. Room is left for a pod's longest
  * name.
  */
-const nameOf = ({ event, first }: Tally): string => {
+const nameOf = ({ event, first }: CountedEvent): string => {
   const hash = bytesToHex(sha256(utf8ToBytes(`${event.pod.uid} ${event.reason} ${first}`)))
   return `${event.pod.name.slice(0, 230)}.${hash.slice(0, 16)}`
 }
 
 const timestamp = (millis: number): string => DateTime.formatIso(DateTime.makeUnsafe(millis))
 
-const manifest = (tally: Tally, { driverName, nodeId }: Settings["Service"]) => {
-  const { note, pod, reason, type } = tally.event
+const manifest = (counted: CountedEvent, { driverName, nodeId }: Settings["Service"]) => {
+  const { note, pod, reason, type } = counted.event
   return {
     apiVersion: "v1",
     kind: "Event",
-    metadata: { name: nameOf(tally), namespace: pod.namespace },
+    metadata: { name: nameOf(counted), namespace: pod.namespace },
     involvedObject: { apiVersion: "v1", kind: "Pod", namespace: pod.namespace, name: pod.name, uid: pod.uid },
     type,
     reason,
     message: note,
-    count: tally.count,
-    firstTimestamp: timestamp(tally.first),
-    lastTimestamp: timestamp(tally.last),
+    count: counted.count,
+    firstTimestamp: timestamp(counted.first),
+    lastTimestamp: timestamp(counted.last),
     source: { component: "certlet", host: nodeId },
     reportingComponent: driverName,
     reportingInstance: nodeId
   }
 }
 
-const create = (server: ApiServer["Service"], tally: Tally, settings: Settings["Service"]) => {
-  const { pod } = tally.event
+const create = (server: ApiServer["Service"], counted: CountedEvent, settings: Settings["Service"]) => {
+  const { pod } = counted.event
   return server
     .call({
       action: `create an Event on pod ${namespacedName(pod)}`,
       method: "POST",
       path: collection(pod.namespace),
-      body: manifest(tally, settings)
+      body: manifest(counted, settings)
     })
     .pipe(
       Effect.catchIf(
@@ -81,13 +81,13 @@ const create = (server: ApiServer["Service"], tally: Tally, settings: Settings["
     )
 }
 
-const count = (server: ApiServer["Service"], tally: Tally) => {
-  const { note, pod, type } = tally.event
+const count = (server: ApiServer["Service"], counted: CountedEvent) => {
+  const { note, pod, type } = counted.event
   return server.call({
     action: `count an Event on pod ${namespacedName(pod)}`,
     method: "PATCH",
-    path: `${collection(pod.namespace)}/${encodeURIComponent(nameOf(tally))}`,
-    body: { count: tally.count, lastTimestamp: timestamp(tally.last), message: note, type }
+    path: `${collection(pod.namespace)}/${encodeURIComponent(nameOf(counted))}`,
+    body: { count: counted.count, lastTimestamp: timestamp(counted.last), message: note, type }
   })
 }
 
@@ -97,16 +97,16 @@ const persistent = { schedule: Schedule.exponential("1 second"), times: 3 } as c
 const write = Effect.fnUntraced(function* (ledger: EventLedger, key: string) {
   const server = yield* ApiServer
   const settings = yield* Settings
-  const tally = ledger.take(key, yield* Clock.currentTimeMillis)
-  if (tally === undefined) return
+  const counted = ledger.take(key, yield* Clock.currentTimeMillis)
+  if (counted === undefined) return
   const attempt =
-    tally.written === 0
-      ? create(server, tally, settings)
+    counted.written === 0
+      ? create(server, counted, settings)
       : // The API server has dropped it meanwhile, so it is told anew.
-        count(server, tally).pipe(
+        count(server, counted).pipe(
           Effect.catchIf(
             (error) => error.reason === "Missing",
-            () => create(server, tally, settings)
+            () => create(server, counted, settings)
           )
         )
   yield* attempt.pipe(
@@ -115,7 +115,7 @@ const write = Effect.fnUntraced(function* (ledger: EventLedger, key: string) {
       onSuccess: () => countEvent("written"),
       onFailure: (error) =>
         Effect.gen(function* () {
-          if (tally.written === 0) ledger.forget(key)
+          if (counted.written === 0) ledger.forget(key)
           yield* countEvent("failed")
           yield* Effect.logDebug(`${error.message}; the Event is let go`)
         })

@@ -17,7 +17,7 @@ const roomy = 512
 const longestNote = 1000
 
 /** An Event as it stands. Times are milliseconds since 1970. */
-export interface Tally {
+export interface CountedEvent {
   readonly event: PodEvent
   readonly count: number
   readonly first: number
@@ -26,7 +26,7 @@ export interface Tally {
   readonly written: number
 }
 
-interface Entry extends Tally {
+interface Entry extends CountedEvent {
   readonly nextWrite: number
 }
 
@@ -63,7 +63,7 @@ export class EventLedger {
   }
 
   /** The Event under a key as it stands, to be written by the caller; counts as written from here on. */
-  take(key: string, now: number): Tally | undefined {
+  take(key: string, now: number): CountedEvent | undefined {
     const entry = this.#entries.get(key)
     if (entry === undefined) return undefined
     const pause = Math.min(quiet.mostMillis, quiet.firstMillis * 2 ** Math.min(entry.written, 20))

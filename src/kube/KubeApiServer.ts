@@ -201,7 +201,7 @@ const exchange = <A>(
 ): Attempt<A> => {
   const opened = Effect.catchIf(
     open(connection, call),
-    (_) => _.stale,
+    (severed) => severed.stale,
     () => open(connection, call)
   )
   // Between the answer's headers and its reader nothing may slip away: whoever has the answer also lets go of it.
@@ -239,26 +239,26 @@ const make = Effect.gen(function* () {
     return Effect.flatMap(credentials.current, (connection) =>
       Effect.catchIf(
         attempt(connection),
-        (_) => ours && _._tag === "ApiError" && _.reason === "Unauthorized",
+        (error) => ours && error._tag === "ApiError" && error.reason === "Unauthorized",
         // A token that has been rotated on disk is refused by the server before we have looked at the file again.
         () => Effect.flatMap(credentials.renew(connection), attempt)
       )
     ).pipe(
-      Effect.catchTag(["Severed", "CredentialsUnusable"], (_) => Effect.fail(unavailable(call, _.detail))),
+      Effect.catchTag(["Severed", "CredentialsUnusable"], (error) => Effect.fail(unavailable(call, error.detail))),
       Effect.catchTag("Oversized", () => Effect.fail(tooLarge(call)))
     )
   }
 
   return ApiServer.of({
     call: (call) => {
-      const performed = perform(call, (connection) => exchange(connection, call, (_) => _, json(call)))
+      const performed = perform(call, (connection) => exchange(connection, call, (opened) => opened, json(call)))
       return Effect.andThen(limited, observeCall(call)(limitTime(call, performed)))
     },
     follow: (call, reader) => {
       // A stream may last: only its beginning is waited for with impatience.
       const take = (line: string) => reader.take(parseJson(line))
       const read = (answer: IncomingMessage) => Effect.andThen(reader.opened, readLines(answer, take))
-      const opening = <B>(_: Attempt<B>) => limitTime(call, _)
+      const opening = <B>(attempt: Attempt<B>) => limitTime(call, attempt)
       return Effect.andThen(
         limited,
         perform(call, (connection) => exchange(connection, call, opening, read))

@@ -115,7 +115,7 @@ const readKubeconfig = (
 /** The flag, else KUBECONFIG, else what client-node finds by itself: ~/.kube/config, else the pod's ServiceAccount. */
 const readSources = (settings: KubeSettings) => {
   const named = Option.match(settings.kubeconfig, {
-    onNone: () => (process.env.KUBECONFIG ?? "").split(":").filter((_) => _ !== ""),
+    onNone: () => (process.env.KUBECONFIG ?? "").split(":").filter((path) => path !== ""),
     onSome: (file) => [file]
   })
   const [first, ...others] = named.map(readKubeconfig)
@@ -127,7 +127,7 @@ const readSources = (settings: KubeSettings) => {
     return { config, groups: new Map<string, ReadonlyArray<string>>() }
   }
   for (const other of others) first.config.mergeConfig(other.config)
-  return { config: first.config, groups: new Map([first, ...others].flatMap((_) => [..._.groups])) }
+  return { config: first.config, groups: new Map([first, ...others].flatMap((source) => [...source.groups])) }
 }
 
 const some = <K extends string, A>(key: K, value: Option.Option<A>): { readonly [k in K]?: A } =>
@@ -197,7 +197,7 @@ const transportOf = (options: RequestOptions): Transport => ({
 const fingerprint = (server: string, transport: Transport) =>
   JSON.stringify([
     server,
-    ...Object.values(transport).map((_) => (Buffer.isBuffer(_) ? _.toString("base64") : (_ ?? null)))
+    ...Object.values(transport).map((part) => (Buffer.isBuffer(part) ? part.toString("base64") : (part ?? null)))
   ])
 
 const newAgent = (server: string, transport: Transport): HttpAgent => {
@@ -287,9 +287,9 @@ export const makeCredentials = (settings: KubeSettings): Effect.Effect<KubeCrede
       // A file that is being replaced at this moment is no reason to fail: what is at hand may still be good.
       return Effect.catch(read(false), () => Effect.succeed(connection))
     })
-    const ensure = Effect.flatMap(fresh, (_) => (_ === undefined ? refresh : Effect.succeed(_)))
+    const ensure = Effect.flatMap(fresh, (known) => (known === undefined ? refresh : Effect.succeed(known)))
     return {
-      current: Effect.flatMap(fresh, (_) => (_ === undefined ? one.withPermit(ensure) : Effect.succeed(_))),
+      current: Effect.flatMap(fresh, (known) => (known === undefined ? one.withPermit(ensure) : Effect.succeed(known))),
       renew: (refused) =>
         one.withPermit(
           Effect.suspend(() =>

@@ -4,7 +4,8 @@
  * each bundle and not for each volume.
  */
 import { Context, Effect, Option, RcMap, Result, type Scope } from "effect"
-import { certificatesIn, type TrustBundleName } from "../spec/TrustBundle.ts"
+import { namespacedName } from "../spec/NamespacedName.ts"
+import { bundleCertificates, type TrustBundleName } from "../spec/TrustBundle.ts"
 import { Facts } from "./Facts.ts"
 
 /** A bundle as a pod's namespace makes it unique. */
@@ -19,7 +20,7 @@ export type TrustState =
 export const trustState = (text: string | undefined, missing: string): TrustState =>
   text === undefined
     ? { _tag: "Unusable", detail: missing }
-    : Result.match(certificatesIn(text), {
+    : Result.match(bundleCertificates(text), {
         onSuccess: (certificates): TrustState => ({ _tag: "Present", certificates }),
         onFailure: (detail): TrustState => ({ _tag: "Unusable", detail })
       })
@@ -38,7 +39,7 @@ const certificatesBut =
 /** `ConfigMap shop/ca-bundle, key ca.crt`, or `ClusterTrustBundle corp`: for sentences, and unique. */
 export const bundleText = (bundle: TrustBundleReference): string =>
   bundle.kind === "ConfigMap"
-    ? `ConfigMap ${bundle.namespace}/${bundle.name}, key ${bundle.key}`
+    ? `ConfigMap ${namespacedName(bundle)}, key ${bundle.key}`
     : `ClusterTrustBundle ${bundle.name}`
 
 /**

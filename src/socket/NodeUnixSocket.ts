@@ -7,7 +7,8 @@ import { randomBytes } from "node:crypto"
 import { chmodSync, existsSync, linkSync, lstatSync, readdirSync, unlinkSync } from "node:fs"
 import { connect } from "node:net"
 import { dirname, join } from "node:path"
-import { Effect, Predicate, Schema } from "effect"
+import { Effect, Schema } from "effect"
+import { errnoOf } from "../spec/errnoOf.ts"
 
 /** The socket cannot be had. `InUse`: a living process owns the name. `Unusable`: everything else, see `detail`. */
 export class SocketError extends Schema.TaggedError<SocketError>()("SocketError", {
@@ -23,8 +24,6 @@ export class SocketError extends Schema.TaggedError<SocketError>()("SocketError"
 /** The socket cannot be had, and no other process is the reason. */
 export const unusable = (path: string, detail: string) => new SocketError({ reason: "Unusable", path, detail })
 
-const codeOf = (cause: unknown): unknown => (Predicate.hasProperty(cause, "code") ? cause.code : undefined)
-
 /** True unless the kernel says that nobody listens: a process too busy to accept is alive. */
 const isAlive = (path: string): Effect.Effect<boolean> =>
   Effect.callback((resume) => {
@@ -34,7 +33,7 @@ const isAlive = (path: string): Effect.Effect<boolean> =>
       resume(Effect.succeed(alive))
     }
     socket.once("connect", () => settle(true))
-    socket.once("error", (cause) => settle(codeOf(cause) !== "ECONNREFUSED" && codeOf(cause) !== "ENOENT"))
+    socket.once("error", (cause) => settle(errnoOf(cause) !== "ECONNREFUSED" && errnoOf(cause) !== "ENOENT"))
     return Effect.sync(() => socket.destroy())
   })
 
@@ -48,7 +47,7 @@ const inUse = (path: string) =>
 const attempt = <A>(path: string, calls: () => A): Effect.Effect<A, SocketError> =>
   Effect.try({
     try: calls,
-    catch: (cause) => (codeOf(cause) === "EEXIST" ? inUse(path) : unusable(path, String(cause)))
+    catch: (cause) => (errnoOf(cause) === "EEXIST" ? inUse(path) : unusable(path, String(cause)))
   })
 
 /** Which socket it is, whatever its name; undefined where none is. */

@@ -42,7 +42,7 @@ export const trustBundleName: Rule<TrustBundleName> = (text) => {
 }
 
 /** The certificates in a text, block after block and nothing between them; what is wrong with it otherwise. */
-export const certificatesIn = (text: string): Result.Result<string, string> => {
+export const bundleCertificates = (text: string): Result.Result<string, string> => {
   const certificates = readPem(text, limits.trustBundle).pipe(
     Result.map((blocks) => blocks.filter(({ label }) => label === "CERTIFICATE"))
   )

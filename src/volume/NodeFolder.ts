@@ -8,6 +8,7 @@
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { Effect, Option, Predicate } from "effect"
+import { errnoOf } from "../spec/errnoOf.ts"
 import { pathFault } from "./PlaceRules.ts"
 import { VolumeError } from "./VolumeFS.ts"
 
@@ -46,23 +47,19 @@ const reasons: Readonly<Record<string, VolumeError["reason"]>> = {
   ELOOP: "Hostile"
 }
 
-/** The errno name of a failure of `node:fs`; empty where it has none. */
-export const codeOf = (cause: unknown): string =>
-  Predicate.hasProperty(cause, "code") && typeof cause.code === "string" ? cause.code : ""
-
 /** A failure of `node:fs` as the contract's error. */
 export const failed =
   ({ action, target }: Pick<Spot, "action" | "target">) =>
   (cause: unknown): VolumeError =>
     new VolumeError({
-      reason: reasons[codeOf(cause)] ?? "Io",
+      reason: reasons[errnoOf(cause)] ?? "Io",
       action,
       path: target,
       detail: `${Predicate.isError(cause) ? cause.message : String(cause)}${hint(cause)}`
     })
 
 const hint = (cause: unknown): string =>
-  codeOf(cause) === "EPERM" && Predicate.hasProperty(cause, "syscall") && /chown/.test(String(cause.syscall))
+  errnoOf(cause) === "EPERM" && Predicate.hasProperty(cause, "syscall") && /chown/.test(String(cause.syscall))
     ? "; only root may give files to a group of which it is no member"
     : ""
 
@@ -81,7 +78,7 @@ export const attemptExisting = <A>(
   Effect.try({ try: calls, catch: (cause) => cause }).pipe(
     Effect.map(Option.some),
     Effect.catchIf(
-      (cause) => codeOf(cause) === "ENOENT",
+      (cause) => errnoOf(cause) === "ENOENT",
       () => Effect.succeedNone
     ),
     Effect.mapError(failed(spot))

@@ -79,7 +79,9 @@ const makeLedger = (): Ledger => {
   const known = new Map<string, string>()
 
   const learn = Effect.fnUntraced(function* (spot: Spot) {
-    const ours = (yield* readMounts(spot)).filter((_) => _.type === "tmpfs" && _.source === source && _.root === "/")
+    const ours = (yield* readMounts(spot)).filter(
+      (mount) => mount.type === "tmpfs" && mount.source === source && mount.root === "/"
+    )
     yield* attempt(spot, () => {
       known.clear()
       for (const { device, target } of ours) {

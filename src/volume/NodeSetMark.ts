@@ -6,7 +6,8 @@
  */
 import { createHash } from "node:crypto"
 import * as fs from "node:fs"
-import { codeOf, type Folder } from "./NodeFolder.ts"
+import { errnoOf } from "../spec/errnoOf.ts"
+import type { Folder } from "./NodeFolder.ts"
 
 /** The link that the files' names lead through. */
 export const data = "..data"
@@ -22,7 +23,7 @@ const statOf = (path: string): fs.BigIntStats | undefined => {
   try {
     return fs.statSync(path, { bigint: true, throwIfNoEntry: false })
   } catch (cause) {
-    if (["ELOOP", "ENOTDIR"].includes(codeOf(cause))) return undefined
+    if (["ELOOP", "ENOTDIR"].includes(errnoOf(cause))) return undefined
     throw cause
   }
 }

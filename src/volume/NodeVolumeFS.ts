@@ -7,9 +7,10 @@
 import * as fs from "node:fs"
 import { Effect, Layer, Option } from "effect"
 import { Settings } from "../Settings.ts"
+import { errnoOf } from "../spec/errnoOf.ts"
 import type { FileSet } from "./FileSet.ts"
 import { isFilled, readFiles, swapFiles, sweepFiles } from "./NodeFileSwap.ts"
-import { attempt, codeOf, type Folder, failed, type Spot, withFolder, withSpot } from "./NodeFolder.ts"
+import { attempt, type Folder, failed, type Spot, withFolder, withSpot } from "./NodeFolder.ts"
 import { deepest, directoryMedium, type Medium, makeTmpfsMedium, source } from "./NodeMedium.ts"
 import { type Mounter, makeMounter, readMounts } from "./NodeMounts.ts"
 import { conditionOf } from "./NodeSetMark.ts"
@@ -101,8 +102,8 @@ const make = Effect.fnUntraced(function* (medium: Medium, spot: Spot, place: Vol
 const removeFolder = (spot: Spot): Effect.Effect<void, VolumeError> =>
   Effect.try({ try: () => fs.rmdirSync(spot.path), catch: (cause) => cause }).pipe(
     Effect.catch((cause) => {
-      if (codeOf(cause) === "ENOENT") return Effect.void
-      return ["ENOTEMPTY", "EEXIST", "EBUSY"].includes(codeOf(cause))
+      if (errnoOf(cause) === "ENOENT") return Effect.void
+      return ["ENOTEMPTY", "EEXIST", "EBUSY"].includes(errnoOf(cause))
         ? foreign(spot, "what stands there is not certlet's")
         : Effect.fail(failed(spot)(cause))
     })

@@ -9,7 +9,7 @@ import { createHash } from "node:crypto"
 import * as fs from "node:fs"
 import { Effect, Layer, Option, Predicate, Result, Schedule } from "effect"
 import { Settings } from "../Settings.ts"
-import { codeOf } from "./NodeFolder.ts"
+import { errnoOf } from "../spec/errnoOf.ts"
 import { decodeRecord, encodeRecord, RecordError, type VolumeRecord, VolumeRecords } from "./VolumeRecord.ts"
 
 const recordName = /^[0-9a-f]{64}\.json$/
@@ -24,7 +24,7 @@ const attempt = <A>(action: string, volumeId: string, calls: () => A): Effect.Ef
     try: calls,
     catch: (cause) =>
       new RecordError({
-        reason: ["ENOSPC", "EDQUOT"].includes(codeOf(cause)) ? "Full" : "Io",
+        reason: ["ENOSPC", "EDQUOT"].includes(errnoOf(cause)) ? "Full" : "Io",
         action,
         volumeId,
         detail: Predicate.isError(cause) ? cause.message : String(cause)
@@ -106,7 +106,7 @@ const textOf = (path: string): Option.Option<string> => {
 }
 
 /** What open(2) says of a link, a socket or a device without a driver: nothing that a second try would change. */
-const isNoRecord = (cause: unknown): boolean => ["ELOOP", "ENXIO", "ENODEV"].includes(codeOf(cause))
+const isNoRecord = (cause: unknown): boolean => ["ELOOP", "ENXIO", "ENODEV"].includes(errnoOf(cause))
 
 /** A disk's failure may pass within moments, and a volume should not lose its renewals to it. */
 const patient = { schedule: Schedule.exponential("50 millis"), times: 4 }

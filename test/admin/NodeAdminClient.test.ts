@@ -25,10 +25,14 @@ const answering = (status: number, text: string) => (socket: string) =>
 
 describe("an operator's question", () => {
   it.live.each([
-    { of: "nobody", prepare: () => Effect.void, says: /no certlet is there: is it running on this node/ },
-    { of: "a dead process", prepare: leaveStale, says: /no certlet answers there; it has ended or is about to start/ },
+    { asked: "nobody", prepare: () => Effect.void, says: /no certlet is there: is it running on this node/ },
     {
-      of: "a process that ends before it has read",
+      asked: "a dead process",
+      prepare: leaveStale,
+      says: /no certlet answers there; it has ended or is about to start/
+    },
+    {
+      asked: "a process that ends before it has read",
       prepare: (socket: string) =>
         listen(
           socket,
@@ -37,7 +41,7 @@ describe("an operator's question", () => {
       says: /certlet ended before it answered/
     },
     {
-      of: "a process that ends before it answers",
+      asked: "a process that ends before it answers",
       prepare: (socket: string) =>
         listen(
           socket,
@@ -45,10 +49,10 @@ describe("an operator's question", () => {
         ),
       says: /certlet ended before it answered/
     },
-    { of: "a server with no JSON", prepare: answering(200, "hello"), says: /is not this version of certlet$/ },
-    { of: "a server with other JSON", prepare: answering(200, "{}"), says: /is not this version of certlet$/ },
-    { of: "a server that refuses", prepare: answering(404, "not here\n"), says: /: answered 404: not here$/ }
-  ])("of $of is answered with the reason", ({ prepare, says }) =>
+    { asked: "a server with no JSON", prepare: answering(200, "hello"), says: /is not this version of certlet$/ },
+    { asked: "a server with other JSON", prepare: answering(200, "{}"), says: /is not this version of certlet$/ },
+    { asked: "a server that refuses", prepare: answering(404, "not here\n"), says: /: answered 404: not here$/ }
+  ])("of $asked is answered with the reason", ({ prepare, says }) =>
     Effect.gen(function* () {
       const socket = join(yield* temporaryFolder, "certlet.sock")
       yield* prepare(socket)

@@ -135,7 +135,7 @@ export class Certlet {
   }
 
   /** Polls while certlet runs; errors carry the end of its log. */
-  until<Answer>(what: string, deadlineMilliseconds: number, probe: () => Promise<Answer | undefined>): Promise<Answer> {
+  until<Found>(what: string, deadlineMilliseconds: number, probe: () => Promise<Found | undefined>): Promise<Found> {
     return this.#running.until(what, deadlineMilliseconds, probe)
   }
 

@@ -102,7 +102,7 @@ export class Daemon {
   }
 
   /** Polls until the probe has an answer; fails at once when the program has ended, with the tail of its log. */
-  until<Answer>(what: string, deadlineMilliseconds: number, probe: () => Promise<Answer | undefined>): Promise<Answer> {
+  until<Found>(what: string, deadlineMilliseconds: number, probe: () => Promise<Found | undefined>): Promise<Found> {
     return until(
       what,
       {

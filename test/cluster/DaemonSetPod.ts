@@ -113,11 +113,11 @@ export class DaemonSetPod {
   }
 
   /** Polls; errors carry the end of certlet's log. */
-  async until<Answer>(
+  async until<Found>(
     what: string,
     deadlineMilliseconds: number,
-    probe: () => Promise<Answer | undefined>
-  ): Promise<Answer> {
+    probe: () => Promise<Found | undefined>
+  ): Promise<Found> {
     try {
       return await this.#node.until(what, deadlineMilliseconds, probe)
     } catch (error) {

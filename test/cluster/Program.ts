@@ -46,7 +46,7 @@ export class Program {
   }
 
   /** Polls while the program runs; see `Daemon.until`. */
-  until<Answer>(what: string, deadlineMilliseconds: number, probe: () => Promise<Answer | undefined>): Promise<Answer> {
+  until<Found>(what: string, deadlineMilliseconds: number, probe: () => Promise<Found | undefined>): Promise<Found> {
     return this.#started().until(what, deadlineMilliseconds, probe)
   }
 

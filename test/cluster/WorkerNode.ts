@@ -206,7 +206,7 @@ export class WorkerNode {
   }
 
   /** Polls while the kubelet runs; errors carry the end of its log. */
-  until<Answer>(what: string, deadlineMilliseconds: number, probe: () => Promise<Answer | undefined>): Promise<Answer> {
+  until<Found>(what: string, deadlineMilliseconds: number, probe: () => Promise<Found | undefined>): Promise<Found> {
     const kubelet = this.#kubelet
     return kubelet?.running === true
       ? kubelet.until(what, deadlineMilliseconds, probe)

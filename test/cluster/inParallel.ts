@@ -2,12 +2,12 @@
 // of openssl processes from starving it. The first failure ends the whole. The answers are in the order of the things.
 
 /** `act` on every item, at most `limit` of them at a time. */
-export const inParallel = async <Item, Answer>(
+export const inParallel = async <Item, Result>(
   items: ReadonlyArray<Item>,
   limit: number,
-  act: (item: Item, index: number) => Promise<Answer>
-): Promise<ReadonlyArray<Answer>> => {
-  const answers = new Array<Answer>(items.length)
+  act: (item: Item, index: number) => Promise<Result>
+): Promise<ReadonlyArray<Result>> => {
+  const answers = new Array<Result>(items.length)
   const entries = items.entries()
   const worker = async () => {
     for (const [index, item] of entries) answers[index] = await act(item, index)

@@ -20,7 +20,7 @@ const simScene = Layer.effect(
       approval: (policy) => cluster.behave({ approval: approvalOf(policy) }),
       signing: (policy) => cluster.behave({ issuer: signingOf(policy) }),
       remove: ({ name }) => cluster.remove(name),
-      exists: ({ name }) => Effect.map(cluster.present, (present) => present.some((_) => _.name === name)),
+      exists: ({ name }) => Effect.map(cluster.present, (present) => present.some((request) => request.name === name)),
       disturb: cluster.disturb,
       passing: (program) =>
         Effect.gen(function* () {

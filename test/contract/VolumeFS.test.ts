@@ -37,7 +37,9 @@ const simScene = Layer.effect(
       tree: (path) =>
         Effect.map(disk.volumes, (volumes) =>
           JSON.stringify([
-            volumes.filter((_) => _.target.startsWith(path)).map((_) => [_.target, Option.isSome(_.files)]),
+            volumes
+              .filter((volume) => volume.target.startsWith(path))
+              .map((volume) => [volume.target, Option.isSome(volume.files)]),
             [...planted].filter(([at]) => at.startsWith(path))
           ])
         ),

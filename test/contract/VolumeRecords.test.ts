@@ -35,7 +35,7 @@ const onNode = Layer.effectContext(
     const disk = yield* diskFolder
     const start = Effect.map(
       Layer.build(Layer.fresh(NodeVolumeRecords.layer).pipe(Layer.provide(settings({ dataRoot })))),
-      (_) => Context.get(_, VolumeRecords)
+      (context) => Context.get(context, VolumeRecords)
     )
     const scope = yield* Effect.scope
     const file = (volumeId: string) => `${dataRoot}/volumes/${createHash("sha256").update(volumeId).digest("hex")}.json`

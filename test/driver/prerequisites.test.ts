@@ -235,7 +235,7 @@ describe("the pod's own token", () => {
       yield* cluster.behave({ api: "up" })
       yield* TestClock.adjust("1 minute")
       expect(yield* tokens).toEqual(["s3cr3t"])
-      const records = yield* Effect.flatMap(VolumeRecords, (_) => _.all)
+      const records = yield* Effect.flatMap(VolumeRecords, (records) => records.all)
       expect(said.length).toBeGreaterThan(0)
       expect(`${said.join()} ${JSON.stringify(records)}`).not.toContain("s3cr3t")
     }).pipe(onNode("token secret", { useTokenRequest: true }), Effect.provide(Logger.layer([logger])))

@@ -12,7 +12,7 @@ const limit = 20_000
 const all = "/apis/cert-manager.io/v1/certificaterequests"
 const inShop = "/apis/cert-manager.io/v1/namespaces/shop/certificaterequests"
 
-interface Answer {
+interface Reply {
   readonly status: number
   // biome-ignore lint/suspicious/noExplicitAny: a test reads answers of many shapes
   readonly body: any
@@ -23,7 +23,7 @@ interface Answer {
 const client =
   (cluster: EmbeddedCluster, user: "admin" | "certificate" = "admin", token?: string) =>
   (method: string, path: string, body?: unknown) =>
-    Effect.callback<Answer>((resume) => {
+    Effect.callback<Reply>((resume) => {
       const { "client-certificate-data": cert, "client-key-data": key } = JSON.parse(cluster.kubeconfig(user)).users[0]
         .user
       const identity = token === undefined ? { cert: Buffer.from(cert, "base64"), key: Buffer.from(key, "base64") } : {}
@@ -42,7 +42,7 @@ const client =
             text += chunk
           })
           answer.on("end", () => {
-            const lines = text.split("\n").filter((_) => _ !== "")
+            const lines = text.split("\n").filter((line) => line !== "")
             resume(Effect.succeed({ status: answer.statusCode ?? 0, body: JSON.parse(lines[0] ?? "null"), lines }))
           })
         }
@@ -142,7 +142,7 @@ describe("EmbeddedCluster: the API", () => {
         const next = first.body.metadata.continue
         yield* call("DELETE", `${inShop}/d`)
         const second = yield* call("GET", `${all}?limit=2&continue=${next}`)
-        const nameOf = (_: { metadata: { name: string } }) => _.metadata.name
+        const nameOf = (object: { metadata: { name: string } }) => object.metadata.name
         expect([...first.body.items, ...second.body.items].map(nameOf)).toEqual(["a", "b", "c", "d"])
         expect(second.body.metadata).toEqual({ resourceVersion: first.body.metadata.resourceVersion })
         const lost = (yield* call("GET", `${all}?limit=1`)).body.metadata.continue
@@ -166,7 +166,7 @@ describe("EmbeddedCluster: the API", () => {
         yield* cluster.behave({ approval: "hold" })
         const call = client(cluster)
         yield* call("POST", inShop, yield* manifest("a", {}, { mine: "yes" }))
-        const open = yield* expectEvent(cluster, (_) => _._tag === "WatchOpened")
+        const open = yield* expectEvent(cluster, (event) => event._tag === "WatchOpened")
         const path = `${all}?watch=true&labelSelector=mine&allowWatchBookmarks=true&timeoutSeconds=600`
         const watching = yield* Effect.forkChild(call("GET", path))
         yield* open
@@ -179,7 +179,7 @@ describe("EmbeddedCluster: the API", () => {
         yield* call("DELETE", `${inShop}/a`)
         yield* cluster.endWatches
         const { lines } = yield* Fiber.join(watching)
-        const events = lines.map((_) => JSON.parse(_))
+        const events = lines.map((line) => JSON.parse(line))
         const told = events.slice(0, 6).map(({ type, object }) => `${type} ${object.metadata.name}`)
         expect(told).toEqual([
           "ADDED a",

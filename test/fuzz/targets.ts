@@ -23,7 +23,7 @@ import { attributeNames } from "../../src/spec/Attributes.ts"
 import { formatDistinguishedName, parseDistinguishedName } from "../../src/spec/DistinguishedName.ts"
 import { formatGoDuration, parseGoDuration } from "../../src/spec/GoDuration.ts"
 import { limits } from "../../src/spec/Limits.ts"
-import { certificatesIn } from "../../src/spec/TrustBundle.ts"
+import { bundleCertificates } from "../../src/spec/TrustBundle.ts"
 import { serviceAccountToken } from "../../src/spec/VolumeSecrets.ts"
 import { decodeVolumeSpec } from "../../src/spec/VolumeSpec.ts"
 import { VolumeRecord } from "../../src/volume/VolumeRecord.ts"
@@ -196,7 +196,7 @@ export const targets: Readonly<Record<string, Target>> = {
       JSON.stringify({ spec: { trustBundle: pem } })
     ],
     read: (bytes) => {
-      certificatesIn(textOf(bytes))
+      bundleCertificates(textOf(bytes))
       const [namespace, name] = ["shop", "a"]
       for (const key of ["ca.crt", "__proto__", "constructor"]) {
         bundleFact({ kind: "ConfigMap", name, namespace, key })(json(bytes))

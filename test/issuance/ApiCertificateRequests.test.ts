@@ -19,7 +19,7 @@ const collision = (): readonly [string, string] => {
   }
 }
 
-const names = (objects: ReadonlyArray<StoredObject>) => objects.map((_) => _.metadata.name).sort()
+const names = (objects: ReadonlyArray<StoredObject>) => objects.map((object) => object.metadata.name).sort()
 
 describe("ApiCertificateRequests: submit", () => {
   it.live(
@@ -202,11 +202,11 @@ describe("ApiCertificateRequests: discard", () => {
             yield* requests.submit(yield* draft({ volumeId, name: `${volumeId}.${crypto.randomUUID()}` }))
           )
         }
-        const of = (volumeId: string) => names(cluster.store.all()).filter((_) => _.startsWith(`${volumeId}.`))
-        const others = of(two)
-        const [keep = ""] = of(one)
+        const held = (volumeId: string) => names(cluster.store.all()).filter((name) => name.startsWith(`${volumeId}.`))
+        const others = held(two)
+        const [keep = ""] = held(one)
         yield* requests.discard({ volumeId: one, namespace: "shop", keep: Option.some(keep) })
-        expect(of(one)).toEqual([keep])
+        expect(held(one)).toEqual([keep])
         // Another process, which asks the server because its own watch has not come up.
         yield* cluster.trouble({ count: 1000, status: 503, verbs: ["watch"] })
         const successor = yield* connect({ kubeconfig: Option.some(kubeconfig) })
@@ -232,7 +232,7 @@ describe("ApiCertificateRequests: discard", () => {
         const events = record(cluster)
         yield* requests.discard(volume)
         yield* requests.discard({ ...volume, volumeId: "never seen" })
-        expect(events.filter((_) => _._tag === "Request" && _.verb === "delete")).toEqual([])
+        expect(events.filter((event) => event._tag === "Request" && event.verb === "delete")).toEqual([])
       }),
     limit
   )
@@ -267,7 +267,7 @@ describe("ApiCertificateRequests: discard", () => {
         yield* cluster.dropWatches
         yield* cluster.trouble({ count: 1000, status: 503, verbs: ["watch", "list"] })
         // The server is so slow that its answer comes when nobody waits for it any more.
-        const asked = yield* expectEvent(cluster, (_) => _._tag === "Answer" && _.verb === "create")
+        const asked = yield* expectEvent(cluster, (event) => event._tag === "Response" && event.verb === "create")
         yield* cluster.latency("300 millis")
         const submitting = yield* Effect.forkChild(requests.submit(yield* draft()), { startImmediately: true })
         yield* asked

@@ -16,9 +16,9 @@ const all: ReadonlyArray<KeyParameters> = [
 ]
 const p256: KeyParameters = { algorithm: "ECDSA", size: 256 }
 
-const generate = (parameters: KeyParameters) => Effect.flatMap(KeyGenerator, (_) => _.generate(parameters))
+const generate = (parameters: KeyParameters) => Effect.flatMap(KeyGenerator, (keys) => keys.generate(parameters))
 const restore = (pkcs8: Uint8Array, parameters: KeyParameters) =>
-  Effect.flatMap(KeyGenerator, (_) => _.restore(Redacted.make(pkcs8), parameters))
+  Effect.flatMap(KeyGenerator, (keys) => keys.restore(Redacted.make(pkcs8), parameters))
 
 /** The halves as another reader of DER finds them. */
 const secret = (key: PrivateKey): KeyObject =>
@@ -64,7 +64,7 @@ layer(NodeKeyGenerator.layer)("keys of Node", (it) => {
       expect(again.spki).toEqual(key.spki)
       expect(secret(again).equals(secret(key))).toBe(true)
       expect(yield* signs(again, expected.hash)).toBe(true)
-      for (const other of all.filter((_) => _ !== parameters)) {
+      for (const other of all.filter((other) => other !== parameters)) {
         const error = yield* Effect.flip(restore(Redacted.value(key.pkcs8), other))
         expect(error.reason).toBe("Corrupt")
       }

@@ -104,7 +104,7 @@ const request = (
 describe("the state of a request", () => {
   const cases = fc.array(condition, { maxLength: 5 })
   const has = (all: ReadonlyArray<{ type: string; status: string }>, type: string) =>
-    all.some((_) => _.type === type && _.status === "True")
+    all.some((condition) => condition.type === type && condition.status === "True")
 
   it("is Ready only with a certificate, and never against a denial", () => {
     fc.assert(

@@ -44,7 +44,7 @@ const synced = () => {
 }
 
 const reason = (fiber: Fiber.Fiber<unknown, { readonly reason: string }>) =>
-  Effect.map(Effect.flip(Fiber.join(fiber)), (_) => _.reason)
+  Effect.map(Effect.flip(Fiber.join(fiber)), (error) => error.reason)
 
 describe("the store of requests", () => {
   it.effect("wakes who waits for the approval when it comes, and not before", () =>
@@ -209,7 +209,7 @@ describe("the store of requests", () => {
       expect(store.uncertainOf("ns", "w")).toEqual([])
       store.seen(object(12))
       expect(store.uncertainOf("ns", "v")).toEqual([])
-      expect(store.ofVolume("ns", "v").map((_) => _.name)).toEqual(["r"])
+      expect(store.ofVolume("ns", "v").map((request) => request.name)).toEqual(["r"])
     })
   )
 })

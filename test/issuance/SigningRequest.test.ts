@@ -18,7 +18,7 @@ const { C, CN, DC, O } = attributeTypes
 const email = "1.2.840.113549.1.9.1"
 
 const pemFor = Effect.fnUntraced(function* (wanted: VolumeSpec) {
-  const key = yield* Effect.flatMap(KeyGenerator, (_) => _.generate(wanted.key))
+  const key = yield* Effect.flatMap(KeyGenerator, (keys) => keys.generate(wanted.key))
   return { key, pem: yield* signingRequest(wanted, key) }
 })
 
@@ -189,7 +189,7 @@ describe("for every spec", () => {
           ...change.uris.map((name) => `url:${name}`)
         ])
         for (const type of new Set(change.subject.flat().map(({ type }) => type))) {
-          const values = change.subject.flat().filter((_) => _.type === type)
+          const values = change.subject.flat().filter((attribute) => attribute.type === type)
           expect(found.request.subjectName.getField(type)).toEqual(values.map(({ value }) => value))
         }
         expect(found.request.subjectName.toJSON()).toHaveLength(change.subject.length)

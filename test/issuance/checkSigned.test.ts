@@ -19,7 +19,7 @@ import { spec } from "../kit/LiveClient.ts"
 
 const commonName = (...values: ReadonlyArray<string>) => values.map((value) => [{ type: attributeTypes.CN, value }])
 
-const newKey = Effect.flatMap(KeyGenerator, (_) => _.generate({ algorithm: "ECDSA", size: 256 }))
+const newKey = Effect.flatMap(KeyGenerator, (keys) => keys.generate({ algorithm: "ECDSA", size: 256 }))
 
 /** What an issuer is asked for on behalf of a spec. */
 const orderFor = (asked: VolumeSpec, key: PrivateKey, change: Partial<SigningOrder> = {}) =>
@@ -265,7 +265,7 @@ describe("for every text", () => {
       .map(([label, body]) => `-----BEGIN ${label}-----\n${body}\n-----END ${label}-----\n`)
     const text = fc.oneof(
       fc.string(),
-      fc.array(fc.oneof(block, fc.string())).map((_) => _.join(""))
+      fc.array(fc.oneof(block, fc.string())).map((parts) => parts.join(""))
     )
     fc.assert(
       fc.property(text, text, (certificate, ca) => {

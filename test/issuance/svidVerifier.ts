@@ -81,7 +81,7 @@ export const svidOf = (pem: string): string => {
 export const verifySvid = (leaf: string, bundle: string, now: Date): string => {
   const certificate = new X509Certificate(leaf)
   const authorities = (bundle.match(/-----BEGIN[^-]+-----[^-]+-----END[^-]+-----/g) ?? []).map(
-    (_) => new X509Certificate(_)
+    (pem) => new X509Certificate(pem)
   )
   const signer = authorities.find((ca) => ca.ca && certificate.checkIssued(ca) && certificate.verify(ca.publicKey))
   demand(signer !== undefined, "X.509-SVID 5.1: the chain does not end in the bundle")

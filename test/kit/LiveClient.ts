@@ -27,7 +27,7 @@ export const connect = (kube: Partial<KubeSettings>) =>
     Layer.build(
       layer.pipe(Layer.provide(KubeApiServer.layer), Layer.provide(settingsLayer({ ...kubeSettings, ...kube })))
     ),
-    (_) => Context.get(_, CertificateRequests)
+    (context) => Context.get(context, CertificateRequests)
   )
 
 /** A cluster and a client that is connected to it and watching. */
@@ -39,7 +39,7 @@ export const liveClient = Effect.fnUntraced(function* (
   const cluster = yield* EmbeddedCluster.make()
   const kubeconfig = join(folder, "kubeconfig")
   yield* cluster.writeKubeconfig(kubeconfig, user)
-  const watching = yield* expectEvent(cluster, (_) => _._tag === "WatchOpened")
+  const watching = yield* expectEvent(cluster, (event) => event._tag === "WatchOpened")
   const requests = yield* connect({ kubeconfig: Option.some(kubeconfig), ...kube })
   yield* watching
   return { cluster, folder, kubeconfig, requests }

@@ -52,7 +52,7 @@ export const packedCopy = async (folder: string, given: Partial<Surroundings> = 
   // npm puts this folder's programs before all others: its `node` is the one that builds.
   mkdirSync(join(copy, "node_modules", ".bin"), { recursive: true })
   symlinkSync(node, join(copy, "node_modules", ".bin", "node"))
-  for (const name of readdirSync(join(root, "node_modules")).filter((_) => !_.startsWith("."))) {
+  for (const name of readdirSync(join(root, "node_modules")).filter((name) => !name.startsWith("."))) {
     symlinkSync(join(root, "node_modules", name), join(copy, "node_modules", name))
   }
   const pack = `umask ${umask} && exec npm pack --silent --pack-destination "$1"`

@@ -19,11 +19,11 @@ const intervalMilliseconds = 20
 const deadlineMilliseconds = 100_000
 
 /** The first answer of `probe` that is not undefined; rejects with an Error that starts with `what`. */
-export const until = async <Answer>(
+export const until = async <Found>(
   what: string,
   waiting: Waiting,
-  probe: () => Promise<Answer | undefined>
-): Promise<Answer> => {
+  probe: () => Promise<Found | undefined>
+): Promise<Found> => {
   const deadline = performance.now() + waiting.deadlineMilliseconds
   let lastError: unknown
   do {
@@ -46,13 +46,13 @@ export const until = async <Answer>(
 /**
  * The first answer of an Effect that is neither `undefined` nor `false`; a test whose clock is virtual may use it too.
  */
-export const eventually = <Answer, E>(
+export const eventually = <Found, E>(
   what: string,
-  look: Effect.Effect<Answer | undefined | false, E>
-): Effect.Effect<Answer, E> =>
+  look: Effect.Effect<Found | undefined | false, E>
+): Effect.Effect<Found, E> =>
   Effect.suspend(() => {
     const deadline = performance.now() + deadlineMilliseconds
-    const again: Effect.Effect<Answer, E> = Effect.flatMap(look, (answer) => {
+    const again: Effect.Effect<Found, E> = Effect.flatMap(look, (answer) => {
       if (answer !== undefined && answer !== false) return Effect.succeed(answer)
       if (performance.now() > deadline) return Effect.die(new Error(`waited ${deadlineMilliseconds} ms for: ${what}`))
       return Effect.andThen(

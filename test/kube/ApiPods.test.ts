@@ -36,8 +36,13 @@ describe("ApiPods", () => {
         cluster.stores.pods.create(plain, "uid-3")
         cluster.stores.pods.create(podObject(pod, { ...bare, ips: ["10.0.0.1"] }), pod.uid)
         expect(yield* Effect.forEach(waiting, Fiber.join)).toEqual(["10.0.0.1", "10.0.0.1", "10.0.0.1"])
-        const calls = events.filter((_) => _._tag === "Request").map((_) => new URL(_.path, "https://a").searchParams)
-        expect(calls.map((_) => _.get("fieldSelector"))).toEqual(["spec.nodeName=node-1", "spec.nodeName=node-1"])
+        const calls = events
+          .filter((event) => event._tag === "Request")
+          .map((event) => new URL(event.path, "https://a").searchParams)
+        expect(calls.map((parameters) => parameters.get("fieldSelector"))).toEqual([
+          "spec.nodeName=node-1",
+          "spec.nodeName=node-1"
+        ])
         expect(yield* pods.state({ ...pod, uid: "uid-2" })).toEqual(Option.none())
         expect(yield* pods.state({ ...pod, uid: "uid-3" })).toEqual(Option.none())
       }).pipe(Effect.provide(quiet(podsLayer))),
@@ -75,8 +80,10 @@ describe("ApiTrustBundles", () => {
         const map = { kind: "ConfigMap", namespace: "shop", name: "corp-ca", key: "ca.crt" } as const
         yield* Effect.all([wait(map), wait(map), wait({ kind: "ClusterTrustBundle", namespace: "shop", name: "corp" })])
         yield* Effect.all([watching(cluster, "configMaps"), watching(cluster, "clusterTrustBundles")])
-        const calls = events.filter((_) => _._tag === "Request").map((_) => new URL(_.path, "https://a"))
-        expect(new Set(calls.map((_) => `${_.pathname} ${_.searchParams.get("fieldSelector")}`))).toEqual(
+        const calls = events
+          .filter((event) => event._tag === "Request")
+          .map((event) => new URL(event.path, "https://a"))
+        expect(new Set(calls.map((url) => `${url.pathname} ${url.searchParams.get("fieldSelector")}`))).toEqual(
           new Set([
             "/api/v1/namespaces/shop/configmaps metadata.name=corp-ca",
             "/apis/certificates.k8s.io/v1beta1/clustertrustbundles metadata.name=corp"

@@ -102,7 +102,7 @@ describe("KubeApiServer: connections", () => {
         const { cluster, requests } = yield* liveClient(user)
         const events = record(cluster)
         for (let i = 0; i < 20; i++) yield* requests.await(yield* requests.submit(yield* draft()))
-        expect(events.filter((_) => _._tag === "Connected").length).toBeLessThanOrEqual(1)
+        expect(events.filter((event) => event._tag === "Connected").length).toBeLessThanOrEqual(1)
         expect(yield* cluster.watches).toBe(1)
       }),
     limit
@@ -143,7 +143,7 @@ const withTokenFile = Effect.fnUntraced(function* () {
   const kubeconfig = join(folder, "token.kubeconfig")
   yield* cluster.writeToken(tokenFile)
   yield* cluster.writeKubeconfig(kubeconfig, { tokenFile })
-  const watching = yield* expectEvent(cluster, (_) => _._tag === "WatchOpened")
+  const watching = yield* expectEvent(cluster, (event) => event._tag === "WatchOpened")
   const requests = yield* connect({ kubeconfig: Option.some(kubeconfig) })
   yield* watching
   return { cluster, requests, tokenFile }
@@ -170,7 +170,7 @@ describe("KubeApiServer: credentials", () => {
         yield* cluster.rotateToken
         expect((yield* failing(requests)).reason).toBe("Unauthorized")
         yield* cluster.writeToken(tokenFile)
-        const again = yield* expectEvent(cluster, (_) => _._tag === "WatchOpened")
+        const again = yield* expectEvent(cluster, (event) => event._tag === "WatchOpened")
         yield* cluster.dropWatches
         yield* again
         yield* requests.await(yield* requests.submit(yield* draft()))

@@ -27,7 +27,7 @@ const server = Layer.effect(Server, EmbeddedCluster.make())
 /** Resolves when a watch on this resource is open. */
 export const watching = (cluster: EmbeddedCluster, resource: ResourceName) =>
   Effect.gen(function* () {
-    const opened = yield* expectEvent(cluster, (_) => _._tag === "WatchOpened" && _.resource === resource)
+    const opened = yield* expectEvent(cluster, (event) => event._tag === "WatchOpened" && event.resource === resource)
     if (cluster.watchesOn(resource) === 0) yield* opened
   })
 

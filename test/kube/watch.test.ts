@@ -222,8 +222,8 @@ describe("watch", () => {
           yield* connect({ kubeconfig: Option.some(kubeconfig) })
           yield* watching
         }).pipe(Effect.provide(Logger.layer([logger])))
-        expect(lines.filter((_) => _.startsWith("Warn"))).toHaveLength(1)
-        expect(lines.find((_) => _.startsWith("Warn"))).toContain("list CertificateRequests")
+        expect(lines.filter((line) => line.startsWith("Warn"))).toHaveLength(1)
+        expect(lines.find((line) => line.startsWith("Warn"))).toContain("list CertificateRequests")
       }),
     limit
   )
@@ -233,7 +233,7 @@ describe("watch", () => {
     () =>
       Effect.gen(function* () {
         const { cluster, kubeconfig } = yield* liveClient()
-        const closed = yield* expectEvent(cluster, (_) => _._tag === "WatchClosed")
+        const closed = yield* expectEvent(cluster, (event) => event._tag === "WatchClosed")
         const second = yield* expectEvent(cluster, opened)
         yield* Effect.scoped(Effect.andThen(connect({ kubeconfig: Option.some(kubeconfig) }), second))
         yield* closed

@@ -11,7 +11,7 @@ const read =
     Result.getOrElse(rule(text), () => undefined)
 
 const sentence = <A>(result: Result.Result<A, string>): string =>
-  Result.match(result, { onSuccess: () => "", onFailure: (_) => _ })
+  Result.match(result, { onSuccess: () => "", onFailure: (failure) => failure })
 
 describe("quoted", () => {
   it("keeps a line, and cuts what is longer", () => {

@@ -143,7 +143,7 @@ describe("formatDistinguishedName", () => {
     )
     const special = fc
       .array(fc.constantFrom(...' #+,;<=>\\"\0\n\uFEFF\uFFFDaé'), { minLength: 1 })
-      .map((_) => _.join(""))
+      .map((parts) => parts.join(""))
     const value = fc.oneof(special, fc.string({ unit: "binary", minLength: 1 }))
     const attribute = fc.record({ type: oid, value })
     const name = fc.array(fc.array(attribute, { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 5 })

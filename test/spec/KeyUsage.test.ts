@@ -12,7 +12,7 @@ describe("key usages", () => {
   })
 
   it.each(KeyUsage.literals)("%s is either a bit or a purpose", (usage) => {
-    expect([keyUsageBits[usage], extendedKeyUsages[usage]].filter((_) => _ !== undefined)).toHaveLength(1)
+    expect([keyUsageBits[usage], extendedKeyUsages[usage]].filter((known) => known !== undefined)).toHaveLength(1)
   })
 
   it("have the bits that a library of its own gives them", () => {

@@ -47,7 +47,8 @@ const files = (texts: Readonly<Record<string, string>>, mode = 0o440) =>
 
 const pair = files({ "tls.key": "key", "tls.crt": "certificate" })
 
-const reasonOf = <A, R>(effect: Effect.Effect<A, VolumeError, R>) => Effect.map(Effect.flip(effect), (_) => _.reason)
+const reasonOf = <A, R>(effect: Effect.Effect<A, VolumeError, R>) =>
+  Effect.map(Effect.flip(effect), (error) => error.reason)
 
 const mountOf = (target: string) =>
   fs
@@ -131,14 +132,14 @@ describe.each<VolumeMedium>(canMount ? ["tmpfs", "directory"] : ["directory"])(
         const volumes = yield* VolumeFS
         const parent = yield* Effect.map(
           Effect.flatMap(VolumeScene, (scene) => scene.target),
-          (_) => _.slice(0, -6)
+          (path) => path.slice(0, -6)
         )
         for (const name of ["with space", 'quo"te', "back\\slash\\040", "$(id);`id`", "-o remount", "ä☃", "#"]) {
           const place = placeOf(`${parent}/${name}`)
           expect(yield* volumes.mount(place)).toBe(true)
           yield* volumes.write(place, pair)
           // The next process finds it in the mount table, where such names are escaped.
-          const condition = yield* Effect.flatMap(VolumeFS, (_) => _.inspect(place.target)).pipe(
+          const condition = yield* Effect.flatMap(VolumeFS, (volumes) => volumes.inspect(place.target)).pipe(
             Effect.provide(newProcess(medium))
           )
           expect(condition).toBe("filled")
@@ -167,7 +168,7 @@ describe.each<VolumeMedium>(canMount ? ["tmpfs", "directory"] : ["directory"])(
         const volumes = yield* VolumeFS
         const target = yield* Effect.map(
           Effect.flatMap(VolumeScene, (scene) => scene.target),
-          (_) => `${_}/not/there`
+          (path) => `${path}/not/there`
         )
         const error = yield* Effect.flip(volumes.mount(placeOf(target)))
         expect(error.message).toContain("parent folder does not exist")
@@ -409,7 +410,7 @@ describeWhere(canMount, "needs the right to mount")("a volume's mount", () => {
   it.live("goes also where certlet used plain folders before", () =>
     Effect.gen(function* () {
       const { target } = yield* freshVolume
-      yield* Effect.flatMap(VolumeFS, (_) => _.unmount(target)).pipe(Effect.provide(newProcess("tmpfs")))
+      yield* Effect.flatMap(VolumeFS, (volumes) => volumes.unmount(target)).pipe(Effect.provide(newProcess("tmpfs")))
       expect(fs.existsSync(target)).toBe(false)
     }).pipe(on("directory"))
   )
@@ -485,8 +486,10 @@ describe("any sequence of calls", () => {
       const volumes = yield* VolumeFS
       const scene = yield* VolumeScene
       const look = Effect.fnUntraced(function* (target: string) {
-        const read = Option.map(yield* volumes.read(target), (_) =>
-          Object.fromEntries([..._].map(([name, bytes]) => [name, new TextDecoder().decode(Redacted.value(bytes))]))
+        const read = Option.map(yield* volumes.read(target), (content) =>
+          Object.fromEntries(
+            [...content].map(([name, bytes]) => [name, new TextDecoder().decode(Redacted.value(bytes))])
+          )
         )
         return [yield* volumes.inspect(target), Option.getOrUndefined(read)] as const
       })

@@ -7,11 +7,12 @@
 import { DateTime, Duration } from "effect"
 import { type NodeStatus, podName, volumeName } from "../../admin/AdminApi.ts"
 import type { VolumeState, VolumeStatus } from "../../driver/VolumeStatus.ts"
+import { namespacedName } from "../../spec/NamespacedName.ts"
 import { oneLine } from "../../spec/oneLine.ts"
 import { spokenDuration } from "../../spec/spokenDuration.ts"
 import { inOrder } from "./chooseVolumes.ts"
 
-type Column = readonly [heading: string, of: (volume: VolumeStatus, now: DateTime.Utc) => string]
+type Column = readonly [heading: string, cell: (volume: VolumeStatus, now: DateTime.Utc) => string]
 
 /** How many names a line has room for. */
 const namesShown = 2
@@ -36,7 +37,8 @@ const namesOf = ({ names }: VolumeStatus): string => {
 const waiting = ({ missing, pending, pod }: VolumeStatus, now: DateTime.Utc): string => {
   if (pending === undefined) return missing === undefined ? "" : `waits for ${missing}`
   const waited = spokenDuration(DateTime.distance(pending.since, now))
-  return `CertificateRequest ${pod.namespace}/${pending.requestName} waits for ${pending.waitsFor}, ${waited} so far`
+  const request = namespacedName({ namespace: pod.namespace, name: pending.requestName })
+  return `CertificateRequest ${request} waits for ${pending.waitsFor}, ${waited} so far`
 }
 
 const lastError = (volume: VolumeStatus, now: DateTime.Utc): string => {
@@ -84,7 +86,7 @@ export const statusTable = ({ at, volumes }: NodeStatus, layout: "plain" | "wide
   const shown = layout === "wide" ? wideColumns : columns
   const rows = [
     shown.map(([heading]) => heading),
-    ...inOrder(volumes).map((volume) => shown.map(([, of]) => of(volume, at)))
+    ...inOrder(volumes).map((volume) => shown.map(([, cell]) => cell(volume, at)))
   ]
   const widths = shown.map((_, column) => rows.reduce((widest, row) => Math.max(widest, row[column]?.length ?? 0), 0))
   const line = (row: ReadonlyArray<string>) =>
@@ -97,8 +99,8 @@ const states: ReadonlyArray<VolumeState> = ["Expired", "Failing", "Issuing", "Re
 /** The node in a sentence or two: how many volumes are how, what runs out first, and what certlet complains of. */
 export const statusSummary = ({ at, complaints, dataRootOnDisk, node, volumes }: NodeStatus): string => {
   const counted = states.flatMap((state) => {
-    const of = volumes.filter((volume) => volume.state === state).length
-    return of === 0 ? [] : [`${of} ${state}`]
+    const held = volumes.filter((volume) => volume.state === state).length
+    return held === 0 ? [] : [`${held} ${state}`]
   })
   const ends = volumes.flatMap(({ certificate }) => (certificate === undefined ? [] : [certificate.notAfter]))
   const [first, ...others] = ends

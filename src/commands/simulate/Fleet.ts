@@ -33,7 +33,7 @@ export interface FleetPlan {
 
 /** When the issuer is away. One that stalls signs what is waiting when it is back; one that fails refuses at once. */
 interface Outage {
-  /** From the fleet's beginning. */
+  /** From the start of the fleet. */
   readonly at: Duration.Duration
   readonly lasts: Duration.Duration
   readonly kind: "stalls" | "fails"
@@ -58,7 +58,7 @@ const latencyMillis = 20
 /** A kubelet starts the pods of a node one after the other: this far apart. */
 const podStartMillis = 1000
 /** When a fleet begins, in milliseconds since 1970: 2026-01-01, for a certificate has real dates. */
-export const beginning = 1_767_225_600_000
+export const fleetStart = 1_767_225_600_000
 
 const begins = 0
 const signed = 1
@@ -77,7 +77,7 @@ export class Fleet {
   readonly #failures: Uint16Array
   readonly #outage: { readonly from: number; readonly to: number }
   /** When the issuer has signed everything that was asked of it so far. */
-  #issuerFree = beginning
+  #issuerFree = fleetStart
   /** How many events have happened. */
   events = 0
 
@@ -90,12 +90,12 @@ export class Fleet {
     this.#step = new Uint8Array(plan.pods)
     this.#notAfter = new Float64Array(plan.pods)
     this.#failures = new Uint16Array(plan.pods)
-    const from = beginning + Duration.toMillis(plan.outage.at)
+    const from = fleetStart + Duration.toMillis(plan.outage.at)
     this.#outage = { from, to: from + Duration.toMillis(plan.outage.lasts) }
     const perNode = Duration.toMillis(plan.rollout) / plan.nodes
     for (let pod = 0; pod < plan.pods; pod++) {
       const start = (pod % plan.nodes) * perNode + Math.floor(pod / plan.nodes) * podStartMillis
-      this.#agenda.add(beginning + Math.floor(start), pod)
+      this.#agenda.add(fleetStart + Math.floor(start), pod)
     }
   }
 

@@ -3,11 +3,11 @@
  * its successor came, and the same over all pods at regular looks. It only counts; it decides nothing. What is read
  * off it afterwards (rates, peaks, quantiles) are plain arrays, ready to be drawn.
  */
-import { beginning, type FleetLog, type FleetPlan } from "./Fleet.ts"
+import { type FleetLog, type FleetPlan, fleetStart } from "./Fleet.ts"
 
 /** A series over time: the mean and the highest of each stretch. */
 export interface Series {
-  /** When each stretch begins, in days from the fleet's beginning. */
+  /** When each stretch begins, in days from the start of the fleet. */
   readonly days: ReadonlyArray<number>
   readonly mean: ReadonlyArray<number>
   readonly peak: ReadonlyArray<number>
@@ -27,7 +27,7 @@ const hourMillis = 3_600_000
 export const stretches = 360
 
 /** Calls by the second. Sixteen bits hold what an API server can take in a second many times over. */
-class Tally {
+class CallsBySecond {
   readonly #seconds: Uint16Array
   total = 0
 
@@ -36,7 +36,7 @@ class Tally {
   }
 
   count(now: number): void {
-    const second = Math.floor((now - beginning) / 1000)
+    const second = Math.floor((now - fleetStart) / 1000)
     this.#seconds[second] = (this.#seconds[second] ?? 0) + 1
     this.total += 1
   }
@@ -50,10 +50,10 @@ class Tally {
 export class FleetRecord implements FleetLog {
   readonly #plan: FleetPlan
   readonly #seconds: number
-  readonly #creates: Tally
-  readonly #deletes: Tally
-  readonly #signatures: Tally
-  readonly #refusals: Tally
+  readonly #creates: CallsBySecond
+  readonly #deletes: CallsBySecond
+  readonly #signatures: CallsBySecond
+  readonly #refusals: CallsBySecond
   readonly #nodeMinute: Int32Array
   readonly #nodeCount: Uint16Array
   readonly looks: Array<Look> = []
@@ -70,10 +70,10 @@ export class FleetRecord implements FleetLog {
   constructor(plan: FleetPlan) {
     this.#plan = plan
     this.#seconds = Math.ceil(plan.days * 86_400) + 1
-    this.#creates = new Tally(this.#seconds)
-    this.#deletes = new Tally(this.#seconds)
-    this.#signatures = new Tally(this.#seconds)
-    this.#refusals = new Tally(this.#seconds)
+    this.#creates = new CallsBySecond(this.#seconds)
+    this.#deletes = new CallsBySecond(this.#seconds)
+    this.#signatures = new CallsBySecond(this.#seconds)
+    this.#refusals = new CallsBySecond(this.#seconds)
     this.#nodeMinute = new Int32Array(plan.nodes).fill(-1)
     this.#nodeCount = new Uint16Array(plan.nodes)
   }
@@ -81,7 +81,7 @@ export class FleetRecord implements FleetLog {
   created(pod: number, now: number): void {
     this.#creates.count(now)
     const node = pod % this.#plan.nodes
-    const minute = Math.floor((now - beginning) / 60_000)
+    const minute = Math.floor((now - fleetStart) / 60_000)
     const count = this.#nodeMinute[node] === minute ? (this.#nodeCount[node] ?? 0) + 1 : 1
     this.#nodeMinute[node] = minute
     this.#nodeCount[node] = count
@@ -113,7 +113,7 @@ export class FleetRecord implements FleetLog {
       .sort()
     if (left.length === 0) return
     const quantile = (share: number) => left[Math.floor(share * (left.length - 1))] ?? 0
-    const day = (now - beginning) / dayMillis
+    const day = (now - fleetStart) / dayMillis
     this.looks.push({ day, lowest: quantile(0), tenth: quantile(0.1), median: quantile(0.5) })
   }
 

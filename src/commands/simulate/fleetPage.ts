@@ -81,7 +81,7 @@ const lifetimes = ({ plan, record: { looks } }: RecordedFleet): Plot => ({
 const herd = ({ jittered, plain }: Fleets): Plot => {
   const { from, to } = herdWindow(plain.plan)
   const outage = outageDays(plain.plan)
-  const of = (fleet: RecordedFleet) => {
+  const line = (fleet: RecordedFleet) => {
     const { days, mean } = fleet.record.issuer(from, to, 720)
     return pointsOf(days, mean, 24, outage.from)
   }
@@ -90,8 +90,8 @@ const herd = ({ jittered, plain }: Fleets): Plot => {
     y: "requests per second",
     shade: { from: 0, to: (outage.to - outage.from) * 24, word: "issuer away" },
     lines: [
-      { name: "without jitter", points: of(plain) },
-      { name: "with jitter", points: of(jittered) }
+      { name: "without jitter", points: line(plain) },
+      { name: "with jitter", points: line(jittered) }
     ]
   }
 }

@@ -4,7 +4,7 @@
  * can end it.
  */
 import { Effect, Random } from "effect"
-import { beginning, Fleet, type FleetPlan } from "./Fleet.ts"
+import { Fleet, type FleetPlan, fleetStart } from "./Fleet.ts"
 import { FleetRecord, stretches } from "./FleetRecord.ts"
 import type { Fleets } from "./fleetPage.ts"
 
@@ -24,7 +24,7 @@ export const runFleet = Effect.fnUntraced(function* (
   }
   const fleets: Fleets = { seed, jittered: make(true), plain: make(false) }
   for (let stretch = 1; stretch <= stretches; stretch++) {
-    const until = beginning + (stretch / stretches) * plan.days * dayMillis
+    const until = fleetStart + (stretch / stretches) * plan.days * dayMillis
     fleets.jittered.fleet.advance(until)
     fleets.plain.fleet.advance(until)
     yield* progress(stretch / stretches)

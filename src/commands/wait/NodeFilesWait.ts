@@ -6,6 +6,7 @@
  */
 import * as fs from "node:fs"
 import { Duration, Effect, Predicate, Schema } from "effect"
+import { errnoOf } from "../../spec/errnoOf.ts"
 
 /** What to wait for. */
 export interface FilesOrder {
@@ -26,8 +27,6 @@ class FilesMissing extends Schema.TaggedError<FilesMissing>()("FilesMissing", { 
 /** A look is cheap, and works in every kind of container, where a notification might not. */
 const pause = Duration.millis(200)
 
-const codeOf = (cause: unknown): unknown => (Predicate.hasProperty(cause, "code") ? cause.code : undefined)
-
 const hint = '"kubectl describe pod" and the CertificateRequests of the namespace say what the certificate waits for'
 
 /** The names of a whole set; undefined where there is none yet. */
@@ -46,13 +45,13 @@ const look = ({ files, folder }: FilesOrder): ReadonlyArray<string> | FilesMissi
     return names
   } catch (cause) {
     const detail = Predicate.isError(cause) ? cause.message : "cannot be read"
-    if (codeOf(cause) === "ENOENT") {
+    if (errnoOf(cause) === "ENOENT") {
       // A swap between two looks takes a name away for a moment; a folder that is not there stays away.
       return fs.existsSync(folder)
         ? undefined
         : new FilesMissing({ detail: `${folder} is not there; mount the volume with the certificate at this path` })
     }
-    return codeOf(cause) === "EACCES"
+    return errnoOf(cause) === "EACCES"
       ? new FilesMissing({
           detail: `${detail}: the files are there, and this user may not read them; set fsGroup in the pod's securityContext, or fs-group`
         })

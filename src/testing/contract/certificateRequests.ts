@@ -17,6 +17,7 @@ import { checkSigned } from "../../issuance/checkSigned.ts"
 import type { IssuanceError } from "../../issuance/IssuanceError.ts"
 import type { KeyError } from "../../issuance/KeyGenerator.ts"
 import { signingRequest } from "../../issuance/SigningRequest.ts"
+import { namespacedName } from "../../spec/NamespacedName.ts"
 import type { SpecError } from "../../spec/SpecError.ts"
 import { decodeVolumeSpec } from "../../spec/VolumeSpec.ts"
 import { makeSimKeyGenerator, randomBytes } from "../parts/SimKeyGenerator.ts"
@@ -111,7 +112,7 @@ const submitting: ReadonlyArray<RequestLaw> = [
     const [first, second] = yield* scene.passing(
       Effect.all([requests.submit(draft), requests.submit(draft)], { concurrency: 2 })
     )
-    yield* same(`${second.namespace}/${second.name}`, `${first.namespace}/${first.name}`, "the request")
+    yield* same(namespacedName(second), namespacedName(first), "the request")
     yield* scene.passing(requests.submit(draft))
     yield* holds(yield* scene.exists(first), "the request is not there")
   }),

@@ -31,7 +31,7 @@ export const laws = (parameters: KeyParameters): ReadonlyArray<KeyLaw> => [
     const several = yield* Effect.forEach([1, 2, 3, 4], () => keys.generate(parameters), { concurrency: 4 })
     yield* same(`${new Set(several.map(({ spki }) => bytesToHex(spki))).size}`, "4", "different public halves")
     yield* same(
-      `${new Set(several.map((_) => bytesToHex(Redacted.value(_.pkcs8)))).size}`,
+      `${new Set(several.map((key) => bytesToHex(Redacted.value(key.pkcs8)))).size}`,
       "4",
       "different secret halves"
     )

@@ -112,7 +112,10 @@ export const laws: ReadonlyArray<BundleLaw> = [
       const bundles = yield* TrustBundles
       const scene = yield* BundleScene
       const detail = Effect.map(bundles.state(map), (state) =>
-        Option.match(state, { onNone: () => "", onSome: (_) => (_._tag === "Present" ? "present" : _.detail) })
+        Option.match(state, {
+          onNone: () => "",
+          onSome: (bundle) => (bundle._tag === "Present" ? "present" : bundle.detail)
+        })
       )
       const waiting = yield* waitFor(map, undefined)
       yield* same(yield* detail, "is not there", "without an object")

@@ -54,7 +54,7 @@ const writing: ReadonlyArray<VolumeLaw> = [
     const bytes = new Uint8Array(256).map((_, i) => i)
     yield* fs.write(placeOf(target), [{ name: "all bytes", content: Redacted.make(bytes), mode: 0o400 }])
     const read = Option.flatMap(yield* fs.read(target), (files) => Option.fromUndefinedOr(files.get("all bytes")))
-    const found = Option.match(read, { onNone: () => "", onSome: (_) => `${Redacted.value(_)}` })
+    const found = Option.match(read, { onNone: () => "", onSome: (content) => `${Redacted.value(content)}` })
     yield* same(found, `${bytes}`, "the bytes")
     yield* fs.unmount(target)
   }),

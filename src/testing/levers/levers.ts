@@ -5,6 +5,7 @@
  */
 import { type Duration, Effect, Option } from "effect"
 import type { ResourceName } from "../../embedded/Resource.ts"
+import { namespacedName } from "../../spec/NamespacedName.ts"
 import { behave } from "../parts/SimControlPlane.ts"
 import { shareOf, timeOf, worded } from "./misuse.ts"
 import { type Behaviour, type TimedLevers, tell, type Workings } from "./TimedLevers.ts"
@@ -184,7 +185,7 @@ export const apiLevers = (workings: Workings, levers: TimedLevers) => {
         if (object === undefined) return Effect.void
         const { name, namespace } = object.metadata
         return Effect.andThen(
-          tell(workings, "api", `somebody deletes request ${namespace}/${name}`),
+          tell(workings, "api", `somebody deletes request ${namespacedName(object.metadata)}`),
           Effect.sync(() => void requests.delete(namespace, name))
         )
       }),

@@ -112,8 +112,8 @@ export const whoOf = (what: Happening): string => {
 
 /** "address 10.0.0.7, label team=red": what has changed of a pod. */
 export const changesOf = ({ annotations, conditions, ips, labels }: Partial<PodState>): string => {
-  const entries = (kind: string, of: Readonly<Record<string, string>> = {}) =>
-    Object.entries(of).map(([key, value]) => `${kind} ${key}=${value}`)
+  const entries = (kind: string, pairs: Readonly<Record<string, string>> = {}) =>
+    Object.entries(pairs).map(([key, value]) => `${kind} ${key}=${value}`)
   return [
     ...(ips === undefined ? [] : [`address ${ips.join(", ")}`]),
     ...entries("label", labels),

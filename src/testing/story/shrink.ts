@@ -118,8 +118,8 @@ const replaced = <A>(list: ReadonlyArray<A>, at: number, one: A): ReadonlyArray<
 
 /** A pod's wish without one of its extras, or without one of its attributes. */
 const plainerWishes = ({ name, node = "node-1", attributes = {}, ...extras }: PodWish & { readonly name: string }) => {
-  const without = <A>(of: Readonly<Record<string, A>>, key: string) =>
-    Object.fromEntries(Object.entries(of).filter(([other]) => other !== key))
+  const without = <A>(whole: Readonly<Record<string, A>>, key: string) =>
+    Object.fromEntries(Object.entries(whole).filter(([other]) => other !== key))
   return [
     ...Object.keys(extras).map((key) => ({ name, node, attributes, ...without(extras, key) })),
     ...Object.keys(attributes).map((key) => ({ name, node, ...extras, attributes: without(attributes, key) }))

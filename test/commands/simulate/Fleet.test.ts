@@ -6,7 +6,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, Duration, Effect, Layer, Logger, Option, Random } from "effect"
 import { TestClock } from "effect/testing"
-import { beginning, Fleet, type FleetLog, type FleetPlan } from "../../../src/commands/simulate/Fleet.ts"
+import { Fleet, type FleetLog, type FleetPlan, fleetStart } from "../../../src/commands/simulate/Fleet.ts"
 import { FleetRecord } from "../../../src/commands/simulate/FleetRecord.ts"
 import { CertificateRequests, type EndedState, type RequestDraft } from "../../../src/issuance/CertificateRequests.ts"
 import { makeSimIssuer } from "../../../src/testing/parts/SimIssuer.ts"
@@ -46,7 +46,7 @@ const modelledCluster = ({ outage }: FleetPlan, { answered, created }: RequestLo
     Effect.gen(function* () {
       const issuer = yield* makeSimIssuer
       const drafts = new Map<string, RequestDraft>()
-      const from = beginning + Duration.toMillis(outage.at)
+      const from = fleetStart + Duration.toMillis(outage.at)
       const to = from + Duration.toMillis(outage.lasts)
       const answer = Effect.fnUntraced(function* (draft: RequestDraft): Effect.fn.Return<EndedState> {
         const asked = yield* Clock.currentTimeMillis
@@ -101,7 +101,7 @@ const liveOnce = (plan: FleetPlan, seed: string) =>
       created: (now) => instants.push(now),
       answered: (now) => answers.add(now)
     })
-    yield* TestClock.setTime(beginning)
+    yield* TestClock.setTime(fleetStart)
     yield* Effect.gen(function* () {
       const driver = yield* startDriver
       yield* driver.publish(
@@ -163,7 +163,7 @@ describe("a fleet of one", () => {
         { ...silent, created: (_, now) => instants.push(now) },
         () => jitter.shift() ?? expect.unreachable("the fleet draws more often than the driver")
       )
-      fleet.advance(beginning + Duration.toMillis(Duration.days(plan.days)))
+      fleet.advance(fleetStart + Duration.toMillis(Duration.days(plan.days)))
       expect(real.instants.length).toBeGreaterThan(10)
       expect(instants.map(Math.round)).toEqual(real.instants.map(Math.round))
       expect(jitter).toEqual([])
@@ -186,7 +186,7 @@ describe("the record of a fleet", () => {
       const random = yield* Random.Random.pipe(Random.withSeed("fleet"))
       const record = new FleetRecord(plan)
       const fleet = new Fleet(plan, record, () => random.nextDoubleUnsafe())
-      for (let day = 1; day <= plan.days; day++) fleet.advance(beginning + Duration.toMillis(Duration.days(day)))
+      for (let day = 1; day <= plan.days; day++) fleet.advance(fleetStart + Duration.toMillis(Duration.days(day)))
       return { record, events: fleet.events }
     })
   const sum = (values: ReadonlyArray<number>) => values.reduce((total, value) => total + value, 0)

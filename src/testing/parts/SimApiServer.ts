@@ -153,7 +153,7 @@ export class SimApiServer {
     serve: (answered: number) => Result.Result<A, Refusal>
   ): Effect.Effect<A, ApiError> {
     return Effect.suspend(() => {
-      const silence = Effect.delay(this.#unanswered(link, action, "no answer"), requestTimeout)
+      const silence = Effect.delay(Effect.suspend(() => this.#unanswered(link, action, "no answer")), requestTimeout)
       if (link.cut) return silence
       const [there, back] = [this.#draw(this.behaviour.callLatency), this.#draw(this.behaviour.callLatency)]
       const fate = this.#fate()

@@ -8,6 +8,5 @@ declare module "node-forge/lib/forge.js" {
   const parts: Pick<typeof forge, "cipher" | "rc2" | "util">
   export default parts
 }
-declare module "node-forge/lib/aes.js"
 declare module "node-forge/lib/des.js"
 declare module "node-forge/lib/rc2.js"

@@ -29,7 +29,7 @@ export const seal = Effect.fnUntraced(function* (privateKey: Redacted.Redacted<U
 
 /** What was sealed under this key; none where it was another key, or the seal is damaged. */
 export const unseal = (privateKey: Redacted.Redacted<Uint8Array>, sealed: Uint8Array): Option.Option<Passwords> =>
-  Option.fromUndefinedOr(decryptGcm(keyOf(privateKey), sealed.slice(0, nonceLength), sealed.slice(nonceLength))).pipe(
+  decryptGcm(keyOf(privateKey), sealed.slice(0, nonceLength), sealed.slice(nonceLength)).pipe(
     Option.flatMap((text) => Schema.decodeUnknownOption(Sealed)(new TextDecoder().decode(text))),
     Option.map((found) => new Map(found))
   )

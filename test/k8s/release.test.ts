@@ -4,7 +4,7 @@
  * what is there.
  */
 import { execFileSync } from "node:child_process"
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join, resolve } from "node:path"
 import { loadYaml } from "@kubernetes/client-node"
@@ -88,5 +88,19 @@ describe("what a release brings", () => {
     expect(scripts.filter((name) => !Object.keys(manifest.scripts).includes(name ?? ""))).toEqual([])
     const own = commands.flatMap((text) => [...text.matchAll(/node k8s\/release\.ts (\w+)/g)].map(([, name]) => name))
     expect([...new Set(own)].sort()).toEqual(["check", "checksums", "notes"])
+  })
+})
+
+describe("the workflows", () => {
+  it("name each action by the commit of a version, which nobody can move", () => {
+    const folder = join(root, ".github/workflows")
+    const uses = readdirSync(folder).flatMap((file) =>
+      readFileSync(join(folder, file), "utf8")
+        .split("\n")
+        .filter((line) => /^\s*(?:- )?uses:/.test(line))
+        .map((line) => `${file}:${line.replace(/^\s*(?:- )?uses:/, "")}`)
+    )
+    expect(uses.length).toBeGreaterThan(5)
+    expect(uses.filter((line) => !/ [\w.-]+\/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/.test(line))).toEqual([])
   })
 })

@@ -16,6 +16,7 @@ import { publish } from "./publish.ts"
 import { Renewals } from "./Renewals.ts"
 import { renewNow } from "./renewNow.ts"
 import { resume } from "./resume.ts"
+import { untendedStatus } from "./Untended.ts"
 import { unpublish } from "./unpublish.ts"
 import { Volumes } from "./Volume.ts"
 import type { VolumeReport, VolumeStatus } from "./VolumeStatus.ts"
@@ -62,8 +63,8 @@ export class Driver extends Context.Service<
       const { nodeId } = yield* Settings
       const { keepsKeys } = yield* VolumeRecords
       const measured = Effect.provideContext(
-        Effect.flatMap(Effect.all([statuses, inheritedCount, keepsKeys]), ([volumes, inherited, keepsKeys]) =>
-          measure(volumes, inherited, { nodeId, keepsKeys })
+        Effect.flatMap(Effect.all([statuses, keepsKeys]), ([volumes, keepsKeys]) =>
+          measure(volumes, { nodeId, keepsKeys })
         ),
         services
       )
@@ -81,8 +82,8 @@ export class Driver extends Context.Service<
   ).pipe(Layer.provide(Renewals.layer), Layer.provide(Volumes.layer))
 }
 
-const inheritedCount = Effect.flatMap(Volumes, (volumes) => Effect.map(volumes.inherited, ({ size }) => size))
-
-const statuses = Effect.flatMap(Volumes, (volumes) =>
-  Effect.flatMap(volumes.all, (all) => Effect.forEach(all, volumeStatus))
-)
+const statuses = Effect.gen(function* () {
+  const volumes = yield* Volumes
+  const tended = yield* Effect.forEach(yield* volumes.all, volumeStatus)
+  return [...tended, ...[...(yield* volumes.untended).values()].map(untendedStatus)]
+})

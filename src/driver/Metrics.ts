@@ -10,7 +10,7 @@ import { PrometheusMetrics } from "effect/observability"
 import { Health, isWell } from "../Health.ts"
 import type { Temper } from "../Temper.ts"
 import { version } from "../Version.ts"
-import type { VolumeStatus } from "./VolumeStatus.ts"
+import { VolumeState, type VolumeStatus } from "./VolumeStatus.ts"
 
 /** CertificateRequests that were begun: first issues and renewals, not those that were picked up again. */
 export const issueRequests = Metric.counter("certmanager_csi_issue_requests_total", {
@@ -97,6 +97,10 @@ const renewal = peerGauge(
 const ready = peerGauge("certificate_request_ready_status", "1 for the condition that holds, 0 for the others")
 
 const states = gauge("certlet_volumes", "The volumes of this node by state")
+const refusals = gauge(
+  "certlet_volumes_refused",
+  "Volumes that keep their files although certlet refuses what their pods ask for: a new pod would get no certificate"
+)
 const open = gauge("certlet_requests_open", "CertificateRequests that are waited for, by what they wait for")
 const oldest = gauge(
   "certlet_request_oldest_seconds",
@@ -151,20 +155,18 @@ interface NodeFacts {
   readonly keepsKeys: boolean
 }
 
+/** True of the volumes that certlet renews. */
+const isTended = ({ state }: VolumeStatus): boolean => state !== "Inherited" && state !== "Refused"
+
 /** The series of the node as a whole. */
-const summarise = Effect.fnUntraced(function* (
-  volumes: ReadonlyArray<VolumeStatus>,
-  inherited: number,
-  node: NodeFacts
-) {
+const summarise = Effect.fnUntraced(function* (all: ReadonlyArray<VolumeStatus>, node: NodeFacts) {
+  const volumes = all.filter(isTended)
   yield* set(information, 1, { version })
   yield* set(dataRoot, node.keepsKeys ? 1 : 0)
   yield* set(volumeCount, volumes.length, { node: node.nodeId })
-  const found = volumes.map(({ state }) => state)
-  for (const [state, many] of count(["Ready", "Renewing", "Failing", "Issuing", "Expired"], found)) {
-    yield* set(states, many, { state })
-  }
-  yield* set(states, inherited, { state: "Inherited" })
+  const found = all.map(({ state }) => state)
+  for (const [state, many] of count(VolumeState.literals, found)) yield* set(states, many, { state })
+  yield* set(refusals, all.filter(({ refused }) => refused !== undefined).length)
   const awaited = volumes.map(({ pending }) => pending?.waitsFor)
   const now = DateTime.toEpochMillis(yield* DateTime.now)
   for (const [waitsFor, many] of count(["approval", "signature", "the API server"], awaited)) {
@@ -174,7 +176,7 @@ const summarise = Effect.fnUntraced(function* (
     yield* set(open, many, { waits_for: waitsFor })
     yield* set(oldest, (now - since.reduce((a, b) => Math.min(a, b), now)) / 1000, { waits_for: waitsFor })
   }
-  const ends = volumes.flatMap(({ certificate }) =>
+  const ends = all.flatMap(({ certificate }) =>
     certificate === undefined ? [] : [DateTime.toEpochMillis(certificate.notAfter)]
   )
   if (ends.length > 0) yield* set(nearestExpiry, Math.round(ends.reduce((a, b) => Math.min(a, b)) - now) / 1000)
@@ -191,15 +193,8 @@ const summariseHealth = Effect.gen(function* () {
 /** Metrics by their names and labels, as `Metric.MetricRegistry` holds them. */
 export type Registry = Metric.MetricRegistry
 
-/**
- * Everything there is to measure at this moment: what has been counted, how the volumes are, and how many there are
- * beside them that another driver has mounted.
- */
-export const measure = (
-  volumes: ReadonlyArray<VolumeStatus>,
-  inherited: number,
-  node: NodeFacts
-): Effect.Effect<Registry> =>
+/** Everything there is to measure at this moment: what has been counted, and how the volumes are. */
+export const measure = (volumes: ReadonlyArray<VolumeStatus>, node: NodeFacts): Effect.Effect<Registry> =>
   Effect.gen(function* () {
     // A zero is said as well: a series that appears with its first event hides that event from every rate.
     yield* Metric.update(issueRequests, 0)
@@ -210,9 +205,9 @@ export const measure = (
     const counted = yield* Metric.MetricRegistry
     const gauges: Registry = new Map()
     yield* Effect.gen(function* () {
-      yield* summarise(volumes, inherited, node)
+      yield* summarise(volumes, node)
       yield* summariseHealth
-      yield* Effect.forEach(volumes, describe, { discard: true })
+      yield* Effect.forEach(volumes.filter(isTended), describe, { discard: true })
     }).pipe(Effect.provideService(Metric.MetricRegistry, gauges))
     return new Map([...counted, ...gauges])
   })

@@ -21,12 +21,14 @@ import {
   SubscriptionRef
 } from "effect"
 import { namespacedName } from "../spec/NamespacedName.ts"
+import type { SpecError } from "../spec/SpecError.ts"
 import { identityKeys, kubeletPrefix, type VolumeContext } from "../spec/VolumeContext.ts"
 import type { Passwords, PodToken } from "../spec/VolumeSecrets.ts"
 import type { VolumeSpec } from "../spec/VolumeSpec.ts"
 import { VolumeError, type VolumePlace } from "../volume/VolumeFS.ts"
 import { type VolumeRecord, VolumeRecords } from "../volume/VolumeRecord.ts"
 import type { RenewError, Unpublished } from "./DriverError.ts"
+import type { Untended } from "./Untended.ts"
 
 /** What a publish waits for: files in the volume, or the failure that ends the wait. */
 export type Attempt = Deferred.Deferred<void, RenewError | Unpublished>
@@ -64,6 +66,10 @@ export interface Volume {
   readonly lastFailure: Ref.Ref<Option.Option<LastFailure>>
   /** True if its files were missing; the running attempt restores them. */
   readonly damaged: Ref.Ref<boolean>
+  /** True once a publish was answered OK: its pod may be running since then. */
+  readonly published: Ref.Ref<boolean>
+  /** What of the last publish was refused while the volume kept its files. */
+  readonly refusal: Ref.Ref<Option.Option<SpecError>>
 }
 
 /** `namespace/name` of the volume's pod. */
@@ -104,7 +110,10 @@ export const makeVolume = Effect.fnUntraced(function* (
     attempt: yield* Ref.make(Option.none<Attempt>()),
     renewing: yield* Ref.make(false),
     lastFailure: yield* Ref.make(Option.none<LastFailure>()),
-    damaged: yield* Ref.make(false)
+    damaged: yield* Ref.make(false),
+    // What a restart finds filled has most likely been answered.
+    published: yield* Ref.make(record.issued !== undefined),
+    refusal: yield* Ref.make(Option.none<SpecError>())
   }
 })
 
@@ -148,10 +157,10 @@ export class Volumes extends Context.Service<
     readonly at: (target: string) => Effect.Effect<Option.Option<string>>
     readonly remove: (volumeId: string) => Effect.Effect<void>
     readonly all: Effect.Effect<ReadonlyArray<Volume>>
-    /** Remembers a volume that another driver mounted, until `remove`. It is not one of `all`. */
-    readonly inherit: (volumeId: string) => Effect.Effect<void>
-    /** The ids of the volumes that another driver mounted, as far as a publish has met them. */
-    readonly inherited: Effect.Effect<ReadonlySet<string>>
+    /** Remembers a volume that certlet leaves as it is, until `remove` or `set`. It is not one of `all`. */
+    readonly leave: (volume: Untended) => Effect.Effect<void>
+    /** The volumes that certlet leaves as they are, by their ids, as far as a publish or the start has met them. */
+    readonly untended: Effect.Effect<ReadonlyMap<string, Untended>>
     /** Runs a program while no other program holds the lock of the same volume. */
     readonly locked: (volumeId: string) => <A, E, R>(program: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   }
@@ -162,7 +171,7 @@ export class Volumes extends Context.Service<
       const table = MutableHashMap.empty<string, Volume>()
       /** By target, the id of the volume that is there. */
       const holders = new Map<string, string>()
-      const inherited = new Set<string>()
+      const untended = new Map<string, Untended>()
       // A lock lives only as long as somebody holds or awaits it: volumes come and go, and so do their locks.
       const locks = yield* RcMap.make({ lookup: (_volumeId: string) => Semaphore.make(1) })
       return Volumes.of({
@@ -173,6 +182,7 @@ export class Volumes extends Context.Service<
             if (holder !== volume.id) return Effect.fail(taken("mount", volume.place.target, holder))
             holders.set(volume.place.target, volume.id)
             MutableHashMap.set(table, volume.id, volume)
+            untended.delete(volume.id)
             return Effect.void
           }),
         at: (target) => Effect.sync(() => Option.fromUndefinedOr(holders.get(target))),
@@ -181,11 +191,11 @@ export class Volumes extends Context.Service<
             const known = MutableHashMap.get(table, volumeId)
             if (Option.isSome(known)) holders.delete(known.value.place.target)
             MutableHashMap.remove(table, volumeId)
-            inherited.delete(volumeId)
+            untended.delete(volumeId)
           }),
         all: Effect.sync(() => [...MutableHashMap.values(table)]),
-        inherit: (volumeId) => Effect.sync(() => void inherited.add(volumeId)),
-        inherited: Effect.sync(() => new Set(inherited)),
+        leave: (volume) => Effect.sync(() => void untended.set(volume.volumeId, volume)),
+        untended: Effect.sync(() => new Map(untended)),
         locked: (volumeId) => (program) =>
           Effect.scopedWith((scope) =>
             Effect.flatMap(RcMap.get(locks, volumeId).pipe(Effect.provideService(Scope.Scope, scope)), (lock) =>

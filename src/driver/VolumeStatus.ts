@@ -9,9 +9,18 @@ import type { VolumeUsage } from "../volume/VolumeFS.ts"
 /**
  * `Ready`: the certificate is valid and not due. `Renewing`: it is valid, and the next one is requested. `Failing`: the
  * last attempt failed and will be retried. `Issuing`: the first certificate is requested. `Expired`: the certificate
- * has expired.
+ * has expired. Two kinds of volumes keep the files that they have and are not renewed: `Inherited`, which another
+ * driver has mounted, and `Refused`, whose attributes this certlet refuses.
  */
-export const VolumeState = Schema.Literals(["Ready", "Renewing", "Failing", "Issuing", "Expired"])
+export const VolumeState = Schema.Literals([
+  "Ready",
+  "Renewing",
+  "Failing",
+  "Issuing",
+  "Expired",
+  "Inherited",
+  "Refused"
+])
 export type VolumeState = typeof VolumeState.Type
 
 /** Times are ISO 8601 on the wire, `DateTime.Utc` in memory. */
@@ -41,6 +50,8 @@ export const VolumeStatus = Schema.Struct({
       waitsFor: Schema.Literals(["approval", "signature", "the API server"])
     })
   ),
+  /** What certlet refuses of what the pod asks for, while the volume keeps its files. */
+  refused: Schema.optionalKey(Schema.String),
   /** What must be there before a certificate is requested. */
   missing: Schema.optionalKey(Schema.String),
   /** Why the last attempt failed. */
@@ -71,6 +82,7 @@ export interface VolumeComplaint {
     | "FilesMissing"
     | "MountLost"
     | "VolumeInherited"
+    | "VolumeRefused"
     | "VolumeUnreadable"
   readonly sentence: string
 }

@@ -6,21 +6,15 @@
  */
 import { DateTime, Effect, Option, Ref } from "effect"
 import { CertificateRequests } from "../issuance/CertificateRequests.ts"
-import { attributeTypes } from "../spec/DistinguishedName.ts"
 import { type VolumeCondition, VolumeFS } from "../volume/VolumeFS.ts"
 import { adviceFor } from "./Advice.ts"
 import { UnknownVolume } from "./DriverError.ts"
+import { namesOf } from "./namesOf.ts"
 import { missingPrerequisite } from "./prerequisites.ts"
 import { isLate, persistent } from "./tell.ts"
+import { type Untended, untendedComplaint } from "./Untended.ts"
 import { type Volume, Volumes } from "./Volume.ts"
 import type { VolumeComplaint, VolumeReport, VolumeState, VolumeStatus } from "./VolumeStatus.ts"
-
-const namesOf = ({ spec }: Volume): ReadonlyArray<string> => {
-  const common = spec.subject.flatMap((rdn) =>
-    rdn.filter(({ type }) => type === attributeTypes.CN).map(({ value }) => value)
-  )
-  return [...new Set([...common, ...spec.dnsNames, ...spec.ipAddresses, ...spec.uris])]
-}
 
 const waitsFor = { AwaitingApproval: "approval", AwaitingSignature: "signature" } as const
 
@@ -55,11 +49,13 @@ export const volumeStatus = Effect.fnUntraced(function* (volume: Volume) {
   const failure = yield* failureOf(volume)
   const isWaiting = pending === undefined && (yield* Ref.get(volume.renewing))
   const missing = isWaiting ? yield* missingPrerequisite(volume) : Option.none<string>()
+  const refusal = yield* Ref.get(volume.refusal)
   const { name, namespace, uid } = volume.spec.pod
   const parts = {
     ...(certificate === undefined ? {} : { certificate }),
     ...(pending === undefined ? {} : { pending }),
     ...(Option.isNone(missing) ? {} : { missing: missing.value }),
+    ...(Option.isNone(refusal) ? {} : { refused: `${refusal.value.message}; ${adviceFor(refusal.value)}` }),
     ...(failure === undefined ? {} : { failure })
   }
   const status: VolumeStatus = {
@@ -67,7 +63,7 @@ export const volumeStatus = Effect.fnUntraced(function* (volume: Volume) {
     target: volume.place.target,
     pod: { namespace, name, uid },
     issuer: volume.spec.issuer,
-    names: namesOf(volume),
+    names: namesOf(volume.spec),
     state: stateOf(parts, yield* DateTime.now),
     ...parts
   }
@@ -77,25 +73,22 @@ export const volumeStatus = Effect.fnUntraced(function* (volume: Volume) {
 /** What the kubelet is told of a volume. A path that is given must be the volume's target. */
 export const inspectVolume = Effect.fn("driver.inspect")(function* (volumeId: string, path: Option.Option<string>) {
   const volumes = yield* Volumes
-  if ((yield* volumes.inherited).has(volumeId)) return inherited
+  const untended = (yield* volumes.untended).get(volumeId)
   const volume = Option.getOrUndefined(yield* volumes.get(volumeId))
-  if (volume === undefined || Option.exists(path, (path) => path !== volume.place.target)) {
+  const target = untended?.target ?? volume?.place.target
+  if (target === undefined || Option.exists(path, (path) => path !== target)) {
     return yield* new UnknownVolume({ volumeId })
   }
-  return yield* report(volume)
+  if (untended !== undefined) return yield* reportUntended(untended)
+  return volume === undefined ? yield* new UnknownVolume({ volumeId }) : yield* report(volume)
 })
 
-/** This is all that is known of a volume that another driver has mounted. */
-const inherited: VolumeReport = {
-  usage: Option.none(),
-  complaints: [
-    {
-      severity: "degraded",
-      reason: "VolumeInherited",
-      sentence: "another driver mounted the volume, and its certificate is not renewed; restart the pod"
-    }
-  ]
-}
+/** This is all that is known of a volume that certlet leaves as it is; another driver's has no usage. */
+const reportUntended = Effect.fnUntraced(function* (volume: Untended): Effect.fn.Return<VolumeReport, never, VolumeFS> {
+  const fs = yield* VolumeFS
+  const usage = yield* Effect.orElseSucceed(fs.usage(volume.target), () => Option.none())
+  return { usage, complaints: [untendedComplaint(volume)] }
+})
 
 const report = Effect.fnUntraced(function* (volume: Volume): Effect.fn.Return<VolumeReport, never, Needs> {
   const fs = yield* VolumeFS
@@ -131,7 +124,10 @@ const placeComplaints = (found: VolumeCondition, { certificate }: VolumeStatus):
   return [{ severity: "inaccessible", reason: "MountLost", sentence }]
 }
 
-const certificateComplaints = Effect.fnUntraced(function* (volume: Volume, { certificate, failure }: VolumeStatus) {
+const certificateComplaints = Effect.fnUntraced(function* (
+  volume: Volume,
+  { certificate, failure, refused }: VolumeStatus
+) {
   const complaints: Array<VolumeComplaint> = []
   const complain = (reason: VolumeComplaint["reason"], sentence: string) =>
     void complaints.push({ severity: "degraded", reason, sentence })
@@ -151,6 +147,9 @@ const certificateComplaints = Effect.fnUntraced(function* (volume: Volume, { cer
       "CertificateNotRenewed",
       `${failure.failures} attempts in a row failed: ${failure.sentence}; ${failure.advice}`
     )
+  }
+  if (refused !== undefined) {
+    complain("VolumeRefused", `the volume keeps its files, but the kubelet's last call was refused: ${refused}`)
   }
   return complaints
 })

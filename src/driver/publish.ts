@@ -4,25 +4,28 @@
  * call that times out says what it waited for and leaves the issuance running; the next one joins it. When a
  * certificate is refused, a volume that never had one is taken away again.
  */
-import { DateTime, Deferred, Duration, Effect, Option, Ref, SubscriptionRef } from "effect"
+import { DateTime, Deferred, Duration, Effect, Option, Ref, Result, SubscriptionRef } from "effect"
 import { Settings } from "../Settings.ts"
+import type { Pod } from "../spec/Pod.ts"
 import { requireSound } from "../spec/requireSound.ts"
 import { faultsSentence, SpecError } from "../spec/SpecError.ts"
-import { podIn, strayKeys } from "../spec/VolumeContext.ts"
-import { type Passwords, passwordsOf, serviceAccountToken, withoutSecrets } from "../spec/VolumeSecrets.ts"
+import { podIn, readPod, strayKeys } from "../spec/VolumeContext.ts"
+import { type Passwords, withoutSecrets } from "../spec/VolumeSecrets.ts"
 import { decodeVolumeSpec, type VolumeSpec } from "../spec/VolumeSpec.ts"
 import { otherPodFault, outsideFault } from "../volume/PlaceRules.ts"
-import { VolumeError, VolumeFS } from "../volume/VolumeFS.ts"
+import { type VolumeCondition, VolumeError, VolumeFS } from "../volume/VolumeFS.ts"
 import { type VolumeRecord, VolumeRecords } from "../volume/VolumeRecord.ts"
 import { awaitAttempt } from "./awaitAttempt.ts"
 import type { PublishCall } from "./DriverCalls.ts"
 import { PublishError } from "./DriverError.ts"
 import { heal, noteDamage, sweep } from "./heal.ts"
+import { leaveInherited, leaveRefused, noteRefusal } from "./leave.ts"
 import { observeStep, timeCall } from "./Metrics.ts"
 import { takePasswords } from "./needPasswords.ts"
 import { Renewals } from "./Renewals.ts"
+import { requireUsable, secretsOfCall } from "./secretsOfCall.ts"
 import { swapAgain } from "./swap.ts"
-import { tellInherited, tellMountLost, tellRemarks } from "./tell.ts"
+import { tellMountLost, tellRemarks } from "./tell.ts"
 import { letGo, takeAway } from "./unpublish.ts"
 import { type Attempt, makeVolume, type Secrets, sameWish, taken, type Volume, Volumes } from "./Volume.ts"
 
@@ -34,11 +37,11 @@ export const publish = Effect.fn("driver.publish")(
   function* (call: PublishCall) {
     yield* Effect.annotateCurrentSpan({ volumeId: call.volumeId, pod: podIn(call.context) })
     const volumes = yield* Volumes
-    const spec = yield* readSpec(call)
-    const claimed = yield* volumes.locked(call.volumeId)(Effect.uninterruptible(claim(call, spec)))
+    const claimed = yield* volumes.locked(call.volumeId)(Effect.uninterruptible(claim(call)))
     if (Option.isNone(claimed)) return
     const undone = volumes.locked(call.volumeId)(Effect.uninterruptible(undo(claimed.value)))
     yield* awaitFiles(claimed.value, call.deadline).pipe(Effect.tapErrorTag("RenewError", () => undone))
+    yield* Ref.set(claimed.value.volume.published, true)
   },
   (program, { context, volumeId }) =>
     program.pipe(
@@ -70,21 +73,51 @@ interface Claim {
   readonly attempt: Option.Option<Attempt>
 }
 
-/** Claims the volume of a call; none if another driver's volume is at its target. */
-const claim = Effect.fnUntraced(function* (call: PublishCall, spec: VolumeSpec) {
+/** Claims the volume of a call; none if the pod has files at its target that certlet leaves as they are. */
+const claim = Effect.fnUntraced(function* (call: PublishCall) {
   const fs = yield* VolumeFS
-  yield* requireOwnPlace(call, spec)
+  const spec = yield* Effect.result(readSpec(call))
+  const pod = yield* readPod(call.context).pipe(
+    // What is wrong besides is told with it.
+    Effect.mapError((missing) => (Result.isFailure(spec) ? spec.failure : missing))
+  )
+  yield* requireOwnPlace(call, pod)
   const found = yield* fs.inspect(call.target)
-  if (found === "inherited") return yield* leaveInherited(call.volumeId, spec)
-  const secrets = yield* secretsOf(call, spec)
+  if (found === "inherited") return yield* Effect.as(leaveInherited(call, pod, spec), Option.none<Claim>())
+  return yield* Effect.fromResult(spec).pipe(
+    Effect.flatMap((spec) => claimOwn(call, spec, found)),
+    Effect.catchTag("SpecError", (error) =>
+      found === "filled"
+        ? Effect.as(leaveRefused(call, pod, error), Option.none<Claim>())
+        : Effect.andThen(forgetUntended(call.volumeId), error)
+    )
+  )
+})
+
+/** Claims a volume that is certlet's own or is to be. */
+const claimOwn = Effect.fnUntraced(function* (call: PublishCall, spec: VolumeSpec, found: VolumeCondition) {
+  const fs = yield* VolumeFS
+  const brought = yield* secretsOfCall(call, spec)
   const record = recordOf(call)
-  const known = yield* keepIfSameWish(record)
-  if (Option.isSome(known)) return Option.some(yield* claimKnown(known.value, secrets))
+  const known = yield* knownWith(record)
+  if (Option.isSome(known)) {
+    if (found !== "filled" && found !== "damaged") yield* requireUsable(brought)
+    yield* noteRefusal(known.value, brought.refusal)
+    return Option.some(yield* claimKnown(known.value, brought.secrets))
+  }
+  yield* requireUsable(brought)
   yield* heedRemarks(spec)
-  const volume = yield* makeVolume(spec, record, secrets)
+  yield* takeAwayOther(record)
+  const volume = yield* makeVolume(spec, record, brought.secrets)
   // A target that cannot be mounted is refused before a certificate is requested.
   if (found === "foreign") yield* fs.mount(volume.place)
   return Option.some(yield* claimNew(volume, record))
+})
+
+/** A volume that was left as it is and has lost its files is no volume any more. */
+const forgetUntended = Effect.fnUntraced(function* (volumeId: string) {
+  const volumes = yield* Volumes
+  if ((yield* volumes.untended).has(volumeId)) yield* volumes.remove(volumeId)
 })
 
 /** What looks like a mistake in a new volume is told, or refused where the node is strict. */
@@ -97,32 +130,13 @@ const heedRemarks = Effect.fnUntraced(function* (spec: VolumeSpec) {
 })
 
 /** The target must be this kubelet's and this pod's, and no other volume's. */
-const requireOwnPlace = Effect.fnUntraced(function* ({ target, volumeId }: PublishCall, spec: VolumeSpec) {
+const requireOwnPlace = Effect.fnUntraced(function* ({ target, volumeId }: PublishCall, pod: Pod) {
   const volumes = yield* Volumes
   const { kubeletRootDir } = yield* Settings
-  const detail = outsideFault(target, kubeletRootDir) ?? otherPodFault(target, spec.pod.uid)
+  const detail = outsideFault(target, kubeletRootDir) ?? otherPodFault(target, pod.uid)
   if (detail !== undefined) return yield* new VolumeError({ reason: "Hostile", action: "mount", path: target, detail })
   const holder = Option.getOrElse(yield* volumes.at(target), () => volumeId)
   if (holder !== volumeId) return yield* taken("mount", target, holder)
-})
-
-/** Leaves another driver's volume where it is: the pod's containers hold that one and would never see another. */
-const leaveInherited = Effect.fnUntraced(function* (volumeId: string, spec: VolumeSpec) {
-  const volumes = yield* Volumes
-  yield* Effect.logInfo("another driver mounted the volume, so it is left as it is until the pod goes")
-  // Nobody sees what certlet may have had there before, so nobody needs another certificate for it.
-  yield* letGo(volumeId)
-  yield* volumes.inherit(volumeId)
-  yield* tellInherited(spec)
-  return Option.none<Claim>()
-})
-
-/** What the call brings for memory only. */
-const secretsOf = Effect.fnUntraced(function* (call: PublishCall, spec: VolumeSpec) {
-  const { useTokenRequest } = yield* Settings
-  const token = useTokenRequest ? yield* serviceAccountToken(call.context) : Option.none()
-  const passwords = Option.some(yield* passwordsOf(spec, call.context, call.secrets))
-  return { token, passwords }
 })
 
 const recordOf = ({ context, mountFlags, target, volumeId, volumeMountGroup }: PublishCall): VolumeRecord => ({
@@ -134,14 +148,20 @@ const recordOf = ({ context, mountFlags, target, volumeId, volumeMountGroup }: P
   volumeMountGroup
 })
 
-/** The volume that is known by this id. One with other attributes is another volume: the old one goes first. */
-const keepIfSameWish = Effect.fnUntraced(function* (record: VolumeRecord) {
+/** The volume that is known by this id and asks for the same. */
+const knownWith = Effect.fnUntraced(function* (record: VolumeRecord) {
   const volumes = yield* Volumes
   const known = yield* volumes.get(record.volumeId)
-  if (Option.isNone(known) || sameWish(yield* Ref.get(known.value.record), record)) return known
+  return Option.isSome(known) && sameWish(yield* Ref.get(known.value.record), record) ? known : Option.none()
+})
+
+/** A volume with other attributes is another volume: the old one goes first. */
+const takeAwayOther = Effect.fnUntraced(function* ({ volumeId }: VolumeRecord) {
+  const volumes = yield* Volumes
+  const known = yield* volumes.get(volumeId)
+  if (Option.isNone(known)) return
   yield* Effect.logInfo("the volume's attributes have changed, so it is replaced")
-  yield* takeAway(known.value.id, known.value.place.target)
-  return Option.none()
+  yield* takeAway(volumeId, known.value.place.target)
 })
 
 /** Mounts the volume while its certificate is being requested; a volume that cannot be mounted leaves nothing. */
@@ -212,10 +232,22 @@ const isUnexpired = Effect.fnUntraced(function* (volume: Volume) {
   return issued !== undefined && DateTime.isLessThan(yield* DateTime.now, issued.notAfter)
 })
 
-/** Waits for the files as long as this call may. */
+/** Waits for the files as long as this call may. A pod that was given files before has them whatever comes of it. */
 const awaitFiles = Effect.fnUntraced(function* ({ attempt, volume }: Claim, deadline: Option.Option<DateTime.Utc>) {
   if (Option.isNone(attempt) || volume.spec.continueOnNotReady) return
-  yield* awaitAttempt(volume, attempt.value, yield* patienceUntil(deadline))
+  yield* awaitAttempt(volume, attempt.value, yield* patienceUntil(deadline)).pipe(
+    Effect.catchIf(
+      ({ _tag }) => _tag !== "Unpublished",
+      (error) => Effect.flatMap(servesFiles(volume), (serves) => (serves ? Effect.void : Effect.fail(error)))
+    )
+  )
+})
+
+/** True if a pod that was told OK before still finds its files. */
+const servesFiles = Effect.fnUntraced(function* (volume: Volume) {
+  const fs = yield* VolumeFS
+  if (!(yield* Ref.get(volume.published))) return false
+  return (yield* Effect.orElseSucceed(fs.inspect(volume.place.target), () => "gone")) === "filled"
 })
 
 /** How long this call may wait: the publish timeout, or less if the kubelet's own timeout is nearer. */

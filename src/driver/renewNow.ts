@@ -3,19 +3,21 @@
  * one that is running is joined, a pause is cut short, and the pod keeps its old files until the new ones are complete.
  * A volume without a mount is left to its next publish.
  */
-import { type Duration, Effect, Option } from "effect"
+import { type Duration, Effect, Option, Result } from "effect"
+import { namespacedName } from "../spec/NamespacedName.ts"
 import { VolumeError, VolumeFS } from "../volume/VolumeFS.ts"
 import { awaitAttempt } from "./awaitAttempt.ts"
 import { RenewError, Unpublished } from "./DriverError.ts"
 import { volumeStatus } from "./inspectVolume.ts"
 import { Renewals } from "./Renewals.ts"
+import { untendedSentence } from "./Untended.ts"
 import { podOf, type Volume, Volumes } from "./Volume.ts"
 
 /** Renews a volume now and waits at most `patience`. Returns the volume's status afterwards. */
 export const renewNow = Effect.fn("driver.renewNow")(function* (volumeId: string, patience: Duration.Duration) {
   const volumes = yield* Volumes
   const found = yield* volumes.get(volumeId)
-  if (Option.isNone(found)) return yield* new Unpublished()
+  if (Option.isNone(found)) return yield* notRenewable(volumeId)
   const volume = found.value
   const pod = podOf(volume)
   return yield* begin(volume).pipe(
@@ -29,6 +31,16 @@ export const renewNow = Effect.fn("driver.renewNow")(function* (volumeId: string
     Effect.andThen(volumeStatus(volume)),
     Effect.annotateLogs({ volumeId, pod })
   )
+})
+
+/** Why a volume that is not in the table cannot be renewed. */
+const notRenewable = Effect.fnUntraced(function* (volumeId: string) {
+  const volumes = yield* Volumes
+  const left = (yield* volumes.untended).get(volumeId)
+  if (left === undefined) return yield* new Unpublished()
+  const foreign = { reason: "Foreign", action: "renew", path: left.target, detail: untendedSentence(left) } as const
+  const reason = Result.getOrElse(Result.flip(left.spec), () => new VolumeError(foreign))
+  return yield* new RenewError({ volumeId, pod: namespacedName(left.pod), reason })
 })
 
 const begin = Effect.fnUntraced(function* (volume: Volume) {

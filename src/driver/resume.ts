@@ -5,12 +5,15 @@
  * nothing may be written where no mount is. One whose pod is gone is forgotten. What cannot be understood is logged and
  * left alone: damage to one volume stays with that volume.
  */
-import { Deferred, Effect } from "effect"
+import { Deferred, Effect, Option } from "effect"
 import { Settings } from "../Settings.ts"
+import type { SpecError } from "../spec/SpecError.ts"
+import { readPod } from "../spec/VolumeContext.ts"
 import { decodeVolumeSpec } from "../spec/VolumeSpec.ts"
 import { type VolumeCondition, VolumeFS } from "../volume/VolumeFS.ts"
 import { type VolumeRecord, VolumeRecords } from "../volume/VolumeRecord.ts"
 import { heal, noteDamage, sweep } from "./heal.ts"
+import { leaveRefused } from "./leave.ts"
 import { Renewals } from "./Renewals.ts"
 import { letGo } from "./unpublish.ts"
 import { makeVolume, type Volume, Volumes } from "./Volume.ts"
@@ -26,7 +29,9 @@ export const resume = Effect.fn("driver.resume")(function* () {
 const takeUp = Effect.fnUntraced(
   function* (record: VolumeRecord) {
     const volumes = yield* Volumes
-    const spec = yield* decodeVolumeSpec(record.context, yield* Settings)
+    const spec = yield* decodeVolumeSpec(record.context, yield* Settings).pipe(
+      Effect.tapError((refusal) => leaveFilled(record, refusal))
+    )
     const volume = yield* makeVolume(spec, record)
     yield* volumes.set(volume)
     yield* revive(volume, record)
@@ -37,6 +42,13 @@ const takeUp = Effect.fnUntraced(
       Effect.annotateLogs({ volumeId: record.volumeId })
     )
 )
+
+/** A volume whose attributes this certlet refuses keeps the files that it has. */
+const leaveFilled = Effect.fnUntraced(function* (record: VolumeRecord, refusal: SpecError) {
+  const fs = yield* VolumeFS
+  if ((yield* fs.inspect(record.target)) !== "filled") return
+  yield* leaveRefused(record, yield* readPod(record.context), refusal, Option.fromUndefinedOr(record.issued))
+})
 
 const revive = Effect.fnUntraced(function* (volume: Volume, record: VolumeRecord) {
   const fs = yield* VolumeFS

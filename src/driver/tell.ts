@@ -10,11 +10,12 @@ import { IssuanceError } from "../issuance/IssuanceError.ts"
 import type { EventReason, PodEvent } from "../kube/PodEvents.ts"
 import { PodEvents } from "../kube/PodEvents.ts"
 import { namespacedName } from "../spec/NamespacedName.ts"
-import { faultsSentence } from "../spec/SpecError.ts"
+import { faultsSentence, type SpecError } from "../spec/SpecError.ts"
 import { spokenDuration } from "../spec/spokenDuration.ts"
 import type { IssuedRecord } from "../volume/VolumeRecord.ts"
 import { adviceFor } from "./Advice.ts"
 import type { RenewError } from "./DriverError.ts"
+import { type Untended, untendedSentence } from "./Untended.ts"
 import type { Volume } from "./Volume.ts"
 
 /** When an open request is reported: after these pauses, and then every quarter of an hour. */
@@ -177,12 +178,21 @@ export const tellRemarks = ({ pod, remarks }: Volume["spec"]) =>
     `the volume is served, but its volumeAttributes hold what looks like a mistake: ${faultsSentence(remarks)}`
   )
 
-/** Another driver's volume stands in the pod: certlet can neither renew it nor put its own in its place. */
-export const tellInherited = (spec: Volume["spec"]) =>
+/** The volume keeps its files and is renewed, but what the kubelet's last call brought is refused. */
+export const tellRefused = (volume: Volume, refusal: SpecError) =>
   tell(
-    { spec },
+    volume,
     "Warning",
-    "VolumeInherited",
-    "the volume was mounted by the driver that ran here before certlet; its files stay as they are and are not renewed: " +
-      "restart the pod before its certificate expires"
+    "VolumeRefused",
+    "the volume keeps its files and goes on with what it was given before, but the kubelet's last call was refused: " +
+      `${refusal.message}; ${adviceFor(refusal)}`
+  )
+
+/** The volume has files and certlet leaves them as they are. */
+export const tellUntended = (volume: Untended) =>
+  tell(
+    { spec: volume },
+    "Warning",
+    volume.why === "Inherited" ? "VolumeInherited" : "VolumeRefused",
+    untendedSentence(volume)
   )

@@ -21,6 +21,7 @@ export type EventReason =
   | "VolumeHealed"
   | "VolumeInherited"
   | "VolumeMountLost"
+  | "VolumeRefused"
 
 /** One thing that a pod's owner should know. */
 export interface PodEvent {

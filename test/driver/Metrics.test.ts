@@ -168,7 +168,7 @@ describe("metrics", () => {
             )
         )
         const text = yield* exposition(
-          yield* measure(yield* Effect.forEach(volumes, volumeStatus), 0, { nodeId: "node-1", keepsKeys: true })
+          yield* measure(yield* Effect.forEach(volumes, volumeStatus), { nodeId: "node-1", keepsKeys: true })
         )
         expect(count(text, "certmanager_csi_certificate_request_ready_status")).toBe(3000)
         expect(text.match(/^[a-z]/gm)?.length).toBeLessThan(5100)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Option } from "effect"
+import { Duration, Effect, Option } from "effect"
 import { TestClock } from "effect/testing"
 import type { Driver } from "../../src/driver/Driver.ts"
 import { SimControlPlane } from "../../src/testing/parts/SimControlPlane.ts"
@@ -45,6 +45,43 @@ describe("a volume that another driver has mounted", () => {
       expect(yield* complained(driver)).toEqual({ count: "1", reasons: "VolumeInherited" })
       expect(yield* seen).toEqual({ events: ["VolumeInherited"], records: 0, requests: 0 })
     }).pipe(onNode("inherited"))
+  )
+
+  it.effect("is recognised before its attributes are judged, and told with what will be refused", () =>
+    Effect.gen(function* () {
+      yield* inherit
+      const driver = yield* startDriver
+      const odd = publishCall("web", {
+        "csi.cert-manager.io/key-usages": "anything",
+        "csi.cert-manager.io/is-ca": "yes"
+      })
+      for (let i = 0; i < 2; i++) yield* during("1 minute", driver.publish(odd))
+      expect(yield* complained(driver)).toEqual({ count: "1", reasons: "VolumeInherited" })
+      const [event] = yield* Effect.flatMap(SimEvents, ({ present }) => present)
+      const [status] = yield* driver.status
+      expect(status).toMatchObject({ state: "Inherited", issuer: { name: "ca", kind: "Issuer" } })
+      const { complaints } = yield* driver.inspect(odd.volumeId, Option.none())
+      for (const sentence of [event?.event.note, status?.refused, complaints[0]?.sentence]) {
+        expect(sentence).toContain("csi.cert-manager.io/key-usages")
+        expect(sentence).toContain("csi.cert-manager.io/is-ca")
+      }
+      expect(yield* driver.metrics).toMatch(/^certlet_volumes_refused 1$/m)
+      expect(yield* driver.metrics).toMatch(/^certmanager_csi_managed_volume_count\S* 0$/m)
+      const error = yield* Effect.flip(driver.renewNow(odd.volumeId, Duration.seconds(1)))
+      expect(error.message).toContain("csi.cert-manager.io/is-ca")
+      yield* driver.unpublish(odd)
+      expect(yield* driver.status).toEqual([])
+    }).pipe(onNode("inherited and refused"))
+  )
+
+  it.effect("cannot be renewed, and whoever asks for it reads why", () =>
+    Effect.gen(function* () {
+      yield* inherit
+      const driver = yield* startDriver
+      yield* driver.publish(web)
+      const error = yield* Effect.flip(driver.renewNow(web.volumeId, Duration.seconds(1)))
+      expect(error.message).toContain("restart the pod")
+    }).pipe(onNode("inherited, renewed"))
   )
 
   it.effect("goes with its pod, and the next pod gets one of certlet's", () =>

@@ -41,8 +41,11 @@ const waiting = ({ missing, pending, pod }: VolumeStatus, now: DateTime.Utc): st
   return `CertificateRequest ${request} waits for ${pending.waitsFor}, ${waited} so far`
 }
 
+const inherited = ({ state }: VolumeStatus): string | undefined =>
+  state === "Inherited" ? "another driver mounted it, and nobody renews it; restart the pod" : undefined
+
 const lastError = (volume: VolumeStatus, now: DateTime.Utc): string => {
-  const words = volume.failure === undefined ? waiting(volume, now) : volume.failure.sentence
+  const words = volume.failure?.sentence ?? volume.refused ?? inherited(volume) ?? waiting(volume, now)
   return words === "" ? "-" : oneLine(words)
 }
 
@@ -94,7 +97,15 @@ export const statusTable = ({ at, volumes }: NodeStatus, layout: "plain" | "wide
   return rows.map((row) => `${cut(line(row), width)}\n`).join("")
 }
 
-const states: ReadonlyArray<VolumeState> = ["Expired", "Failing", "Issuing", "Renewing", "Ready"]
+const states: ReadonlyArray<VolumeState> = [
+  "Expired",
+  "Refused",
+  "Inherited",
+  "Failing",
+  "Issuing",
+  "Renewing",
+  "Ready"
+]
 
 /** The node in a sentence or two: how many volumes are how, what runs out first, and what certlet complains of. */
 export const statusSummary = ({ at, complaints, dataRootOnDisk, node, volumes }: NodeStatus): string => {
@@ -140,7 +151,7 @@ const failureRows = ({ failure }: VolumeStatus, now: DateTime.Utc) =>
 
 /** One volume with all that is known of it. */
 const detail = (volume: VolumeStatus, now: DateTime.Utc): string => {
-  const { issuer, names, pod, state, target, volumeId } = volume
+  const { issuer, names, pod, refused, state, target, volumeId } = volume
   const open = waiting(volume, now)
   return `Pod ${podName(volume)}, volume ${volumeName(volume)}\n${labelled([
     ["State", state],
@@ -149,6 +160,7 @@ const detail = (volume: VolumeStatus, now: DateTime.Utc): string => {
     ...certificateRows(volume, now),
     ...(open === "" ? [] : [["Waiting", open] as const]),
     ...failureRows(volume, now),
+    ...(refused === undefined ? [] : [["Refused", oneLine(refused)] as const]),
     ["Pod UID", pod.uid],
     ["Volume ID", volumeId],
     ["Target", target]

@@ -8,18 +8,19 @@ import { namespacedName } from "../../spec/NamespacedName.ts"
 import type { PodState } from "../../spec/PodState.ts"
 import type { SimPod } from "../parts/SimPod.ts"
 import { type Invariant, safety, type World } from "./Invariants.ts"
-import { volumeOf } from "./judgesOfVolumes.ts"
+import { isFilled, volumeOf } from "./judgesOfVolumes.ts"
 import { seeVolume } from "./Sight.ts"
 import { unservedAt } from "./served.ts"
 import { gatesOf, isFollowing, isLetIn, mayComeLater, namesOf } from "./wishes.ts"
 
 const servedWhenPublished = safety(
   "published is filled",
-  "When a publish succeeds, the volume holds a certificate that had not expired when the kubelet called.",
+  "When a publish succeeds, the volume holds a certificate; if it was empty, one that had not expired when it was called.",
   () => {
+    /** When the kubelet called; the beginning of time where the pod had its files already, and may keep them. */
     const called = new Map<string, number>()
     return ({ at, what }, world) => {
-      if (what._tag === "PublishCalled") called.set(what.pod.uid, at)
+      if (what._tag === "PublishCalled") called.set(what.pod.uid, isFilled(what.pod, world) ? 0 : at)
       if (what._tag !== "PublishAnswered" || what.failure !== undefined || mayComeLater(what.pod, world))
         return undefined
       const wrong = unservedAt(what.pod, world, called.get(what.pod.uid) ?? at)

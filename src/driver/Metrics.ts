@@ -128,22 +128,21 @@ const set = (metric: Metric.Gauge<number>, value: number, labels: Readonly<Recor
   Metric.update(Metric.withAttributes(metric, labels), value)
 
 /** The series of one volume: five, in the peer's names. */
-const describe = ({ certificate, issuer, pending, pod }: VolumeStatus) =>
-  Effect.gen(function* () {
-    const labels = {
-      name: certificate?.requestName ?? pending?.requestName ?? "",
-      namespace: pod.namespace,
-      issuer_name: issuer.name,
-      issuer_kind: issuer.kind,
-      issuer_group: issuer.group
-    }
-    yield* set(expiration, seconds(certificate?.notAfter), labels)
-    yield* set(renewal, seconds(certificate?.renewAt), labels)
-    const holds = certificate === undefined ? "Unknown" : "True"
-    for (const condition of ["True", "False", "Unknown"]) {
-      yield* set(ready, condition === holds ? 1 : 0, { ...labels, condition })
-    }
-  })
+const describe = Effect.fnUntraced(function* ({ certificate, issuer, pending, pod }: VolumeStatus) {
+  const labels = {
+    name: certificate?.requestName ?? pending?.requestName ?? "",
+    namespace: pod.namespace,
+    issuer_name: issuer.name,
+    issuer_kind: issuer.kind,
+    issuer_group: issuer.group
+  }
+  yield* set(expiration, seconds(certificate?.notAfter), labels)
+  yield* set(renewal, seconds(certificate?.renewAt), labels)
+  const holds = certificate === undefined ? "Unknown" : "True"
+  for (const condition of ["True", "False", "Unknown"]) {
+    yield* set(ready, condition === holds ? 1 : 0, { ...labels, condition })
+  }
+})
 
 const count = <Key extends string>(keys: ReadonlyArray<Key>, found: ReadonlyArray<Key | undefined>) =>
   keys.map((key) => [key, found.filter((one) => one === key).length] as const)
@@ -194,23 +193,25 @@ const summariseHealth = Effect.gen(function* () {
 export type Registry = Metric.MetricRegistry
 
 /** Everything there is to measure at this moment: what has been counted, and how the volumes are. */
-export const measure = (volumes: ReadonlyArray<VolumeStatus>, node: NodeFacts): Effect.Effect<Registry> =>
-  Effect.gen(function* () {
-    // A zero is said as well: a series that appears with its first event hides that event from every rate.
-    yield* Metric.update(issueRequests, 0)
-    yield* Metric.update(issueErrors, 0)
-    for (const temper of [undefined, "refused", "waiting", "transient", "defect"] as const) {
-      for (const kind of ["issue", "renew"] as const) yield* countRenewal(kind, temper, 0)
-    }
-    const counted = yield* Metric.MetricRegistry
-    const gauges: Registry = new Map()
-    yield* Effect.gen(function* () {
-      yield* summarise(volumes, node)
-      yield* summariseHealth
-      yield* Effect.forEach(volumes.filter(isTended), describe, { discard: true })
-    }).pipe(Effect.provideService(Metric.MetricRegistry, gauges))
-    return new Map([...counted, ...gauges])
-  })
+export const measure = Effect.fnUntraced(function* (
+  volumes: ReadonlyArray<VolumeStatus>,
+  node: NodeFacts
+): Effect.fn.Return<Registry> {
+  // A zero is said as well: a series that appears with its first event hides that event from every rate.
+  yield* Metric.update(issueRequests, 0)
+  yield* Metric.update(issueErrors, 0)
+  for (const temper of [undefined, "refused", "waiting", "transient", "defect"] as const) {
+    for (const kind of ["issue", "renew"] as const) yield* countRenewal(kind, temper, 0)
+  }
+  const counted = yield* Metric.MetricRegistry
+  const gauges: Registry = new Map()
+  yield* Effect.gen(function* () {
+    yield* summarise(volumes, node)
+    yield* summariseHealth
+    yield* Effect.forEach(volumes.filter(isTended), describe, { discard: true })
+  }).pipe(Effect.provideService(Metric.MetricRegistry, gauges))
+  return new Map([...counted, ...gauges])
+})
 
 /** What was measured, in the Prometheus text format. */
 export const exposition = (measured: Registry): Effect.Effect<string> =>

@@ -145,9 +145,8 @@ const untilDue = (volume: Volume) =>
 /** Sleeps until the record's `renewAt`. If that has passed, renewals are spread over half a minute at most. */
 const untilTime = Effect.fnUntraced(function* (volume: Volume) {
   const { issued } = yield* Ref.get(volume.record)
-  if (issued !== undefined && DateTime.isLessThanOrEqualTo(issued.notAfter, issued.renewAt)) {
-    return yield* untilItsOwnTime(volume, issued)
-  }
+  const overdue = Option.filter(issued, ({ notAfter, renewAt }) => DateTime.isLessThanOrEqualTo(notAfter, renewAt))
+  if (Option.isSome(overdue)) return yield* untilItsOwnTime(volume, overdue.value)
   const left = (yield* remainingUntil(volume, "renewAt")).pipe(Option.getOrElse(() => Duration.zero))
   if (Duration.isLessThanOrEqualTo(left, Duration.zero)) return yield* spread(volume)
   yield* sleepUntil(volume, ({ renewAt }) => renewAt)
@@ -168,9 +167,10 @@ const sleepUntil = Effect.fnUntraced(function* (volume: Volume, instant: (held: 
   while (true) {
     const now = yield* DateTime.now
     const { issued } = yield* Ref.get(volume.record)
-    const left = issued === undefined ? Duration.zero : DateTime.distance(now, instant(issued))
-    if (issued === undefined || Duration.isLessThanOrEqualTo(left, Duration.zero)) return
-    const remaining = Duration.times(DateTime.distance(now, issued.notAfter), 0.1)
+    if (Option.isNone(issued)) return
+    const left = DateTime.distance(now, instant(issued.value))
+    if (Duration.isLessThanOrEqualTo(left, Duration.zero)) return
+    const remaining = Duration.times(DateTime.distance(now, issued.value.notAfter), 0.1)
     yield* Effect.sleep(Duration.min(left, Duration.max(shortestSleep, Duration.min(longestSleep, remaining))))
   }
 })
@@ -185,7 +185,7 @@ const spread = Effect.fnUntraced(function* (volume: Volume) {
 const remainingUntil = Effect.fnUntraced(function* (volume: Volume, instant: "renewAt" | "notAfter") {
   const now = yield* DateTime.now
   const { issued } = yield* Ref.get(volume.record)
-  return Option.map(Option.fromUndefinedOr(issued), (held) => DateTime.distance(now, held[instant]))
+  return Option.map(issued, (held) => DateTime.distance(now, held[instant]))
 })
 
 /** Renews until the volume has its next certificate. */

@@ -112,7 +112,7 @@ export const makeVolume = Effect.fnUntraced(function* (
     lastFailure: yield* Ref.make(Option.none<LastFailure>()),
     damaged: yield* Ref.make(false),
     // What a restart finds filled has most likely been answered.
-    published: yield* Ref.make(record.issued !== undefined),
+    published: yield* Ref.make(Option.isSome(record.issued)),
     refusal: yield* Ref.make(Option.none<SpecError>())
   }
 })

@@ -21,21 +21,21 @@ export const awaitAttempt = (volume: Volume, attempt: Attempt, patience: Duratio
 const stillWaiting = Effect.fnUntraced(function* (volume: Volume, waited: Duration.Duration) {
   const requests = yield* CertificateRequests
   const { pending } = yield* Ref.get(volume.record)
-  const prerequisite = pending === undefined ? yield* missingPrerequisite(volume) : Option.none()
+  const prerequisite = Option.isNone(pending) ? yield* missingPrerequisite(volume) : Option.none()
   if (Option.isSome(prerequisite)) {
     const detail = `waited ${Duration.format(waited)} for ${prerequisite.value}`
     return yield* new IssuanceError({ reason: "NotReady", request: "", detail })
   }
   const { namespace } = volume.spec.pod
-  const request = pending === undefined ? undefined : { namespace, name: pending.requestName }
-  const state: RequestState = request === undefined ? { _tag: "Unseen" } : yield* requests.state(request)
+  const request = Option.map(pending, ({ requestName: name }) => ({ namespace, name }))
+  const state: RequestState = Option.isNone(request) ? { _tag: "Unseen" } : yield* requests.state(request.value)
   const failure = yield* Ref.get(volume.lastFailure)
   // A request that waits for others is what is waited for, whatever went wrong on the way there.
   const isOpen = state._tag === "AwaitingApproval" || state._tag === "AwaitingSignature"
   if (Option.isSome(failure) && !isOpen) return yield* Effect.fail(failure.value.error.reason)
   return yield* new IssuanceError({
     reason: "Pending",
-    request: request === undefined ? "" : namespacedName(request),
+    request: Option.match(request, { onNone: () => "", onSome: namespacedName }),
     detail: `${missing(state)} after ${Duration.format(waited)}`
   })
 })

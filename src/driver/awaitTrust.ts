@@ -19,7 +19,7 @@ export const bundleOf = ({ pod, trustBundle }: VolumeSpec): Option.Option<TrustB
 export const awaitTrust = Effect.fnUntraced(function* (volume: Volume) {
   const bundle = bundleOf(volume.spec)
   const { issued } = yield* Ref.get(volume.record)
-  if (Option.isNone(bundle) || issued !== undefined) return
+  if (Option.isNone(bundle) || Option.isSome(issued)) return
   const bundles = yield* TrustBundles
   yield* bundles.await(bundle.value, Option.none())
 })

@@ -21,8 +21,8 @@ const waitsFor = { AwaitingApproval: "approval", AwaitingSignature: "signature" 
 const pendingOf = Effect.fnUntraced(function* (volume: Volume) {
   const requests = yield* CertificateRequests
   const { pending } = yield* Ref.get(volume.record)
-  if (pending === undefined) return undefined
-  const { requestName, since } = pending
+  if (Option.isNone(pending)) return undefined
+  const { requestName, since } = pending.value
   const { _tag } = yield* requests.state({ namespace: volume.spec.pod.namespace, name: requestName })
   const whom = _tag === "AwaitingApproval" || _tag === "AwaitingSignature" ? waitsFor[_tag] : "the API server"
   return { requestName, since, waitsFor: whom } as const
@@ -44,7 +44,7 @@ const stateOf = (status: Pick<VolumeStatus, "certificate" | "pending" | "failure
 
 /** The status of a volume now. */
 export const volumeStatus = Effect.fnUntraced(function* (volume: Volume) {
-  const { issued: certificate } = yield* Ref.get(volume.record)
+  const certificate = Option.getOrUndefined((yield* Ref.get(volume.record)).issued)
   const pending = yield* pendingOf(volume)
   const failure = yield* failureOf(volume)
   const isWaiting = pending === undefined && (yield* Ref.get(volume.renewing))
@@ -136,7 +136,7 @@ const certificateComplaints = Effect.fnUntraced(function* (
   if (certificate === undefined) complain("CertificateNotIssued", "the volume has no certificate yet")
   else if (DateTime.isLessThanOrEqualTo(certificate.notAfter, now)) {
     complain("CertificateExpired", `the certificate expired at ${DateTime.formatIso(certificate.notAfter)}`)
-  } else if (issued !== undefined && isLate(issued, now)) {
+  } else if (Option.exists(issued, (held) => isLate(held, now))) {
     complain(
       "CertificateNearExpiry",
       `the certificate expires at ${DateTime.formatIso(certificate.notAfter)}, and its renewal has been due since ${DateTime.formatIso(certificate.renewAt)}`

@@ -22,7 +22,7 @@ const referenceOf = ({ spec }: Volume): PodReference => spec.pod
  * Gates hold back a volume's first certificate alone: a pod that is in trouble must not lose the one it has for that.
  */
 const gatesOf = (volume: Volume) =>
-  Effect.map(Ref.get(volume.record), ({ issued }) => (issued === undefined ? volume.spec.gates : []))
+  Effect.map(Ref.get(volume.record), ({ issued }) => (Option.isNone(issued) ? volume.spec.gates : []))
 
 /** Waits until every gate of the volume is open. */
 export const awaitGates = Effect.fnUntraced(function* (volume: Volume) {
@@ -48,8 +48,9 @@ export const awaitFollowed = Effect.fnUntraced(function* (volume: Volume) {
 export const awaitRenamed = Effect.fnUntraced(function* (volume: Volume) {
   const pods = yield* Pods
   const { issued } = yield* Ref.get(volume.record)
+  const named = Option.match(issued, { onNone: () => ({}), onSome: ({ followed = {} }) => followed })
   yield* pods.await(referenceOf(volume), (pod) =>
-    Option.filter(valuesOf(volume, pod), (values) => !Equal.equals(values, issued?.followed ?? {}))
+    Option.filter(valuesOf(volume, pod), (values) => !Equal.equals(values, named))
   )
   yield* Effect.logInfo("what the certificate's names follow has changed, so a new one is due")
 })

@@ -145,7 +145,9 @@ const recordOf = ({ context, mountFlags, target, volumeId, volumeMountGroup }: P
   target,
   context: withoutSecrets(context),
   mountFlags,
-  volumeMountGroup
+  volumeMountGroup,
+  issued: Option.none(),
+  pending: Option.none()
 })
 
 /** The volume that is known by this id and asks for the same. */
@@ -196,7 +198,7 @@ const mount = Effect.fnUntraced(function* (volume: Volume) {
 /** True if a mount that had files was gone. */
 const remount = Effect.fnUntraced(function* (volume: Volume) {
   const { issued } = yield* Ref.get(volume.record)
-  const lost = (yield* mount(volume)) && issued !== undefined
+  const lost = (yield* mount(volume)) && Option.isSome(issued)
   if (!lost) return false
   yield* Effect.logWarning("the volume's mount was gone and is mounted again; a running container does not see it")
   yield* tellMountLost(volume)
@@ -229,7 +231,8 @@ const fillIfNeeded = Effect.fnUntraced(function* (volume: Volume, mountLost: boo
 /** True if the record says that the volume's certificate has not expired. */
 const isUnexpired = Effect.fnUntraced(function* (volume: Volume) {
   const { issued } = yield* Ref.get(volume.record)
-  return issued !== undefined && DateTime.isLessThan(yield* DateTime.now, issued.notAfter)
+  const now = yield* DateTime.now
+  return Option.exists(issued, ({ notAfter }) => DateTime.isLessThan(now, notAfter))
 })
 
 /** Waits for the files as long as this call may. A pod that was given files before has them whatever comes of it. */
@@ -276,7 +279,7 @@ const isUnfilled = Effect.fnUntraced(function* ({ attempt, volume }: Claim) {
   const fs = yield* VolumeFS
   const present = yield* volumes.get(volume.id)
   const { issued } = yield* Ref.get(volume.record)
-  if (!Option.contains(present, volume) || issued !== undefined) return false
+  if (!Option.contains(present, volume) || Option.isSome(issued)) return false
   if (Option.getOrUndefined(yield* Ref.get(volume.attempt)) !== Option.getOrUndefined(attempt)) return false
   // A volume whose record was lost has a running pod's files: its containers see them as long as they stay where they
   // are.

@@ -15,7 +15,7 @@ import { decodeVolumeSpec } from "../spec/VolumeSpec.ts"
 import type { Temper } from "../Temper.ts"
 import { privateKeyOf } from "../volume/FileSet.ts"
 import { VolumeFS } from "../volume/VolumeFS.ts"
-import type { PendingRecord, VolumeRecord } from "../volume/VolumeRecord.ts"
+import { type PendingRecord, withoutPending } from "../volume/VolumeRecord.ts"
 import { awaitTrust } from "./awaitTrust.ts"
 import { Defect, RenewError } from "./DriverError.ts"
 import { countRenewal, issueErrors, issueRequests, observeStep } from "./Metrics.ts"
@@ -92,7 +92,7 @@ const specWith = Effect.fnUntraced(function* (volume: Volume, followed: Readonly
 })
 
 const pendingOf = (volume: Volume): Effect.Effect<Option.Option<PendingRecord>> =>
-  Effect.map(Ref.get(volume.record), (record) => Option.fromUndefinedOr(record.pending))
+  Effect.map(Ref.get(volume.record), ({ pending }) => pending)
 
 const keyToReuse = Effect.fnUntraced(function* (volume: Volume) {
   if (!volume.spec.reusePrivateKey) return Option.none()
@@ -102,20 +102,18 @@ const keyToReuse = Effect.fnUntraced(function* (volume: Volume) {
 
 const remember = (volume: Volume, followed: Readonly<Record<string, string>>) => (pending: PendingRequest) =>
   Effect.andThen(
-    changeRecord(volume, (record) => ({ ...record, pending: { ...pending, followed } })),
+    changeRecord(volume, (record) => ({ ...record, pending: Option.some({ ...pending, followed }) })),
     Metric.update(issueRequests, 1)
   )
 
 /** An attempt is a first issue if the volume holds no certificate, and otherwise a renewal. */
 const kindOf = (volume: Volume) =>
-  Effect.map(Ref.get(volume.record), ({ issued }) => (issued === undefined ? "issue" : "renew"))
+  Effect.map(Ref.get(volume.record), ({ issued }) => (Option.isNone(issued) ? "issue" : "renew"))
 
 const countFailure = Effect.fnUntraced(function* (volume: Volume, temper: Temper) {
   yield* countRenewal(yield* kindOf(volume), temper)
   yield* Metric.update(issueErrors, 1)
 })
-
-const withoutPending = ({ pending: _, ...record }: VolumeRecord): VolumeRecord => record
 
 /** If this fails, the record keeps the ended request, and the next attempt finds its end again. */
 const forget = (volume: Volume) =>
@@ -135,9 +133,9 @@ const conclude = Effect.fnUntraced(function* (
   const issued = { requestName, serialNumber, notBefore, notAfter, renewAt, followed }
   const before = (yield* Ref.get(volume.record)).issued
   yield* countRenewal(yield* kindOf(volume))
-  yield* changeRecord(volume, (record) => ({ ...withoutPending(record), issued }))
+  yield* changeRecord(volume, (record) => ({ ...withoutPending(record), issued: Option.some(issued) }))
   yield* Effect.forEach(Record.toEntries({ ...took, write }), ([step, took]) => observeStep(step, took))
-  yield* tellRenewed(volume, Option.fromUndefinedOr(before))
+  yield* tellRenewed(volume, before)
   if (yield* Ref.getAndSet(volume.damaged, false)) yield* tellHealed(volume)
   yield* Effect.logInfo("certificate in place").pipe(
     Effect.annotateLogs({
@@ -162,7 +160,7 @@ const deleteOthers = Effect.fnUntraced(
   function* (volume: Volume) {
     const requests = yield* CertificateRequests
     const { issued } = yield* Ref.get(volume.record)
-    const keep = Option.map(Option.fromUndefinedOr(issued), ({ requestName }) => requestName)
+    const keep = Option.map(issued, ({ requestName }) => requestName)
     yield* requests.discard({ volumeId: volume.id, namespace: volume.spec.pod.namespace, keep })
   },
   Effect.catchTag("RequestError", (error) => Effect.logWarning(`an earlier request was not deleted: ${error.message}`))

@@ -47,7 +47,7 @@ const takeUp = Effect.fnUntraced(
 const leaveFilled = Effect.fnUntraced(function* (record: VolumeRecord, refusal: SpecError) {
   const fs = yield* VolumeFS
   if ((yield* fs.inspect(record.target)) !== "filled") return
-  yield* leaveRefused(record, yield* readPod(record.context), refusal, Option.fromUndefinedOr(record.issued))
+  yield* leaveRefused(record, yield* readPod(record.context), refusal, record.issued)
 })
 
 const revive = Effect.fnUntraced(function* (volume: Volume, record: VolumeRecord) {
@@ -74,6 +74,6 @@ const revive = Effect.fnUntraced(function* (volume: Volume, record: VolumeRecord
 
 /** True if the volume has its files, once they are healed, and no request is pending: somebody wanted that one now. */
 const isWell = Effect.fnUntraced(function* (volume: Volume, record: VolumeRecord, found: VolumeCondition) {
-  if (record.issued === undefined || record.pending !== undefined) return false
+  if (Option.isNone(record.issued) || Option.isSome(record.pending)) return false
   return found === "filled" || (found === "damaged" && (yield* heal(volume)))
 })

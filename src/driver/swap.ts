@@ -3,7 +3,7 @@
  * passwords of keystores have changed, or the CA, the material that the volume holds is written again. Whoever swaps
  * holds the volume's permit, so that nobody writes back what somebody else has just replaced.
  */
-import { Deferred, Effect, Option, Ref } from "effect"
+import { Deferred, Effect, identity, Option, Ref } from "effect"
 import { type FileSet, fileSet, type Material, materialOf } from "../volume/FileSet.ts"
 import { keystoreFiles } from "../volume/keystoreFiles.ts"
 import { VolumeFS } from "../volume/VolumeFS.ts"
@@ -13,23 +13,22 @@ import type { Volume } from "./Volume.ts"
 
 /** Gives the volume the files of this material. */
 export const swap = (volume: Volume, material: Material) =>
-  volume.swapping.withPermit(
-    Effect.gen(function* () {
-      yield* Deferred.await(volume.mounted)
-      yield* write(volume, { ...material, signed: yield* withTrust(volume, material.signed) })
-    })
-  )
+  volume.swapping.withPermit(Effect.andThen(Deferred.await(volume.mounted), writeTrusted(volume, material)))
 
-/** Makes the volume's files anew of the key and the certificate that it holds; nothing where it holds none. */
-export const swapAgain = (volume: Volume, change: (material: Material) => Material = (material) => material) =>
-  volume.swapping.withPermit(
-    Effect.gen(function* () {
-      const fs = yield* VolumeFS
-      const held = yield* fs.read(volume.place.target)
-      const material = Option.flatMap(held, (files) => materialOf(volume.spec, files))
-      if (Option.isSome(material)) yield* write(volume, change(material.value))
-    })
-  )
+/** Writes the volume's files again, from the key and the certificate that it holds; nothing where it holds none. */
+export const swapAgain = (volume: Volume, change: (held: Material) => Material = identity) =>
+  volume.swapping.withPermit(writeHeld(volume, change))
+
+const writeTrusted = Effect.fnUntraced(function* (volume: Volume, material: Material) {
+  yield* write(volume, { ...material, signed: yield* withTrust(volume, material.signed) })
+})
+
+const writeHeld = Effect.fnUntraced(function* (volume: Volume, change: (held: Material) => Material) {
+  const fs = yield* VolumeFS
+  const held = yield* fs.read(volume.place.target)
+  const material = Option.flatMap(held, (files) => materialOf(volume.spec, files))
+  if (Option.isSome(material)) yield* write(volume, change(material.value))
+})
 
 const write = Effect.fnUntraced(function* (volume: Volume, material: Material) {
   const fs = yield* VolumeFS

@@ -32,17 +32,18 @@ const tell = (
 ) => Effect.flatMap(PodEvents, (events) => events.tell({ pod: spec.pod, type, reason, note }))
 
 /** Tells something now and then. It never ends: it races with what is waited for. */
-const remind = <R>(saying: Effect.Effect<void, never, R>): Effect.Effect<never, never, R> =>
-  Effect.gen(function* () {
-    for (const pause of firstReminders) {
-      yield* Effect.sleep(pause)
-      yield* saying
-    }
-    while (true) {
-      yield* Effect.sleep(laterReminders)
-      yield* saying
-    }
-  })
+const remind = Effect.fnUntraced(function* <R>(
+  saying: Effect.Effect<void, never, R>
+): Effect.fn.Return<never, never, R> {
+  for (const pause of firstReminders) {
+    yield* Effect.sleep(pause)
+    yield* saying
+  }
+  while (true) {
+    yield* Effect.sleep(laterReminders)
+    yield* saying
+  }
+})
 
 /** Tells now and then what an open request waits for. */
 export const remindOfRequest = (volume: Volume): Effect.Effect<never, never, CertificateRequests | PodEvents> =>
@@ -65,11 +66,11 @@ export const remindOfMissing = <R>(volume: Volume, missing: Effect.Effect<Option
 const tellOpen = Effect.fnUntraced(function* (volume: Volume) {
   const requests = yield* CertificateRequests
   const { pending } = yield* Ref.get(volume.record)
-  if (pending === undefined) return
+  if (Option.isNone(pending)) return
   const { issuer, pod } = volume.spec
-  const request = { namespace: pod.namespace, name: pending.requestName }
+  const request = { namespace: pod.namespace, name: pending.value.requestName }
   const state = yield* requests.state(request)
-  const waited = spokenDuration(DateTime.distance(pending.since, yield* DateTime.now))
+  const waited = spokenDuration(DateTime.distance(pending.value.since, yield* DateTime.now))
   if (state._tag === "AwaitingApproval") {
     const note =
       `CertificateRequest ${namespacedName(request)} has waited ${waited} for approval; ` +
@@ -101,10 +102,10 @@ export const tellFailure = Effect.fnUntraced(function* (
   const decided = failure.reason instanceof IssuanceError
   if (!decided && failures < persistent) return
   const { issued } = yield* Ref.get(volume.record)
-  const present =
-    issued === undefined
-      ? "the volume has no certificate yet"
-      : `the current certificate expires at ${DateTime.formatIso(issued.notAfter)}`
+  const present = Option.match(issued, {
+    onNone: () => "the volume has no certificate yet",
+    onSome: ({ notAfter }) => `the current certificate expires at ${DateTime.formatIso(notAfter)}`
+  })
   const note = `${failure.message}; ${adviceFor(failure.reason)}; ${present}; next try in ${spokenDuration(pause)}`
   yield* tell(volume, "Warning", reasonOf(failure), note)
 })

@@ -122,7 +122,7 @@ const targetsOf = (known: Option.Option<Volume>, target: string): ReadonlySet<st
 const withdraw = Effect.fnUntraced(function* (volume: Volume) {
   const requests = yield* CertificateRequests
   const { pending } = yield* Ref.get(volume.record)
-  if (pending === undefined) return
+  if (Option.isNone(pending)) return
   yield* requests.discard({ volumeId: volume.id, namespace: volume.spec.pod.namespace, keep: Option.none() }).pipe(
     Effect.catch((error) => Effect.logDebug(`a pending request was not deleted: ${error.message}`)),
     Effect.forkDetach

@@ -65,35 +65,33 @@ const requestName = Effect.gen(function* () {
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-")
 })
 
-const keyFor = (reuse: Option.Option<Redacted.Redacted<Uint8Array>>, parameters: KeyParameters) =>
-  Effect.gen(function* () {
-    const keys = yield* KeyGenerator
-    if (Option.isNone(reuse)) return yield* keys.generate(parameters)
-    // A kept key that cannot be read must not keep the pod from being served: it gets a new one.
-    return yield* keys
-      .restore(reuse.value, parameters)
-      .pipe(Effect.catchTag("KeyError", () => keys.generate(parameters)))
-  })
+const keyFor = Effect.fnUntraced(function* (
+  reuse: Option.Option<Redacted.Redacted<Uint8Array>>,
+  parameters: KeyParameters
+) {
+  const keys = yield* KeyGenerator
+  if (Option.isNone(reuse)) return yield* keys.generate(parameters)
+  // A kept key that cannot be read must not keep the pod from being served: it gets a new one.
+  return yield* keys.restore(reuse.value, parameters).pipe(Effect.catchTag("KeyError", () => keys.generate(parameters)))
+})
 
-const decide = <E, R>(issuance: Issuance<E, R>) =>
-  Effect.gen(function* () {
-    const key = yield* keyFor(issuance.reuse, issuance.spec.key)
-    const pending: PendingRequest = {
-      requestName: yield* requestName,
-      signingRequest: yield* signingRequest(issuance.spec, key),
-      privateKey: key.pkcs8,
-      since: yield* DateTime.now
-    }
-    yield* issuance.remember(pending)
-    return { key, pending }
-  })
+const decide = Effect.fnUntraced(function* <E, R>(issuance: Issuance<E, R>) {
+  const key = yield* keyFor(issuance.reuse, issuance.spec.key)
+  const pending: PendingRequest = {
+    requestName: yield* requestName,
+    signingRequest: yield* signingRequest(issuance.spec, key),
+    privateKey: key.pkcs8,
+    since: yield* DateTime.now
+  }
+  yield* issuance.remember(pending)
+  return { key, pending }
+})
 
-const pickUp = <E, R>(issuance: Issuance<E, R>, pending: PendingRequest) =>
-  Effect.gen(function* () {
-    const keys = yield* KeyGenerator
-    const key: PrivateKey = yield* keys.restore(pending.privateKey, issuance.spec.key)
-    return { key, pending }
-  })
+const pickUp = Effect.fnUntraced(function* <E, R>(issuance: Issuance<E, R>, pending: PendingRequest) {
+  const keys = yield* KeyGenerator
+  const key: PrivateKey = yield* keys.restore(pending.privateKey, issuance.spec.key)
+  return { key, pending }
+})
 
 const decideOrPickUp = <E, R>(issuance: Issuance<E, R>) =>
   Option.match(issuance.pending, {

@@ -257,44 +257,43 @@ export interface KubeCredentials {
 }
 
 /** Credentials for these settings; nothing is read before they are first asked for. */
-export const makeCredentials = (settings: KubeSettings): Effect.Effect<KubeCredentials> =>
-  Effect.gen(function* () {
-    const one = yield* Semaphore.make(1)
-    let current: Current | undefined
+export const makeCredentials = Effect.fnUntraced(function* (settings: KubeSettings): Effect.fn.Return<KubeCredentials> {
+  const one = yield* Semaphore.make(1)
+  let current: Current | undefined
 
-    const read = (anew: boolean) =>
-      Effect.flatMap(Clock.currentTimeMillis, (now) =>
-        Effect.tryPromise({
-          try: async () => {
-            const loaded = anew || current === undefined ? load(settings) : current.loaded
-            current = await connect(loaded, current, now)
-            return current.connection
-          },
-          catch: (cause) =>
-            cause instanceof CredentialsUnusable
-              ? cause
-              : new CredentialsUnusable(
-                  `credentials cannot be read: ${harmless(cause, "they are damaged or incomplete")}`
-                )
-        })
-      )
-    const fresh = Effect.map(Clock.currentTimeMillis, (now) =>
-      current !== undefined && now - current.readAt < freshMillis ? current.connection : undefined
+  const read = (anew: boolean) =>
+    Effect.flatMap(Clock.currentTimeMillis, (now) =>
+      Effect.tryPromise({
+        try: async () => {
+          const loaded = anew || current === undefined ? load(settings) : current.loaded
+          current = await connect(loaded, current, now)
+          return current.connection
+        },
+        catch: (cause) =>
+          cause instanceof CredentialsUnusable
+            ? cause
+            : new CredentialsUnusable(
+                `credentials cannot be read: ${harmless(cause, "they are damaged or incomplete")}`
+              )
+      })
     )
-    const refresh = Effect.suspend(() => {
-      if (current === undefined) return read(true)
-      const { connection } = current
-      // A file that is being replaced at this moment is no reason to fail: what is at hand may still be good.
-      return Effect.catch(read(false), () => Effect.succeed(connection))
-    })
-    const ensure = Effect.flatMap(fresh, (known) => (known === undefined ? refresh : Effect.succeed(known)))
-    return {
-      current: Effect.flatMap(fresh, (known) => (known === undefined ? one.withPermit(ensure) : Effect.succeed(known))),
-      renew: (refused) =>
-        one.withPermit(
-          Effect.suspend(() =>
-            current !== undefined && current.connection !== refused ? Effect.succeed(current.connection) : read(true)
-          )
-        )
-    }
+  const fresh = Effect.map(Clock.currentTimeMillis, (now) =>
+    current !== undefined && now - current.readAt < freshMillis ? current.connection : undefined
+  )
+  const refresh = Effect.suspend(() => {
+    if (current === undefined) return read(true)
+    const { connection } = current
+    // A file that is being replaced at this moment is no reason to fail: what is at hand may still be good.
+    return Effect.catch(read(false), () => Effect.succeed(connection))
   })
+  const ensure = Effect.flatMap(fresh, (known) => (known === undefined ? refresh : Effect.succeed(known)))
+  return {
+    current: Effect.flatMap(fresh, (known) => (known === undefined ? one.withPermit(ensure) : Effect.succeed(known))),
+    renew: (refused) =>
+      one.withPermit(
+        Effect.suspend(() =>
+          current !== undefined && current.connection !== refused ? Effect.succeed(current.connection) : read(true)
+        )
+      )
+  }
+})

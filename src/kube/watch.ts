@@ -5,7 +5,7 @@
  * with backoff and jitter, and with a warning when they last; nobody who waits on the store ever hears of them. Nothing
  * polls: an idle node holds one connection open and does nothing.
  */
-import { Cause, Clock, Duration, Effect, Option, Predicate, Random, Result, Schedule, Schema } from "effect"
+import { Cause, Clock, Duration, Effect, Option, Predicate, Random, Result, Schedule, Schema, type Scope } from "effect"
 import { Health } from "../Health.ts"
 import { ApiError, apiFailure } from "./ApiError.ts"
 import { countRestart } from "./ApiMetrics.ts"
@@ -167,37 +167,36 @@ class Place<A> {
 }
 
 /** One watch, as long as it lasts; whatever ends it before its time is left in `place.broken`. */
-const connect = <A>(
+const connect = Effect.fnUntraced(function* <A>(
   { action, freshness, now, server, watched }: Watching<A>,
   place: Place<A>,
   opened: Effect.Effect<void>
-) =>
-  Effect.gen(function* () {
-    const seconds = yield* Random.nextIntBetween(watchSeconds.least, watchSeconds.most)
-    const query = {
-      ...watched.query,
-      watch: "true",
-      allowWatchBookmarks: "true",
-      resourceVersion: place.version,
-      timeoutSeconds: String(seconds)
-    }
-    place.broken = undefined
-    const began = now()
-    yield* server.follow({ action, method: "GET", path: watched.path, query }, { opened, take: place.take }).pipe(
-      Effect.raceFirst(Effect.flatMap(freshness.silence(began), (why) => Effect.fail(malformed(action, why)))),
-      Effect.timeoutOrElse({
-        duration: Duration.sum(Duration.seconds(seconds), watchGrace),
-        orElse: () => Effect.void
-      }),
-      Effect.catch((error) => {
-        // A server says 410 by the status of its answer, or by an event.
-        if (error.reason === "Gone") place.version = ""
-        place.broken = error
-        return Effect.void
-      }),
-      Effect.ensuring(Effect.sync(() => freshness.broken(now(), place.broken?.message ?? "the server ended the watch")))
-    )
-  })
+) {
+  const seconds = yield* Random.nextIntBetween(watchSeconds.least, watchSeconds.most)
+  const query = {
+    ...watched.query,
+    watch: "true",
+    allowWatchBookmarks: "true",
+    resourceVersion: place.version,
+    timeoutSeconds: String(seconds)
+  }
+  place.broken = undefined
+  const began = now()
+  yield* server.follow({ action, method: "GET", path: watched.path, query }, { opened, take: place.take }).pipe(
+    Effect.raceFirst(Effect.flatMap(freshness.silence(began), (why) => Effect.fail(malformed(action, why)))),
+    Effect.timeoutOrElse({
+      duration: Duration.sum(Duration.seconds(seconds), watchGrace),
+      orElse: () => Effect.void
+    }),
+    Effect.catch((error) => {
+      // A server says 410 by the status of its answer, or by an event.
+      if (error.reason === "Gone") place.version = ""
+      place.broken = error
+      return Effect.void
+    }),
+    Effect.ensuring(Effect.sync(() => freshness.broken(now(), place.broken?.message ?? "the server ended the watch")))
+  )
+})
 
 /**
  * Lists where need be, then watches until the connection ends. Fails where the connection did not last, so that the
@@ -230,44 +229,43 @@ const survivingDefects = <A>({ action }: Watching<A>, place: Place<A>) =>
   })
 
 /** Watches a collection for ever: what is in the store is what the server has shown last. */
-export const watch = <A>(
+export const watch = Effect.fnUntraced(function* <A>(
   server: ApiServer["Service"],
   watched: Watched<A>,
   store: WatchStore<A>
-): Effect.Effect<never> =>
-  Effect.gen(function* () {
-    const action = `watch ${watched.kind}`
-    const freshness = new WatchFreshness()
-    const clock = yield* Clock.Clock
-    const now = () => clock.currentTimeMillisUnsafe()
-    const { add } = yield* Health
-    for (const reason of ["ended", "broken", "expired"] as const) yield* countRestart(watched.kind, reason, 0)
-    yield* add({ name: action, complaint: Effect.sync(() => freshness.complaint(now())) })
-    const watching: Watching<A> = { server, watched, store, action, freshness, now }
-    const place = new Place(watching)
-    const complaints = new WatchComplaints(action, watched.meanwhile)
-    const opened = Effect.andThen(
-      Effect.sync(() => freshness.opened(now())),
-      complaints.opened
-    )
-    return yield* round(watching, place, opened).pipe(
-      survivingDefects(watching, place),
-      Effect.andThen(complaints.served),
-      Effect.tapError((error) =>
+): Effect.fn.Return<never, never, Scope.Scope> {
+  const action = `watch ${watched.kind}`
+  const freshness = new WatchFreshness()
+  const clock = yield* Clock.Clock
+  const now = () => clock.currentTimeMillisUnsafe()
+  const { add } = yield* Health
+  for (const reason of ["ended", "broken", "expired"] as const) yield* countRestart(watched.kind, reason, 0)
+  yield* add({ name: action, complaint: Effect.sync(() => freshness.complaint(now())) })
+  const watching: Watching<A> = { server, watched, store, action, freshness, now }
+  const place = new Place(watching)
+  const complaints = new WatchComplaints(action, watched.meanwhile)
+  const opened = Effect.andThen(
+    Effect.sync(() => freshness.opened(now())),
+    complaints.opened
+  )
+  return yield* round(watching, place, opened).pipe(
+    survivingDefects(watching, place),
+    Effect.andThen(complaints.served),
+    Effect.tapError((error) =>
+      Effect.andThen(
         Effect.andThen(
-          Effect.andThen(
-            Effect.sync(() => freshness.broken(now(), error.message)),
-            complaints.failed(error)
-          ),
-          Effect.sleep(Duration.millis(error.retryAfterMillis ?? 0))
-        )
-      ),
-      Effect.retry(backoff),
-      // When a server goes, it loses the watches of all nodes at the same moment: they shall not all come back in the
-      // next.
-      Effect.andThen(Effect.flatMap(Random.nextBetween(0, 100), (millis) => Effect.sleep(Duration.millis(millis)))),
-      Effect.forever,
-      // The schedule has no end, so that no error is left; should it ever have one, certlet must not go on blind.
-      Effect.orDie
-    )
-  }).pipe(Effect.scoped)
+          Effect.sync(() => freshness.broken(now(), error.message)),
+          complaints.failed(error)
+        ),
+        Effect.sleep(Duration.millis(error.retryAfterMillis ?? 0))
+      )
+    ),
+    Effect.retry(backoff),
+    // When a server goes, it loses the watches of all nodes at the same moment: they shall not all come back in the
+    // next.
+    Effect.andThen(Effect.flatMap(Random.nextBetween(0, 100), (millis) => Effect.sleep(Duration.millis(millis)))),
+    Effect.forever,
+    // The schedule has no end, so that no error is left; should it ever have one, certlet must not go on blind.
+    Effect.orDie
+  )
+}, Effect.scoped)

@@ -37,12 +37,11 @@ const serve = Effect.fnUntraced(function* (host: string, port: number) {
   const { endpoint } = yield* Settings
   const board = yield* Health
   const socket = Effect.map(selfProbe(endpoint), (complaint): HealthAnswer => ({ name: "socket", complaint }))
-  const answer = (look: Effect.Effect<ReadonlyArray<HealthAnswer>>) =>
-    Effect.gen(function* () {
-      const { url } = yield* HttpServerRequest.HttpServerRequest
-      const { status, text } = probeAnswer(yield* look, /[?&]verbose\b/.test(url))
-      return plain(`${text}\n`, status)
-    })
+  const answer = Effect.fnUntraced(function* (look: Effect.Effect<ReadonlyArray<HealthAnswer>>) {
+    const { url } = yield* HttpServerRequest.HttpServerRequest
+    const { status, text } = probeAnswer(yield* look, /[?&]verbose\b/.test(url))
+    return plain(`${text}\n`, status)
+  })
   // The socket goes first when certlet ends, and calls in flight have some time left: nobody shall cut it short.
   const alive = Effect.flatMap(board.look, (answers) =>
     isEnding(answers) ? Effect.succeed([]) : Effect.map(socket, (only) => [only])

@@ -40,34 +40,33 @@ const optionsOf = (target: TelemetryTarget, settings: Settings["Service"]) => ({
 /**
  * Says when a collector is away, and when it is there again; the library itself gives it up in silence for a minute.
  */
-const watchful = (what: string, { timeout, url }: TelemetryTarget) =>
-  Effect.gen(function* () {
-    let away = false
-    const failed = (why: string) =>
-      Effect.suspend(() => {
-        if (away) return Effect.void
-        away = true
-        return Effect.logWarning(`${what} do not reach ${url}: ${why}; they are dropped until they do`)
-      })
-    const arrived = Effect.suspend(() => {
-      if (!away) return Effect.void
-      away = false
-      return Effect.logInfo(`${what} reach ${url} again`)
+const watchful = Effect.fnUntraced(function* (what: string, { timeout, url }: TelemetryTarget) {
+  let away = false
+  const failed = (why: string) =>
+    Effect.suspend(() => {
+      if (away) return Effect.void
+      away = true
+      return Effect.logWarning(`${what} do not reach ${url}: ${why}; they are dropped until they do`)
     })
-    return (yield* HttpClient.HttpClient).pipe(
-      HttpClient.transformResponse((response) =>
-        Effect.timeoutOrElse(response, {
-          duration: timeout,
-          orElse: () => {
-            const why = `no answer within ${Duration.format(timeout)}`
-            return Effect.andThen(failed(why), Effect.die(new Error(why)))
-          }
-        })
-      ),
-      HttpClient.tap(({ status }) => (status < 400 ? arrived : failed(`it answered ${status}`))),
-      HttpClient.tapError((error) => failed(error.message))
-    )
+  const arrived = Effect.suspend(() => {
+    if (!away) return Effect.void
+    away = false
+    return Effect.logInfo(`${what} reach ${url} again`)
   })
+  return (yield* HttpClient.HttpClient).pipe(
+    HttpClient.transformResponse((response) =>
+      Effect.timeoutOrElse(response, {
+        duration: timeout,
+        orElse: () => {
+          const why = `no answer within ${Duration.format(timeout)}`
+          return Effect.andThen(failed(why), Effect.die(new Error(why)))
+        }
+      })
+    ),
+    HttpClient.tap(({ status }) => (status < 400 ? arrived : failed(`it answered ${status}`))),
+    HttpClient.tapError((error) => failed(error.message))
+  )
+})
 
 const exporting = (what: string, target: TelemetryTarget) =>
   Layer.mergeAll(

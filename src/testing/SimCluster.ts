@@ -228,12 +228,11 @@ const strikeDaily = (cluster: Cluster, options: ClusterOptions, seed: string): E
   const { faults = Faults.none, ownFaults = [] } = options
   if (options.faults === undefined && ownFaults.length === 0) return Effect.void
   const names = [...cluster.world.nodes.keys()]
-  const day = (n: number): Effect.Effect<void> =>
-    Effect.gen(function* () {
-      yield* strikeAll(cluster, incidentsOf(faults, seed, names, n, undefined, ownFaults), ownFaults)
-      yield* Effect.sleep(Duration.millis(simulationBegins + (n + 1) * 86_400_000 - cluster.world.now))
-      yield* day(n + 1)
-    })
+  const day = Effect.fnUntraced(function* (n: number): Effect.fn.Return<void> {
+    yield* strikeAll(cluster, incidentsOf(faults, seed, names, n, undefined, ownFaults), ownFaults)
+    yield* Effect.sleep(Duration.millis(simulationBegins + (n + 1) * 86_400_000 - cluster.world.now))
+    yield* day(n + 1)
+  })
   return day(0)
 }
 

@@ -10,7 +10,14 @@ import * as fs from "node:fs"
 import { Effect, Layer, Option, Predicate, Result, Schedule } from "effect"
 import { Settings } from "../Settings.ts"
 import { errnoOf } from "../spec/errnoOf.ts"
-import { decodeRecord, encodeRecord, RecordError, type VolumeRecord, VolumeRecords } from "./VolumeRecord.ts"
+import {
+  decodeRecord,
+  encodeRecord,
+  RecordError,
+  type VolumeRecord,
+  VolumeRecords,
+  withoutPending
+} from "./VolumeRecord.ts"
 
 const recordName = /^[0-9a-f]{64}\.json$/
 const unfinishedName = /^\.[0-9a-f]{64}\.json\.tmp$/
@@ -52,9 +59,6 @@ const memoryTypes: ReadonlySet<number> = new Set([0x01021994, 0x858458f6])
 
 const isInMemory = (folder: string): boolean => memoryTypes.has(fs.statfsSync(folder).type)
 
-/** Without its pending request, a record has no key in it. */
-const withoutKey = ({ pending: _, ...settled }: VolumeRecord): VolumeRecord => settled
-
 /**
  * Not synced to a disk: under a memory-backed data root there is none, and under another one a power failure costs a
  * record that the volume's next publish heals. Where the folder is on a disk is asked at each save, because a data root
@@ -68,7 +72,7 @@ const save = Effect.fn("VolumeRecords.save")(function* (folder: string, record: 
     ensureFolder(folder)
     return isInMemory(folder)
   })
-  const text = yield* Effect.orDie(encodeRecord(mayKeepKeys ? record : withoutKey(record)))
+  const text = yield* Effect.orDie(encodeRecord(mayKeepKeys ? record : withoutPending(record)))
   yield* attempt("save", volumeId, () => {
     if (fs.lstatSync(unfinished, { throwIfNoEntry: false }) !== undefined) fs.rmSync(unfinished)
     fs.writeFileSync(unfinished, text, { flag: "wx", mode: 0o600 })

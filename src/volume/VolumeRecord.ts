@@ -48,14 +48,17 @@ export const VolumeRecord = Schema.Struct({
   mountFlags: Schema.Array(Schema.String),
   /** The kubelet's `volume_mount_group`, a gid in decimal, or empty. */
   volumeMountGroup: Schema.String,
-  issued: Schema.optionalKey(IssuedRecord),
+  issued: Schema.OptionFromOptionalKey(IssuedRecord),
   /**
    * The passwords of the volume's keystores, sealed (`Seal`): under the key that the volume holds, and the one before.
    */
   sealed: Schema.optionalKey(Schema.Array(Schema.Uint8ArrayFromBase64)),
-  pending: Schema.optionalKey(PendingRecord)
+  pending: Schema.OptionFromOptionalKey(PendingRecord)
 })
 export type VolumeRecord = typeof VolumeRecord.Type
+
+/** A record without its pending request: no key is in it. */
+export const withoutPending = (record: VolumeRecord): VolumeRecord => ({ ...record, pending: Option.none() })
 
 const RecordText = Schema.fromJsonString(VolumeRecord)
 

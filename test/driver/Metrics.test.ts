@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { DateTime, Effect, Metric } from "effect"
+import { DateTime, Effect, Metric, Option } from "effect"
 import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
 import { volumeStatus } from "../../src/driver/inspectVolume.ts"
@@ -164,7 +164,12 @@ describe("metrics", () => {
           Array.from({ length: 1000 }, (_, i) => publishCall(`pod-${i}`)),
           (request) =>
             Effect.flatMap(decodeVolumeSpec(request.context, settings), (spec) =>
-              makeVolume(spec, { ...request, version: 1, issued: issuedFor(request.volumeId) })
+              makeVolume(spec, {
+                ...request,
+                version: 1,
+                issued: Option.some(issuedFor(request.volumeId)),
+                pending: Option.none()
+              })
             )
         )
         const text = yield* exposition(

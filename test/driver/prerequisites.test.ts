@@ -74,7 +74,7 @@ describe("names that need the pod's address", () => {
       yield* TestClock.adjust("1 second")
       expect([yield* names(request.target), yield* asked]).toEqual([["web.apps.svc", "10.0.0.7"], 1])
       const [record] = yield* Effect.flatMap(VolumeRecords, (records) => records.all)
-      expect(record?.issued?.followed).toEqual({ POD_IPS: "10.0.0.7" })
+      expect(record?.issued.pipe(Option.map(({ followed }) => followed))).toEqual(Option.some({ POD_IPS: "10.0.0.7" }))
       yield* TestClock.adjust("1 hour")
       expect(yield* asked).toBe(1)
     }).pipe(onNode("restart"))

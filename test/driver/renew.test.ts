@@ -186,7 +186,7 @@ describe("renew", () => {
       yield* TestClock.adjust("3 days")
       expect(lines.length).toBeGreaterThan(0)
       const records = yield* Effect.flatMap(VolumeRecords, (records) => records.all)
-      expect(records.map((record) => record.pending)).toEqual([undefined])
+      expect(records.map((record) => record.pending)).toEqual([Option.none()])
       const key = Option.getOrThrow(yield* seen(web.target))["tls.key"] ?? ""
       const secret = key.split("\n")[1] ?? ""
       expect(secret.length).toBeGreaterThan(20)

@@ -110,24 +110,23 @@ const milliseconds = (duration: Duration.Duration): string => `${Math.round(Dura
  * Waits for something, with a line that shows that somebody is waiting: one that moves on a terminal, a few plain ones
  * else.
  */
-const awaitWith = <E>(line: Effect.Effect<string>, done: Effect.Effect<boolean, E>) =>
-  Effect.gen(function* () {
-    const terminal = process.stdout.isTTY === true
-    const show = Effect.flatMap(line, (text) =>
-      terminal ? Effect.sync(() => void process.stdout.write(`\r\u001b[2K${text}`)) : Console.log(text)
-    )
-    const showing = yield* show.pipe(
-      Effect.repeat(Schedule.spaced(terminal ? "250 millis" : "4 seconds")),
-      Effect.forkScoped
-    )
-    const arrived = yield* done.pipe(
-      Effect.repeat({ schedule: Schedule.spaced("50 millis"), until: (is) => is }),
-      Effect.timeoutOption(patience)
-    )
-    showing.interruptUnsafe()
-    if (terminal) process.stdout.write("\r\u001b[2K")
-    return Option.isSome(arrived)
-  }).pipe(Effect.scoped)
+const awaitWith = Effect.fnUntraced(function* <E>(line: Effect.Effect<string>, done: Effect.Effect<boolean, E>) {
+  const terminal = process.stdout.isTTY === true
+  const show = Effect.flatMap(line, (text) =>
+    terminal ? Effect.sync(() => void process.stdout.write(`\r\u001b[2K${text}`)) : Console.log(text)
+  )
+  const showing = yield* show.pipe(
+    Effect.repeat(Schedule.spaced(terminal ? "250 millis" : "4 seconds")),
+    Effect.forkScoped
+  )
+  const arrived = yield* done.pipe(
+    Effect.repeat({ schedule: Schedule.spaced("50 millis"), until: (is) => is }),
+    Effect.timeoutOption(patience)
+  )
+  showing.interruptUnsafe()
+  if (terminal) process.stdout.write("\r\u001b[2K")
+  return Option.isSome(arrived)
+}, Effect.scoped)
 
 const progress = (witness: Witness, wanted: number) =>
   `          waiting for renewal ${Math.min(witness.serials.length, wanted)} of ${wanted}: ` +

@@ -59,15 +59,14 @@ const look = ({ files, folder }: FilesOrder): ReadonlyArray<string> | FilesMissi
   }
 }
 
-const untilComplete = (order: FilesOrder) =>
-  Effect.gen(function* () {
-    while (true) {
-      const found = yield* Effect.sync(() => look(order))
-      if (found instanceof FilesMissing) return yield* found
-      if (found !== undefined) return found
-      yield* Effect.sleep(pause)
-    }
-  })
+const untilComplete = Effect.fnUntraced(function* (order: FilesOrder) {
+  while (true) {
+    const found = yield* Effect.sync(() => look(order))
+    if (found instanceof FilesMissing) return yield* found
+    if (found !== undefined) return found
+    yield* Effect.sleep(pause)
+  }
+})
 
 /** Waits for the files; succeeds with their names. */
 export const waitForFiles = Effect.fn("certlet.wait")(function* (order: FilesOrder) {

@@ -182,13 +182,12 @@ const discarding: ReadonlyArray<RequestLaw> = [
   law(
     "discard deletes every request of the volume but the one to keep, and none of another volume",
     function* (requests, scene) {
-      const submit = (volumeId: string) =>
-        Effect.gen(function* () {
-          const { draft } = yield* makeDraft(volumeId)
-          const request = yield* scene.passing(requests.submit(draft))
-          yield* scene.passing(requests.await(request))
-          return request
-        })
+      const submit = Effect.fnUntraced(function* (volumeId: string) {
+        const { draft } = yield* makeDraft(volumeId)
+        const request = yield* scene.passing(requests.submit(draft))
+        yield* scene.passing(requests.await(request))
+        return request
+      })
       const [old, kept, other] = [yield* submit("one"), yield* submit("one"), yield* submit("two")]
       const there = Effect.forEach([old, kept, other], scene.exists)
       yield* scene.passing(requests.discard({ volumeId: "one", namespace, keep: Option.some(kept.name) }))

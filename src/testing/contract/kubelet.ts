@@ -39,22 +39,20 @@ interface Seen {
 }
 
 /** Handlers that write down what reaches them; a publish answers as it is told. */
-const makeHandlers = (answer: (request: PublishCall) => Effect.Effect<void, Status>) =>
-  Effect.gen(function* () {
-    const seen = yield* Queue.unbounded<Seen>()
-    const tell = (what: Seen["what"], { volumeId }: PublishCall | UnpublishCall) =>
-      Queue.offer(seen, { what, volumeId })
-    const calls: Calls = {
-      publish: (request) =>
-        Effect.andThen(tell("publish", request), answer(request)).pipe(
-          Effect.onInterrupt(() => tell("interrupted", request))
-        ),
-      unpublish: (request) => Effect.asVoid(tell("unpublish", request)),
-      inspect: () => Effect.succeed({ usage: Option.none(), complaints: [] }),
-      ready: Effect.succeed(true)
-    }
-    return { calls, next: Effect.map(Queue.take(seen), ({ volumeId, what }) => `${what} ${volumeId}`) }
-  })
+const makeHandlers = Effect.fnUntraced(function* (answer: (request: PublishCall) => Effect.Effect<void, Status>) {
+  const seen = yield* Queue.unbounded<Seen>()
+  const tell = (what: Seen["what"], { volumeId }: PublishCall | UnpublishCall) => Queue.offer(seen, { what, volumeId })
+  const calls: Calls = {
+    publish: (request) =>
+      Effect.andThen(tell("publish", request), answer(request)).pipe(
+        Effect.onInterrupt(() => tell("interrupted", request))
+      ),
+    unpublish: (request) => Effect.asVoid(tell("unpublish", request)),
+    inspect: () => Effect.succeed({ usage: Option.none(), complaints: [] }),
+    ready: Effect.succeed(true)
+  }
+  return { calls, next: Effect.map(Queue.take(seen), ({ volumeId, what }) => `${what} ${volumeId}`) }
+})
 
 const call = (volumeId: string, deadline: Option.Option<DateTime.Utc> = Option.none()) => ({ volumeId, deadline })
 

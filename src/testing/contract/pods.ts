@@ -28,14 +28,13 @@ const pod: PodReference = { namespace: "shop", name: "web-0", uid: "uid-1" }
 const address = (state: PodState) => Option.fromUndefinedOr(state.ips[0])
 
 /** A fiber that waits, and is known to be heard. */
-const waitFor = <A>(reference: PodReference, fits: (state: PodState) => Option.Option<A>) =>
-  Effect.gen(function* () {
-    const pods = yield* Pods
-    const scene = yield* PodScene
-    const fiber = yield* Effect.forkChild(pods.await(reference, fits), { startImmediately: true })
-    yield* scene.watching
-    return fiber
-  })
+const waitFor = Effect.fnUntraced(function* <A>(reference: PodReference, fits: (state: PodState) => Option.Option<A>) {
+  const pods = yield* Pods
+  const scene = yield* PodScene
+  const fiber = yield* Effect.forkChild(pods.await(reference, fits), { startImmediately: true })
+  yield* scene.watching
+  return fiber
+})
 
 /** Every law, in the order of the contract. */
 export const laws: ReadonlyArray<PodLaw> = [

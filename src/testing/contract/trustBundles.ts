@@ -29,15 +29,14 @@ const [one, two] = [certificate("one"), certificate("two")]
 const map: TrustBundleReference = { kind: "ConfigMap", namespace: "shop", name: "corp-ca", key: "ca.crt" }
 const cluster: TrustBundleReference = { kind: "ClusterTrustBundle", namespace: "shop", name: "corp" }
 
-const waitFor = (bundle: TrustBundleReference, held: string | undefined) =>
-  Effect.gen(function* () {
-    const bundles = yield* TrustBundles
-    const scene = yield* BundleScene
-    const waiting = bundles.await(bundle, Option.fromUndefinedOr(held))
-    const fiber = yield* Effect.forkChild(waiting, { startImmediately: true })
-    yield* scene.watching(bundle)
-    return fiber
-  })
+const waitFor = Effect.fnUntraced(function* (bundle: TrustBundleReference, held: string | undefined) {
+  const bundles = yield* TrustBundles
+  const scene = yield* BundleScene
+  const waiting = bundles.await(bundle, Option.fromUndefinedOr(held))
+  const fiber = yield* Effect.forkChild(waiting, { startImmediately: true })
+  yield* scene.watching(bundle)
+  return fiber
+})
 
 const both = (program: (bundle: TrustBundleReference) => BundleLaw["program"]): BundleLaw["program"] =>
   Effect.forEach([map, cluster], program, { discard: true })

@@ -3,8 +3,8 @@
  * happens to a data root behind certlet's back: a record's text is damaged, a cleaner removes everything, certlet dies
  * and starts again over what is left.
  */
-import { Context, DateTime, Effect, Redacted } from "effect"
-import { type RecordError, type VolumeRecord, VolumeRecords } from "../../volume/VolumeRecord.ts"
+import { Context, DateTime, Effect, Option, Redacted } from "effect"
+import { type RecordError, type VolumeRecord, VolumeRecords, withoutPending } from "../../volume/VolumeRecord.ts"
 import { holds, type Law, type LawBroken, same } from "./Law.ts"
 
 /** What the laws need besides the service. */
@@ -34,7 +34,9 @@ const plain = (volumeId: string, target = "/pods/a/mount"): VolumeRecord => ({
   target,
   context: { "csi.cert-manager.io/issuer-name": "ca" },
   mountFlags: [],
-  volumeMountGroup: ""
+  volumeMountGroup: "",
+  issued: Option.none(),
+  pending: Option.none()
 })
 
 /** A record with everything in it. */
@@ -42,19 +44,19 @@ const complete = (volumeId: string): VolumeRecord => ({
   ...plain(volumeId, '/pods/"quoted"\\n/mount'),
   mountFlags: ["ro"],
   volumeMountGroup: "1000",
-  issued: {
+  issued: Option.some({
     requestName: "r1",
     serialNumber: "0a",
     notBefore: at("2026-11-24T00:00:00Z"),
     notAfter: at("2026-11-24T01:00:00Z"),
     renewAt: at("2026-11-24T00:40:00.123Z")
-  },
-  pending: {
+  }),
+  pending: Option.some({
     requestName: "r2",
     signingRequest: "-----BEGIN CERTIFICATE REQUEST-----\n",
     privateKey: Redacted.make(new Uint8Array(256).map((_, i) => i)),
     since: at("2026-11-24T00:40:00Z")
-  }
+  })
 })
 
 /** Ids that are nobody's file name. */
@@ -76,7 +78,10 @@ const rendered = (records: ReadonlyArray<VolumeRecord>): string =>
   JSON.stringify(
     [...records]
       .sort((one, other) => (one.volumeId < other.volumeId ? -1 : 1))
-      .map((record) => ({ ...record, key: record.pending && [...Redacted.value(record.pending.privateKey)] }))
+      .map((record) => ({
+        ...record,
+        key: Option.map(record.pending, ({ privateKey }) => [...Redacted.value(privateKey)])
+      }))
   )
 
 const expectAll = (records: VolumeRecords["Service"], wanted: ReadonlyArray<VolumeRecord>) =>
@@ -143,8 +148,7 @@ export const laws: ReadonlyArray<RecordLaw> = [
       yield* scene.damage("later", later)
       yield* expectAll(yield* scene.restart, [complete("later")])
       yield* scene.damage("later", later.replace('"signingRequest":', '"signature":'))
-      const { pending: _, ...settled } = complete("later")
-      yield* expectAll(yield* scene.restart, [settled])
+      yield* expectAll(yield* scene.restart, [withoutPending(complete("later"))])
       const strange = later.replace('"target":', '"place":')
       yield* scene.damage("later", strange)
       yield* expectAll(yield* scene.restart, [])
@@ -158,8 +162,7 @@ export const laws: ReadonlyArray<RecordLaw> = [
     yield* scene.moveToDisk
     yield* same(String(yield* records.keepsKeys), "false", "keys are kept on a disk")
     yield* records.save(complete("one"))
-    const { pending: _, ...settled } = complete("one")
-    yield* expectAll(records, [settled])
+    yield* expectAll(records, [withoutPending(complete("one"))])
     yield* holds(!(yield* scene.text("one")).includes("privateKey"), "a key was written to a disk")
   }),
   law("a data root that a cleaner removed heals at the next save", function* (records, scene) {

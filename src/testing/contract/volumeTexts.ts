@@ -27,16 +27,15 @@ export const first = { "tls.key": "key 1", "tls.crt": "certificate 1", "ca.crt":
 export const second = { "tls.key": "key 2", "tls.crt": "certificate 2", "keystore.p12": "store 2" }
 
 /** The current set as one text, to compare: names and contents in the order of the names. */
-export const shown = (target: string) =>
-  Effect.gen(function* () {
-    const fs = yield* VolumeFS
-    const files = yield* fs.read(target)
-    return Option.match(files, {
-      onNone: () => "nothing",
-      onSome: (files) =>
-        render(Object.fromEntries([...files].map(([name, bytes]) => [name, decoded(Redacted.value(bytes))])))
-    })
+export const shown = Effect.fnUntraced(function* (target: string) {
+  const fs = yield* VolumeFS
+  const files = yield* fs.read(target)
+  return Option.match(files, {
+    onNone: () => "nothing",
+    onSome: (files) =>
+      render(Object.fromEntries([...files].map(([name, bytes]) => [name, decoded(Redacted.value(bytes))])))
   })
+})
 
 const decoded = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
 
@@ -51,8 +50,7 @@ export const fails = <A, R>(effect: Effect.Effect<A, VolumeError, R>, reason: Vo
   )
 
 /** This is what stands at the target. */
-export const condition = (target: string, wanted: string) =>
-  Effect.gen(function* () {
-    const fs = yield* VolumeFS
-    yield* same(yield* fs.inspect(target), wanted, "what stands there")
-  })
+export const condition = Effect.fnUntraced(function* (target: string, wanted: string) {
+  const fs = yield* VolumeFS
+  yield* same(yield* fs.inspect(target), wanted, "what stands there")
+})

@@ -153,7 +153,8 @@ export class SimApiServer {
     serve: (answered: number) => Result.Result<A, Refusal>
   ): Effect.Effect<A, ApiError> {
     return Effect.suspend(() => {
-      const silence = Effect.delay(Effect.suspend(() => this.#unanswered(link, action, "no answer")), requestTimeout)
+      const unanswered = Effect.suspend(() => this.#unanswered(link, action, "no answer"))
+      const silence = Effect.delay(unanswered, requestTimeout)
       if (link.cut) return silence
       const [there, back] = [this.#draw(this.behaviour.callLatency), this.#draw(this.behaviour.callLatency)]
       const fate = this.#fate()
@@ -161,11 +162,10 @@ export class SimApiServer {
       if (there + back === 0) return arrive
       return Effect.gen({ self: this }, function* (this: SimApiServer) {
         const reply = yield* Deferred.make<A, ApiError>()
-        this.run(
-          Effect.delay(Effect.exit(arrive), there).pipe(
-            Effect.flatMap((exit) => Effect.delay(Deferred.done(reply, exit), back))
-          )
+        const answer = Effect.flatMap(Effect.delay(Effect.exit(arrive), there), (exit) =>
+          Effect.delay(Deferred.done(reply, exit), back)
         )
+        this.run(answer)
         return yield* there + back < requestTimeout ? Deferred.await(reply) : silence
       })
     })

@@ -4,7 +4,14 @@
  * text can be damaged or wiped away as a crash or a cleaner would, and the disk can be full or broken.
  */
 import { Context, Effect, Layer } from "effect"
-import { decodeRecord, encodeRecord, RecordError, type VolumeRecord, VolumeRecords } from "../../volume/VolumeRecord.ts"
+import {
+  decodeRecord,
+  encodeRecord,
+  RecordError,
+  type VolumeRecord,
+  VolumeRecords,
+  withoutPending
+} from "../../volume/VolumeRecord.ts"
 
 /** The levers of the records' disk, and what stands on it. */
 export class SimRecordDisk extends Context.Service<
@@ -62,8 +69,7 @@ const save = Effect.fnUntraced(function* (disk: Disk, record: VolumeRecord) {
     const detail = "no space left on device (simulated)"
     return yield* new RecordError({ reason: "Full", action: "save", volumeId, detail })
   }
-  const { pending: _, ...settled } = record
-  const text = yield* Effect.orDie(encodeRecord(disk.inMemory ? record : settled))
+  const text = yield* Effect.orDie(encodeRecord(disk.inMemory ? record : withoutPending(record)))
   disk.texts.set(volumeId, text)
   disk.observe({ _tag: "RecordSaved", volumeId, text })
 })

@@ -3,7 +3,7 @@
  * everything has to converge. The outcome is a value, whatever happens: passed, or what was found. One seed gives one
  * outcome and one digest, wherever it runs.
  */
-import { Cause, Effect, Exit, Option, Redacted } from "effect"
+import { Cause, Effect, Exit, Option, Redacted, type Scope } from "effect"
 import type { Cluster } from "../Cluster.ts"
 import type { InvariantBroken } from "../judges/Invariants.ts"
 import { outlivingMillis } from "../judges/judgesOfRest.ts"
@@ -37,19 +37,22 @@ export interface RunOptions
   readonly watch?: (event: Event) => void
 }
 
-const perform = (cluster: Cluster, pods: Map<string, SimPod>, act: Act): Effect.Effect<void> =>
-  Effect.gen(function* () {
-    switch (act._tag) {
-      case "Schedule":
-        pods.set(act.wish.name, yield* cluster.schedule(act.wish))
-        return
-      case "WriteBundle":
-        return yield* cluster.bundle(act.bundle).rotate
-    }
-    const pod = pods.get(act.name)
-    if (pod === undefined || pod.phase === "gone") return
-    yield* act._tag === "Delete" ? cluster.delete(pod) : cluster.change(pod, act.change)
-  })
+const perform = Effect.fnUntraced(function* (
+  cluster: Cluster,
+  pods: Map<string, SimPod>,
+  act: Act
+): Effect.fn.Return<void> {
+  switch (act._tag) {
+    case "Schedule":
+      pods.set(act.wish.name, yield* cluster.schedule(act.wish))
+      return
+    case "WriteBundle":
+      return yield* cluster.bundle(act.bundle).rotate
+  }
+  const pod = pods.get(act.name)
+  if (pod === undefined || pod.phase === "gone") return
+  yield* act._tag === "Delete" ? cluster.delete(pod) : cluster.change(pod, act.change)
+})
 
 /** Everything that is left is part of the digest. */
 const weigh = (cluster: Cluster): void => {
@@ -97,17 +100,19 @@ const clusterOf = (
 }
 
 /** Runs a story. */
-export const runStory = (story: Story, options: RunOptions = {}): Effect.Effect<Outcome> =>
-  Effect.gen(function* () {
-    const { seed } = story
-    const made = yield* Effect.exit(clusterOf(story, options))
-    if (Exit.isFailure(made)) return { seed, digest: "", steps: 0, outcome: verdictOf(made), lines: () => [] }
-    const { trace } = made.value
-    if (options.watch !== undefined) trace.listen(options.watch)
-    const exit = yield* Effect.exit(play(made.value, story))
-    weigh(made.value)
-    return { seed, digest: trace.digest, steps: trace.steps, outcome: verdictOf(exit), lines: trace.lines }
-  }).pipe(Effect.scoped)
+export const runStory = Effect.fnUntraced(function* (
+  story: Story,
+  options: RunOptions = {}
+): Effect.fn.Return<Outcome, never, Scope.Scope> {
+  const { seed } = story
+  const made = yield* Effect.exit(clusterOf(story, options))
+  if (Exit.isFailure(made)) return { seed, digest: "", steps: 0, outcome: verdictOf(made), lines: () => [] }
+  const { trace } = made.value
+  if (options.watch !== undefined) trace.listen(options.watch)
+  const exit = yield* Effect.exit(play(made.value, story))
+  weigh(made.value)
+  return { seed, digest: trace.digest, steps: trace.steps, outcome: verdictOf(exit), lines: trace.lines }
+}, Effect.scoped)
 
 /** Runs the story of a seed. */
 export const simulate = (seed: number | string, knobs: Knobs = {}, options: RunOptions = {}): Effect.Effect<Outcome> =>

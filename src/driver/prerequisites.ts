@@ -1,9 +1,11 @@
 /**
  * What must be there before a certificate is requested: open readiness gates, what the names follow, the trust bundle,
  * the pod's token. Each step waits until its own is there, for ever if need be, and is woken by a watch or by the
- * kubelet's next call; none of them polls. What is missing can be told at any moment, for whoever cannot wait.
+ * kubelet's next call; none of them polls. What is missing can be told at any moment, for whoever cannot wait, and so
+ * can how far a key is that takes its time.
  */
 import { DateTime, Effect, Equal, Option, Ref, Stream, SubscriptionRef } from "effect"
+import { KeyGenerator } from "../issuance/KeyGenerator.ts"
 import { type PodReference, Pods } from "../kube/Pods.ts"
 import { bundleText, TrustBundles } from "../kube/TrustBundles.ts"
 import { Settings } from "../Settings.ts"
@@ -77,7 +79,9 @@ export const missingPrerequisite = Effect.fnUntraced(function* (volume: Volume) 
   const closed = yield* missingOfPod(volume)
   if (Option.isSome(closed)) return closed
   const bundle = yield* missingBundle(volume)
-  return Option.isSome(bundle) ? bundle : yield* missingToken(volume)
+  if (Option.isSome(bundle)) return bundle
+  const token = yield* missingToken(volume)
+  return Option.isSome(token) ? token : yield* missingKey(volume)
 })
 
 const missingOfPod = Effect.fnUntraced(function* (volume: Volume) {
@@ -115,4 +119,13 @@ const missingToken = Effect.fnUntraced(function* (volume: Volume) {
         "a token of the pod's ServiceAccount; set tokenRequests and requiresRepublish in the CSIDriver object"
       )
     : Option.none()
+})
+
+const missingKey = Effect.fnUntraced(function* (volume: Volume) {
+  const keys = yield* KeyGenerator
+  return Option.map(yield* keys.progress(volume.id), ({ before, parameters }) => {
+    const others = before === 1 ? "1 other is" : `${before} others are`
+    const turn = before === 0 ? "" : `: ${others} before it`
+    return `the ${Object.values(parameters).join("-")} key, which is still being made${turn}`
+  })
 })

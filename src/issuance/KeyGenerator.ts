@@ -1,10 +1,10 @@
 /**
  * Where private keys are born. The contract stands inside the issuance room; `NodeKeyGenerator` is the live side
- * (Node's cryptography, with RSA on the thread pool, so that it never blocks the event loop), the simulation derives
- * keys from its seed. A key is handed around as a value that can sign and can be written once; nobody prints it,
- * because its secret half is `Redacted`.
+ * (Node's cryptography, with RSA away from the event loop), the simulation derives keys from its seed. Whoever wants a
+ * key says for which pod, because pods take turns where keys take long. A key is handed around as a value that can sign
+ * and can be written once; nobody prints it, because its secret half is `Redacted`.
  */
-import { Context, type Effect, type Redacted, Schema } from "effect"
+import { Context, type Effect, type Option, type Redacted, Schema } from "effect"
 import type { KeyParameters } from "../spec/VolumeSpec.ts"
 import type { Temper } from "../Temper.ts"
 
@@ -46,17 +46,35 @@ export class KeyError extends Schema.TaggedError<KeyError>()("KeyError", {
   }
 }
 
+/** A key that a volume needs. */
+export interface WantedKey {
+  readonly parameters: KeyParameters
+  /** The pod's uid: pods take turns. */
+  readonly pod: string
+  readonly volumeId: string
+}
+
+/** How far a key is that takes its time. */
+export interface KeyProgress {
+  readonly parameters: KeyParameters
+  /** How many keys come before it; 0 while it is being made. */
+  readonly before: number
+}
+
 /**
  * Makes private keys.
  *
  * Laws: every `generate` gives another key; `restore` of a key's PKCS#8 gives a key with the same public half; a key
- * signs what its public half verifies; bytes that are no key of these parameters are `Corrupt`.
+ * signs what its public half verifies; bytes that are no key of these parameters are `Corrupt`; a key that is there
+ * has no progress.
  */
 export class KeyGenerator extends Context.Service<
   KeyGenerator,
   {
-    /** A fresh key. */
-    readonly generate: (parameters: KeyParameters) => Effect.Effect<PrivateKey, KeyError>
+    /** A fresh key. Keys that take long are made in turn. */
+    readonly generate: (wanted: WantedKey) => Effect.Effect<PrivateKey, KeyError>
+    /** How far the key is that a volume waits for; none if it waits for no key that takes long. */
+    readonly progress: (volumeId: string) => Effect.Effect<Option.Option<KeyProgress>>
     /** The key whose PKCS#8 DER was kept. */
     readonly restore: (
       pkcs8: Redacted.Redacted<Uint8Array>,

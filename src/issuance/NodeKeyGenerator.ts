@@ -1,7 +1,8 @@
 /**
- * The live side of `KeyGenerator`: Node's cryptography. RSA keys are made on Node's thread pool, because one takes a
- * core for a tenth of a second and more and must never block the event loop; keys of curves are made on the spot. Keys
- * have to reach the pod's volume; they leave this module as DER inside a Redacted, and nowhere else.
+ * The live side of `KeyGenerator`: Node's cryptography. Keys of curves are made on the spot. An RSA key takes a core
+ * for a tenth of a second and more and must never block the event loop: it is made in turn, RSA-2048 on Node's thread
+ * pool and larger ones in a process of their own (`NodeBigKey`). Keys have to reach the pod's volume; they leave this
+ * module as DER inside a Redacted, and nowhere else.
  */
 import {
   createPrivateKey,
@@ -14,7 +15,9 @@ import {
 import { Effect, Layer, Metric, Redacted } from "effect"
 import { gaugeDuring } from "../kube/gaugeDuring.ts"
 import type { KeyParameters } from "../spec/VolumeSpec.ts"
-import { KeyError, KeyGenerator, type PrivateKey, type SignatureAlgorithm } from "./KeyGenerator.ts"
+import { KeyError, KeyGenerator, type PrivateKey, type SignatureAlgorithm, type WantedKey } from "./KeyGenerator.ts"
+import { isBig, type KeyQueue, makeKeyQueue } from "./KeyQueue.ts"
+import { makeBigKey } from "./NodeBigKey.ts"
 
 const derOf = (key: KeyObject, type: "pkcs8" | "spki"): Uint8Array =>
   new Uint8Array(key.export({ format: "der", type }))
@@ -70,22 +73,25 @@ const describe = (privateKey: KeyObject, parameters: KeyParameters): PrivateKey 
   }
 }
 
-/** Node's thread pool makes four at a time. */
-const inThePool = Metric.gauge("certlet_rsa_keys_in_the_making", {
-  description: "RSA keys that are being made or wait for a thread; four are made at a time"
+const inTheMaking = Metric.gauge("certlet_rsa_keys_in_the_making", {
+  description: "RSA keys that are being made or wait for their turn; four are made at a time, of large ones two"
 })
 
-/** RSA on the thread pool, because it takes a core for a tenth of a second and more; curves at once. */
-const makeKey = (parameters: KeyParameters): Effect.Effect<KeyObject, unknown> => {
+/** The thread pool never leaves a key half made, so whoever made it wait keeps its seat until it is there. */
+const makeInPool = (modulusLength: number) =>
+  Effect.callback<KeyObject, Error>((resume) =>
+    generateKeyPair("rsa", { modulusLength }, (error, _, privateKey) =>
+      resume(error === null ? Effect.succeed(privateKey) : Effect.fail(error))
+    )
+  ).pipe(Effect.uninterruptible)
+
+const makeKey = (queue: KeyQueue, wanted: WantedKey): Effect.Effect<KeyObject, unknown> => {
+  const { parameters } = wanted
   switch (parameters.algorithm) {
-    case "RSA":
-      return gaugeDuring(inThePool)(
-        Effect.callback((resume) =>
-          generateKeyPair("rsa", { modulusLength: parameters.size }, (error, _, privateKey) =>
-            resume(error === null ? Effect.succeed(privateKey) : Effect.fail(error))
-          )
-        )
-      )
+    case "RSA": {
+      const make = isBig(parameters) ? makeBigKey(parameters.size) : makeInPool(parameters.size)
+      return gaugeDuring(inTheMaking)(queue.inTurn(wanted, make))
+    }
     case "ECDSA":
       return Effect.sync(() => generateKeyPairSync("ec", { namedCurve: `P-${parameters.size}` }).privateKey)
     case "Ed25519":
@@ -115,24 +121,26 @@ const readKey = (pkcs8: Uint8Array, parameters: KeyParameters): PrivateKey => {
   return describe(key, parameters)
 }
 
-const keyGenerator = KeyGenerator.of({
-  generate: Effect.fn("KeyGenerator.generate")((parameters: KeyParameters) =>
-    makeKey(parameters).pipe(
-      Effect.map((key) => describe(key, parameters)),
-      Effect.catchDefect((cause: unknown) => Effect.fail(cause)),
-      Effect.mapError((cause) => new KeyError({ reason: "Failed", cause }))
+const makeKeyGenerator = (queue: KeyQueue) =>
+  KeyGenerator.of({
+    generate: Effect.fn("KeyGenerator.generate")((wanted: WantedKey) =>
+      makeKey(queue, wanted).pipe(
+        Effect.map((key) => describe(key, wanted.parameters)),
+        Effect.catchDefect((cause: unknown) => Effect.fail(cause)),
+        Effect.mapError((cause) => new KeyError({ reason: "Failed", cause }))
+      )
+    ),
+    progress: queue.progress,
+    restore: Effect.fn("KeyGenerator.restore")((pkcs8: Redacted.Redacted<Uint8Array>, parameters: KeyParameters) =>
+      Effect.try({
+        try: () => readKey(Redacted.value(pkcs8), parameters),
+        catch: (cause) => new KeyError({ reason: "Corrupt", cause })
+      })
     )
-  ),
-  restore: Effect.fn("KeyGenerator.restore")((pkcs8: Redacted.Redacted<Uint8Array>, parameters: KeyParameters) =>
-    Effect.try({
-      try: () => readKey(Redacted.value(pkcs8), parameters),
-      catch: (cause) => new KeyError({ reason: "Corrupt", cause })
-    })
-  )
-})
+  })
 
 /** Keys from Node's own cryptography. */
 export const layer: Layer.Layer<KeyGenerator> = Layer.effect(
   KeyGenerator,
-  Effect.as(Metric.modify(inThePool, 0), keyGenerator)
+  Effect.map(Metric.modify(inTheMaking, 0), () => makeKeyGenerator(makeKeyQueue()))
 )

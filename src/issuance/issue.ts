@@ -6,7 +6,7 @@
  */
 import { DateTime, type Duration, Effect, Option, Random, type Redacted } from "effect"
 import { namespacedName } from "../spec/NamespacedName.ts"
-import type { KeyParameters, VolumeSpec } from "../spec/VolumeSpec.ts"
+import type { VolumeSpec } from "../spec/VolumeSpec.ts"
 import type { RequestReference, SignedCertificate } from "./CertificateRequest.ts"
 import { CertificateRequests, type EndedState, type RequestError } from "./CertificateRequests.ts"
 import { checkSigned, type Leaf } from "./checkSigned.ts"
@@ -65,18 +65,16 @@ const requestName = Effect.gen(function* () {
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-")
 })
 
-const keyFor = Effect.fnUntraced(function* (
-  reuse: Option.Option<Redacted.Redacted<Uint8Array>>,
-  parameters: KeyParameters
-) {
+const keyFor = Effect.fnUntraced(function* <E, R>({ reuse, spec, volumeId }: Issuance<E, R>) {
   const keys = yield* KeyGenerator
-  if (Option.isNone(reuse)) return yield* keys.generate(parameters)
+  const fresh = keys.generate({ parameters: spec.key, pod: spec.pod.uid, volumeId })
+  if (Option.isNone(reuse)) return yield* fresh
   // A kept key that cannot be read must not keep the pod from being served: it gets a new one.
-  return yield* keys.restore(reuse.value, parameters).pipe(Effect.catchTag("KeyError", () => keys.generate(parameters)))
+  return yield* keys.restore(reuse.value, spec.key).pipe(Effect.catchTag("KeyError", () => fresh))
 })
 
 const decide = Effect.fnUntraced(function* <E, R>(issuance: Issuance<E, R>) {
-  const key = yield* keyFor(issuance.reuse, issuance.spec.key)
+  const key = yield* keyFor(issuance)
   const pending: PendingRequest = {
     requestName: yield* requestName,
     signingRequest: yield* signingRequest(issuance.spec, key),

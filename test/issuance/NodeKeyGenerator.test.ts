@@ -1,6 +1,7 @@
 import { createPrivateKey, createPublicKey, type KeyObject, verify } from "node:crypto"
+import { readdirSync, readFileSync } from "node:fs"
 import { describe, expect, it, layer } from "@effect/vitest"
-import { Effect, Redacted } from "effect"
+import { Effect, Fiber, Option, Redacted } from "effect"
 import * as fc from "fast-check"
 import { KeyGenerator, type PrivateKey } from "../../src/issuance/KeyGenerator.ts"
 import * as NodeKeyGenerator from "../../src/issuance/NodeKeyGenerator.ts"
@@ -16,9 +17,21 @@ const all: ReadonlyArray<KeyParameters> = [
 ]
 const p256: KeyParameters = { algorithm: "ECDSA", size: 256 }
 
-const generate = (parameters: KeyParameters) => Effect.flatMap(KeyGenerator, (keys) => keys.generate(parameters))
+const generate = (parameters: KeyParameters) =>
+  Effect.flatMap(KeyGenerator, (keys) => keys.generate({ parameters, pod: "a", volumeId: "csi-a" }))
 const restore = (pkcs8: Uint8Array, parameters: KeyParameters) =>
   Effect.flatMap(KeyGenerator, (keys) => keys.restore(Redacted.make(pkcs8), parameters))
+
+/** The programs that this one has started and that still run, by a word of their command lines. */
+const childrenWith = (word: string): ReadonlyArray<string> =>
+  readdirSync("/proc").filter((pid) => {
+    try {
+      const parent = /^PPid:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]
+      return parent === `${process.pid}` && readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(word)
+    } catch {
+      return false
+    }
+  })
 
 /** The halves as another reader of DER finds them. */
 const secret = (key: PrivateKey): KeyObject =>
@@ -105,6 +118,35 @@ layer(NodeKeyGenerator.layer)("keys of Node", (it) => {
       const error = yield* Effect.flip(generate({ algorithm: "RSA", size: 1 }))
       expect([error.reason, error.temper]).toEqual(["Failed", "transient"])
     })
+  )
+})
+
+describe("keys larger than RSA-2048", () => {
+  it.live("keep no other pod waiting, and stop where nobody wants them", () =>
+    Effect.gen(function* () {
+      const keys = yield* KeyGenerator
+      const order: Array<string> = []
+      const generate = (pod: string, volumeId: string, size: number) =>
+        keys
+          .generate({ parameters: { algorithm: "RSA", size }, pod, volumeId })
+          .pipe(Effect.tap(() => Effect.sync(() => void order.push(volumeId))))
+      const greedy = yield* Effect.forEach(
+        Array.from({ length: 12 }, (_, n) => `greedy ${n}`),
+        (id) => Effect.forkChild(generate("greedy", id, 8192))
+      )
+      yield* Effect.forEach([1, 2, 3, 4], (n) => generate("modest", `small ${n}`, 2048), { concurrency: 4 })
+      // Twelve such keys take minutes; four small ones a second.
+      expect(order.filter((id) => id.startsWith("small")).length).toBe(4)
+      expect(order.length).toBeLessThan(8)
+      const big = yield* Effect.forkChild(generate("modest", "big", 3072))
+      yield* Effect.yieldNow
+      const { before } = Option.getOrThrow(yield* keys.progress("big"))
+      expect(before).toBeLessThanOrEqual(3)
+      yield* Effect.forEach(greedy, Fiber.interrupt, { concurrency: "unbounded" })
+      yield* Fiber.join(big)
+      expect(order.length).toBeLessThan(8)
+      expect(childrenWith("modulusLength")).toEqual([])
+    }).pipe(Effect.provide(NodeKeyGenerator.layer))
   )
 })
 

@@ -18,7 +18,8 @@ const { C, CN, DC, O } = attributeTypes
 const email = "1.2.840.113549.1.9.1"
 
 const pemFor = Effect.fnUntraced(function* (wanted: VolumeSpec) {
-  const key = yield* Effect.flatMap(KeyGenerator, (keys) => keys.generate(wanted.key))
+  const keys = yield* KeyGenerator
+  const key = yield* keys.generate({ parameters: wanted.key, pod: wanted.pod.uid, volumeId: "csi-web" })
   return { key, pem: yield* signingRequest(wanted, key) }
 })
 

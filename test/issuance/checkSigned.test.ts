@@ -19,7 +19,9 @@ import { spec } from "../kit/LiveClient.ts"
 
 const commonName = (...values: ReadonlyArray<string>) => values.map((value) => [{ type: attributeTypes.CN, value }])
 
-const newKey = Effect.flatMap(KeyGenerator, (keys) => keys.generate({ algorithm: "ECDSA", size: 256 }))
+const newKey = Effect.flatMap(KeyGenerator, (keys) =>
+  keys.generate({ parameters: { algorithm: "ECDSA", size: 256 }, pod: "uid-web", volumeId: "csi-web" })
+)
 
 /** What an issuer is asked for on behalf of a spec. */
 const orderFor = (asked: VolumeSpec, key: PrivateKey, change: Partial<SigningOrder> = {}) =>

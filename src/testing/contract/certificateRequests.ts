@@ -63,7 +63,7 @@ const makeDraft = Effect.fnUntraced(function* (volumeId: string) {
     { nodeId: "node-1", clusterDomain: "cluster.local", podReadinessGates: [], continueOnNotReady: false }
   )
   const bytes = yield* randomBytes
-  const key = yield* makeSimKeyGenerator("P-256").generate(spec.key)
+  const key = yield* makeSimKeyGenerator("P-256").generate({ parameters: spec.key, pod: spec.pod.uid, volumeId })
   const hex = bytesToHex(bytes)
   const name = `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`
   const draft: RequestDraft = {

@@ -1,10 +1,12 @@
 /**
  * Keys that obey a seed: the simulation's side of `KeyGenerator`. Every key is a real key drawn from Effect's Random,
  * of the one kind that the simulation was given, whatever algorithm the spec asks for: nothing in the programs depends
- * on the algorithm, and the virtual clock cannot wait for RSA. The same seed gives the same keys, byte for byte.
+ * on the algorithm, and the virtual clock cannot wait for RSA. How long a key takes is the simulation's to say; keys
+ * are made in turn as the live ones are. The same seed gives the same keys, byte for byte.
  */
-import { Effect, Layer, Redacted } from "effect"
+import { Duration, Effect, Layer, Redacted } from "effect"
 import { KeyError, KeyGenerator, type PrivateKey } from "../../issuance/KeyGenerator.ts"
+import { makeKeyQueue } from "../../issuance/KeyQueue.ts"
 import type { KeyParameters } from "../../spec/VolumeSpec.ts"
 import {
   type SimKeyKind,
@@ -28,10 +30,20 @@ const asPrivateKey = (keys: CryptoKeyPair, parameters: KeyParameters): PrivateKe
 /** 32 bytes from Effect's Random. */
 export const randomBytes: Effect.Effect<Uint8Array> = drawBytes(32)
 
-/** A key generator whose keys are of this kind. */
-export const makeSimKeyGenerator = (kind: SimKeyKind) =>
-  KeyGenerator.of({
-    generate: (parameters) => Effect.map(randomBytes, (bytes) => asPrivateKey(simKeyPair(bytes, kind), parameters)),
+/** A key generator whose keys are of this kind; each takes as long as `takes` says, no time at all by default. */
+export const makeSimKeyGenerator = (
+  kind: SimKeyKind,
+  takes: (parameters: KeyParameters) => Duration.Duration = () => Duration.zero
+) => {
+  const queue = makeKeyQueue()
+  return KeyGenerator.of({
+    generate: (wanted) => {
+      const { parameters } = wanted
+      const make = Effect.map(randomBytes, (bytes) => asPrivateKey(simKeyPair(bytes, kind), parameters))
+      const took = takes(parameters)
+      return queue.inTurn(wanted, Duration.isZero(took) ? make : Effect.delay(make, took))
+    },
+    progress: queue.progress,
     restore: (pkcs8, parameters) => {
       const keys = simPairFromPkcs8(Redacted.value(pkcs8))
       return keys === undefined
@@ -39,6 +51,7 @@ export const makeSimKeyGenerator = (kind: SimKeyKind) =>
         : Effect.succeed(asPrivateKey(keys, parameters))
     }
   })
+}
 
 /** The simulated key generator, with keys on P-256. */
-export const layer = Layer.succeed(KeyGenerator, makeSimKeyGenerator("P-256"))
+export const layer = Layer.sync(KeyGenerator, () => makeSimKeyGenerator("P-256"))

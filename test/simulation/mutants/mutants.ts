@@ -120,8 +120,8 @@ const thrifty = onEdge("a key is made once and used for everything", KeyGenerato
   let first: PrivateKey | undefined
   return {
     ...keys,
-    generate: (parameters) =>
-      Effect.map(keys.generate(parameters), (key) => {
+    generate: (wanted) =>
+      Effect.map(keys.generate(wanted), (key) => {
         first ??= key
         return first
       })
@@ -149,8 +149,8 @@ const impatient = onEdge(
 
 const talkative = onEdge("a new key is logged", KeyGenerator, (keys) => ({
   ...keys,
-  generate: (parameters) =>
-    Effect.tap(keys.generate(parameters), ({ pkcs8 }) =>
+  generate: (wanted) =>
+    Effect.tap(keys.generate(wanted), ({ pkcs8 }) =>
       Effect.logInfo(`made ${Buffer.from(Redacted.value(pkcs8)).toString("base64")}`)
     )
 }))

@@ -1,8 +1,8 @@
 /**
  * What is known of the process's health: named checks that the rooms add as they come to life, and one look at all of
  * them. A check answers with what is wrong, or with nothing where all is well; it is asked at each look, so that it can
- * weigh the time. Who looks is the door: Identity's Probe and `/readyz` see the same board, and so can never contradict
- * each other. Without a board, as in a test of a single room, checks are added to nothing.
+ * weigh the time. The doors look: Identity's Probe and `/readyz` see the same board, and so can never contradict each
+ * other. Without a board, as in a test of a single room, checks are added to nothing.
  */
 import { Context, Effect, Layer, Option, type Scope } from "effect"
 

@@ -1,6 +1,6 @@
 /**
  * The process's front door: a command line over layers. `certlet run`, or `certlet` with the same flags, serves the
- * kubelet of its node until it is told to end; `certlet demo` shows the whole of it without a cluster. There is no
+ * kubelet of its node until it is stopped; `certlet demo` shows the whole of it without a cluster. There is no
  * logic here: each command is a file of `commands/`, and its errors say with which code the process ends.
  */
 import * as NodeServices from "@effect/platform-node/NodeServices"

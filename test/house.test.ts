@@ -190,6 +190,14 @@ describe("a file", () => {
     expect(silent.map(({ path }) => path)).toEqual([])
   })
 
+  it("has lines of 120 columns at most, but for a sentence that no line break may cut", () => {
+    const sentence = /"[^"]*"|`[^`]*`|\/\^.*\$\/[a-z]*/
+    const isWide = (line: string): boolean => [...line].length > 120 && line.trim().replace(sentence, "").length > 60
+    const wide = (source: Source) =>
+      source.text.split("\n").flatMap((line, at) => (isWide(line) ? [`line ${at + 1}`] : []))
+    expect(offences(sources, wide)).toEqual([])
+  })
+
   it("has comments of 120 columns at most", () => {
     const comment = /^\s*(\/\/|\/?\*)/
     const files = ["src", "test"].flatMap((folder) => filesBelow(folder).map((path) => `${folder}/${path}`))

@@ -1,6 +1,6 @@
 /**
- * The manuals lie beside what they describe, and point at each other. A link that leads nowhere, to a file or to a
- * heading, is found here, and so is a dependency that no table gives a reason for.
+ * The manuals lie in the folder of what they describe, and point at each other. A link that leads nowhere, to a file or
+ * to a heading, is found here, and so is a dependency that no table gives a reason for.
  */
 import { existsSync, globSync, readFileSync, statSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"

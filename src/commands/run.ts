@@ -1,6 +1,6 @@
 /**
  * The command `certlet run`, which is also what `certlet` does without a command: it serves the kubelet of its node
- * until it is told to end. That is no failure of a server, so a signal ends it with code 0.
+ * until it is stopped. That is no failure of a server, so a signal ends it with code 0.
  */
 import { Cause, Effect, Layer } from "effect"
 import { Command } from "effect/cli"

@@ -29,7 +29,7 @@ const refusal = (code: grpc.status, details: string) => ({ code, details })
 const errorOf = (cause: Cause.Cause<Status>): { readonly code: grpc.status; readonly details: string } => {
   const status = Option.getOrUndefined(Cause.findErrorOption(cause))
   if (status !== undefined) return refusal(grpc.status[status.code], wireSentence(status.sentence))
-  // Who cancelled the call hears no answer: this is read by those whose call is cut off by our own end.
+  // A caller that cancelled gets no answer: this is for callers whose call is cut off because certlet ends.
   if (Cause.hasInterrupts(cause)) return refusal(grpc.status.UNAVAILABLE, "certlet is ending; the kubelet tries again")
   return refusal(grpc.status.INTERNAL, "certlet has a defect here; its log on this node says more, please report it")
 }
@@ -132,7 +132,7 @@ const shutDown = Effect.fnUntraced(function* (
     Effect.timeoutOrElse({
       duration: settings.shutdownTimeout,
       orElse: () =>
-        Effect.andThen(Effect.logWarning("calls were still in flight and are given up"), FiberSet.clear(calls))
+        Effect.andThen(Effect.logWarning("calls were still in flight and are cut off"), FiberSet.clear(calls))
     })
   )
   yield* Deferred.await(closed).pipe(

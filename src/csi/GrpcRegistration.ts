@@ -1,6 +1,6 @@
 /**
  * How the kubelet learns of certlet: a socket in the kubelet's folder `plugins_registry`, behind which certlet answers
- * who it is and where it serves (plugin watcher, version 1). It takes the place of the node-driver-registrar container.
+ * who it is and where it serves (plugin watcher, version 1). It replaces the node-driver-registrar container.
  * The kubelet asks when the socket appears, again whenever it has been restarted, and again after a socket that
  * somebody removed stands again. When the scope closes the socket goes first, so that the kubelet makes no call
  * that nobody would answer.

@@ -2,7 +2,7 @@
  * The door to the kubelet: the calls of the Container Storage Interface (CSI 1.13, services Identity and Node) that a
  * kubelet makes, in our own words. `GrpcKubelet` listens for them on a unix socket, the simulated kubelet makes them by
  * itself. A call's answer is either its result or a `Status`, which is what crosses the wire; an interrupted call is a
- * call that the kubelet has given up.
+ * call that the kubelet no longer waits for.
  */
 import { Context, type Effect, type Option, Schema, type Scope } from "effect"
 import type { PublishCall, UnpublishCall } from "../driver/DriverCalls.ts"

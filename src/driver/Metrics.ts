@@ -1,8 +1,8 @@
 /**
  * What the driver counts and what it can say of its volumes, in the names that cert-manager's csi-driver uses and in
  * some of its own (`certlet_`). Counters and histograms grow as things happen and carry no label of a volume, so that
- * they stay as few as they are however many volumes come and go; the gauges of volumes are made afresh whenever
- * somebody looks, so that a volume that is gone leaves no series behind. How the text reaches a scraper is the live
+ * they stay as few as they are however many volumes come and go; the gauges of volumes are made at each
+ * look, so that a volume that is gone leaves no series behind. How the text reaches a scraper is the live
  * side's business.
  */
 import { DateTime, Duration, Effect, Metric, Option } from "effect"

@@ -1,7 +1,7 @@
 /**
- * The wait for a volume's files, which ends with the attempt or with the caller's patience. Who runs out of patience is
- * told what was waited for: a prerequisite, the failure that keeps coming back, or whoever has not approved or signed
- * yet. The attempt goes on in any case.
+ * The wait for a volume's files, which ends with the attempt or with the caller's patience. A caller that runs out of
+ * patience reads what was waited for: a prerequisite, the failure that keeps coming back, or whoever has not approved
+ * or signed yet. The attempt goes on in any case.
  */
 import { Deferred, Duration, Effect, Option, Ref } from "effect"
 import type { RequestState } from "../issuance/CertificateRequest.ts"

@@ -1,7 +1,7 @@
 /**
  * The trust bundle of a volume: CA certificates that somebody keeps in the cluster, instead of the issuer's own.
- * The volume's first certificate waits for them, and whatever is swapped into it later stands beside what the bundle
- * holds then. A bundle that vanishes or is damaged takes nothing from a pod that has it already.
+ * The volume's first certificate waits for them, and each later swap takes what the bundle holds at that
+ * moment. A bundle that vanishes or is damaged takes nothing from a pod that has it already.
  */
 import { Effect, Option, Ref } from "effect"
 import type { SignedCertificate } from "../issuance/CertificateRequest.ts"
@@ -30,7 +30,7 @@ export const caHeld = Effect.fnUntraced(function* (volume: Volume) {
   return Option.flatMap(yield* fs.read(volume.place.target), (files) => caOf(volume.spec, files))
 })
 
-/** A signed certificate beside the CA that its volume is to trust: the bundle's, else the one that the volume has. */
+/** A signed certificate with the CA that its volume is to trust: the bundle's, else the one that the volume has. */
 export const withTrust = Effect.fnUntraced(function* (volume: Volume, signed: SignedCertificate) {
   const bundle = bundleOf(volume.spec)
   if (Option.isNone(bundle)) return signed

@@ -28,7 +28,7 @@ export interface IssuanceBehaviour {
   readonly issuer: "sign" | "hold" | "signWrongKey" | { readonly fail: string } | { readonly invalid: string }
   /** From a request's creation to its end, when nothing holds it back. */
   readonly latency: Duration.Duration
-  /** The most that comes on top of it, drawn anew for every request. */
+  /** The most that comes on top of it, drawn again for each request. */
   readonly dawdle: Duration.Duration
   /** The longest lifetime that the issuer grants; none grants what is asked for. */
   readonly lifetime: Option.Option<Duration.Duration>

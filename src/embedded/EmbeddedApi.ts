@@ -4,6 +4,7 @@
  * onto it: HTTPS (`NodeApiServer`), the simulated network (`SimApiServer`) and the contract suites. Pure.
  */
 import { DateTime, Result } from "effect"
+import { rfc3339 } from "../spec/rfc3339.ts"
 import { type Refusal, refusal } from "./ApiStatus.ts"
 import type { ApiUser } from "./ApiUser.ts"
 import { ObjectStore } from "./ObjectStore.ts"
@@ -28,7 +29,7 @@ export class EmbeddedApi {
   }
 
   /** Now, as objects write it: RFC 3339, to the second. */
-  readonly timestamp = (): string => `${DateTime.formatIso(DateTime.makeUnsafe(this.#now())).slice(0, 19)}Z`
+  readonly timestamp = (): string => rfc3339(DateTime.makeUnsafe(this.#now()))
 
   /** Does what a call says, in the name of its user; undefined is nobody who is known, or nothing that the API has. */
   act(user: ApiUser | undefined, call: Call | undefined, body: unknown): Result.Result<Served, Refusal> {

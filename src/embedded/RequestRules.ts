@@ -117,7 +117,7 @@ export const isFinished = (object: StoredObject): boolean =>
   hasCondition(object, "InvalidRequest", "True") ||
   conditionsOf(object).some((condition) => condition.type === "Ready" && condition.reason === "Failed")
 
-/** The object with a condition set, in the place of one of the same type, and with further fields of its status. */
+/** The object with a condition set, which replaces one of the same type, and with further fields of its status. */
 export const withCondition = (
   object: StoredObject,
   condition: StoredCondition,

@@ -1,7 +1,7 @@
 /**
  * Why no certificate came of a request that did reach the API server. Each reason names the request, so that whoever
- * reads it can look at the object; what certlet itself found wrong with an answer (`Mismatch`) stands beside what the
- * cluster decided (`Denied`, `Failed`) and what is merely not decided yet (`Pending`, `NotReady`).
+ * reads it can look at the object; certlet itself found something wrong with the answer (`Mismatch`), the cluster
+ * decided (`Denied`, `Failed`), or nothing is decided yet (`Pending`, `NotReady`).
  */
 import { Schema } from "effect"
 import type { Temper } from "../Temper.ts"

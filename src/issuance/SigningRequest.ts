@@ -1,6 +1,6 @@
 /**
  * The signing request (PKCS#10, RFC 2986) that a spec and a key make. Pure but for the signature, which the key itself
- * makes. Subject, names, usages and the CA flag stand in it exactly as the CertificateRequest beside it says:
+ * makes. Subject, names, usages and the CA flag stand in it exactly as the CertificateRequest says:
  * cert-manager refuses a request whose two halves disagree. The subject is encoded here attribute by attribute, because
  * text would have to be escaped and could be misread on the way.
  */

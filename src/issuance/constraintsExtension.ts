@@ -1,6 +1,7 @@
 /**
  * Name constraints as X.509 has them (RFC 5280, 4.2.1.10), in a signing request and in what an issuer made of it. Pure.
- * The extension is critical, as the standard demands of CAs: who does not understand it must not trust the certificate.
+ * The extension is critical, as the standard demands of CAs: a program that does not understand it must not trust the
+ * certificate.
  */
 import { AsnConvert } from "@peculiar/asn1-schema"
 import {

@@ -102,7 +102,7 @@ const write = Effect.fnUntraced(function* (ledger: EventLedger, key: string) {
   const attempt =
     counted.written === 0
       ? create(server, counted, settings)
-      : // The API server has dropped it meanwhile, so it is told anew.
+      : // The API server has dropped it meanwhile, so it is created again.
         count(server, counted).pipe(
           Effect.catchIf(
             (error) => error.reason === "Missing",

@@ -147,7 +147,7 @@ const readAll = (answer: IncomingMessage): Effect.Effect<string, Severed | Overs
     )
   })
 
-/** The JSON in a text; undefined where it is none. */
+/** The JSON in a text; undefined where it is not JSON. */
 const parseJson = (text: string): unknown => {
   try {
     return JSON.parse(text)

@@ -146,7 +146,7 @@ const connect = async (source: Source, before: Current | undefined, now: number)
 export interface KubeCredentials {
   /** The connection to use now. */
   readonly current: Effect.Effect<Connection, CredentialsUnusable>
-  /** The server has refused this connection: everything is read anew, unless somebody else has done so already. */
+  /** The server has refused this connection: everything is read again, unless somebody else has done so already. */
   readonly renew: (refused: Connection) => Effect.Effect<Connection, CredentialsUnusable>
 }
 
@@ -155,11 +155,11 @@ export const makeCredentials = Effect.fnUntraced(function* (settings: KubeSettin
   const one = yield* Semaphore.make(1)
   let current: Current | undefined
 
-  const read = (anew: boolean) =>
+  const read = (again: boolean) =>
     Effect.flatMap(Clock.currentTimeMillis, (now) =>
       Effect.tryPromise({
         try: async () => {
-          const source = anew || current === undefined ? readSource(settings) : current.source
+          const source = again || current === undefined ? readSource(settings) : current.source
           current = await connect(source, current, now)
           return current.connection
         },

@@ -1,5 +1,5 @@
 /**
- * The door to a pod's owner: what happens to a pod's certificate is told as an Event on the pod, where `kubectl
+ * The door to a pod's owner: what happens to a pod's certificate becomes an Event on the pod, where `kubectl
  * describe pod` shows it. `ApiPodEvents` writes them. To tell costs the teller nothing: it neither waits for the API
  * server nor fails. What happens again and again is folded into one Event with a count, so that a pod never has more
  * Events than there are reasons, however long its trouble lasts.
@@ -36,8 +36,8 @@ export interface PodEvent {
 /**
  * The Events of this node's pods.
  *
- * Laws: telling never fails and waits for nobody; the first of its reason on a pod is told at once; the same reason on
- * the same pod again is the same Event with a higher count and the latest note; it is written again at growing
+ * Laws: telling never fails and waits for nobody; the first of its reason on a pod is written at once; the same reason
+ * on the same pod again is the same Event with a higher count and the latest note; it is written again at growing
  * intervals only, and then with every repetition counted; two pods' Events are two Events, also where the pods' names
  * are the same.
  */

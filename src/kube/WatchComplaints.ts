@@ -1,5 +1,5 @@
 /**
- * What the log says about a watch that fails. A failure for some seconds is everyday life and is told to nobody; one
+ * What the log says about a watch that fails. A failure for some seconds is everyday life and is not logged; one
  * that lasts, or that no patience will help, is a warning, and not one for every try. When the watch is open again, the
  * log says so if it had complained. One of it stands in each `watch`.
  */

@@ -1,7 +1,7 @@
 /**
  * How far what a watch has shown can be trusted: whether it is open, when the server was last heard, and since when and
  * why it is not. A server that says nothing for minutes is not well, because it sends bookmarks once a minute; a
- * connection that broke a moment ago is everyday life. Except for the wait on silence, the time is told.
+ * connection that broke a moment ago is everyday life. Except for the wait on silence, the time is given.
  */
 import { Clock, Duration, Effect, Option } from "effect"
 

@@ -1,7 +1,7 @@
 /**
  * A watch on one collection of the API server: it lists the objects, follows their changes from there, and writes what
  * it learns into a store, for ever. A connection that ends is taken up again where it ended; where the server no longer
- * knows that place (410), everything is listed anew, so that what was deleted meanwhile is noticed. Failures are met
+ * knows that place (410), everything is listed again, so that what was deleted meanwhile is noticed. Failures are met
  * with backoff and jitter, and with a warning when they last; nobody who waits on the store ever hears of them. Nothing
  * polls: an idle node holds one connection open and does nothing.
  */
@@ -218,8 +218,8 @@ const round = Effect.fnUntraced(function* <A>(watching: Watching<A>, place: Plac
 })
 
 /**
- * A defect of ours in a watch is told loudly and met as a failure: everything is listed anew, after a pause. A watch
- * that died of it would leave every waiter without a word.
+ * A defect of ours in a watch is logged as an error and met as a failure: everything is listed again, after a pause. A
+ * watch that died of it would leave every waiter without a word.
  */
 const survivingDefects = <A>({ action }: Watching<A>, place: Place<A>) =>
   Effect.catchDefect((defect: unknown) => {

@@ -1,6 +1,6 @@
 /**
  * How the process speaks: to standard error, one JSON object a line for machines, or lines for people at a terminal. A
- * message is one plain text, with what belongs to it as annotations beside it. What is secret is `Redacted` long
+ * message is one plain text, with what belongs to it as annotations with it. What is secret is `Redacted` long
  * before it reaches a logger; what killed something is a line too, so that no log is torn into several: what our own
  * errors say of themselves, and never the errors behind them, whose texts nobody has checked for secrets.
  */

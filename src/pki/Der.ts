@@ -41,7 +41,7 @@ export const implicitOctets = (tag: number, bytes: Uint8Array): DerValue =>
 /** `[tag] IMPLICIT SET OF`. */
 export const implicitSet = (tag: number, ...value: Array<DerValue>): DerValue =>
   new asn1js.Constructed({ idBlock: { tagClass: 3, tagNumber: tag }, value: inOrder(value) })
-/** What is DER already; throws where it is none. */
+/** A value that is DER already; throws where it is not. */
 export const encoded = (bytes: Uint8Array | ArrayBuffer): DerValue => {
   const { offset, result } = asn1js.fromBER(bytes)
   if (offset !== bytes.byteLength || result.error !== "") throw new Error("bytes that are no DER")

@@ -1,10 +1,11 @@
 /**
  * Java's own keystores (JKS), for programs that cannot be told to read PKCS#12. Pure: time and random bytes are given.
  * The format is the one that the JDK's `sun.security.provider.JavaKeyStore` documents in its source, and the key's
- * protection the one of `KeyProtector` beside it: a stream of SHA-1 over password and salt. It is weak by today's
+ * protection the one of its `KeyProtector`: a stream of SHA-1 over password and salt. It is weak by today's
  * measure and it is what "JKS" means.
  */
 import { sha1 } from "@noble/hashes/legacy.js"
+import { concatBytes } from "@noble/hashes/utils.js"
 import { der, nothing, octets, oid, sequence } from "./Der.ts"
 import type { KeyEntry, KeystoreContent } from "./Pkcs12.ts"
 
@@ -19,24 +20,14 @@ const protectorOid = "1.3.6.1.4.1.42.2.17.1.1"
 /** What the store's digest is salted with. */
 const whitener = "Mighty Aphrodite"
 
-const joined = (...parts: ReadonlyArray<Uint8Array>): Uint8Array => {
-  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    whole.set(part, at)
-    at += part.length
-  }
-  return whole
-}
-
 const int32 = (value: number): Uint8Array => Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value)
-const int64 = (value: number): Uint8Array => joined(int32(Math.floor(value / 2 ** 32)), int32(value % 2 ** 32))
+const int64 = (value: number): Uint8Array => concatBytes(int32(Math.floor(value / 2 ** 32)), int32(value % 2 ** 32))
 /** A text with its length before it; what is written here is ASCII, which Java's modified UTF-8 leaves as it is. */
 const text = (value: string): Uint8Array => {
   const bytes = new TextEncoder().encode(value)
-  return joined(Uint8Array.of(bytes.length >> 8, bytes.length), bytes)
+  return concatBytes(Uint8Array.of(bytes.length >> 8, bytes.length), bytes)
 }
-const sized = (bytes: Uint8Array): Uint8Array => joined(int32(bytes.length), bytes)
+const sized = (bytes: Uint8Array): Uint8Array => concatBytes(int32(bytes.length), bytes)
 
 /** A password as Java hashes it: its characters, big end first. */
 const characters = (password: string): Uint8Array => {
@@ -51,23 +42,23 @@ const protectedKey = (privateKey: Uint8Array, password: string, salt: Uint8Array
   const hidden = new Uint8Array(privateKey.length)
   let stream = salt
   for (let at = 0; at < privateKey.length; at += stream.length) {
-    stream = sha1(joined(secret, stream))
+    stream = sha1(concatBytes(secret, stream))
     for (let i = 0; i < stream.length && at + i < privateKey.length; i++) {
       hidden[at + i] = (privateKey[at + i] ?? 0) ^ (stream[i] ?? 0)
     }
   }
-  const content = joined(salt, hidden, sha1(joined(secret, privateKey)))
+  const content = concatBytes(salt, hidden, sha1(concatBytes(secret, privateKey)))
   return der(sequence(sequence(oid(protectorOid), nothing()), octets(content)))
 }
 
-const certificateEntry = (certificate: Uint8Array): Uint8Array => joined(text("X.509"), sized(certificate))
+const certificateEntry = (certificate: Uint8Array): Uint8Array => concatBytes(text("X.509"), sized(certificate))
 
 /** Java looks an alias up in small letters, and finds it only where it is written so. */
 const head = (tag: number, alias: string, madeAt: number): Uint8Array =>
-  joined(int32(tag), text(alias.toLowerCase()), int64(madeAt))
+  concatBytes(int32(tag), text(alias.toLowerCase()), int64(madeAt))
 
 const keyEntry = ({ alias, chain, privateKey }: KeyEntry, password: string, madeAt: number, salt: Uint8Array) =>
-  joined(
+  concatBytes(
     head(tags.key, alias ?? "1", madeAt),
     sized(protectedKey(privateKey, password, salt)),
     int32(chain.length),
@@ -86,8 +77,10 @@ export const javaKeystore = (
 ): Uint8Array => {
   const entries = [
     ...(key === undefined ? [] : [keyEntry(key, password, madeAt, random)]),
-    ...trusted.map(({ alias, certificate }) => joined(head(tags.trusted, alias, madeAt), certificateEntry(certificate)))
+    ...trusted.map(({ alias, certificate }) =>
+      concatBytes(head(tags.trusted, alias, madeAt), certificateEntry(certificate))
+    )
   ]
-  const content = joined(int32(magic), int32(version), int32(entries.length), ...entries)
-  return joined(content, sha1(joined(characters(password), new TextEncoder().encode(whitener), content)))
+  const content = concatBytes(int32(magic), int32(version), int32(entries.length), ...entries)
+  return concatBytes(content, sha1(concatBytes(characters(password), new TextEncoder().encode(whitener), content)))
 }

@@ -1,8 +1,8 @@
 /**
  * Encryption and authentication under a password, as PKCS#12 keystores have it: the old schemes of RFC 7292, appendix
  * C, and PBES2 of RFC 8018. Pure: salts and vectors are drawn by the caller. The iterations are OpenSSL's default; more
- * would cost a node's core and protect nobody, because the same key stands in clear beside the keystore, in the pod's
- * own memory.
+ * would cost a node's core and protect nobody, because the same key stands in clear next to the keystore, in the
+ * pod's own memory.
  */
 import { hmac } from "@noble/hashes/hmac.js"
 import { sha1 } from "@noble/hashes/legacy.js"

@@ -1,8 +1,8 @@
 /**
  * PKCS#12 keystores (RFC 7292), as OpenSSL, Java and Windows read them: a key with its certificate and chain, and
  * certificates that are to be trusted. Pure: the random bytes are drawn by the caller. The profiles are those of
- * cert-manager's Certificate API. The key lies in a shrouded bag beside the encrypted certificates, and the whole
- * stands under one MAC. A trusted certificate carries the attribute by which Java tells an entry of a truststore from a
+ * cert-manager's Certificate API. The key lies in a shrouded bag, the certificates are encrypted, and one MAC
+ * covers both. A trusted certificate carries the attribute by which Java tells an entry of a truststore from a
  * link of a chain.
  */
 import { sha1 } from "@noble/hashes/legacy.js"

@@ -1,6 +1,6 @@
 /**
- * A trust bundle: CA certificates that somebody keeps in the cluster, to be laid into a volume in the place of the
- * issuer's own CA. Pure: how an attribute names one (a ConfigMap of the pod's namespace, or a ClusterTrustBundle), and
+ * A trust bundle: CA certificates that somebody keeps in the cluster, which a volume gets instead of the issuer's
+ * own CA. Pure: how an attribute names one (a ConfigMap of the pod's namespace, or a ClusterTrustBundle), and
  * which certificates a text holds. Only blocks of certificates are taken from it, so that nothing else can reach a pod
  * by this way.
  */

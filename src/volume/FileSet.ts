@@ -4,6 +4,7 @@
  * way back. A set is written whole or not at all, so whatever belongs together belongs into one set.
  */
 import "reflect-metadata"
+import { concatBytes } from "@noble/hashes/utils.js"
 import { PrivateKey, PrivateKeyInfo } from "@peculiar/asn1-pkcs8"
 import { RSAPrivateKey } from "@peculiar/asn1-rsa"
 import { AsnConvert } from "@peculiar/asn1-schema"
@@ -54,16 +55,6 @@ export const certificatesIn = (pem: string): ReadonlyArray<Uint8Array> =>
 const certificatesPem = (certificates: ReadonlyArray<Uint8Array>): string =>
   certificates.map((der) => writePem("CERTIFICATE", der)).join("")
 
-const joined = (parts: ReadonlyArray<Uint8Array>): Uint8Array => {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    whole.set(part, at)
-    at += part.length
-  }
-  return whole
-}
-
 const sameBytes = (one: Uint8Array, other: Uint8Array): boolean =>
   one.length === other.length && one.every((byte, index) => byte === other[index])
 
@@ -90,8 +81,8 @@ const extraFiles = (spec: VolumeSpec, { privateKey, signed }: Material): FileSet
     [files.combined, () => keyPem(pkcs8, keyEncoding) + certificatesPem(chain())],
     [files.chain, () => certificatesPem(above())],
     [files.fullChain, () => certificatesPem([...chain(), ...without(certificatesIn(signed.ca), chain())])],
-    [files.caDer, () => joined(certificatesIn(signed.ca))],
-    [files.certificateDer, () => joined(chain().slice(0, 1))],
+    [files.caDer, () => concatBytes(...certificatesIn(signed.ca))],
+    [files.certificateDer, () => concatBytes(...chain().slice(0, 1))],
     [files.privateKeyDer, () => encodeKey(pkcs8, keyEncoding).der]
   ]
   return wanted.flatMap(([name, content]) => (name === undefined ? [] : [fileOf(spec, name, content())]))

@@ -159,7 +159,7 @@ const realPath = (folder: Folder, name: string): string =>
  * Why an open folder that is really at `real` is not to be taken for `wanted`; undefined where only trusted links lie
  * between. A kubelet's root may well be a link (`/var/lib/kubelet` on microk8s): links above the folder `pods` are
  * followed that were made by root or by certlet's own user and stand where nobody else can put one. Below `pods`, where
- * pods' own volumes are, none is. Who swaps folders and links there in a loop gains nothing: what is compared is where
+ * pods' own volumes are, none is. Swapping folders and links there in a loop gains nothing: what is compared is where
  * the open folder is, with the rest of the path as it was asked for, and never a second look at the same names.
  */
 const strayed = (real: string, wanted: string): string | undefined => {

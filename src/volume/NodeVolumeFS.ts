@@ -1,8 +1,8 @@
 /**
  * The live side of `VolumeFS`. What a volume is made of is the medium's business; here is the order of the steps. What
- * is certlet's own is asked anew at every call, of the open folder, and everything is written through that open folder:
- * a key cannot land anywhere else, whoever unmounts, mounts or links in the meantime. What takes away or swaps cannot
- * be interrupted half way.
+ * is certlet's own is checked again at every call, of the open folder, and everything is written through that open
+ * folder: a key cannot land anywhere else, whoever unmounts, mounts or links in the meantime. What takes away or swaps
+ * cannot be interrupted half way.
  */
 import * as fs from "node:fs"
 import { Effect, Layer, Option } from "effect"

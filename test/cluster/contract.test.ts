@@ -3,8 +3,9 @@
 // `npm test`: that is what keeps them honest. The approver is played here, and the issuer's moods are its controllers
 // being frozen.
 import { afterAll, beforeAll, describe, it } from "@effect/vitest"
-import { Context, Effect, Layer, Logger, Option, Schedule } from "effect"
+import { Context, DateTime, Effect, Layer, Logger, Option, Schedule } from "effect"
 import { CertificateRequests } from "../../src/issuance/CertificateRequests.ts"
+import { rfc3339 } from "../../src/spec/rfc3339.ts"
 import { laws, RequestScene } from "../../src/testing/contract/certificateRequests.ts"
 import { connect } from "../kit/LiveClient.ts"
 import { conditionOf, type KubeObject } from "./objects.ts"
@@ -34,7 +35,7 @@ const isDecided = (request: KubeObject) =>
   conditionOf(request, "Approved") !== undefined || conditionOf(request, "Denied") !== undefined
 
 const fail = (name: string) => {
-  const lastTransitionTime = new Date().toISOString().replace(/\.\d+/, "")
+  const lastTransitionTime = rfc3339(DateTime.nowUnsafe())
   const failed = { type: "Ready", status: "False", reason: "Failed", message: "out of ink", lastTransitionTime }
   return liveClient.plane.api.apply(
     { ...type, metadata: { name, namespace }, status: { conditions: [failed] } },

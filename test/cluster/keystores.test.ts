@@ -1,11 +1,13 @@
 // Keystores from the real cert-manager, under a password from a real Secret: the kubelet's part, which is to read the
 // Secret and hand it over, is played here with the API server's answer. OpenSSL opens what certlet writes. The password
-// is looked for where it must not be: in the records, the requests and the log. Beside them, what other issuers and
+// is looked for where it must not be: in the records, the requests and the log. Then, what other issuers and
 // usages bring.
 import { readdirSync, readFileSync, statSync } from "node:fs"
 import { readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
+import { DateTime } from "effect"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { rfc3339 } from "../../src/spec/rfc3339.ts"
 import type { Certlet } from "./Certlet.ts"
 import { makeAuthority, openssl } from "./certificates.ts"
 import { textAt } from "./objects.ts"
@@ -173,7 +175,7 @@ describe("cert-manager", limit, () => {
     await openssl("x509", "-req", "-in", file("outside.csr"), ...issuer, "-out", file("outside.pem"))
     const encoded = async (path: string) => (await readFile(path)).toString("base64")
     const signed = { type: "Ready", status: "True", reason: "Issued", message: "signed by a test" }
-    const conditions = [{ ...signed, lastTransitionTime: new Date().toISOString().replace(/\.\d+/, "") }]
+    const conditions = [{ ...signed, lastTransitionTime: rfc3339(DateTime.nowUnsafe()) }]
     const status = { certificate: await encoded(file("outside.pem")), ca: await encoded(outside.certFile), conditions }
     const { apiVersion, kind } = reference
     await cluster.plane.api.apply(

@@ -30,7 +30,7 @@ const expectNothingLeft = async (volume: PodVolume) => {
 }
 
 describe("a denial", limit, () => {
-  it("is told at once, leaves nothing on the node, and is not for ever", async () => {
+  it("is reported at once, leaves nothing on the node, and is not for ever", async () => {
     const volume = await stage.volume(certlet, "denied")
     const answer = certlet.refusal(volume)
     const first = await cluster.requestName(certlet, volume)

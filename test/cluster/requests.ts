@@ -2,6 +2,8 @@
 // merged into the others by server-side apply, so that cert-manager's own conditions stay. A real cluster's admission
 // webhook would ask whether the approver has the verb "approve" on the signer; it is not run here, so the right to
 // write `certificaterequests/status` is enough.
+import { DateTime } from "effect"
+import { rfc3339 } from "../../src/spec/rfc3339.ts"
 import type { KubeApi } from "./KubeApi.ts"
 import type { KubeObject } from "./objects.ts"
 
@@ -13,7 +15,7 @@ export interface Verdict {
 
 /** Sets the condition of a verdict. A verdict must never change, which nobody enforces without the webhook. */
 export const judgeRequest = (api: KubeApi, namespace: string, name: string, verdict: Verdict): Promise<KubeObject> => {
-  const condition = { ...verdict, status: "True", lastTransitionTime: new Date().toISOString().replace(/\.\d+/, "") }
+  const condition = { ...verdict, status: "True", lastTransitionTime: rfc3339(DateTime.nowUnsafe()) }
   return api.apply(
     {
       apiVersion: "cert-manager.io/v1",

@@ -163,7 +163,7 @@ describe("with token requests", { timeout: 120_000 }, () => {
     await pod.delete()
   })
 
-  it("a pod whose ServiceAccount may not ask is told so by name, and starts when it may", async () => {
+  it("a pod whose ServiceAccount may not ask hears so by name, and starts when it may", async () => {
     const pod = await run("poor", "default")
     await node.until("the pod's events to say so", 60_000, async () => {
       const events = await pod.events()

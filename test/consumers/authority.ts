@@ -33,7 +33,7 @@ const newPair = async (parameters: Algorithm | EcKeyGenParams | RsaHashedKeyGenP
   return pair
 }
 
-/** Makes an authority; `leaf` makes a certificate for localhost, for both sides of TLS, with the key beside it. */
+/** Makes an authority; `leaf` makes a certificate for localhost, for both sides of TLS, with its key. */
 export const makeAuthority = async () => {
   const [notBefore, notAfter] = [new Date(Date.now() - 60_000), new Date(Date.now() + lifetimeMillis)]
   const authority = [

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Option } from "effect"
 import { TestClock } from "effect/testing"
+import { writePem } from "../../src/pki/Pem.ts"
 import { SimBundleShelf } from "../../src/testing/parts/SimBundleShelf.ts"
 import { SimControlPlane } from "../../src/testing/parts/SimControlPlane.ts"
 import { SimDisk } from "../../src/testing/parts/SimVolumeFS.ts"
@@ -8,7 +9,7 @@ import { VolumeFS } from "../../src/volume/VolumeFS.ts"
 import { during, onNode, publishCall, seen, startDriver } from "../kit/SimulatedNode.ts"
 
 const bundle = { kind: "ConfigMap", namespace: "apps", name: "corp-ca", key: "ca.crt" } as const
-const certificate = (body: string) => `-----BEGIN CERTIFICATE-----\n${btoa(body)}\n-----END CERTIFICATE-----\n`
+const certificate = (body: string) => writePem("CERTIFICATE", new TextEncoder().encode(body))
 const [old, both, next] = [certificate("old"), `${certificate("old")}${certificate("new")}`, certificate("new")]
 
 const request = publishCall("web", {

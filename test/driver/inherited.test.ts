@@ -33,7 +33,7 @@ const seen = Effect.gen(function* () {
 })
 
 describe("a volume that another driver has mounted", () => {
-  it.effect("is left as it is, republish after republish, and the pod's owner is told once", () =>
+  it.effect("is left as it is, republish after republish, and the pod gets one Event", () =>
     Effect.gen(function* () {
       yield* inherit
       const driver = yield* startDriver

@@ -4,6 +4,7 @@ import { X509Certificate } from "@peculiar/x509"
 import { DateTime, Effect, Logger, Option, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import type { PublishCall } from "../../src/driver/DriverCalls.ts"
+import { writePem } from "../../src/pki/Pem.ts"
 import { SimBundleShelf } from "../../src/testing/parts/SimBundleShelf.ts"
 import { SimControlPlane } from "../../src/testing/parts/SimControlPlane.ts"
 import { SimDisk } from "../../src/testing/parts/SimVolumeFS.ts"
@@ -175,7 +176,7 @@ describe("a volume with keystores", () => {
   it.effect("follows a trust bundle, under the password that it has, also after a restart", () =>
     Effect.gen(function* () {
       const bundle = { kind: "ConfigMap", namespace: "apps", name: "corp", key: "ca.crt" } as const
-      const certificate = (body: string) => `-----BEGIN CERTIFICATE-----\n${btoa(body)}\n-----END CERTIFICATE-----\n`
+      const certificate = (body: string) => writePem("CERTIFICATE", new TextEncoder().encode(body))
       const request: PublishCall = {
         ...fromSecret("one"),
         context: {

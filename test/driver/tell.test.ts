@@ -21,7 +21,7 @@ const published = Effect.gen(function* () {
 })
 
 describe("a pod's owner", () => {
-  it.effect("is told nothing of what goes well, however long it goes well", () =>
+  it.effect("hears nothing of what goes well, however long it goes well", () =>
     Effect.gen(function* () {
       const driver = yield* published
       yield* TestClock.adjust("10 days")
@@ -31,7 +31,7 @@ describe("a pod's owner", () => {
     }).pipe(onNode("calm"))
   )
 
-  it.effect("is told of a request that waits for approval: its name, for how long, what to do; in one Event", () =>
+  it.effect("hears of a request that waits for approval: its name, for how long, what to do; in one Event", () =>
     Effect.gen(function* () {
       const cluster = yield* SimControlPlane
       yield* cluster.behave({ approval: "hold" })
@@ -59,7 +59,7 @@ describe("a pod's owner", () => {
     }).pipe(onNode("approval"))
   )
 
-  it.effect("is told who has not signed", () =>
+  it.effect("hears who has not signed", () =>
     Effect.gen(function* () {
       const cluster = yield* SimControlPlane
       yield* cluster.behave({ issuer: "hold" })
@@ -72,7 +72,7 @@ describe("a pod's owner", () => {
     }).pipe(onNode("signature"))
   )
 
-  it.effect("is told at once of a denial and of a failure, with the cluster's words and when the next try is", () =>
+  it.effect("hears at once of a denial and of a failure, with the cluster's words and when the next try is", () =>
     Effect.gen(function* () {
       const cluster = yield* SimControlPlane
       const driver = yield* published
@@ -90,7 +90,7 @@ describe("a pod's owner", () => {
     }).pipe(onNode("denied"))
   )
 
-  it.effect("is not told of one failed call, and is told when calls keep failing", () =>
+  it.effect("does not hear of one failed call, and hears when calls keep failing", () =>
     Effect.gen(function* () {
       const cluster = yield* SimControlPlane
       yield* published
@@ -104,7 +104,7 @@ describe("a pod's owner", () => {
     }).pipe(onNode("outage"))
   )
 
-  it.effect("is told that a renewal came late, and when the pod was without a certificate", () =>
+  it.effect("hears that a renewal came late, and when the pod was without a certificate", () =>
     Effect.gen(function* () {
       const cluster = yield* SimControlPlane
       yield* published
@@ -120,7 +120,7 @@ describe("a pod's owner", () => {
     }).pipe(onNode("late"))
   )
 
-  it.effect("is told to restart the pod when its mount was lost, and nothing of healing", () =>
+  it.effect("is asked to restart the pod when its mount was lost, and nothing of healing", () =>
     Effect.gen(function* () {
       const disk = yield* SimDisk
       const driver = yield* published
@@ -133,7 +133,7 @@ describe("a pod's owner", () => {
     }).pipe(onNode("mount"))
   )
 
-  it.effect("is told once that missing files are there again", () =>
+  it.effect("hears once that missing files are there again", () =>
     Effect.gen(function* () {
       const disk = yield* SimDisk
       const driver = yield* published
@@ -147,7 +147,7 @@ describe("a pod's owner", () => {
     }).pipe(onNode("damage"))
   )
 
-  it.effect("is told of damage once, however long it takes to heal", () =>
+  it.effect("hears of damage once, however long it takes to heal", () =>
     Effect.gen(function* () {
       const disk = yield* SimDisk
       const cluster = yield* SimControlPlane
@@ -165,7 +165,7 @@ describe("a pod's owner", () => {
     }).pipe(onNode("slowly healed"))
   )
 
-  it.effect("is told what a certificate needs that is not there, when nobody waits for the volume", () =>
+  it.effect("hears what a certificate needs that is not there, when nobody waits for the volume", () =>
     Effect.gen(function* () {
       const driver = yield* startDriver
       const held = publishCall("held", {
@@ -192,7 +192,7 @@ describe("a pod's owner", () => {
     }).pipe(onNode("held"))
   )
 
-  it.effect("of another pod is told nothing", () =>
+  it.effect("of another pod hears nothing", () =>
     Effect.gen(function* () {
       const cluster = yield* SimControlPlane
       yield* published

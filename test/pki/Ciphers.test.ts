@@ -1,6 +1,6 @@
 /**
  * The ciphers against Node's OpenSSL, which has AES and triple DES still: the same bytes both ways, and a sealed text
- * that was changed is none.
+ * that was changed is refused.
  */
 import { createCipheriv, createDecipheriv } from "node:crypto"
 import { Option } from "effect"

@@ -495,7 +495,7 @@ describe("names that follow the pod", () => {
     })
   )
 
-  it.effect("take the node's gates and its flag, and gates of their own beside them", () =>
+  it.effect("take the node's gates and its flag, and their own gates as well", () =>
     Effect.gen(function* () {
       const gate = { kind: "pod-ip", family: "any" } as const
       const site = { ...settings, continueOnNotReady: true, podReadinessGates: [gate] }

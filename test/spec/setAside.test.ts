@@ -44,7 +44,7 @@ describe("a key under our prefix that nobody knows", () => {
     ["organization", "organizations"],
     ["ttl", "duration"],
     ["subject", "literal-subject"]
-  ] as const)("is told, and the attribute that was meant is named: %s", ([wrong, right]) =>
+  ] as const)("is reported, and the attribute that was meant is named: %s", ([wrong, right]) =>
     Effect.gen(function* () {
       const rule = `is not a known attribute; did you mean ${ours}${right}?`
       expect(yield* told({ [wrong]: "a" })).toEqual({ [wrong]: rule })
@@ -81,7 +81,7 @@ describe("an attribute that has no effect", () => {
     "streetaddresses",
     "postalcodes",
     "serialnumber"
-  ])("is told and not read: %s with literal-subject", (single) =>
+  ])("is reported and not read: %s with literal-subject", (single) =>
     Effect.gen(function* () {
       const attributes = { "literal-subject": "CN=a", [single]: '"${nobody}' }
       expect(Object.keys(yield* told(attributes))).toEqual([single])
@@ -89,7 +89,7 @@ describe("an attribute that has no effect", () => {
     })
   )
 
-  it.effect("is told and not read: of a keystore that is disabled", () =>
+  it.effect("is reported and not read: of a keystore that is disabled", () =>
     Effect.gen(function* () {
       const attributes = { "pkcs12-enable": "false", "pkcs12-filename": "a/b", "pkcs12-password": "" }
       expect(yield* told(attributes)).toEqual({ "pkcs12-filename": 'has no effect with pkcs12-enable: "false"' })
@@ -103,7 +103,7 @@ describe("an attribute that has no effect", () => {
     })
   )
 
-  it.effect("is told: one that holds nothing but spaces", () =>
+  it.effect("is reported: one that holds nothing but spaces", () =>
     Effect.gen(function* () {
       for (const name of ["literal-subject", "common-name", "serialnumber", "issuer-kind", "issuer-group"]) {
         expect(yield* told({ [name]: " \t" })).toEqual({ [name]: "holds nothing but spaces" })
@@ -113,7 +113,7 @@ describe("an attribute that has no effect", () => {
 })
 
 describe("a value that looks like a mistake", () => {
-  it.effect("is told, and the pod gets its certificate", () =>
+  it.effect("is reported, and the pod gets its certificate", () =>
     Effect.gen(function* () {
       expect(Object.keys(yield* told({ duration: "9s" }))).toEqual(["duration"])
       expect(yield* told({ duration: "10s" })).toEqual({})

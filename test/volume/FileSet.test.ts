@@ -111,11 +111,11 @@ describe("the key that a volume holds", () => {
       textOf(setOf(derOf("RSA"), "PKCS1"), "tls.key").replaceAll("RSA PRIVATE", "PRIVATE")
     ],
     ["a block of nothing", "-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n"]
-  ])("is none where there is %s", (_, text) => {
+  ])("is absent where there is %s", (_, text) => {
     expect(keyIn(text)).toEqual(Option.none())
   })
 
-  it("is none where the file is missing", () => {
+  it("is absent where the file is missing", () => {
     expect(keyOf([])).toEqual(Option.none())
     expect(keyOf(setOf(derOf("Ed25519")).slice(0, 2))).toEqual(Option.none())
   })

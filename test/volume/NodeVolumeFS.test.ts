@@ -373,7 +373,7 @@ describeWhere(canMount, "needs the right to mount")("a volume's mount", () => {
     }).pipe(on("tmpfs"))
   )
 
-  it.live("that takes the place of certlet's is told from it, also by the device number of the one before", () =>
+  it.live("that replaces certlet's is told from it, also by the device number of the one before", () =>
     Effect.gen(function* () {
       const { target, volumes } = yield* freshVolume
       const device = fs.statSync(target).dev

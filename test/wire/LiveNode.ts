@@ -37,7 +37,7 @@ export const startNode = Effect.fnUntraced(function* (
     kubelet,
     request,
     publish: (pod: string, attributes: Environment = {}) => kubelet.publish(request(pod, attributes)),
-    /** A command of certlet that is told of the same data root. */
+    /** A command of certlet with the same data root. */
     ask: (...args: ReadonlyArray<string>) => certlet([...args, "--data-root", join(folder, "data")])
   }
 })

@@ -1,5 +1,5 @@
 /**
- * The wire at its edges: sentences that no header can carry, a shutdown beside clients that do not go and handlers that
+ * The wire at its edges: sentences that no header can carry, a shutdown while clients do not go and handlers that
  * cannot stop at once, and sockets that are not ours, or no longer.
  */
 

@@ -23,7 +23,7 @@ const unquoted = (text: string): string => text.slice(1, -1)
 /** Grafana puts its own values in before Prometheus sees the query. */
 const filledIn = (expression: string): string => expression.replace("$__rate_interval", "5m").replace("$instance", ".*")
 
-/** Reads an expression; throws where it is none. */
+/** Reads an expression; throws where it is not one. */
 export const readQuery = (given: string): Query => {
   const expression = filledIn(given)
   const selected: Array<Selected> = []

@@ -7,7 +7,7 @@ import { podName } from "../../admin/AdminApi.ts"
 import type { VolumeStatus } from "../../driver/VolumeStatus.ts"
 import { nearestFew } from "../../spec/nearestOf.ts"
 
-/** How many names are offered to who has mistyped one. */
+/** How many names are offered for a mistyped one. */
 const few = 3
 
 const fits =

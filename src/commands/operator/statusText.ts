@@ -9,6 +9,7 @@ import { type NodeStatus, podName, volumeName } from "../../admin/AdminApi.ts"
 import type { VolumeState, VolumeStatus } from "../../driver/VolumeStatus.ts"
 import { namespacedName } from "../../spec/NamespacedName.ts"
 import { oneLine } from "../../spec/oneLine.ts"
+import { rfc3339 } from "../../spec/rfc3339.ts"
 import { spokenDuration } from "../../spec/spokenDuration.ts"
 import { inOrder } from "./chooseVolumes.ts"
 
@@ -24,8 +25,6 @@ const when = (time: DateTime.Utc | undefined, now: DateTime.Utc): string => {
   const span = spokenDuration(Duration.abs(left))
   return Duration.isNegative(left) ? `${span} ago` : `in ${span}`
 }
-
-const stamp = (time: DateTime.Utc): string => DateTime.formatIso(time).replace(/\.\d+Z$/, "Z")
 
 const issuerOf = ({ issuer }: VolumeStatus): string => `${issuer.kind}/${issuer.name}`
 
@@ -60,7 +59,7 @@ const columns: ReadonlyArray<Column> = [
   ["LAST ERROR", lastError]
 ]
 
-const instant = (time: DateTime.Utc | undefined): string => (time === undefined ? "-" : stamp(time))
+const instant = (time: DateTime.Utc | undefined): string => (time === undefined ? "-" : rfc3339(time))
 
 const wideColumns: ReadonlyArray<Column> = [
   ["POD", podName],
@@ -81,8 +80,8 @@ const gap = "   "
 const cut = (line: string, width: number): string => (line.length <= width ? line : `${line.slice(0, width - 1)}…`)
 
 /**
- * The volumes as a table with a heading; empty where there are none. `width` is the terminal's, infinite where there
- * is none.
+ * The volumes as a table with a heading; empty where there are none. `width` is the terminal's, infinite
+ * without a terminal.
  */
 export const statusTable = ({ at, volumes }: NodeStatus, layout: "plain" | "wide", width: number): string => {
   if (volumes.length === 0) return ""
@@ -134,9 +133,9 @@ const certificateRows = ({ certificate }: VolumeStatus, now: DateTime.Utc) =>
     ? [["Certificate", "none yet"] as const]
     : [
         ["Certificate", `request ${certificate.requestName}, serial ${certificate.serialNumber}`] as const,
-        ["From", stamp(certificate.notBefore)] as const,
-        ["Until", `${stamp(certificate.notAfter)} (${when(certificate.notAfter, now)})`] as const,
-        ["Renewal", `${stamp(certificate.renewAt)} (${when(certificate.renewAt, now)})`] as const
+        ["From", rfc3339(certificate.notBefore)] as const,
+        ["Until", `${rfc3339(certificate.notAfter)} (${when(certificate.notAfter, now)})`] as const,
+        ["Renewal", `${rfc3339(certificate.renewAt)} (${when(certificate.renewAt, now)})`] as const
       ]
 
 const failureRows = ({ failure }: VolumeStatus, now: DateTime.Utc) =>
@@ -146,7 +145,7 @@ const failureRows = ({ failure }: VolumeStatus, now: DateTime.Utc) =>
         ["Last error", oneLine(failure.sentence)] as const,
         ["What to do", oneLine(failure.advice)] as const,
         ["Failures", `${failure.failures} in a row, the last ${when(failure.at, now)} (${failure.temper})`] as const,
-        ["Next try", `${stamp(failure.nextTry)} (${when(failure.nextTry, now)})`] as const
+        ["Next try", `${rfc3339(failure.nextTry)} (${when(failure.nextTry, now)})`] as const
       ]
 
 /** One volume with all that is known of it. */

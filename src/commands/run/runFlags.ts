@@ -85,7 +85,7 @@ const driverFlags = {
 }
 
 /** Understood, so that a DaemonSet that gives them starts: they paced a polling that certlet does not do. */
-const gateBackoff = "accepted from the driver that polls; certlet is told by a watch"
+const gateBackoff = "accepted without effect: certlet does not poll, it has a watch"
 
 const gateFlags = {
   podReadinessGates: many(
@@ -134,7 +134,7 @@ export const settingsOf = ({ log, ...flags }: Given): Effect.Effect<Settings["Se
         new CliError.InvalidValue({
           option: "continue-on-not-ready",
           value: "false",
-          expected: "true beside --pod-readiness-gate, as gates open only after a pod's volumes are published",
+          expected: "true with --pod-readiness-gate, as gates open only after a pod's volumes are published",
           kind: "flag"
         })
       )

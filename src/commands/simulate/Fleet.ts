@@ -39,7 +39,7 @@ interface Outage {
   readonly kind: "stalls" | "fails"
 }
 
-/** Who is told what happens in a fleet. Instants are milliseconds since 1970. */
+/** What hears of everything that happens in a fleet. Instants are milliseconds since 1970. */
 export interface FleetLog {
   /** A CertificateRequest was created. */
   readonly created: (pod: number, now: number) => void
@@ -47,7 +47,7 @@ export interface FleetLog {
   readonly deleted: (now: number) => void
   readonly signed: (now: number) => void
   readonly refused: (now: number) => void
-  /** A successor is in place; its predecessor had this much life left, below 0 where it had run out. */
+  /** A successor is in place; its predecessor had this much life left, below 0 where it had expired. */
   readonly swapped: (remainingMillis: number) => void
   /** A look at all pods: when the certificate of each ends, 0 where it has none. */
   readonly sample: (now: number, notAfter: Float64Array) => void

@@ -58,11 +58,11 @@ export class FleetRecord implements FleetLog {
   readonly #nodeCount: Uint16Array
   readonly looks: Array<Look> = []
   /**
-   * The least life that a certificate had left when its successor was in place, in milliseconds; below 0 it had run
-   * out.
+   * The least life that a certificate had left when its successor was in place, in milliseconds; below 0 it had
+   * expired.
    */
   lowestMillis = Number.POSITIVE_INFINITY
-  /** How many certificates ran out before their successors came. */
+  /** How many certificates expired before their successors came. */
   expired = 0
   /** The most requests that one node made within a minute. */
   busiestNodeMinute = 0

@@ -33,12 +33,14 @@ const summary = ({ jittered, plain }: Fleets, took: Duration.Duration): string =
   const events = jittered.fleet.events + plain.fleet.events
   const { totals } = jittered.record
   const left = jittered.record.lowestMillis / 3_600_000
-  const memory = process.resourceUsage().maxRSS / 1024
+  const megabytes = (bytes: number) => `${Math.round(bytes / 1e6)} MB`
+  const record = `${megabytes(jittered.record.bytes)} for the record of a fleet`
+  const all = `${megabytes(process.resourceUsage().maxRSS * 1024)} in all`
   return [
     `${totals.signatures} certificates signed with jitter, ${plain.record.totals.signatures} without`,
-    `least life ever left at a renewal: ${left.toFixed(2)} h; ${jittered.record.expired} ran out first`,
+    `least life ever left at a renewal: ${left.toFixed(2)} h; ${jittered.record.expired} expired first`,
     `${events} events in ${seconds.toFixed(1)} s: ${Math.round(events / seconds)} a second`,
-    `memory: ${jittered.fleet.bytesPerPod} bytes for a pod, ${Math.round(jittered.record.bytes / 1e6)} MB for the record of a fleet; ${Math.round(memory)} MB in all`
+    `memory: ${jittered.fleet.bytesPerPod} bytes for a pod, ${record}; ${all}`
   ].join("\n")
 }
 

@@ -15,7 +15,7 @@ export class ThreadError extends Schema.TaggedError<ThreadError>()("ThreadError"
   }
 }
 
-/** Asks some thread; `onShare` is told how far it is. */
+/** Asks some thread; `onShare` gets how far it is. */
 export type Ask = (
   question: Question,
   onShare: (share: number) => void

@@ -41,10 +41,7 @@ export const planOf = (order: FleetOrder): Omit<FleetPlan, "jitter"> => ({
   }
 })
 
-/**
- * Stories, and which: the run of seed n is that of `seed + n`. What is undefined the seed decides, for each story
- * anew.
- */
+/** Stories, and which: run n has the seed `seed + n`. The seed of each story decides what is undefined. */
 export interface StoriesOrder {
   readonly kind: "stories"
   readonly seed: number

@@ -52,8 +52,9 @@ export class Tally {
       ...(liveness > 0 ? [`${liveness} break liveness`] : []),
       ...(crash > 0 ? [`${crash} crash`] : [])
     ]
+    const stories = `${this.stories} ${this.stories === 1 ? "story" : "stories"}`
     return [
-      `${this.stories} ${this.stories === 1 ? "story" : "stories"}: ${counts.join(", ")}; ${this.ranTwice} ran twice and came out the same`,
+      `${stories}: ${counts.join(", ")}; ${this.ranTwice} ran twice and came out the same`,
       `${this.steps} events, digest ${bytesToHex(this.#hash.clone().digest())}`
     ].join("\n")
   }

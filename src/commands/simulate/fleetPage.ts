@@ -109,7 +109,7 @@ const results = (fleets: Fleets): string => {
 ${pair("certificates signed", ({ record }) => whole(record.totals.signatures))}
 ${pair("refused by the issuer", ({ record }) => whole(record.totals.refusals))}
 ${pair("least life ever left at a renewal", ({ record }) => hours(record.lowestMillis))}
-${pair("certificates that ran out first", ({ record }) => whole(record.expired))}
+${pair("certificates that expired before their renewal", ({ record }) => whole(record.expired))}
 ${pair("highest second at the API server, whole time", ({ record }) => whole(highest(record.apiServer())))}
 ${pair("highest second at the API server, settled, before the outage", ({ record }) =>
   settled < beforeOutage ? whole(highest(record.apiServer(settled, beforeOutage))) : "none"
@@ -119,22 +119,25 @@ ${pair("most requests of one node within a minute", ({ record }) => whole(record
 </tbody></table>`
 }
 
+const renewedBefore = ({ renewBefore }: FleetPlan): string =>
+  Option.match(renewBefore, { onNone: () => "a third of the lifetime", onSome: Duration.format })
+
 const planTable = ({ jittered: { plan }, seed }: Fleets): string => `<table><tbody>
 ${row("seed", String(seed))}
 ${row("nodes, pods, days", `${whole(plan.nodes)}, ${whole(plan.pods)}, ${plan.days}`)}
 ${row("lifetime of a certificate", Duration.format(plan.duration))}
-${row("renewed before its end", Option.match(plan.renewBefore, { onNone: () => "a third of the lifetime", onSome: Duration.format }))}
+${row("renewed before expiry", renewedBefore(plan))}
 ${row("nodes started within", Duration.format(plan.rollout))}
 ${row("the issuer signs", `${plan.issuerRate} a second`)}
 ${row("issuer away", `day ${outageDays(plan).from}, for ${Duration.format(plan.outage.lasts)}; it ${plan.outage.kind}`)}
 </tbody></table>`
 
-const model = `<p>Certlet's own code decides when each certificate is renewed (<code>renewalTime</code>) and how long a failure
-rests (<code>pauseAfter</code>). Modelled are the order of a volume's life, an API server that always answers, and an issuer that
-signs in order at the rate above. No key is made, nothing is signed and no file is written: this page proves nothing about
-keys, certificates, mounts or crashes. Calls counted at the API server are one create and, from the second certificate on, one delete for each
-request, and two status updates by cert-manager for each answer. The nodes' watches are not counted: each node opens its one watch
-anew every few minutes.</p>`
+const model = `<p>Certlet's own code decides when each certificate is renewed (<code>renewalTime</code>) and how long it
+waits after a failure (<code>pauseAfter</code>). The rest is a model: the order of a volume's life, an API server that
+always answers, and an issuer that signs in order at the rate above. No key is made, nothing is signed and no file is
+written: this page proves nothing about keys, certificates, mounts or crashes. For each request the API server gets one
+create, two status updates by cert-manager and, from the second certificate on, one delete. The nodes' watches are not
+counted: each node opens its one watch again every few minutes.</p>`
 
 /** The page. */
 export const fleetPage = (fleets: Fleets): string => {
@@ -143,8 +146,11 @@ export const fleetPage = (fleets: Fleets): string => {
   const { jittered, plain } = fleets
   const [calls, plainCalls, asked] = [jittered.record.apiServer(), plain.record.apiServer(), jittered.record.issuer()]
   const mostCalls = roundUp(Math.max(highest(calls), highest(plainCalls)))
+  const mostAsked = roundUp(highest(asked))
+  const echoes = "Requests per second that reach the issuer, before, in and after the outage, with and without jitter"
   return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>certlet: ${title}</title>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>certlet: ${title}</title>
 <link rel="icon" href="data:,"><style>${style}</style></head><body>
 <h1>${title}</h1>
 ${planTable(fleets)}
@@ -153,11 +159,11 @@ ${results(fleets)}
 ${figure("api-server", "With jitter: requests per second at the API server", overTime(plan, calls, mostCalls))}
 ${figure("api-server-plain", "The same fleet without jitter, on the same scale", overTime(plan, plainCalls, mostCalls))}
 <h2>Requests at the issuer</h2>
-${figure("issuer", "With jitter: requests per second that reach the issuer", overTime(plan, asked, roundUp(highest(asked))))}
+${figure("issuer", "With jitter: requests per second that reach the issuer", overTime(plan, asked, mostAsked))}
 <h2>Life left in the pods' certificates</h2>
 ${figure("lifetimes", "Hours left over all pods, with jitter", lifetimes(jittered))}
 <h2>The herd after the outage</h2>
-${figure("herd", "Requests per second that reach the issuer, before, in and after the outage, with and without jitter", herd(fleets))}
+${figure("herd", echoes, herd(fleets))}
 <h2>What is real here</h2>
 ${model}
 </body></html>

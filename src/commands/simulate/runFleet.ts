@@ -10,7 +10,7 @@ import type { Fleets } from "./fleetPage.ts"
 
 const dayMillis = 86_400_000
 
-/** Runs the plan; `progress` is told the share that is done. */
+/** Runs the plan; `progress` gets the share that is done. */
 export const runFleet = Effect.fnUntraced(function* (
   plan: Omit<FleetPlan, "jitter">,
   seed: number,

@@ -1,6 +1,6 @@
 /**
  * The command `certlet wait`: it blocks until the volume that is mounted at a folder holds a complete set of files,
- * and says why it gives up. It runs in an init container, as the pod's own user and beside no driver: all it looks at
+ * and says why it gives up. It runs in an init container, as the pod's own user and without a driver: all it looks at
  * is `..data`, which is moved only when a set is whole. What no patience can mend (no such folder, no right to read,
  * no such file in the set) ends it at once.
  */

@@ -60,7 +60,7 @@ const law = (
 
 /** Every law of `PodEvents`; each needs an API server without Events. */
 export const laws: ReadonlyArray<EventLaw> = [
-  law("the first of its reason on a pod is told at once", function* (events, scene) {
+  law("the first of its reason on a pod is written at once", function* (events, scene) {
     yield* events.tell(denied("no"))
     yield* events.tell({ ...denied("late"), reason: "CertificateRenewedLate" })
     yield* expectSeen(scene, "uid-1 CertificateDenied x1: no", "uid-1 CertificateRenewedLate x1: late")
@@ -114,7 +114,7 @@ export const laws: ReadonlyArray<EventLaw> = [
     yield* events.tell(denied("no again"))
     yield* expectSeen(scene, "uid-1 CertificateDenied x1: no", "uid-1 CertificateDenied x1: no again")
   }),
-  law("a note of any length is told, as one line", function* (events, scene) {
+  law("a note of any length is written, as one line", function* (events, scene) {
     yield* events.tell(denied(`first\nsecond ${"x".repeat(5000)}`))
     const [event] = yield* scene.seen
     yield* holds(event?.note.startsWith("first second xxx") === true, `the note "${event?.note.slice(0, 40)}"`)

@@ -4,6 +4,7 @@
  */
 import { Context, Effect, Fiber, Option } from "effect"
 import { type TrustBundleReference, TrustBundles } from "../../kube/TrustBundles.ts"
+import { writePem } from "../../pki/Pem.ts"
 import { holds, type Law, same } from "./Law.ts"
 
 /** What the laws need besides the service. */
@@ -23,7 +24,7 @@ export class BundleScene extends Context.Service<
 type BundleLaw = Law<never, TrustBundles | BundleScene>
 
 /** A certificate as far as bundles look at one. */
-const certificate = (body: string) => `-----BEGIN CERTIFICATE-----\n${btoa(body)}\n-----END CERTIFICATE-----\n`
+const certificate = (body: string) => writePem("CERTIFICATE", new TextEncoder().encode(body))
 const [one, two] = [certificate("one"), certificate("two")]
 
 const map: TrustBundleReference = { kind: "ConfigMap", namespace: "shop", name: "corp-ca", key: "ca.crt" }

@@ -1,7 +1,7 @@
 /**
  * What a process in a pod sees: the files of its volume with their modes, and what they are worth. Everything is judged
- * with OpenSSL's own eyes, not with the library that made it: whether the certificate parses, matches the key beside
- * it, is in date and is signed by the CA beside it.
+ * with OpenSSL's own eyes, not with the library that made it: whether the certificate parses, matches the key,
+ * is in date and is signed by the CA, both of the same volume.
  */
 import * as crypto from "node:crypto"
 import { DateTime, Option, Redacted, Result, Schema } from "effect"

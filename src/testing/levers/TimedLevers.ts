@@ -1,6 +1,6 @@
 /**
  * What levers work on, and how those that last for a time go back by themselves. Where two pulls of one lever overlap,
- * the longer one counts. Every pull is told in the trace.
+ * the longer one counts. Every pull is in the trace.
  */
 import { Duration, Effect } from "effect"
 import type { Controllers, IssuanceBehaviour } from "../../embedded/Controllers.ts"

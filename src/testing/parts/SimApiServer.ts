@@ -98,7 +98,7 @@ export class SimApiServer {
     })
   }
 
-  /** Runs something that belongs to the cluster and not to who calls: by the true clock, and it outlives the caller. */
+  /** Runs something of the cluster, not of its caller: by the true clock, and it outlives the caller. */
   readonly run = (effect: Effect.Effect<unknown>): void =>
     void this.#run(Effect.provideService(effect, Random.Random, this.dice.random))
 

@@ -51,7 +51,7 @@ export class SimDoor {
       )
     })
 
-  /** No call is taken any more, and whoever waits for an answer is told that the process is gone. */
+  /** No call is taken any more, and whoever waits for an answer hears that the process is gone. */
   readonly slam = (): void => {
     this.#take = undefined
     Deferred.doneUnsafe(this.#slammed, Effect.void)

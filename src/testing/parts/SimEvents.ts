@@ -25,7 +25,7 @@ export interface WrittenEvent {
   readonly count: number
 }
 
-/** The Event in an object; none where it is none. */
+/** The Event in an object; none where it is not one. */
 export const eventIn = (object: StoredObject): Option.Option<WrittenEvent> =>
   Option.map(Result.getSuccess(decodeEvent(object)), ({ count, involvedObject: pod, message: note, reason, type }) => ({
     event: { pod, type, reason, note },

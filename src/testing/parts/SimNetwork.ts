@@ -1,7 +1,7 @@
 /**
  * What the API server shows of a simulated cluster's pods, and when: a pod gets its address once its sandbox is made,
  * which a kubelet does when every volume is there, sooner or later; labels, annotations and conditions change when
- * somebody says so. Every change is told in the trace.
+ * somebody says so. Every change is in the trace.
  */
 import { Duration, Effect, Option } from "effect"
 import type { PodState } from "../../spec/PodState.ts"

@@ -167,8 +167,8 @@ export class SimNode {
     this.#torn = false
     this.#process?.fence.thawed.openUnsafe()
     this.#process?.fence.crashAt(undefined)
-    // Who was to stay away for longer is back at once: a node without a certlet renews nothing, and that is no fault of
-    // certlet's.
+    // A node that was to stay away for longer is back at once: a node without a certlet renews nothing, and that is no
+    // fault of certlet's.
     this.#notBefore = 0
     if (this.#process === undefined) this.#parts.run(this.#restart)
     this.kubelet.start()

@@ -1,6 +1,6 @@
 /**
  * A node's file system in memory: the simulated side of `VolumeFS`. It holds certlet's volumes and whatever strangers
- * have put beside them, and judges paths, flags and names by the same rules as the live side. `SimDisk` is its lever
+ * have put there, and judges paths, flags and names by the same rules as the live side. `SimDisk` is its lever
  * and its window: it can be full or broken, a stranger can unmount a volume or plant something in its way, and a judge
  * can look at what is left. Every operation happens at one instant, and the same calls give the same tree.
  */
@@ -25,7 +25,8 @@ export interface SimFile {
 export type SetDamage = "file" | "link"
 
 /**
- * A volume: one mount. `files` is none before the first write; who holds a volume sees each set as it is swapped in.
+ * A volume: one mount. `files` is none before the first write; a process that holds a volume sees each set as it is
+ * swapped in.
  */
 export interface SimVolume {
   readonly target: string

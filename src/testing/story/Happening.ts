@@ -1,8 +1,8 @@
 /**
  * Everything that can be seen to happen in a simulated cluster, as values: what the kubelet calls and is answered, what
  * reaches the disk, what the API server keeps, what certlet says. They are told by the edges themselves, after the
- * fact, so that no program can hide what it did. `sentenceOf` says each in one sentence of a trace; judges read the
- * facts beside it. Pure.
+ * fact, so that no program can hide what it did. `sentenceOf` says each in one sentence of a trace; judges read
+ * the facts. Pure.
  */
 
 import { Option } from "effect"

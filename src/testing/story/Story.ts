@@ -134,7 +134,7 @@ export const drawStory = (seed: number | string, knobs: Knobs = {}, own: Readonl
     keys: "Ed25519",
     requiresRepublish: true,
     useTokenRequest,
-    // Tokens come with publishes: who looks seldom leaves certlet without one for long.
+    // Tokens come with publishes: a kubelet that looks seldom leaves certlet without one for long.
     syncSeconds: useTokenRequest ? Math.min(600, syncSeconds) : syncSeconds,
     millis,
     faults,

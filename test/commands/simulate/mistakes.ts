@@ -41,7 +41,7 @@ const noKeyInTheFiles: RunOptions = {
   }
 }
 
-/** The third files of a life are without a key: who lives that long sees it. */
+/** The third files of a life are without a key: a pod that lives that long sees it. */
 const noKeyInTheThirdFiles: RunOptions = {
   layers: {
     edges: Layer.effect(

@@ -1,6 +1,6 @@
 /**
- * Makes `dist/certlet.mjs`, the program as one file for Node, `dist/certlet-simulate.mjs`, the simulations that it
- * loads when it is asked for them, and `dist/library`, the modules behind the package's front doors as JavaScript with
+ * Makes `dist/certlet.mjs`, the program as one file for Node; `dist/certlet-simulate.mjs` and `dist/certlet-yaml.mjs`,
+ * the simulations and the reader of YAML, which it loads when a command needs them; and `dist/library`, the modules behind the package's front doors as JavaScript with
  * their types. The same sources give the same bytes, whatever the folder, the clock, the locale and the umask
  * (test/package/reproducible.test.ts).
  */
@@ -33,11 +33,12 @@ ${lean}
 ${require}`
 
 /** What a node's process never needs stays out of its file, and so out of its memory. */
-const simulationsApart: Plugin = {
-  name: "simulations apart",
-  setup: ({ onResolve }) =>
-    onResolve({ filter: /\/simulate\/simulateOrder\.ts$/ }, () => ({ path: "./certlet-simulate.mjs", external: true }))
-}
+const apart = (filter: RegExp, path: string): Plugin => ({
+  name: path,
+  setup: ({ onResolve }) => onResolve({ filter }, () => ({ path, external: true }))
+})
+const simulationsApart = apart(/\/simulate\/simulateOrder\.ts$/, "./certlet-simulate.mjs")
+const yamlApart = apart(/\/yaml\.ts$/, "./certlet-yaml.mjs")
 
 const fromClient = /[/\\\\]@kubernetes[/\\\\]client-node[/\\\\]/
 
@@ -123,9 +124,14 @@ const account = (packages: ReadonlyArray<BundledPackage>): void => {
 process.chdir(import.meta.dirname)
 // npm packs files with the modes that they have.
 process.umask(0o022)
-const node = await bundle("src/main.ts", "dist/certlet.mjs", program, [simulationsApart, leanClient])
+const node = await bundle("src/main.ts", "dist/certlet.mjs", program, [simulationsApart, yamlApart, leanClient])
 const simulate = await bundle("src/commands/simulate/simulateOrder.ts", "dist/certlet-simulate.mjs", require, [])
-const packages = [...look("dist/certlet.mjs", node), ...look("dist/certlet-simulate.mjs", simulate)]
+const yaml = await bundle("src/commands/check/yaml.ts", "dist/certlet-yaml.mjs", require, [])
+const packages = [
+  ...look("dist/certlet.mjs", node),
+  ...look("dist/certlet-simulate.mjs", simulate),
+  ...look("dist/certlet-yaml.mjs", yaml)
+]
 if (onlyLooks) process.exit(0)
 chmodSync("dist/certlet.mjs", 0o755)
 account(packages)

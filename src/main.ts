@@ -7,6 +7,7 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect, Layer } from "effect"
 import { Command } from "effect/cli"
 import * as CommandLine from "./commands/CommandLine.ts"
+import { check } from "./commands/check.ts"
 import { demo } from "./commands/demo.ts"
 import { runMain } from "./commands/NodeMain.ts"
 import { renew } from "./commands/renew.ts"
@@ -16,7 +17,7 @@ import { status } from "./commands/status.ts"
 import { wait } from "./commands/wait.ts"
 import { version } from "./Version.ts"
 
-const commands = Command.withSubcommands(certlet, [run, status, renew, wait, demo, simulate])
+const commands = Command.withSubcommands(certlet, [run, status, renew, wait, check, demo, simulate])
 
 Command.run(commands, { version }).pipe(
   CommandLine.withUsageCodes,

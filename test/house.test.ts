@@ -43,6 +43,7 @@ const top = [...doors, "Settings.ts", "Health.ts", "Temper.ts", "Version.ts"]
 const otherwiseNamed: Readonly<Record<string, string>> = {
   "admin/AdminApi.ts": "one schema for each question and each answer",
   "commands/Flags.ts": "a function for each kind of flag",
+  "commands/check/yaml.ts": "the parts of a library",
   "commands/report.ts": "the two ways of a report",
   "commands/demo/NodeExhibits.ts": "what the demo shows, a function for each exhibit",
   "commands/FlagRules.ts": "a rule for each kind of flag",

@@ -87,7 +87,8 @@ const programEntries = async (
   try {
     const [files, program] = [join(folder, "root"), join(folder, "program")]
     layOut(files, system)
-    for (const name of ["certlet.mjs", "certlet-simulate.mjs"]) cpSync(join(dist, name), join(program, name))
+    for (const name of ["certlet.mjs", "certlet-simulate.mjs", "certlet-yaml.mjs"])
+      cpSync(join(dist, name), join(program, name))
     const [command, ...before] = starter(architecture, files)
     const script = join(root, "nix/compileCache.ts")
     const cache = join(program, "compile-cache")

@@ -37,9 +37,12 @@ export const layer = Layer.merge(
   presenter
 )
 
-/** A wrong call ends with 2; one of `simulate` with EX_USAGE of sysexits.h, for 1, 2 and 3 say how stories ended. */
+/** The commands whose exit codes say what they found: a wrong call of theirs ends with EX_USAGE of sysexits.h. */
+const finders: ReadonlyArray<string> = ["check", "simulate"]
+
+/** A wrong call ends with 2; one of a command that finds things with 64. */
 export const withUsageCodes = Effect.mapError(<E>(error: E) =>
   error instanceof CliError.ShowHelp && error.errors.length > 0
-    ? new ExitCode({ code: error.commandPath[1] === "simulate" ? 64 : 2 })
+    ? new ExitCode({ code: finders.includes(error.commandPath[1] ?? "") ? 64 : 2 })
     : error
 )

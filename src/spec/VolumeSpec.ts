@@ -8,7 +8,7 @@ import { Duration, Effect, Option } from "effect"
 import type { Settings } from "../Settings.ts"
 import { type Attributes, subjectTypes } from "./Attributes.ts"
 import type { DistinguishedName } from "./DistinguishedName.ts"
-import { brokenBetween, decodeAttributes, remarksOn } from "./decodeAttributes.ts"
+import { brokenBeside, brokenBetween, decodeAttributes, remarksOn } from "./decodeAttributes.ts"
 import { expandAttributes } from "./expandAttributes.ts"
 import { type FileNames, filesOf } from "./FileNames.ts"
 import { type Keystore, keystoresOf } from "./Keystore.ts"
@@ -183,7 +183,11 @@ export const decodeVolumeSpec = Effect.fnUntraced(function* (
   const { broken, follows, late, remarks, values } = expandAttributes(asked, variablesOf(pod, site), followed)
   const wrong = [...broken.map(faultOf), ...brokenAnnotations(context)]
   const attributes = yield* decodeAttributes(values).pipe(
-    Effect.catch((rules) => Effect.as(requireSound([...wrong, ...rules.map(faultOf)]), {}))
+    Effect.catch((own) =>
+      Effect.flatMap(brokenBeside(values, own), (between) =>
+        Effect.as(requireSound([...wrong, ...[...own, ...between].map(faultOf)]), {})
+      )
+    )
   )
   // What is missing because its variables are unknown would be missed here too.
   yield* requireSound(wrong)

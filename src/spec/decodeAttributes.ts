@@ -1,9 +1,9 @@
 /**
  * From attributes as texts to values, or to the rules that they break. Each attribute is read by its own rule; the
- * rules between attributes are checked once all can be read. What breaks a rule is reported at the attribute that has
- * to change. Variables have their values already (`expandAttributes`).
+ * rules between attributes are checked as far as they can be read. What breaks a rule is reported at the attribute that
+ * has to change. Variables have their values already (`expandAttributes`).
  */
-import { Duration, Effect, Result, Schema, SchemaIssue } from "effect"
+import { Duration, Effect, Record, Result, Schema, SchemaIssue } from "effect"
 import { inThousands } from "../pki/inThousands.ts"
 import { csvList } from "./AttributeRules.ts"
 import { type AttributeName, Attributes, namingAttributes, structureOf } from "./Attributes.ts"
@@ -31,6 +31,30 @@ export const brokenBetween = (attributes: Attributes): ReadonlyArray<BrokenRule>
     brokenFileNames(attributes)
   ]
   return broken.filter((rule) => rule !== undefined)
+}
+
+/** Attributes that stand and fall together in the rules between them: a CA's constraints, all names of files. */
+const familyOf = (name: string): string => {
+  if (/-(?:file|filename)$/.test(name)) return "file"
+  const [first = ""] = name.split("-")
+  return ["is", "permitted", "excluded"].includes(first) ? "ca" : first
+}
+
+/**
+ * The rules between attributes that are broken where some attributes break their own: those are left out, and with them
+ * every rule that might say otherwise if they could be read.
+ */
+export const brokenBeside = (
+  values: Readonly<Record<string, string>>,
+  own: ReadonlyArray<BrokenRule>
+): Effect.Effect<ReadonlyArray<BrokenRule>> => {
+  const unread = new Set(own.map(([name]) => name))
+  const families = new Set(own.map(([name]) => familyOf(name)))
+  const isSure = ([name]: BrokenRule) => !unread.has(name) && (name === "issuer-name" || !families.has(familyOf(name)))
+  return decodeAttributes(Record.filter(values, (_, name) => !unread.has(name))).pipe(
+    Effect.map((attributes) => brokenBetween(attributes).filter(isSure)),
+    Effect.orElseSucceed(() => [])
+  )
 }
 
 const ownKinds = ["Issuer", "ClusterIssuer"]

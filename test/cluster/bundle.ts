@@ -45,7 +45,13 @@ export const bundle = async (): Promise<string> => {
   await run("build.ts")
   await rm(place, { recursive: true, force: true })
   await mkdir(place, { recursive: true })
-  for (const name of ["certlet.mjs", "certlet-simulate.mjs", "THIRD-PARTY-LICENSES.txt", "sbom.cdx.json"])
+  for (const name of [
+    "certlet.mjs",
+    "certlet-simulate.mjs",
+    "certlet-yaml.mjs",
+    "THIRD-PARTY-LICENSES.txt",
+    "sbom.cdx.json"
+  ])
     await copyFile(join(repository, "dist", name), join(place, name))
   await run("--hash-seed=1", "--preserve-symlinks", "nix/compileCache.ts", file, compileCacheOf(file))
   return file

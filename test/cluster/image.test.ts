@@ -57,7 +57,13 @@ const runIn = (root: string, command: ReadonlyArray<string>, environment: NodeJS
 describe("the image", { timeout: limitMilliseconds }, () => {
   it("is the same bytes when it is made again elsewhere, at another time, by the same sources", async () => {
     const elsewhere = join(folder, "another folder", "with a longer way")
-    for (const name of ["certlet.mjs", "certlet-simulate.mjs", "THIRD-PARTY-LICENSES.txt", "sbom.cdx.json"])
+    for (const name of [
+      "certlet.mjs",
+      "certlet-simulate.mjs",
+      "certlet-yaml.mjs",
+      "THIRD-PARTY-LICENSES.txt",
+      "sbom.cdx.json"
+    ])
       cpSync(join(dirname(program), name), join(elsewhere, name))
     const zone = process.env.TZ
     process.env.TZ = "Pacific/Kiritimati"

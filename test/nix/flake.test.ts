@@ -79,7 +79,7 @@ describe("the program", () => {
     const folder = mkdtempSync(join(tmpdir(), "certlet-built-"))
     try {
       await packedCopy(folder, { sources: flake })
-      for (const name of ["certlet.mjs", "certlet-simulate.mjs"]) {
+      for (const name of ["certlet.mjs", "certlet-simulate.mjs", "certlet-yaml.mjs"]) {
         const built = readFileSync(join(program, "lib/certlet", name))
         expect(built.equals(readFileSync(join(folder, "copy/dist", name)))).toBe(true)
       }

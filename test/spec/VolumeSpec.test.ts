@@ -625,6 +625,16 @@ describe("several faults", () => {
     })
   )
 
+  it.effect("of both kinds are told at once, and none that only follows from another", () =>
+    Effect.gen(function* () {
+      const own = { "issuer-name": "", duration: "soon", "key-algorithm": "DSA", "key-size": "256", "is-ca": "yes" }
+      const error = yield* refused({ ...own, "permitted-dns-domains": "a", "pkcs12-enable": "true" })
+      expect(error.faults.map(({ field }) => field.slice(ours.length)).sort()).toEqual(
+        ["duration", "is-ca", "issuer-name", "key-algorithm", "pkcs12-password"].sort()
+      )
+    })
+  )
+
   it.effect("are counted where they are too many to be told", () =>
     Effect.gen(function* () {
       const wrong = attributeNames.filter((name) => name.endsWith("-file")).map((name) => [name, "a/b"] as const)

@@ -6,6 +6,7 @@
  */
 import { DateTime, type Duration, Effect, Option, Random, type Redacted } from "effect"
 import { namespacedName } from "../spec/NamespacedName.ts"
+import { uuidV4 } from "../spec/uuidV4.ts"
 import type { VolumeSpec } from "../spec/VolumeSpec.ts"
 import type { RequestReference, SignedCertificate } from "./CertificateRequest.ts"
 import { CertificateRequests, type EndedState, type RequestError } from "./CertificateRequests.ts"
@@ -55,14 +56,11 @@ export interface Issued {
   }
 }
 
-/** A version 4 UUID (RFC 9562) from Effect's Random: a name has to be unique, not secret. */
+/** A UUID from Effect's Random: a name has to be unique, not secret. */
 const requestName = Effect.gen(function* () {
   const digits: Array<string> = []
   for (let i = 0; i < 32; i++) digits.push((yield* Random.nextIntBetween(0, 16, { halfOpen: true })).toString(16))
-  digits[12] = "4"
-  digits[16] = (8 + (Number.parseInt(digits[16] ?? "0", 16) % 4)).toString(16)
-  const hex = digits.join("")
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-")
+  return uuidV4(digits.join(""))
 })
 
 const keyFor = Effect.fnUntraced(function* <E, R>({ reuse, spec, volumeId }: Issuance<E, R>) {

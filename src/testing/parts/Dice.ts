@@ -4,6 +4,7 @@
  * numbers everywhere else, which is what lets a failing story be shrunk. Pure.
  */
 import { Effect, Random } from "effect"
+import { uuidV4 } from "../../spec/uuidV4.ts"
 
 /** A stream of draws. */
 export class Dice {
@@ -37,8 +38,6 @@ export class Dice {
   /** A version 4 UUID (RFC 9562). */
   readonly uuid = (): string => {
     const hex = this.hex(30)
-    return [hex.slice(0, 8), hex.slice(8, 12), `4${hex.slice(12, 15)}`, `8${hex.slice(15, 18)}`, hex.slice(18)].join(
-      "-"
-    )
+    return uuidV4(`${hex.slice(0, 12)}0${hex.slice(12, 15)}0${hex.slice(15)}`)
   }
 }

@@ -55,6 +55,8 @@ export class Settings extends Context.Service<
     readonly continueOnNotReady: boolean
     /** Refuse a volume whose attributes hold what looks like a mistake, instead of telling its pod's owner. */
     readonly strictAttributes: boolean
+    /** Refuse a certificate that lacks a name that was requested, instead of telling its pod's owner. */
+    readonly requireAllNames: boolean
     /** What every pod of this node must have come to before its first certificate is asked for. */
     readonly podReadinessGates: ReadonlyArray<ReadinessGate>
     /** The DNS domain of the cluster's services. */

@@ -39,6 +39,7 @@ export { type TrustBundleReference, TrustBundles, type TrustState } from "./kube
 export { type KubeSettings, Settings } from "./Settings.ts"
 export type { Pod } from "./spec/Pod.ts"
 export type { PodState } from "./spec/PodState.ts"
+export type { RenewBefore } from "./spec/RenewBefore.ts"
 export { SpecError } from "./spec/SpecError.ts"
 export type { VolumeContext } from "./spec/VolumeContext.ts"
 export type { PublishSecrets } from "./spec/VolumeSecrets.ts"

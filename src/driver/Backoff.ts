@@ -10,8 +10,9 @@ import type { Temper } from "../Temper.ts"
 
 /** What is known when a pause is chosen. */
 export interface Setback {
-  readonly temper: Temper
-  /** How many failures in a row, this one included: 1 for the first. */
+  /** The failure's temper; `repeated` where a fresh answer of the issuer was refused for the same reason as before. */
+  readonly temper: Temper | "repeated"
+  /** How many failures in a row, this one included: 1 for the first. Of repeated ones, how many repetitions. */
   readonly failures: number
   /** What is left of the certificate that the volume holds; none where it holds no valid one. */
   readonly remaining: Option.Option<Duration.Duration>
@@ -30,6 +31,8 @@ export const urgent = { base: Duration.millis(500), cap: Duration.seconds(15) } 
 export const patient = { base: Duration.seconds(30), cap: Duration.minutes(5) } as const
 /** A refusal is asked about again this seldom, so that a mended policy reaches a running pod without anybody's help. */
 export const refusal = { base: Duration.minutes(5), cap: Duration.hours(1) } as const
+/** A pod without a valid certificate, whose issuer gives the same useless answer again: 1 min, doubling up to 5 min. */
+export const stalled = { base: Duration.minutes(1), cap: Duration.minutes(5) } as const
 /**
  * However near the end is, no pause is cut shorter than this by it: a policy that says no is not stormed for the last
  * minute of a certificate, and a world that fails is asked some ten times in it.
@@ -45,6 +48,8 @@ const byTemper = (setback: Setback): Duration.Duration => {
     case "defect":
       // Whoever holds no valid certificate has nothing that lasts until the longer pauses are over.
       return Option.isSome(setback.remaining) ? doubling(refusal, setback.failures) : refusal.base
+    case "repeated":
+      return doubling(Option.isSome(setback.remaining) ? refusal : stalled, setback.failures)
     case "waiting":
     case "transient":
       return doubling(Option.isSome(setback.remaining) ? patient : urgent, setback.failures)
@@ -57,7 +62,7 @@ const byTemper = (setback: Setback): Duration.Duration => {
  * of the certificate.
  */
 export const pauseAfter = (setback: Setback, jitter: number): Duration.Duration => {
-  const floor = shortestBound[setback.temper === "refused" || setback.temper === "defect" ? "refused" : "transient"]
+  const floor = shortestBound[setback.temper === "transient" || setback.temper === "waiting" ? "transient" : "refused"]
   const bounded = (wanted: Duration.Duration) =>
     Option.match(setback.remaining, {
       onNone: () => wanted,

@@ -13,6 +13,7 @@ import type { DriverServices } from "./DriverServices.ts"
 import { inspectVolume, volumeStatus } from "./inspectVolume.ts"
 import { exposition, measure, type Registry } from "./Metrics.ts"
 import { publish } from "./publish.ts"
+import { Refusals } from "./Refusals.ts"
 import { Renewals } from "./Renewals.ts"
 import { renewNow } from "./renewNow.ts"
 import { resume } from "./resume.ts"
@@ -58,7 +59,7 @@ export class Driver extends Context.Service<
   static readonly layer = Layer.effect(
     Driver,
     Effect.gen(function* () {
-      const services = yield* Effect.context<DriverServices | Renewals | Volumes>()
+      const services = yield* Effect.context<DriverServices | Refusals | Renewals | Volumes>()
       yield* resume()
       const { nodeId } = yield* Settings
       const { keepsKeys } = yield* VolumeRecords
@@ -79,7 +80,7 @@ export class Driver extends Context.Service<
         metrics: Effect.flatMap(measured, exposition)
       })
     })
-  ).pipe(Layer.provide(Renewals.layer), Layer.provide(Volumes.layer))
+  ).pipe(Layer.provide(Renewals.layer), Layer.provide(Refusals.layer), Layer.provide(Volumes.layer))
 }
 
 const statuses = Effect.gen(function* () {

@@ -8,6 +8,7 @@
 import { DateTime, Duration, Effect, Metric, Option } from "effect"
 import { PrometheusMetrics } from "effect/observability"
 import { Health, isWell } from "../Health.ts"
+import { type Lack, lackKinds } from "../issuance/lacksOf.ts"
 import type { Temper } from "../Temper.ts"
 import { version } from "../Version.ts"
 import { VolumeState, type VolumeStatus } from "./VolumeStatus.ts"
@@ -80,6 +81,19 @@ export const countRenewal = (kind: "issue" | "renew", temper?: Temper, by = 1): 
       temper: temper ?? "none"
     }),
     by
+  )
+
+const lacking = Metric.counter("certlet_certificates_lacking_total", {
+  description: "Certificates in use that lack something of what was requested, by its kind",
+  incremental: true
+})
+
+/** Counts a certificate for each kind of thing that it lacks. */
+export const countLacks = (lacks: ReadonlyArray<Pick<Lack, "kind">>, by = 1): Effect.Effect<void> =>
+  Effect.forEach(
+    new Set(lacks.map(({ kind }) => kind)),
+    (lacks) => Metric.update(Metric.withAttributes(lacking, { lacks }), by),
+    { discard: true }
   )
 
 const gauge = (name: string, description: string) => Metric.gauge(name, { description })
@@ -203,6 +217,10 @@ export const measure = Effect.fnUntraced(function* (
   for (const temper of [undefined, "refused", "waiting", "transient", "defect"] as const) {
     for (const kind of ["issue", "renew"] as const) yield* countRenewal(kind, temper, 0)
   }
+  yield* countLacks(
+    lackKinds.map((kind) => ({ kind })),
+    0
+  )
   const counted = yield* Metric.MetricRegistry
   const gauges: Registry = new Map()
   yield* Effect.gen(function* () {

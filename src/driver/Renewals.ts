@@ -6,7 +6,7 @@
  */
 import { Context, DateTime, Deferred, Duration, Effect, FiberMap, Layer, Option, Random, Ref } from "effect"
 import { RequestError } from "../issuance/CertificateRequests.ts"
-import { renewalTime, shortestInterval } from "../issuance/RenewalTime.ts"
+import { leastInterval, renewalTime } from "../issuance/RenewalTime.ts"
 import type { Pods } from "../kube/Pods.ts"
 import type { IssuedRecord } from "../volume/VolumeRecord.ts"
 import { pauseAfter, urgent } from "./Backoff.ts"
@@ -14,6 +14,7 @@ import { type RenewError, Unpublished } from "./DriverError.ts"
 import type { DriverServices } from "./DriverServices.ts"
 import { followTrust } from "./followTrust.ts"
 import { awaitRenamed } from "./prerequisites.ts"
+import { Refusals } from "./Refusals.ts"
 import { renew } from "./renew.ts"
 import { tellFailure } from "./tell.ts"
 import { type Attempt, podOf, type Volume } from "./Volume.ts"
@@ -33,8 +34,8 @@ const overdueSpread = Duration.seconds(30)
  *
  * Laws: a volume has at most one fiber; `keep` renews when the record says and not before; `fill` joins a running
  * attempt and begins one otherwise; `renewNow` does the same and cuts every pause short, `fill` only one that a server
- * has made long; after `stop` the volume's fiber is
- * gone and whoever waited gets `Unpublished`.
+ * has made long, and none that follows a refusal that will repeat; after `stop` the volume's fiber is gone and whoever
+ * waited gets `Unpublished`.
  */
 export class Renewals extends Context.Service<
   Renewals,
@@ -53,7 +54,8 @@ export class Renewals extends Context.Service<
     Renewals,
     Effect.gen(function* () {
       const fibers = yield* FiberMap.make<string>()
-      const services = yield* Effect.context<DriverServices>()
+      const services = yield* Effect.context<DriverServices | Refusals>()
+      const refusals = yield* Refusals
       const start = (volume: Volume, due: Effect.Effect<void, never, Pods>) =>
         FiberMap.run(fibers, volume.id, Effect.provideContext(life(volume, due), services))
       const startNow = Effect.fnUntraced(function* (volume: Volume) {
@@ -68,6 +70,8 @@ export class Renewals extends Context.Service<
       return Renewals.of({
         keep: (volume) => Effect.andThen(markFilled(volume), start(volume, untilDue(volume))),
         fill: Effect.fnUntraced(function* (volume) {
+          const held = yield* refusals.holding(volume.id)
+          if (Option.isSome(held)) return yield* failedAttempt(held.value)
           const running = yield* runningAttempt(volume)
           return Option.isSome(running) && !(yield* pausesLong(volume)) ? running.value : yield* renewNow(volume)
         }),
@@ -85,6 +89,10 @@ const beginAttempt = (volume: Volume): Effect.Effect<Attempt> =>
   Effect.tap(Deferred.make<void, RenewError | Unpublished>(), (attempt) =>
     Ref.set(volume.attempt, Option.some(attempt))
   )
+
+/** An attempt that is not made. */
+const failedAttempt = (error: RenewError): Effect.Effect<Attempt> =>
+  Effect.tap(Deferred.make<void, RenewError | Unpublished>(), (attempt) => Deferred.fail(attempt, error))
 
 /** Tells whoever waits for the volume's attempt how it ended. */
 const endAttempt = (volume: Volume, outcome: Effect.Effect<void, RenewError | Unpublished>) =>
@@ -145,20 +153,20 @@ const untilDue = (volume: Volume) =>
 /** Sleeps until the record's `renewAt`. If that has passed, renewals are spread over half a minute at most. */
 const untilTime = Effect.fnUntraced(function* (volume: Volume) {
   const { issued } = yield* Ref.get(volume.record)
-  const overdue = Option.filter(issued, ({ notAfter, renewAt }) => DateTime.isLessThanOrEqualTo(notAfter, renewAt))
-  if (Option.isSome(overdue)) return yield* untilItsOwnTime(volume, overdue.value)
+  const overdue = Option.exists(issued, ({ notAfter, renewAt }) => DateTime.isLessThanOrEqualTo(notAfter, renewAt))
+  if (overdue) return yield* untilItsOwnTime(volume)
   const left = (yield* remainingUntil(volume, "renewAt")).pipe(Option.getOrElse(() => Duration.zero))
   if (Duration.isLessThanOrEqualTo(left, Duration.zero)) return yield* spread(volume)
   yield* sleepUntil(volume, ({ renewAt }) => renewAt)
 })
 
 /**
- * Only a wrong clock puts a renewal after the certificate's expiry: the shortest interval after an issue. That interval
- * is kept. When it is over, the certificate's own times count, because the clock may have been corrected meanwhile.
+ * A renewal is due after the certificate's expiry where hardly any life was left at its issue: the shortest interval
+ * comes first. After it the certificate's own times count, because a wrong clock may have been corrected meanwhile.
  */
-const untilItsOwnTime = (volume: Volume, issued: IssuedRecord) =>
+const untilItsOwnTime = (volume: Volume) =>
   Effect.andThen(
-    Effect.sleep(shortestInterval(issued)),
+    Effect.sleep(leastInterval(Duration.zero)),
     sleepUntil(volume, (held) => renewalTime(held, volume.spec.renewBefore, 0, held.notBefore))
   )
 
@@ -201,6 +209,7 @@ const renewUntilDone = Effect.fnUntraced(function* (volume: Volume) {
     yield* pause(volume, failure.value, failures)
   }
   yield* Ref.set(volume.lastFailure, Option.none())
+  yield* Effect.flatMap(Refusals, (refusals) => refusals.forget(volume.id))
   yield* endAttempt(volume, Effect.void)
 })
 
@@ -214,14 +223,18 @@ const renewing = (volume: Volume) =>
 /** Records and tells a failure, and sleeps until the next attempt. */
 const pause = Effect.fnUntraced(function* (volume: Volume, error: RenewError, failures: number) {
   const remaining = Option.filter(yield* remainingUntil(volume, "notAfter"), Duration.isPositive)
-  const { temper } = error
-  const wait = pauseAfter({ temper, failures, remaining, retryAfter: retryAfter(error) }, yield* Random.next)
+  const refusals = yield* Refusals
+  const repeats = (yield* refusals.count(error)) - 1
+  const temper = repeats > 0 ? ("repeated" as const) : error.temper
+  const setback = { temper, failures: repeats > 0 ? repeats : failures, remaining, retryAfter: retryAfter(error) }
+  const wait = pauseAfter(setback, yield* Random.next)
   yield* Effect.logWarning(`not renewed, next try in ${Math.ceil(Duration.toSeconds(wait))} s: ${error.message}`).pipe(
-    Effect.annotateLogs({ temper, failures })
+    Effect.annotateLogs({ temper: error.temper, failures })
   )
   const at = yield* DateTime.now
   const nextTry = DateTime.addDuration(at, wait)
   yield* Ref.set(volume.lastFailure, Option.some({ error, failures, at, nextTry }))
+  if (repeats > 0) yield* refusals.hold(volume.id, nextTry)
   yield* tellFailure(volume, error, failures, wait)
   if (!worthWaitingFor(error)) yield* endAttempt(volume, Effect.fail(error))
   yield* Effect.sleep(wait)

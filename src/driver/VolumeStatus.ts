@@ -52,6 +52,8 @@ export const VolumeStatus = Schema.Struct({
   ),
   /** What certlet refuses of what the pod asks for, while the volume keeps its files. */
   refused: Schema.optionalKey(Schema.String),
+  /** What its pod's owner should know of its attributes and of its certificate: sentences. */
+  remarks: Schema.optionalKey(Schema.Array(Schema.String)),
   /** What must be there before a certificate is requested. */
   missing: Schema.optionalKey(Schema.String),
   /** Why the last attempt failed. */

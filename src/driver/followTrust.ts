@@ -2,14 +2,15 @@
  * A volume follows its trust bundle. When the bundle holds other CAs than before, the volume gets them by a swap of the
  * same set, with the key and the certificate that it holds: nothing is requested, and what is made of the CA
  * (truststores, full chains) is written again. It is retried until it is done, because a full or failing file system
- * passes.
+ * passes. A bundle that is damaged changes nothing, and the pod's owner is told of it.
  */
-import { Duration, Effect, Option, Random } from "effect"
-import { TrustBundles } from "../kube/TrustBundles.ts"
+import { Duration, Effect, Option, Random, Ref } from "effect"
+import { bundleText, type TrustBundleReference, TrustBundles } from "../kube/TrustBundles.ts"
 import { bundleOf, caHeld } from "./awaitTrust.ts"
 import { pauseAfter } from "./Backoff.ts"
 import { needPasswords } from "./needPasswords.ts"
 import { swapAgain } from "./swap.ts"
+import { tellBundleDamaged } from "./tell.ts"
 import type { Volume } from "./Volume.ts"
 
 /** Writes the bundle into a volume that has files; one without takes it with its first certificate. */
@@ -34,15 +35,33 @@ const rotateUntilDone = Effect.fnUntraced(function* (volume: Volume, ca: string)
   }
 })
 
+const followCertificates = Effect.fnUntraced(function* (volume: Volume, bundle: TrustBundleReference) {
+  const bundles = yield* TrustBundles
+  let seen = yield* Effect.orElseSucceed(caHeld(volume), Option.none<string>)
+  while (true) {
+    const next = yield* bundles.await(bundle, seen)
+    yield* rotateUntilDone(volume, next)
+    seen = Option.some(next)
+  }
+})
+
+/** Tells each fault of the bundle once, until it is whole again. A pod without files is told what it waits for. */
+const followFaults = Effect.fnUntraced(function* (volume: Volume, bundle: TrustBundleReference) {
+  const bundles = yield* TrustBundles
+  let told = Option.none<string>()
+  while (true) {
+    const fault = yield* bundles.awaitFault(bundle, told)
+    const { issued } = yield* Ref.get(volume.record)
+    if (Option.isSome(issued)) yield* tellBundleDamaged(volume, `${bundleText(bundle)} ${fault}`)
+    const whole = Effect.as(bundles.await(bundle, Option.none()), Option.none<string>())
+    const other = Effect.as(bundles.awaitFault(bundle, Option.some(fault)), Option.some(fault))
+    told = yield* Effect.raceFirst(whole, other)
+  }
+})
+
 /** Follows the volume's bundle as long as the volume lives. */
 export const followTrust = Effect.fnUntraced(function* (volume: Volume) {
   const bundle = bundleOf(volume.spec)
   if (Option.isNone(bundle)) return
-  const bundles = yield* TrustBundles
-  let seen = yield* Effect.orElseSucceed(caHeld(volume), Option.none<string>)
-  while (true) {
-    const next = yield* bundles.await(bundle.value, seen)
-    yield* rotateUntilDone(volume, next)
-    seen = Option.some(next)
-  }
+  yield* Effect.raceFirst(followCertificates(volume, bundle.value), followFaults(volume, bundle.value))
 })

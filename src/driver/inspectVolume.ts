@@ -6,7 +6,9 @@
  */
 import { DateTime, Effect, Option, Ref } from "effect"
 import { CertificateRequests } from "../issuance/CertificateRequests.ts"
+import { faultsSentence } from "../spec/SpecError.ts"
 import { type VolumeCondition, VolumeFS } from "../volume/VolumeFS.ts"
+import type { IssuedRecord } from "../volume/VolumeRecord.ts"
 import { adviceFor } from "./Advice.ts"
 import { UnknownVolume } from "./DriverError.ts"
 import { namesOf } from "./namesOf.ts"
@@ -42,9 +44,24 @@ const stateOf = (status: Pick<VolumeStatus, "certificate" | "pending" | "failure
   return status.pending === undefined ? "Ready" : "Renewing"
 }
 
+const certificateOf = ({ notAfter, notBefore, renewAt, requestName, serialNumber }: IssuedRecord) => ({
+  requestName,
+  serialNumber,
+  notBefore,
+  notAfter,
+  renewAt
+})
+
+const remarksOn = ({ spec }: Volume, issued: Option.Option<IssuedRecord>): Pick<VolumeStatus, "remarks"> => {
+  const ofCertificate = Option.match(issued, { onNone: () => [], onSome: ({ remarks }) => remarks ?? [] })
+  const remarks = [...spec.remarks.map((remark) => faultsSentence([remark])), ...ofCertificate]
+  return remarks.length === 0 ? {} : { remarks }
+}
+
 /** The status of a volume now. */
 export const volumeStatus = Effect.fnUntraced(function* (volume: Volume) {
-  const certificate = Option.getOrUndefined((yield* Ref.get(volume.record)).issued)
+  const { issued } = yield* Ref.get(volume.record)
+  const certificate = Option.getOrUndefined(Option.map(issued, certificateOf))
   const pending = yield* pendingOf(volume)
   const failure = yield* failureOf(volume)
   const isWaiting = pending === undefined && (yield* Ref.get(volume.renewing))
@@ -56,7 +73,8 @@ export const volumeStatus = Effect.fnUntraced(function* (volume: Volume) {
     ...(pending === undefined ? {} : { pending }),
     ...(Option.isNone(missing) ? {} : { missing: missing.value }),
     ...(Option.isNone(refusal) ? {} : { refused: `${refusal.value.message}; ${adviceFor(refusal.value)}` }),
-    ...(failure === undefined ? {} : { failure })
+    ...(failure === undefined ? {} : { failure }),
+    ...remarksOn(volume, issued)
   }
   const status: VolumeStatus = {
     volumeId: volume.id,

@@ -22,6 +22,7 @@ import { heal, noteDamage, sweep } from "./heal.ts"
 import { leaveInherited, leaveRefused, noteRefusal } from "./leave.ts"
 import { observeStep, timeCall } from "./Metrics.ts"
 import { takePasswords } from "./needPasswords.ts"
+import { Refusals } from "./Refusals.ts"
 import { Renewals } from "./Renewals.ts"
 import { requireUsable, secretsOfCall } from "./secretsOfCall.ts"
 import { swapAgain } from "./swap.ts"
@@ -106,6 +107,7 @@ const claimOwn = Effect.fnUntraced(function* (call: PublishCall, spec: VolumeSpe
     return Option.some(yield* claimKnown(known.value, brought.secrets))
   }
   yield* requireUsable(brought)
+  yield* requireNotHeldBack(call.volumeId)
   yield* heedRemarks(spec)
   yield* takeAwayOther(record)
   const volume = yield* makeVolume(spec, record, brought.secrets)
@@ -127,6 +129,15 @@ const heedRemarks = Effect.fnUntraced(function* (spec: VolumeSpec) {
   if (strictAttributes) yield* requireSound(spec.remarks)
   yield* Effect.logWarning(`served in spite of what looks like a mistake: ${faultsSentence(spec.remarks)}`)
   yield* tellRemarks(spec)
+})
+
+/** While certlet pauses after a refusal that will repeat, nothing is mounted and nothing requested. */
+const requireNotHeldBack = Effect.fnUntraced(function* (volumeId: string) {
+  const refusals = yield* Refusals
+  yield* Effect.flatMap(
+    refusals.holding(volumeId),
+    Option.match({ onNone: () => Effect.void, onSome: (error) => Effect.fail(error) })
+  )
 })
 
 /** The target must be this kubelet's and this pod's, and no other volume's. */
@@ -163,6 +174,7 @@ const takeAwayOther = Effect.fnUntraced(function* ({ volumeId }: VolumeRecord) {
   const known = yield* volumes.get(volumeId)
   if (Option.isNone(known)) return
   yield* Effect.logInfo("the volume's attributes have changed, so it is replaced")
+  yield* Effect.flatMap(Refusals, (refusals) => refusals.forget(volumeId))
   yield* takeAway(volumeId, known.value.place.target)
 })
 

@@ -16,13 +16,14 @@ import type { Temper } from "../Temper.ts"
 import { privateKeyOf } from "../volume/FileSet.ts"
 import { VolumeFS } from "../volume/VolumeFS.ts"
 import { type PendingRecord, withoutPending } from "../volume/VolumeRecord.ts"
-import { awaitTrust } from "./awaitTrust.ts"
+import { awaitTrust, caHeld } from "./awaitTrust.ts"
 import { Defect, RenewError } from "./DriverError.ts"
-import { countRenewal, issueErrors, issueRequests, observeStep } from "./Metrics.ts"
+import { countLacks, countRenewal, issueErrors, issueRequests, observeStep } from "./Metrics.ts"
 import { needPasswords } from "./needPasswords.ts"
 import { awaitFollowed, awaitGates, awaitToken, missingPrerequisite } from "./prerequisites.ts"
+import { remarksOf } from "./remarksOf.ts"
 import { swap } from "./swap.ts"
-import { remindOfMissing, remindOfRequest, tellHealed, tellRenewed } from "./tell.ts"
+import { remindOfMissing, remindOfRequest, tellHealed, tellOfCertificate, tellRenewed } from "./tell.ts"
 import { changeRecord, podOf, type Volume } from "./Volume.ts"
 
 /** Gives the volume its next certificate; waits as long as the request is neither signed nor refused. */
@@ -62,6 +63,7 @@ const mayWait = Effect.fnUntraced(function* ({ spec }: Volume) {
 })
 
 const prepareNow = Effect.fnUntraced(function* (volume: Volume) {
+  const { requireAllNames } = yield* Settings
   yield* needPasswords(volume)
   yield* awaitGates(volume)
   yield* awaitTrust(volume)
@@ -73,6 +75,8 @@ const prepareNow = Effect.fnUntraced(function* (volume: Volume) {
     token: yield* awaitToken(volume),
     pending,
     reuse: yield* keyToReuse(volume),
+    requireAllNames,
+    caHeld: yield* caKept(volume),
     remember: remember(volume, followed),
     followed
   }
@@ -93,6 +97,12 @@ const specWith = Effect.fnUntraced(function* (volume: Volume, followed: Readonly
 
 const pendingOf = (volume: Volume): Effect.Effect<Option.Option<PendingRecord>> =>
   Effect.map(Ref.get(volume.record), ({ pending }) => pending)
+
+/** The CA of a volume that has its files: a damaged one of the issuer's does not replace it. */
+const caKept = Effect.fnUntraced(function* (volume: Volume) {
+  const { issued } = yield* Ref.get(volume.record)
+  return Option.isNone(issued) ? Option.none<string>() : yield* caHeld(volume)
+})
 
 const keyToReuse = Effect.fnUntraced(function* (volume: Volume) {
   if (!volume.spec.reusePrivateKey) return Option.none()
@@ -128,14 +138,19 @@ const conclude = Effect.fnUntraced(function* (
   followed: Readonly<Record<string, string>>,
   write: Duration.Duration
 ) {
-  const renewAt = renewalTime(leaf, volume.spec.renewBefore, yield* Random.next, yield* DateTime.now)
+  const now = yield* DateTime.now
+  const renewAt = renewalTime(leaf, volume.spec.renewBefore, yield* Random.next, now)
   const { notAfter, notBefore, serialNumber } = leaf
-  const issued = { requestName, serialNumber, notBefore, notAfter, renewAt, followed }
+  const remarks = remarksOf(leaf, volume.spec, now)
+  const told = remarks.length === 0 ? {} : { remarks: remarks.map(({ sentence }) => sentence) }
+  const issued = { requestName, serialNumber, notBefore, notAfter, renewAt, followed, ...told }
   const before = (yield* Ref.get(volume.record)).issued
   yield* countRenewal(yield* kindOf(volume))
   yield* changeRecord(volume, (record) => ({ ...withoutPending(record), issued: Option.some(issued) }))
   yield* Effect.forEach(Record.toEntries({ ...took, write }), ([step, took]) => observeStep(step, took))
+  yield* countLacks(leaf.lacks)
   yield* tellRenewed(volume, before)
+  yield* tellOfCertificate(volume, requestName, remarks, before)
   if (yield* Ref.getAndSet(volume.damaged, false)) yield* tellHealed(volume)
   yield* Effect.logInfo("certificate in place").pipe(
     Effect.annotateLogs({

@@ -15,6 +15,7 @@ import { spokenDuration } from "../spec/spokenDuration.ts"
 import type { IssuedRecord } from "../volume/VolumeRecord.ts"
 import { adviceFor } from "./Advice.ts"
 import type { RenewError } from "./DriverError.ts"
+import type { Remark } from "./remarksOf.ts"
 import { type Untended, untendedSentence } from "./Untended.ts"
 import type { Volume } from "./Volume.ts"
 
@@ -177,6 +178,43 @@ export const tellRemarks = ({ pod, remarks }: Volume["spec"]) =>
     "Warning",
     "VolumeAttributeIgnored",
     `the volume is served, but its volumeAttributes hold what looks like a mistake: ${faultsSentence(remarks)}`
+  )
+
+const told = {
+  certificate: { reason: "CertificateNotAsRequested", what: "is in use, although" },
+  attribute: { reason: "VolumeAttributeIgnored", what: "is in use;" }
+} as const
+
+/** Tells what is to be said of a certificate, once: not again of the next one like it. */
+export const tellOfCertificate = Effect.fnUntraced(function* (
+  volume: Volume,
+  requestName: string,
+  remarks: ReadonlyArray<Remark>,
+  before: Option.Option<IssuedRecord>
+) {
+  const known = new Set(Option.getOrUndefined(before)?.remarks)
+  const { issuer, pod } = volume.spec
+  const request = namespacedName({ namespace: pod.namespace, name: requestName })
+  for (const { about, sentence } of remarks.filter(({ sentence }) => !known.has(sentence))) {
+    const { reason, what } = told[about]
+    const advice = about === "certificate" ? `; look at what ${issuer.kind} ${issuer.name} grants` : ""
+    yield* Effect.logWarning(sentence)
+    yield* tell(
+      volume,
+      "Warning",
+      reason,
+      `the certificate of CertificateRequest ${request} ${what} ${sentence}${advice}`
+    )
+  }
+})
+
+/** The volume's trust bundle cannot be used as it is now: `fault` names the bundle and what is wrong with it. */
+export const tellBundleDamaged = (volume: Volume, fault: string) =>
+  tell(
+    volume,
+    "Warning",
+    "TrustBundleDamaged",
+    `${fault}; the volume keeps the CA certificates that it has, and follows the bundle again once it is corrected`
   )
 
 /** The volume keeps its files and is renewed, but what the kubelet's last call brought is refused. */

@@ -19,11 +19,14 @@ export interface AuthorityParts {
   readonly serialNumber: () => string
 }
 
-/** What a certificate says, besides who signed it; it is good from now on. */
+/** What a certificate says, besides who signed it. */
 export interface Leaf {
   readonly subject: NonNullable<x509.X509CertificateCreateCommonParams["subject"]>
   readonly publicKey: x509.PublicKeyType
+  /** From now on. */
   readonly lifetime: Duration.Duration
+  /** How long before now it begins to be valid. */
+  readonly backdating?: Duration.Duration
   readonly extensions: ReadonlyArray<x509.Extension>
 }
 
@@ -75,7 +78,8 @@ export const makeAuthority = Effect.fnUntraced(function* (parts: AuthorityParts)
     )
   )
   const signer = new x509.AuthorityKeyIdentifierExtension(identifier.keyId)
-  const certify = Effect.fnUntraced(function* ({ extensions, lifetime, publicKey, subject }: Leaf) {
+  const certify = Effect.fnUntraced(function* (leaf: Leaf) {
+    const { backdating = Duration.zero, extensions, lifetime, publicKey, subject } = leaf
     const now = yield* DateTime.now
     const certificate = yield* Effect.promise(() =>
       x509.X509CertificateGenerator.create(
@@ -83,7 +87,7 @@ export const makeAuthority = Effect.fnUntraced(function* (parts: AuthorityParts)
           serialNumber: serialNumber(),
           subject,
           issuer: root.subjectName,
-          notBefore: seconds(now),
+          notBefore: seconds(DateTime.subtractDuration(now, backdating)),
           notAfter: seconds(DateTime.addDuration(now, lifetime)),
           publicKey,
           signingKey: keys.privateKey,
@@ -122,18 +126,23 @@ const readSigningRequest = (text: string, crypto: Crypto) =>
     )
   )
 
+const withoutCommonName = (subject: x509.Name): x509.Name =>
+  new x509.Name(subject.toJSON().filter((rdn) => !("CN" in rdn)))
+
 /** An issuer with an authority of its own; `authority` is the one that it signs with now. */
 export const makeIssuer = Effect.fnUntraced(function* (
   parts: AuthorityParts
 ): Effect.fn.Return<Issuer["Service"] & { readonly authority: () => Authority }> {
   let authority = yield* makeAuthority(parts)
-  const sign = Effect.fnUntraced(function* ({ isCA, lifetime, signingRequest, usages, wrongKey }: SigningOrder) {
+  const sign = Effect.fnUntraced(function* (order: SigningOrder) {
+    const { backdating = Duration.zero, isCA, lifetime, signingRequest, usages, wrongKey } = order
     const request = yield* readSigningRequest(signingRequest, parts.crypto)
     const { certificate, certify } = authority
     const signed = yield* certify({
-      subject: request.subjectName,
+      subject: order.dropCommonName ? withoutCommonName(request.subjectName) : request.subjectName,
       publicKey: wrongKey ? (yield* parts.generate).publicKey : request.publicKey,
       lifetime,
+      backdating,
       extensions: [
         new x509.BasicConstraintsExtension(isCA, undefined, true),
         ...usageExtensions(usages),

@@ -32,6 +32,10 @@ export interface IssuanceBehaviour {
   readonly dawdle: Duration.Duration
   /** The longest lifetime that the issuer grants; none grants what is asked for. */
   readonly lifetime: Option.Option<Duration.Duration>
+  /** How long before their issue certificates begin to be valid. */
+  readonly backdating: Duration.Duration
+  /** Certificates have no common name, whatever is requested. */
+  readonly dropCommonName: boolean
   /** How many requests are denied, fail or are signed for another key, whatever else is said here. From 0 to 1. */
   readonly denied: number
   readonly failed: number
@@ -45,6 +49,8 @@ export const calmIssuance: IssuanceBehaviour = {
   latency: Duration.zero,
   dawdle: Duration.zero,
   lifetime: Option.none(),
+  backdating: Duration.zero,
+  dropCommonName: false,
   denied: 0,
   failed: 0,
   wronglySigned: 0
@@ -194,7 +200,9 @@ export class Controllers {
         Option.getOrElse(this.#behaviour.lifetime, () => Duration.infinity)
       )
       const signingRequest = Option.getOrElse(signingRequestOf(spec.value), () => "")
-      const signed = yield* Effect.result(this.#parts.issuer.sign({ signingRequest, usages, isCA, lifetime, wrongKey }))
+      const { backdating, dropCommonName } = this.#behaviour
+      const order = { signingRequest, usages, isCA, lifetime, backdating, dropCommonName, wrongKey }
+      const signed = yield* Effect.result(this.#parts.issuer.sign(order))
       if (Result.isFailure(signed)) return this.#set(object, "failed", [condition.failed(signed.failure.message)])
       const status = { certificate: btoa(signed.success.certificate), ca: btoa(signed.success.ca) }
       this.#set(object, wrongKey ? "signed for another key" : "signed", [condition.issued], status)

@@ -15,6 +15,10 @@ export interface SigningOrder {
   readonly isCA: boolean
   /** From now on. */
   readonly lifetime: Duration.Duration
+  /** How long before now the certificate begins to be valid; it does not end sooner for that. */
+  readonly backdating?: Duration.Duration
+  /** Leave the common name out, as public CAs do. */
+  readonly dropCommonName?: boolean
   /** Certify a key that nobody asked about: what a broken issuer does. */
   readonly wrongKey: boolean
 }

@@ -7,17 +7,19 @@
 import "reflect-metadata"
 import * as x509 from "@peculiar/x509"
 import { extendedKeyUsages } from "../spec/KeyUsage.ts"
+import { quoted } from "../spec/Rule.ts"
 import { brokenSpiffeId } from "../spec/Spiffe.ts"
 
 const tlsPurposes = [extendedKeyUsages["server auth"], extendedKeyUsages["client auth"]]
 
-/** What keeps a leaf from being an SVID; nothing where it is one. */
-export const notAnSvid = (leaf: x509.X509Certificate): string | undefined => {
+/** What keeps a leaf from being the SVID for this ID; nothing where it is that one. */
+export const notAnSvid = (leaf: x509.X509Certificate, [wanted]: ReadonlyArray<string>): string | undefined => {
   const names = leaf.getExtension(x509.SubjectAlternativeNameExtension)?.names.items ?? []
   const [id, further] = names.filter(({ type }) => type === "url").map(({ value }) => value)
   if (id === undefined || further !== undefined) return "it must have exactly one URI among its names"
   const rule = brokenSpiffeId(id)
   if (rule !== undefined) return `its URI ${rule}`
+  if (id !== wanted) return `its URI is ${quoted(id)}, and ${quoted(wanted ?? "")} was requested`
   if (leaf.getExtension(x509.BasicConstraintsExtension)?.ca === true) return "it must be no CA"
   const usage = leaf.getExtension(x509.KeyUsagesExtension)
   if (usage?.critical !== true) return "its key usage must be there and critical"

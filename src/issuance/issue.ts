@@ -34,6 +34,10 @@ export interface Issuance<E, R> {
   readonly pending: Option.Option<PendingRequest>
   /** The key that the volume holds, where the spec says that it is to be used again (PKCS#8, DER). */
   readonly reuse: Option.Option<Redacted.Redacted<Uint8Array>>
+  /** Refuse a certificate that lacks a name. */
+  readonly requireAllNames: boolean
+  /** The CA that the volume holds, PEM. */
+  readonly caHeld: Option.Option<string>
   /** Called with each new decision before it is acted on. */
   readonly remember: (pending: PendingRequest) => Effect.Effect<void, E, R>
 }
@@ -128,8 +132,11 @@ export const issue: <E, R>(
       signed,
       spec: issuance.spec,
       spki: key.spki,
-      now: yield* DateTime.now
+      now: yield* DateTime.now,
+      requireAllNames: issuance.requireAllNames,
+      caHeld: issuance.caHeld
     })
     const { privateKey, requestName } = pending
-    return { requestName, privateKey, signed, leaf, took: { key: decided, submit, approval, signature } }
+    const usable = { ...signed, ca: leaf.ca }
+    return { requestName, privateKey, signed: usable, leaf, took: { key: decided, submit, approval, signature } }
   })

@@ -36,6 +36,14 @@ const certificatesBut =
       ? Option.some(state.certificates)
       : Option.none()
 
+/** Why a bundle that is there cannot be used, where that has not been `told`. */
+const faultBut =
+  (told: Option.Option<string>) =>
+  (state: TrustState): Option.Option<string> =>
+    state._tag === "Unusable" && state.detail !== Option.getOrUndefined(told)
+      ? Option.some(state.detail)
+      : Option.none()
+
 /** `ConfigMap shop/ca-bundle, key ca.crt`, or `ClusterTrustBundle corp`: for sentences, and unique. */
 export const bundleText = (bundle: TrustBundleReference): string =>
   bundle.kind === "ConfigMap"
@@ -45,15 +53,19 @@ export const bundleText = (bundle: TrustBundleReference): string =>
 /**
  * The trust bundles.
  *
- * Laws: `await` returns a bundle's certificates as soon as there are some, and, where some are held already, as soon as
- * they are others; it waits for a bundle that is not there, or cannot be read, until it can be; nothing but
- * certificates is handed over; it never fails because the connection did; an interrupted wait leaves nothing behind.
+ * Laws: `await` returns a bundle's certificates as soon as there are some, and, where some are held already, as soon
+ * as they are others; it waits for a bundle that is not there, or cannot be read, until it can be; nothing but
+ * certificates is handed over, and none of a bundle in which one of them cannot be read; `awaitFault` returns as soon
+ * as a bundle that is there cannot be used, and, where its fault is known already, as soon as it is another; it never
+ * fails because the connection did; an interrupted wait leaves nothing behind.
  */
 export class TrustBundles extends Context.Service<
   TrustBundles,
   {
     /** Waits, for ever if need be, for certificates that are not the ones `held`. */
     readonly await: (bundle: TrustBundleReference, held: Option.Option<string>) => Effect.Effect<string>
+    /** Waits, for ever if need be, until a bundle that is there cannot be used for a reason other than `told`. */
+    readonly awaitFault: (bundle: TrustBundleReference, told: Option.Option<string>) => Effect.Effect<string>
     /** The bundle as it was seen last, while somebody waits for it; none where it has not been seen. Makes no call. */
     readonly state: (bundle: TrustBundleReference) => Effect.Effect<Option.Option<TrustState>>
   }
@@ -86,12 +98,14 @@ export const bundlesFollowedBy = Effect.fnUntraced(function* (
       return facts
     })
   })
+  const awaitState = <A>(bundle: TrustBundleReference, fits: (state: TrustState) => Option.Option<A>) => {
+    const key = bundleText(bundle)
+    references.set(key, bundle)
+    return Effect.scoped(Effect.flatMap(RcMap.get(watches, key), (facts) => facts.await(key, fits)))
+  }
   return {
-    await: (bundle, held) => {
-      const key = bundleText(bundle)
-      references.set(key, bundle)
-      return Effect.scoped(Effect.flatMap(RcMap.get(watches, key), (facts) => facts.await(key, certificatesBut(held))))
-    },
+    await: (bundle, held) => awaitState(bundle, certificatesBut(held)),
+    awaitFault: (bundle, told) => awaitState(bundle, faultBut(told)),
     state: (bundle) =>
       Effect.sync(() => {
         const facts = open.get(bundleText(bundle))

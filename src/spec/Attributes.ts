@@ -76,6 +76,7 @@ export const Attributes = Schema.Struct({
   spiffe: by(Rules.flag, Schema.Boolean),
   duration: by(Rules.lifetime, Schema.Duration),
   "renew-before": by(Rules.timeBefore, Schema.Duration),
+  "renew-before-percentage": by(Rules.integer(1, 99), Schema.Number),
   "is-ca": by(Rules.flag, Schema.Boolean),
   "permitted-dns-domains": by(constraintRules["permitted-dns-domains"], Texts),
   "permitted-ip-ranges": by(constraintRules["permitted-ip-ranges"], Texts),

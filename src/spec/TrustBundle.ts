@@ -5,7 +5,8 @@
  * by this way.
  */
 import { Result, Schema } from "effect"
-import { readPem, writePem } from "../pki/Pem.ts"
+import { writePem } from "../pki/Pem.ts"
+import { certificatesAmong } from "../pki/readCertificates.ts"
 import { limits } from "./Limits.ts"
 import { quoted, type Rule } from "./Rule.ts"
 
@@ -41,14 +42,13 @@ export const trustBundleName: Rule<TrustBundleName> = (text) => {
   return Result.fail(`must be ConfigMap/NAME, ConfigMap/NAME/KEY or ClusterTrustBundle/NAME, but is ${quoted(text)}`)
 }
 
-/** The certificates in a text, block after block and nothing between them; what is wrong with it otherwise. */
-export const bundleCertificates = (text: string): Result.Result<string, string> => {
-  const certificates = readPem(text, limits.trustBundle).pipe(
-    Result.map((blocks) => blocks.filter(({ label }) => label === "CERTIFICATE"))
-  )
-  return Result.flatMap(certificates, (blocks) =>
-    blocks.length === 0
+/**
+ * The certificates in a text, block after block and nothing between them; what is wrong with it otherwise. One block
+ * that cannot be read damages the whole: laid into a pod, it would keep many programs from reading the others.
+ */
+export const bundleCertificates = (text: string): Result.Result<string, string> =>
+  Result.flatMap(certificatesAmong(text, limits.trustBundle), (certificates) =>
+    certificates.length === 0
       ? Result.fail("holds no certificate")
-      : Result.succeed(blocks.map(({ der, label }) => writePem(label, der)).join(""))
+      : Result.succeed(certificates.map(({ raw }) => writePem("CERTIFICATE", raw)).join(""))
   )
-}

@@ -16,6 +16,7 @@ import type { KeyUsage } from "./KeyUsage.ts"
 import { type NameConstraint, nameConstraintsOf } from "./NameConstraints.ts"
 import type { Pod } from "./Pod.ts"
 import { brokenWait, type ReadinessGate } from "./ReadinessGate.ts"
+import type { RenewBefore } from "./RenewBefore.ts"
 import { requireSound } from "./requireSound.ts"
 import type { BrokenRule, Fault, SpecError } from "./SpecError.ts"
 import { brokenSvid, svidUsages } from "./Spiffe.ts"
@@ -79,7 +80,7 @@ export interface VolumeSpec {
   readonly key: KeyParameters
   readonly keyEncoding: KeyEncoding
   readonly reusePrivateKey: boolean
-  readonly renewBefore: Option.Option<Duration.Duration>
+  readonly renewBefore: Option.Option<RenewBefore>
   readonly files: FileNames
   /** Permission bits of every file. */
   readonly fileMode: number
@@ -113,6 +114,12 @@ const keyOf = (attributes: Attributes): KeyParameters => {
     case "Ed25519":
       return { algorithm: "Ed25519" }
   }
+}
+
+const renewBeforeOf = (attributes: Attributes): VolumeSpec["renewBefore"] => {
+  const { "renew-before": time, "renew-before-percentage": percentage } = attributes
+  if (percentage !== undefined) return Option.some({ percentage })
+  return Option.map(Option.fromUndefinedOr(time), (time) => ({ time }))
 }
 
 const usagesOf = (attributes: Attributes): ReadonlyArray<KeyUsage> =>
@@ -156,7 +163,7 @@ const specOf = (attributes: Attributes, { annotations, follows, pod, remarks, si
   key: keyOf(attributes),
   keyEncoding: attributes["key-encoding"] ?? (keyOf(attributes).algorithm === "RSA" ? "PKCS1" : "PKCS8"),
   reusePrivateKey: attributes["reuse-private-key"] ?? false,
-  renewBefore: Option.fromUndefinedOr(attributes["renew-before"]),
+  renewBefore: renewBeforeOf(attributes),
   files: filesOf(attributes),
   fileMode: attributes["file-mode"] ?? 0o440,
   fileOwner: Option.fromUndefinedOr(attributes["file-owner"]),

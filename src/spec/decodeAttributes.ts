@@ -26,6 +26,9 @@ export const brokenBetween = (attributes: Attributes): ReadonlyArray<BrokenRule>
     attributes["key-encoding"] === "PKCS1" && (attributes["key-algorithm"] ?? "RSA") !== "RSA"
       ? ["key-encoding", `must be PKCS8 for ${attributes["key-algorithm"]} keys; PKCS1 is for RSA only`]
       : undefined,
+    attributes["renew-before"] !== undefined && attributes["renew-before-percentage"] !== undefined
+      ? ["renew-before-percentage", "cannot stand with renew-before; leave out one of the two"]
+      : undefined,
     brokenConstraints(attributes),
     ...brokenKeystores(attributes),
     brokenFileNames(attributes)

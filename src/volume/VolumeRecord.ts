@@ -19,7 +19,9 @@ export const IssuedRecord = Schema.Struct({
   notAfter: Schema.DateTimeUtcFromString,
   /** When the next certificate is due, jitter included: decided once, so that a restart moves no herd. */
   renewAt: Schema.DateTimeUtcFromString,
-  followed: Followed
+  followed: Followed,
+  /** What the pod's owner should know of it: sentences. */
+  remarks: Schema.optionalKey(Schema.Array(Schema.String))
 })
 export type IssuedRecord = typeof IssuedRecord.Type
 

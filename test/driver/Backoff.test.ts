@@ -1,10 +1,14 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Option } from "effect"
 import * as fc from "fast-check"
-import { patient, pauseAfter, refusal, shortestPause, urgent } from "../../src/driver/Backoff.ts"
-import type { Temper } from "../../src/Temper.ts"
+import { patient, pauseAfter, refusal, type Setback, shortestPause, stalled, urgent } from "../../src/driver/Backoff.ts"
 
-const pause = (temper: Temper, failures: number, remaining?: Duration.Duration, retryAfter?: Duration.Duration) =>
+const pause = (
+  temper: Setback["temper"],
+  failures: number,
+  remaining?: Duration.Duration,
+  retryAfter?: Duration.Duration
+) =>
   Duration.toMillis(
     pauseAfter(
       {
@@ -16,7 +20,7 @@ const pause = (temper: Temper, failures: number, remaining?: Duration.Duration, 
       0.5
     )
   )
-const tempers: ReadonlyArray<Temper> = ["refused", "waiting", "transient", "defect"]
+const tempers: ReadonlyArray<Setback["temper"]> = ["refused", "waiting", "transient", "defect", "repeated"]
 
 describe("pauseAfter", () => {
   it("is short and doubles up to 15 s for a pod without a certificate", () => {
@@ -51,6 +55,18 @@ describe("pauseAfter", () => {
     expect(pause("refused", 1)).toBe(Duration.toMillis(refusal.base))
     expect(pause("refused", 9, Duration.days(20))).toBe(Duration.toMillis(refusal.cap))
     expect(pause("defect", 1)).toBe(pause("refused", 1))
+  })
+
+  it("grows where the issuer gives the same useless answer again, with and without a valid certificate", () => {
+    expect([1, 2, 3, 4, 5].map((failures) => pause("repeated", failures))).toEqual(
+      [1, 2, 4, 5, 5].map((minutes) => minutes * 60_000)
+    )
+    expect(pause("repeated", 1)).toBe(Duration.toMillis(stalled.base))
+    const left = Duration.days(20)
+    expect([1, 2, 3, 4, 5].map((failures) => pause("repeated", failures, left))).toEqual(
+      [5, 10, 20, 40, 60].map((minutes) => minutes * 60_000)
+    )
+    expect(pause("repeated", 9, Duration.seconds(20))).toBe(30_000)
   })
 
   it("honours Retry-After", () => {

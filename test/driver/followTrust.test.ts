@@ -2,15 +2,18 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Option } from "effect"
 import { TestClock } from "effect/testing"
 import { writePem } from "../../src/pki/Pem.ts"
+import { authorities } from "../../src/testing/contract/authorities.ts"
 import { SimBundleShelf } from "../../src/testing/parts/SimBundleShelf.ts"
 import { SimControlPlane } from "../../src/testing/parts/SimControlPlane.ts"
+import { SimEvents } from "../../src/testing/parts/SimEvents.ts"
 import { SimDisk } from "../../src/testing/parts/SimVolumeFS.ts"
 import { VolumeFS } from "../../src/volume/VolumeFS.ts"
 import { during, onNode, publishCall, seen, startDriver } from "../kit/SimulatedNode.ts"
 
 const bundle = { kind: "ConfigMap", namespace: "apps", name: "corp-ca", key: "ca.crt" } as const
-const certificate = (body: string) => writePem("CERTIFICATE", new TextEncoder().encode(body))
-const [old, both, next] = [certificate("old"), `${certificate("old")}${certificate("new")}`, certificate("new")]
+const [old, next] = authorities
+const both = `${old}${next}`
+const strange = writePem("CERTIFICATE", new TextEncoder().encode("no certificate"))
 
 const request = publishCall("web", {
   "csi.cert-manager.io/trust-bundle": "ConfigMap/corp-ca",
@@ -55,6 +58,9 @@ describe("a volume with a trust bundle", () => {
       yield* shelf.write(bundle, undefined)
       const keyless = yield* Effect.flip(during("2 minutes", driver.publish(request)))
       expect(keyless.message).toContain("which has no key ca.crt")
+      yield* shelf.write(bundle, `${old}${strange}`)
+      const strangeBlock = yield* Effect.flip(during("2 minutes", driver.publish(request)))
+      expect(strangeBlock.message).toContain("which has a PEM block that is no certificate (number 2)")
       yield* shelf.write(bundle, "-----BEGIN CERTIFICATE-----")
       const damaged = yield* Effect.flip(during("2 minutes", driver.publish(request)))
       expect(damaged.message).toContain("which has a PEM block that is damaged (number 1)")
@@ -82,6 +88,33 @@ describe("a volume with a trust bundle", () => {
       yield* TestClock.adjust("20 hours")
       expect((yield* files)["ca.crt"]).toBe(old)
     }).pipe(onNode("deleted"))
+  )
+
+  it.effect("keeps what it has when one block cannot be read, and an Event says which block it is", () =>
+    Effect.gen(function* () {
+      const driver = yield* startDriver
+      const shelf = yield* SimBundleShelf
+      yield* shelf.write(bundle, old)
+      yield* during("1 second", driver.publish(request))
+      const before = yield* files
+      yield* shelf.write(bundle, `${old}${strange}${next}`)
+      yield* TestClock.adjust("1 minute")
+      expect(yield* files).toEqual(before)
+      const told = Effect.map(
+        Effect.flatMap(SimEvents, ({ present }) => present),
+        (all) => all.map(({ count, event: { note, reason } }) => `${reason} x${count}: ${note}`)
+      )
+      expect(yield* told).toEqual([
+        "TrustBundleDamaged x1: ConfigMap apps/corp-ca, key ca.crt has a PEM block that is no certificate (number 2); " +
+          "the volume keeps the CA certificates that it has, and follows the bundle again once it is corrected"
+      ])
+      yield* shelf.write(bundle, next)
+      yield* TestClock.adjust("1 second")
+      expect((yield* files)["ca.crt"]).toBe(next)
+      yield* shelf.write(bundle, strange)
+      yield* TestClock.adjust("1 minute")
+      expect(yield* told).toEqual([expect.stringContaining("TrustBundleDamaged x2: ")])
+    }).pipe(onNode("one block"))
   )
 
   it.effect("takes a rotation that came while certlet was not running", () =>

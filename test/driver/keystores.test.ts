@@ -4,7 +4,7 @@ import { X509Certificate } from "@peculiar/x509"
 import { DateTime, Effect, Logger, Option, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import type { PublishCall } from "../../src/driver/DriverCalls.ts"
-import { writePem } from "../../src/pki/Pem.ts"
+import { authorities } from "../../src/testing/contract/authorities.ts"
 import { SimBundleShelf } from "../../src/testing/parts/SimBundleShelf.ts"
 import { SimControlPlane } from "../../src/testing/parts/SimControlPlane.ts"
 import { SimDisk } from "../../src/testing/parts/SimVolumeFS.ts"
@@ -176,7 +176,7 @@ describe("a volume with keystores", () => {
   it.effect("follows a trust bundle, under the password that it has, also after a restart", () =>
     Effect.gen(function* () {
       const bundle = { kind: "ConfigMap", namespace: "apps", name: "corp", key: "ca.crt" } as const
-      const certificate = (body: string) => writePem("CERTIFICATE", new TextEncoder().encode(body))
+      const [old, next] = authorities
       const request: PublishCall = {
         ...fromSecret("one"),
         context: {
@@ -190,22 +190,24 @@ describe("a volume with keystores", () => {
         }
       }
       const trusted = Effect.map(filesSeen, (file) =>
-        ["old CA", "new CA"].filter((ca) => Buffer.from(file("truststore.jks")).includes(ca))
+        authorities.filter((ca) =>
+          Buffer.from(file("truststore.jks")).includes(Buffer.from(ca.replaceAll(/-----.*-----|\s/g, ""), "base64"))
+        )
       )
       const shelf = yield* SimBundleShelf
-      yield* shelf.write(bundle, certificate("old CA"))
+      yield* shelf.write(bundle, old)
       const first = yield* startDriver
       yield* during("1 second", first.publish(request))
       const leaf = yield* leafInBoth("one")
-      expect(yield* trusted).toEqual(["old CA"])
-      yield* shelf.write(bundle, certificate("old CA") + certificate("new CA"))
+      expect(yield* trusted).toEqual([old])
+      yield* shelf.write(bundle, old + next)
       yield* TestClock.adjust(0)
-      expect(yield* trusted).toEqual(["old CA", "new CA"])
+      expect(yield* trusted).toEqual([old, next])
       yield* first.stop
-      yield* shelf.write(bundle, certificate("new CA"))
+      yield* shelf.write(bundle, next)
       yield* startDriver
       yield* TestClock.adjust(0)
-      expect(yield* trusted).toEqual(["new CA"])
+      expect(yield* trusted).toEqual([next])
       expect(yield* leafInBoth("one")).toBe(leaf)
       expect(yield* submissions).toBe(1)
     }).pipe(onNode("bundle"))

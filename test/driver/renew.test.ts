@@ -2,6 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Logger, Option } from "effect"
 import { TestClock } from "effect/testing"
 import { SimControlPlane } from "../../src/testing/parts/SimControlPlane.ts"
+import { SimEvents } from "../../src/testing/parts/SimEvents.ts"
 import { SimDisk } from "../../src/testing/parts/SimVolumeFS.ts"
 import { VolumeRecords } from "../../src/volume/VolumeRecord.ts"
 import { during, isServed, leafSeen, onNode, publishCall, seen, startDriver } from "../kit/SimulatedNode.ts"
@@ -137,6 +138,32 @@ describe("renew", () => {
       yield* TestClock.adjust("10 minutes")
       expect(yield* submissions).toBeLessThanOrEqual(1 + 600)
     }).pipe(onNode("hot"))
+  )
+
+  it.effect.each([Duration.seconds(30), Duration.days(400)])(
+    "asks no more often for an issuer that dates certificates back by %s, whatever renew-before says",
+    (backdating) =>
+      Effect.gen(function* () {
+        const driver = yield* startDriver
+        yield* Effect.flatMap(SimControlPlane, (cluster) => cluster.behave({ backdating }))
+        yield* during("1 second", driver.publish(publishCall("web", { "csi.cert-manager.io/renew-before": "24h" })))
+        yield* TestClock.adjust("10 days")
+        // As without the wish: after 14.4 to 16 of 24 hours.
+        expect(yield* submissions).toBeGreaterThanOrEqual(15)
+        expect(yield* submissions).toBeLessThanOrEqual(18)
+        const told = yield* Effect.flatMap(SimEvents, ({ present }) => present)
+        expect(told.map(({ count, event: { note, reason } }) => [reason, count, note])).toEqual([
+          [
+            "VolumeAttributeIgnored",
+            1,
+            expect.stringContaining(
+              "is in use; csi.cert-manager.io/renew-before: is ignored, because 1d before the end is within the first tenth"
+            )
+          ]
+        ])
+        const [status] = yield* driver.status
+        expect(status?.remarks).toEqual([expect.stringContaining("renew-before: is ignored")])
+      }).pipe(onNode("backdated"))
   )
 
   it.effect("on a full disk keeps the old files, and uses the signed certificate once there is space", () =>

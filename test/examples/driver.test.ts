@@ -50,7 +50,11 @@ const ownPods = Layer.succeed(Pods, {
 })
 
 /** Nobody keeps trust bundles here. */
-const ownBundles = Layer.succeed(TrustBundles, { await: () => Effect.never, state: () => Effect.succeedNone })
+const ownBundles = Layer.succeed(TrustBundles, {
+  await: () => Effect.never,
+  awaitFault: () => Effect.never,
+  state: () => Effect.succeedNone
+})
 
 const call: PublishCall = {
   volumeId: "csi-1",

@@ -106,7 +106,9 @@ const checked = (certificate: string, ca: string) =>
     signed: { certificate, ca },
     spec: spec({ dnsNames: ["a.example"] }),
     spki: new Uint8Array(91),
-    now: DateTime.makeUnsafe("2026-01-01T00:00:00Z")
+    now: DateTime.makeUnsafe("2026-01-01T00:00:00Z"),
+    requireAllNames: false,
+    caHeld: Option.none()
   })
 
 const pod = {

@@ -60,6 +60,8 @@ describe("an X.509-SVID", () => {
           token: Option.none(),
           pending: Option.none(),
           reuse: Option.none(),
+          requireAllNames: false,
+          caHeld: Option.none(),
           remember: () => Effect.void
         }
         const { signed } = yield* issue(order).pipe(
@@ -80,7 +82,16 @@ describe("an X.509-SVID", () => {
   ])("is one %s", ([, change]) =>
     Effect.gen(function* () {
       const leaf = yield* certificate(change)
-      expect([notAnSvid(leaf), svidOf(leaf.toString("pem"))]).toEqual([undefined, id])
+      expect([notAnSvid(leaf, [id]), svidOf(leaf.toString("pem"))]).toEqual([undefined, id])
+    })
+  )
+
+  it.live("has the ID that was requested and not another workload's", () =>
+    Effect.gen(function* () {
+      const leaf = yield* certificate({})
+      expect(notAnSvid(leaf, ["spiffe://shop.example/ns/shop/sa/other"])).toBe(
+        `its URI is "${id}", and "spiffe://shop.example/ns/shop/sa/other" was requested`
+      )
     })
   )
 
@@ -101,7 +112,7 @@ describe("an X.509-SVID", () => {
   ])("has not %s, by certlet's word and by the standard's", ([, change]) =>
     Effect.gen(function* () {
       const leaf = yield* certificate(change)
-      expect(notAnSvid(leaf)).toMatch(/^it/)
+      expect(notAnSvid(leaf, [id])).toMatch(/^it/)
       expect(() => svidOf(leaf.toString("pem"))).toThrow(/SVID|SPIFFE/)
     })
   )

@@ -43,17 +43,27 @@ const issued = Effect.fnUntraced(function* (asked: Partial<VolumeSpec>, duration
   const key = yield* newKey
   const signed = yield* issuer.sign(yield* orderFor(spec(asked), key, { lifetime: duration }))
   const check = Effect.fnUntraced(function* (
-    change: { readonly wanted?: Partial<VolumeSpec>; readonly certificate?: string; readonly ca?: string } = {}
+    change: {
+      readonly wanted?: Partial<VolumeSpec>
+      readonly certificate?: string
+      readonly ca?: string
+      readonly requireAllNames?: boolean
+      readonly caHeld?: string
+    } = {}
   ) {
     return yield* checkSigned({
       request: "shop/r",
       signed: { certificate: change.certificate ?? signed.certificate, ca: change.ca ?? signed.ca },
       spec: spec(change.wanted ?? asked),
       spki: key.spki,
-      now: yield* DateTime.now
+      now: yield* DateTime.now,
+      requireAllNames: change.requireAllNames ?? false,
+      caHeld: Option.fromUndefinedOr(change.caHeld)
     })
   })
-  return { issuer, key, signed, check }
+  const lacks = (wanted: Partial<VolumeSpec>) =>
+    Effect.map(check({ wanted }), ({ lacks }) => lacks.map(({ kind, what }) => `${kind}: ${what}`))
+  return { issuer, key, signed, check, lacks }
 })
 
 /** Name constraints in a shorthand: "dns a.example, not ip 10.0.0.0/8". */
@@ -64,6 +74,8 @@ const constraints = (text: string): ReadonlyArray<NameConstraint> =>
     value
   }))
 
+const derOf = (pem: string) => Buffer.from(pem.replaceAll(/-----.*-----|\s/g, ""), "base64")
+
 const begin = DateTime.makeUnsafe("2026-01-01T00:00:00Z")
 
 layer(SimKeyGenerator.layer)("an answer", (it) => {
@@ -71,11 +83,13 @@ layer(SimKeyGenerator.layer)("an answer", (it) => {
     Effect.gen(function* () {
       yield* TestClock.setTime(DateTime.toEpochMillis(begin))
       const names = { ipAddresses: ["10.0.0.1"], uris: ["urn:a"], emails: ["web@shop.example"] }
-      const { check } = yield* issued({ subject: commonName("web"), ...names })
+      const { check, signed } = yield* issued({ subject: commonName("web"), ...names })
       expect(yield* check()).toEqual({
+        ca: signed.ca,
         serialNumber: "02",
         notBefore: begin,
-        notAfter: DateTime.addDuration(begin, Duration.hours(1))
+        notAfter: DateTime.addDuration(begin, Duration.hours(1)),
+        lacks: []
       })
     })
   )
@@ -121,6 +135,7 @@ layer(SimKeyGenerator.layer)("an answer", (it) => {
         const error = yield* Effect.flip(check({ wanted, ca: "\n" }))
         expect(error).toMatchObject({
           reason: "Mismatch",
+          objection: "ca",
           detail: `status.ca is empty, and ${attribute} asks for the CA`
         })
       }
@@ -130,22 +145,35 @@ layer(SimKeyGenerator.layer)("an answer", (it) => {
     })
   )
 
-  it.effect("compares DNS names without regard to letter case", () =>
+  it.effect("compares domains and hosts without regard to letter case, and everything else as it is written", () =>
     Effect.gen(function* () {
-      const { check } = yield* issued({ dnsNames: ["Web.SHOP.example"] })
-      yield* check({ wanted: { dnsNames: ["wEB.shop.Example"] } })
-      const { check: path } = yield* issued({ uris: ["urn:a:B"] })
-      expect((yield* Effect.flip(path({ wanted: { uris: ["urn:a:b"] } }))).detail).toContain("urn:a:b")
+      const uris = ["HTTPS://User@Host.Example:443/Path?Q#F", "spiffe://Shop.example/A", "URN:a:B"]
+      const { lacks } = yield* issued({ dnsNames: ["Web.SHOP.example"], uris, emails: ["Me@Shop.Example"] })
+      const same = {
+        dnsNames: ["wEB.shop.Example"],
+        uris: ["https://User@hOST.example:443/Path?Q#F", "SPIFFE://shop.EXAMPLE/A", "urn:a:B"],
+        emails: ["Me@sHOP.example"]
+      }
+      expect(yield* lacks(same)).toEqual([])
+      const other = {
+        dnsNames: [],
+        uris: ["https://user@host.example:443/Path?Q#F", "https://User@host.example:443/path?Q#F", "urn:a:b"],
+        emails: ["me@shop.example"]
+      }
+      expect(yield* lacks(other)).toEqual([
+        ...other.uris.map((uri) => `name: URI ${uri}`),
+        "name: email address me@shop.example"
+      ])
     })
   )
 
   it.effect("compares addresses, not their spellings", () =>
     Effect.gen(function* () {
-      const { check } = yield* issued({ ipAddresses: ["2001:db8::1"] })
+      const { lacks } = yield* issued({ ipAddresses: ["2001:db8::1"] })
       for (const address of ["2001:DB8::1", "2001:0db8:0:0:0:0:0:0001", "2001:db8:0::0.0.0.1"]) {
-        yield* check({ wanted: { ipAddresses: [address] } })
+        expect(yield* lacks({ ipAddresses: [address] })).toEqual([])
       }
-      expect((yield* Effect.flip(check({ wanted: { ipAddresses: ["2001:db8::2"] } }))).detail).toContain("2001:db8::2")
+      expect(yield* lacks({ ipAddresses: ["2001:db8::2"] })).toEqual(["name: IP address 2001:db8::2"])
     })
   )
 
@@ -156,7 +184,7 @@ layer(SimKeyGenerator.layer)("an answer", (it) => {
       const error = yield* Effect.flip(check({ certificate }))
       expect(error).toBeInstanceOf(IssuanceError)
       expect([error.reason, error.request, error.temper]).toEqual(["Mismatch", "shop/r", "transient"])
-      expect(error.detail).toBe("the certificate is for another key than the one that asked")
+      expect(error.detail).toBe("the certificate is for another key than the one that was requested")
     })
   )
 
@@ -168,28 +196,119 @@ layer(SimKeyGenerator.layer)("an answer", (it) => {
     })
   )
 
-  it.effect.each<[string, Partial<VolumeSpec>, string]>([
-    ["DNS names", { dnsNames: ["web.shop.example", "x.example", "y.example"] }, "x.example, y.example"],
-    ["an address", { ipAddresses: ["10.0.0.9"] }, "10.0.0.9"],
-    ["a mailbox", { emails: ["web@shop.example"] }, "web@shop.example"],
-    ["a URI", { uris: ["urn:missing"] }, "urn:missing"],
-    ["the common name", { subject: commonName("Web") }, "Web"],
-    ["one of two common names", { subject: commonName("web", "other") }, "other"],
-    ["names of several kinds", { uris: ["urn:x"], ipAddresses: ["::9"], subject: commonName("c") }, "::9, urn:x, c"],
-    ["a DNS name that is an address", { dnsNames: ["10.0.0.1"] }, "10.0.0.1"]
-  ])("that lacks %s is a Mismatch", ([, wanted, missing]) =>
+  it.effect.each<[string, Partial<VolumeSpec>, ReadonlyArray<string>]>([
+    [
+      "DNS names",
+      { dnsNames: ["web.shop.example", "x.example", "y.example"] },
+      ["name: DNS name x.example", "name: DNS name y.example"]
+    ],
+    ["an address", { ipAddresses: ["10.0.0.9"] }, ["name: IP address 10.0.0.9"]],
+    ["a mailbox", { emails: ["web@shop.example"] }, ["name: email address web@shop.example"]],
+    ["a URI", { uris: ["urn:missing"] }, ["name: URI urn:missing"]],
+    ["the common name", { subject: commonName("other") }, ['name: common name "other" (it has "web")']],
+    ["the common name's case", { subject: commonName("Web") }, ['spelling: common name "Web" (it has "web")']],
+    ["one of two common names", { subject: commonName("web", "a") }, ['name: common name "a" (it has "web")']],
+    ["a DNS name that is an address", { dnsNames: ["10.0.0.1"] }, ["name: DNS name 10.0.0.1"]],
+    [
+      "an organization",
+      { subject: [[{ type: attributeTypes.O, value: "Shop" }], ...commonName("web")] },
+      ['subject: O "Shop" in its subject']
+    ],
+    [
+      "usages",
+      { usages: ["digital signature", "data encipherment", "server auth"] },
+      ['usage: usage "data encipherment"']
+    ],
+    ["the flag of a CA", { isCA: true }, ["usage: the right to sign as a CA"]],
+    ["time", { duration: Duration.hours(24) }, ["duration: a lifetime of 1d (it has 1h)"]]
+  ])("that lacks %s is used, and it is told", ([, wanted, missing]) =>
     Effect.gen(function* () {
-      const { check } = yield* issued({ subject: commonName("web"), ipAddresses: ["10.0.0.1"] })
-      const { detail } = yield* Effect.flip(check({ wanted }))
-      expect(detail).toBe(`the certificate lacks what was asked for: ${missing}`)
+      const { lacks } = yield* issued({ subject: commonName("web"), ipAddresses: ["10.0.0.1"] })
+      expect(yield* lacks(wanted)).toEqual(missing)
     })
   )
 
-  it.effect("without any names or subject is a Mismatch", () =>
+  it.effect("that may serve one purpose lacks another one, unless it may serve any", () =>
     Effect.gen(function* () {
-      const { check } = yield* issued({ dnsNames: [] })
-      const { detail } = yield* Effect.flip(check({ wanted: { subject: commonName("a") } }))
-      expect(detail).toBe("the certificate lacks what was asked for: web.shop.example, a")
+      const wanted: Partial<VolumeSpec> = { usages: ["digital signature", "client auth"] }
+      const { lacks } = yield* issued({ usages: ["digital signature", "server auth"] })
+      expect(yield* lacks(wanted)).toEqual(['usage: usage "client auth"'])
+      const { lacks: ofAny } = yield* issued({ usages: ["digital signature", "any"] })
+      expect(yield* ofAny(wanted)).toEqual([])
+    })
+  )
+
+  it.effect("lacks no key encipherment where the key cannot encipher", () =>
+    Effect.gen(function* () {
+      const { lacks } = yield* issued({ usages: ["digital signature"] })
+      const usages = ["digital signature", "key encipherment"] as const
+      expect(yield* lacks({ usages })).toEqual([])
+      expect(yield* lacks({ usages, key: { algorithm: "RSA", size: 2048 } })).toEqual([
+        'usage: usage "key encipherment"'
+      ])
+    })
+  )
+
+  it.effect(
+    "that lacks a name is a Mismatch where all names are required, and one that lacks something else is not",
+    () =>
+      Effect.gen(function* () {
+        const { check } = yield* issued({ subject: commonName("web") })
+        const names = { dnsNames: ["web.shop.example", "x.example"], subject: commonName("web", "other") }
+        const error = yield* Effect.flip(check({ wanted: names, requireAllNames: true }))
+        expect(error).toMatchObject({
+          reason: "Mismatch",
+          objection: "names",
+          detail:
+            'the certificate lacks names that were requested: DNS name x.example, common name "other" (it has "web")'
+        })
+        const rest: Partial<VolumeSpec> = { subject: commonName("WEB"), duration: Duration.days(2), usages: ["any"] }
+        expect((yield* check({ wanted: rest, requireAllNames: true })).lacks.length).toBe(2)
+      })
+  )
+
+  it.effect("without any names or subject lacks them all", () =>
+    Effect.gen(function* () {
+      const { lacks } = yield* issued({ dnsNames: [] })
+      expect(yield* lacks({ subject: commonName("a") })).toEqual([
+        "name: DNS name web.shop.example",
+        'name: common name "a"'
+      ])
+    })
+  )
+
+  it.effect("must have been signed by a certificate beside it, if there is any", () =>
+    Effect.gen(function* () {
+      const { check, issuer, signed } = yield* issued({})
+      const other = yield* issued({})
+      yield* issuer.rotate
+      const rotated = yield* issuer.sign(yield* orderFor(spec(), other.key))
+      // Another authority of the same name, and a certificate that is no authority at all.
+      for (const stranger of [rotated.ca, other.signed.certificate]) {
+        for (const answer of [{ ca: stranger }, { ca: "", certificate: signed.certificate + stranger }]) {
+          const error = yield* Effect.flip(check(answer))
+          expect(error).toMatchObject({ reason: "Mismatch", objection: "chain" })
+          expect(error.detail).toBe(
+            'the chain is broken: "CN=Simulated CA" issued the certificate, and no certificate beside it signed it'
+          )
+        }
+      }
+      yield* check({ ca: `${rotated.ca}${signed.ca}` })
+      yield* check({ ca: "" })
+    })
+  )
+
+  it.effect("whose chain does not lead to the issuer's CA is used, and it is told", () =>
+    Effect.gen(function* () {
+      const { check, issuer, key, signed } = yield* issued({})
+      yield* issuer.rotate
+      const { ca } = yield* issuer.sign(yield* orderFor(spec(), key))
+      const certificate = signed.certificate + signed.ca
+      expect((yield* check({ certificate, ca })).lacks).toEqual([
+        { kind: "chain", what: "a chain that leads up to the CA in status.ca" }
+      ])
+      const trustBundle = Option.some({ kind: "ClusterTrustBundle", name: "corp" } as const)
+      expect((yield* check({ certificate, ca, wanted: { trustBundle } })).lacks).toEqual([])
     })
   )
 
@@ -215,6 +334,20 @@ layer(SimKeyGenerator.layer)("an answer", (it) => {
     })
   )
 
+  it.effect("whose CA cannot be read leaves a volume the CA that it has, and is refused where it has none", () =>
+    Effect.gen(function* () {
+      const { check, signed } = yield* issued({})
+      const ca = `${signed.ca}${writePem("CERTIFICATE", Buffer.from("no certificate"))}`
+      const fault = "status.ca has a PEM block that is no certificate (number 2)"
+      expect(yield* Effect.flip(check({ ca }))).toMatchObject({ objection: "unreadable", detail: fault })
+      const { ca: kept, lacks } = yield* check({ ca, caHeld: "the CA of before" })
+      expect(kept).toBe("the CA of before")
+      expect(lacks).toEqual([{ kind: "chain", what: `a CA that can be read: ${fault}; the last one stays` }])
+      const trustBundle = Option.some({ kind: "ClusterTrustBundle", name: "corp" } as const)
+      expect((yield* check({ ca, wanted: { trustBundle } })).lacks).toEqual([])
+    })
+  )
+
   it.effect("that has expired is a Mismatch, from its last second on", () =>
     Effect.gen(function* () {
       yield* TestClock.setTime(DateTime.toEpochMillis(begin))
@@ -223,24 +356,27 @@ layer(SimKeyGenerator.layer)("an answer", (it) => {
       yield* check()
       yield* TestClock.adjust("1 millis")
       const { detail } = yield* Effect.flip(check())
-      expect(detail).toBe("the certificate ran out at 2026-01-01T01:00:00.000Z")
+      expect(detail).toBe("the certificate expired at 2026-01-01T01:00:00.000Z")
     })
   )
 
   it.effect("that holds no certificate, or something else, is a Mismatch", () =>
     Effect.gen(function* () {
       const { check, signed } = yield* issued({})
-      const none = "holds something that is no certificate"
+      const none = "holds no certificate"
+      const strange = (number: number) => `has a PEM block that is no certificate (number ${number})`
       const damaged = (number: number) => `has a PEM block that is damaged (number ${number})`
       const block = (label: string, body: string) => `-----BEGIN ${label}-----\n${body}\n-----END ${label}-----\n`
       const garbage = [
         ["hello", none],
-        [block("CERTIFICATE", "AAAA"), none],
+        [block("CERTIFICATE", "AAAA"), strange(1)],
         [block("CERTIFICATE", "!!!!"), damaged(1)],
-        [block("PRIVATE KEY", "AAAA"), none],
+        [block("PRIVATE KEY", "AAAA"), strange(1)],
         [signed.certificate.slice(0, -40), damaged(1)],
-        [signed.certificate.replaceAll("CERTIFICATE", "TRUSTED CERTIFICATE"), none],
-        [`${signed.certificate}\n${block("CERTIFICATE", "AAAA")}`, none],
+        [signed.certificate.replaceAll("CERTIFICATE", "TRUSTED CERTIFICATE"), strange(1)],
+        [`${signed.certificate}\n${block("CERTIFICATE", "AAAA")}`, strange(2)],
+        [writePem("CERTIFICATE", Buffer.concat([derOf(signed.certificate), Buffer.from([0])])), strange(1)],
+        [writePem("CERTIFICATE", Buffer.from(signed.certificate)), strange(1)],
         [`${signed.certificate}\n-----BEGIN CERTIFICATE-----\n`, damaged(2)]
       ] as const
       for (const [text, detail] of garbage) {
@@ -276,14 +412,16 @@ describe("for every text", () => {
           signed: { certificate, ca },
           spec: spec(),
           spki: new Uint8Array(),
-          now: begin
+          now: begin,
+          requireAllNames: false,
+          caHeld: Option.none()
         }
         expect(Effect.runSync(Effect.flip(checkSigned(answer))).reason).toBe("Mismatch")
       })
     )
   })
 
-  it("every subset of the names that were certified fits, and every further name does not", async () => {
+  it("every subset of the names that were certified fits, and every further name is missing", async () => {
     const label = fc.stringMatching(/^[a-zA-Z][a-z0-9]{0,8}$/)
     // Specs hold addresses in the form of RFC 5952, as the rule of the attribute makes them.
     const ipV6 = fc.ipV6().map((text) => Result.getOrElse(ipAddresses(text), () => []).join())
@@ -306,10 +444,9 @@ describe("for every text", () => {
               ipAddresses: part(names.ipAddresses),
               uris: part(names.uris)
             }
-            yield* check({ wanted: fewer })
+            expect((yield* check({ wanted: fewer })).lacks).toEqual([])
             const more = { ...names, dnsNames: [...names.dnsNames, "not-there"] }
-            const { detail } = yield* Effect.flip(check({ wanted: more }))
-            expect(detail).toBe("the certificate lacks what was asked for: not-there")
+            expect((yield* check({ wanted: more })).lacks).toEqual([{ kind: "name", what: "DNS name not-there" }])
           }).pipe(Effect.provide(SimKeyGenerator.layer))
         )
       ),
@@ -326,7 +463,7 @@ describe("damage", () => {
       for (const ca of ["hello", signed.ca.slice(0, 200), signed.ca.replaceAll("CERTIFICATE", "PRIVATE KEY")]) {
         expect((yield* Effect.flip(check({ ca }))).reason).toBe("Mismatch")
       }
-      const good = Buffer.from(signed.certificate.replaceAll(/-----.*-----|\s/g, ""), "base64")
+      const good = derOf(signed.certificate)
       for (let at = 0; at < good.byteLength; at++) {
         const bytes = Buffer.from(good)
         bytes[at] = (bytes[at] ?? 0) ^ 0xff

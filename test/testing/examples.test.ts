@@ -61,7 +61,7 @@ const moduleOf = (all: ReadonlyArray<Example>): string =>
 /** The words that a simulated cluster is promised to have. */
 const verbs = ["schedule", "delete", "exec", "advance", "stop", "kill", "freeze", "cut", "settle", "check"]
 const levers = [
-  ...["stall", "deny", "fail", "signWrongKey", "shorten", "rotateCa"],
+  ...["stall", "deny", "fail", "signWrongKey", "shorten", "backdate", "dropCommonName", "rotateCa"],
   ...["latency", "throttle", "dropWatches", "expire", "forbid", "down"],
   ...["fill", "fail", "tear", "clean"],
   "skew"

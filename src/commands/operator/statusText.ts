@@ -160,6 +160,7 @@ const detail = (volume: VolumeStatus, now: DateTime.Utc): string => {
     ...(open === "" ? [] : [["Waiting", open] as const]),
     ...failureRows(volume, now),
     ...(refused === undefined ? [] : [["Refused", oneLine(refused)] as const]),
+    ...(volume.remarks ?? []).map((remark) => ["Remark", oneLine(remark)] as const),
     ["Pod UID", pod.uid],
     ["Volume ID", volumeId],
     ["Target", target]

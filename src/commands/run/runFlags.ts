@@ -60,6 +60,10 @@ const driverFlags = {
     "strict-attributes",
     "refuse a volume whose attributes hold what looks like a mistake; without it an Event on the pod tells of it"
   ),
+  requireAllNames: toggle(
+    "require-all-names",
+    "refuse a certificate that lacks a name that was requested; without it an Event on the pod tells of it"
+  ),
   clusterDomain: settingOr(
     "cluster-domain",
     Rules.domain,

@@ -157,7 +157,8 @@ export class Fleet {
     const notBefore = DateTime.makeUnsafe(now - (now % 1000))
     const notAfter = DateTime.addDuration(notBefore, duration)
     const draw = jitter ? this.#draw() : 0
-    const due = renewalTime({ notBefore, notAfter }, renewBefore, draw, DateTime.makeUnsafe(now))
+    const wish = Option.map(renewBefore, (time) => ({ time }))
+    const due = renewalTime({ notBefore, notAfter }, wish, draw, DateTime.makeUnsafe(now))
     this.#notAfter[pod] = DateTime.toEpochMillis(notAfter)
     this.#failures[pod] = 0
     this.#await(pod, begins, DateTime.toEpochMillis(due))

@@ -82,7 +82,15 @@ type Made = Effect.Success<ReturnType<typeof makeDraft>>
 const signedFor = Effect.fnUntraced(function* ({ draft, spki }: Made, ended: EndedState) {
   if (ended._tag !== "Ready") return yield* new LawBroken({ detail: `ended as ${ended._tag}` })
   const now = yield* DateTime.now
-  yield* checkSigned({ request: draft.name, signed: ended.signed, spec: draft.spec, spki, now })
+  yield* checkSigned({
+    request: draft.name,
+    signed: ended.signed,
+    spec: draft.spec,
+    spki,
+    now,
+    requireAllNames: true,
+    caHeld: Option.none()
+  })
 })
 
 const fails = <A>(program: Effect.Effect<A, RequestError>, reason: RequestError["reason"]) =>

@@ -5,6 +5,7 @@
 import { Context, Effect, Fiber, Option } from "effect"
 import { type TrustBundleReference, TrustBundles } from "../../kube/TrustBundles.ts"
 import { writePem } from "../../pki/Pem.ts"
+import { authorities } from "./authorities.ts"
 import { holds, type Law, same } from "./Law.ts"
 
 /** What the laws need besides the service. */
@@ -23,9 +24,9 @@ export class BundleScene extends Context.Service<
 
 type BundleLaw = Law<never, TrustBundles | BundleScene>
 
-/** A certificate as far as bundles look at one. */
-const certificate = (body: string) => writePem("CERTIFICATE", new TextEncoder().encode(body))
-const [one, two] = [certificate("one"), certificate("two")]
+const [one, two] = authorities
+/** A block that is whole as PEM, and no certificate. */
+const strange = writePem("CERTIFICATE", new TextEncoder().encode("no certificate"))
 
 const map: TrustBundleReference = { kind: "ConfigMap", namespace: "shop", name: "corp-ca", key: "ca.crt" }
 const cluster: TrustBundleReference = { kind: "ClusterTrustBundle", namespace: "shop", name: "corp" }
@@ -77,6 +78,7 @@ export const laws: ReadonlyArray<BundleLaw> = [
         yield* scene.write(bundle, undefined)
         yield* scene.write(bundle, "nothing of this kind")
         yield* scene.write(bundle, one.slice(0, -20))
+        yield* scene.write(bundle, `${one}${strange}`)
         yield* scene.remove(bundle)
         yield* scene.write(bundle, two)
         yield* same(yield* Fiber.join(waiting), two, "the bundle")
@@ -92,6 +94,24 @@ export const laws: ReadonlyArray<BundleLaw> = [
       yield* scene.write(map, `words\n${one}${key}\r\n${two.replaceAll("\n", "\r\n")}words`)
       yield* same(yield* bundles.await(map, Option.none()), `${one}${two}`, "the bundle")
     })
+  },
+  {
+    law: "a bundle in which one block cannot be read is no bundle, and which block it is can be awaited",
+    program: both((bundle) =>
+      Effect.gen(function* () {
+        const bundles = yield* TrustBundles
+        const scene = yield* BundleScene
+        const fault = (number: number) => `has a PEM block that is no certificate (number ${number})`
+        yield* scene.write(bundle, `${one}${two}${strange}`)
+        yield* same(yield* bundles.awaitFault(bundle, Option.none()), fault(3), "the fault")
+        const waiting = bundles.awaitFault(bundle, Option.some(fault(3)))
+        const fiber = yield* Effect.forkChild(waiting, { startImmediately: true })
+        yield* scene.watching(bundle)
+        yield* scene.write(bundle, one)
+        yield* scene.write(bundle, `${strange}${one}`)
+        yield* same(yield* Fiber.join(fiber), fault(1), "the other fault")
+      })
+    )
   },
   {
     law: "it never fails because the connection did",

@@ -60,7 +60,9 @@ const incidents = {
   addressChangesPerDay: off,
   labelChangesPerDay: off,
   tokenExpiriesPerDay: off,
-  watchesGarbledPerDay: off
+  watchesGarbledPerDay: off,
+  backdatingPerDay: off,
+  commonNameDropsPerDay: off
 }
 
 /** A fault's name. */
@@ -137,7 +139,9 @@ const strong: Readonly<Record<FaultName, number>> = {
   addressChangesPerDay: 4,
   labelChangesPerDay: 4,
   tokenExpiriesPerDay: 4,
-  watchesGarbledPerDay: 12
+  watchesGarbledPerDay: 12,
+  backdatingPerDay: 2,
+  commonNameDropsPerDay: 1
 }
 
 /**

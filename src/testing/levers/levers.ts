@@ -94,6 +94,30 @@ export const issuerLevers = (workings: Workings, levers: TimedLevers) => {
         time
       ),
     /**
+     * Certificates begin to be valid so long before they are issued, for so long; they do not end sooner.
+     *
+     * @example
+     * yield* cluster.issuer.backdate("30 seconds", "1 day")
+     * const dated = yield* cluster.schedule({ duration: "1 hour", renewBefore: "1 hour" })
+     * yield* cluster.advance("1 minute")
+     * const { notAfter, notBefore } = (yield* cluster.exec(dated)).certificate
+     * assert.equal(DateTime.toEpochMillis(notAfter) - DateTime.toEpochMillis(notBefore), 3_630_000)
+     */
+    backdate: (by: Duration.Input, time: Duration.Input) =>
+      pull(`dates every certificate back by ${worded(by)}`, "backdating", { backdating: timeOf(by) }, time),
+    /**
+     * Certificates have no common name for so long, as those of public CAs.
+     *
+     * @example
+     * yield* cluster.issuer.dropCommonName("1 day")
+     * const named = yield* cluster.schedule({ attributes: { "csi.cert-manager.io/common-name": "web" } })
+     * yield* cluster.advance("1 minute")
+     * assert.equal((yield* cluster.exec(named)).certificate.subject, "")
+     * assert.match(cluster.trace.lines().join(), /CertificateNotAsRequested/)
+     */
+    dropCommonName: (time: Duration.Input) =>
+      pull("drops every common name", "dropCommonName", { dropCommonName: true }, time),
+    /**
      * From now on it signs with another key.
      *
      * @example

@@ -45,6 +45,9 @@ const strikes: Readonly<Record<IncidentName, Strike>> = {
   failuresPerDay: (cluster, _, time) => cluster.issuer.fail(time),
   shortLifetimesPerDay: (cluster, { draw }, time) =>
     cluster.issuer.shorten(Duration.seconds(Math.ceil(30 + draw * 600)), time),
+  // Mostly as much as issuers allow for clocks, sometimes longer than the certificate lives.
+  backdatingPerDay: (cluster, { draw }, time) => cluster.issuer.backdate(Duration.seconds(10 + 1e6 * draw ** 8), time),
+  commonNameDropsPerDay: (cluster, _, time) => cluster.issuer.dropCommonName(time),
   caRotationsPerDay: (cluster) => cluster.issuer.rotateCa,
   requestsDeletedPerDay: (cluster, { draw }) => cluster.api.deleteRequest(draw),
   killsPerDay: (cluster, { node }, time) => cluster.kill(node, { downtime: time }),

@@ -40,6 +40,7 @@ export const simSettings: Settings["Service"] = {
   shutdownTimeout: Duration.seconds(15),
   continueOnNotReady: false,
   strictAttributes: false,
+  requireAllNames: false,
   podReadinessGates: [],
   clusterDomain: "cluster.local",
   useTokenRequest: false,

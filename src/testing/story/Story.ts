@@ -91,7 +91,7 @@ const drawPod = (dice: Dice, i: number, nodes: number, hours: number, millis: nu
     node: `node-${dice.whole(1, nodes + 1)}`,
     duration: `${seconds}s`,
     ...(dice.chance(0.2) ? { reusePrivateKey: true } : {}),
-    ...(dice.chance(0.2) ? { renewBefore: `${Math.round(seconds * dice.between(0.1, 0.9))}s` } : {}),
+    ...(dice.chance(0.2) ? { renewBefore: `${Math.round(seconds * dice.between(0.1, 1.1))}s` } : {}),
     ...features.wish
   }
   const soon = () => Math.floor(at + dice.between(0, Math.min(300_000, millis - at)))

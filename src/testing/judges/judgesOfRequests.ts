@@ -5,14 +5,17 @@ import { namespacedName } from "../../spec/NamespacedName.ts"
 import "reflect-metadata"
 import { bytesToHex } from "@noble/hashes/utils.js"
 import { Pkcs10CertificateRequest } from "@peculiar/x509"
-import { Option, Predicate } from "effect"
+import { DateTime, Option, Predicate, Result } from "effect"
 import { certletUser } from "../../embedded/ApiUser.ts"
 import type { StoredObject } from "../../embedded/ObjectStore.ts"
 import { signingRequestOf, specOf } from "../../embedded/RequestRules.ts"
 import { accountOf } from "../parts/SimAccounts.ts"
+import type { SimPod } from "../parts/SimPod.ts"
+import type { SimVolume } from "../parts/SimVolumeFS.ts"
 import { type Invariant, safety } from "./Invariants.ts"
 import { volumeOf } from "./judgesOfVolumes.ts"
-import { attribute } from "./wishes.ts"
+import { seeVolume } from "./Sight.ts"
+import { attribute, isFollowing } from "./wishes.ts"
 
 /** The public key that a request is about, as text. */
 const keyIn = (object: StoredObject): string => {
@@ -97,5 +100,61 @@ const fewTries = safety(
   }
 )
 
+/** The shortest time between two requests, in milliseconds, however short the certificates are. */
+const shortest = 5_000
+/** The share of a certificate's life that passes before the next one is asked for. */
+const leastShare = 0.05
+
+/** A certificate as a volume got it. Times are milliseconds since 1970. */
+interface Got {
+  readonly serialNumber: string
+  readonly at: number
+  /** By the node's own clock. */
+  readonly nodeAt: number
+  /** How long the next request has to wait. */
+  readonly least: number
+}
+
+/** What a volume got with these files; nothing where they cannot be read. */
+const gotWith = (volume: SimVolume, at: number, nodeAt: number): Got | undefined => {
+  const sight = seeVolume(volume)
+  if (Result.isFailure(sight)) return undefined
+  const { notAfter, notBefore, serialNumber } = sight.success.certificate
+  const left = DateTime.toEpochMillis(notAfter) - Math.max(nodeAt, DateTime.toEpochMillis(notBefore))
+  return { serialNumber, at, nodeAt, least: Math.max(shortest, left * leastShare) }
+}
+
+/** What happens on a node may cost its pods a certificate: a crash, a lost volume, a wrong clock. */
+const onNode: ReadonlyArray<string> = ["Struck", "ProcessStarted", "ProcessStopped", "ProcessKilled"]
+
+const unhurried = safety(
+  "unhurried",
+  "A volume asks for its next certificate after a twentieth of the life that the last one had left, and after 5 seconds at the earliest, unless something happened on its node or its names follow its pod.",
+  () => {
+    const got = new Map<string, Got>()
+    return ({ at, what, where }, world) => {
+      const nodeAt = (pod: SimPod) => at + (world.nodes.get(pod.node)?.skew.millis ?? 0)
+      if (onNode.includes(what._tag)) {
+        for (const { node, volumeId } of world.pods) if (node === where) got.delete(volumeId)
+      }
+      if (what._tag === "Written") {
+        const pod = world.pods.find(({ target }) => target === what.target)
+        const next = pod === undefined ? undefined : gotWith(what.volume, at, nodeAt(pod))
+        // A rotation of the CA writes the same certificate again.
+        if (pod === undefined || next === undefined || isFollowing(pod)) return undefined
+        if (got.get(pod.volumeId)?.serialNumber !== next.serialNumber) got.set(pod.volumeId, next)
+      }
+      if (what._tag !== "RequestCreated") return undefined
+      const pod = world.pods.find(({ volumeId }) => volumeId === volumeOf(what.object))
+      const last = pod === undefined ? undefined : got.get(pod.volumeId)
+      if (pod === undefined || last === undefined) return undefined
+      const waited = Math.max(at - last.at, nodeAt(pod) - last.nodeAt)
+      return waited >= last.least
+        ? undefined
+        : `${namespacedName(pod)} asks ${waited} ms after it got a certificate, and not after ${Math.ceil(last.least)} ms`
+    }
+  }
+)
+
 /** Requests. */
-export const judgesOfRequests: ReadonlyArray<Invariant> = [oneKeyOneRequest, ownAccount, fewTries]
+export const judgesOfRequests: ReadonlyArray<Invariant> = [oneKeyOneRequest, ownAccount, fewTries, unhurried]

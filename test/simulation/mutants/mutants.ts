@@ -1,5 +1,5 @@
 /** For every invariant of certlet, by its name, the mutants that break it. */
-import { Context, Effect, Option, Redacted } from "effect"
+import { Context, Duration, Effect, Option, Redacted } from "effect"
 import { CertificateRequests } from "../../../src/issuance/CertificateRequests.ts"
 import { KeyGenerator, type PrivateKey } from "../../../src/issuance/KeyGenerator.ts"
 import { Pods } from "../../../src/kube/Pods.ts"
@@ -147,6 +147,12 @@ const impatient = onEdge(
   { forbiddenPerDay: 4 }
 )
 
+const eager = onPrograms("each publish renews the certificate", (driver) => ({
+  ...driver,
+  publish: (call) =>
+    Effect.andThen(driver.publish(call), Effect.ignore(driver.renewNow(call.volumeId, Duration.minutes(1))))
+}))
+
 const talkative = onEdge("a new key is logged", KeyGenerator, (keys) => ({
   ...keys,
   generate: (wanted) =>
@@ -219,6 +225,7 @@ export const mutants: Readonly<Record<string, ReadonlyArray<Mutant>>> = {
   "one key, one request": [thrifty],
   "own account": [ownName],
   "few tries": [impatient],
+  unhurried: [eager],
   "secrets kept": [talkative, tokenTold, passwordKept],
   served: [deaf],
   "trust followed": [faithless],

@@ -23,7 +23,7 @@ export const secretsOfCall = Effect.fnUntraced(function* (
   spec: VolumeSpec
 ): Effect.fn.Return<Brought, never, Settings> {
   const { useTokenRequest } = yield* Settings
-  const token = yield* Effect.result(useTokenRequest ? serviceAccountToken(context) : Effect.succeedNone)
+  const token = yield* Effect.result(useTokenRequest ? serviceAccountToken(context, secrets) : Effect.succeedNone)
   const passwords = yield* Effect.result(passwordsOf(spec, context, secrets))
   return {
     secrets: { token: Result.getOrElse(token, Option.none), passwords: Result.getSuccess(passwords) },

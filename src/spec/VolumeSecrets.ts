@@ -46,14 +46,23 @@ export interface PodToken {
   readonly expiresAt: Option.Option<DateTime.Utc>
 }
 
+/** The entries that come with a call as secrets: of `nodePublishSecretRef`'s Secret, and the tokens. */
+export type PublishSecrets = Readonly<Record<string, Redacted.Redacted<string>>>
+
+/** Where the CSIDriver object says so the kubelet sends tokens as secrets; older ones write them into the context. */
+const tokensOf = (context: VolumeContext, secrets: PublishSecrets): string =>
+  (Object.hasOwn(secrets, tokensKey) && Redacted.value(secrets[tokensKey] ?? Redacted.make(""))) ||
+  (context[tokensKey] ?? "")
+
 /**
  * The pod's token for the API server, where the kubelet sends one: the one whose audience is empty, which is the API
  * server's own. Tokens for others are not for us to use: shown to the API server, they would be given away for nothing.
  */
 export const serviceAccountToken = Effect.fnUntraced(function* (
-  context: VolumeContext
+  context: VolumeContext,
+  secrets: PublishSecrets
 ): Effect.fn.Return<Option.Option<PodToken>, SpecError> {
-  const text = context[tokensKey] ?? ""
+  const text = tokensOf(context, secrets)
   if (text === "") return Option.none()
   if (text.length > limits.tokensLength) {
     return yield* fail(
@@ -75,9 +84,6 @@ export const serviceAccountToken = Effect.fnUntraced(function* (
   const expiresAt = Option.flatMap(Option.fromUndefinedOr(ours.expirationTimestamp), DateTime.make)
   return Option.some({ token: Redacted.make(ours.token), expiresAt })
 })
-
-/** The entries of the Secret that `nodePublishSecretRef` names; the kubelet reads it and sends it along. */
-export type PublishSecrets = Readonly<Record<string, Redacted.Redacted<string>>>
 
 /** The passwords that came with a call, by kind of keystore; those that chance makes are not among them. */
 export type Passwords = ReadonlyMap<KeystoreKind, Redacted.Redacted<string>>

@@ -149,6 +149,7 @@ describe("the chart", { timeout: 60_000 }, () => {
       name: "other.example.com"
     })
     expect(at(driver, "spec", "tokenRequests")).toEqual([{ audience: "" }])
+    expect(at(driver, "spec", "serviceAccountTokenInSecrets")).toBe(true)
     const role = await cluster.plane.api.get({
       apiVersion: "rbac.authorization.k8s.io/v1",
       kind: "ClusterRole",
@@ -208,6 +209,13 @@ describe("the chart", { timeout: 60_000 }, () => {
     expect(await render({ ...mirrored, image: { name: "certlet", repository: "" } })).toContain(
       `image: "mirror.example.com/infra/certlet:${version}"`
     )
+  })
+
+  it("asks for tokens among a call's secrets where the cluster knows how, and only with token requests", async () => {
+    const asking = { app: { driver: { useTokenRequest: true } } }
+    expect(await render(asking, "--kube-version", "1.35.0")).toContain("serviceAccountTokenInSecrets: true")
+    expect(await render(asking, "--kube-version", "1.34.9")).not.toContain("serviceAccountTokenInSecrets")
+    expect(await render()).not.toContain("serviceAccountTokenInSecrets")
   })
 
   it("gives names, accounts, volumes and further objects as they are asked for", async () => {

@@ -144,6 +144,12 @@ const requestsOf = async (pod: NodePod): Promise<ReadonlyArray<KubeObject>> =>
   )
 
 describe("with token requests", { timeout: 120_000 }, () => {
+  it("the kubelet is told to hand the tokens over as secrets of its call, and nowhere else", async () => {
+    const driver = { apiVersion: "storage.k8s.io/v1", kind: "CSIDriver", name: "csi.cert-manager.io" }
+    const stored = await cluster.plane.api.get(driver)
+    expect(at(stored, "spec", "serviceAccountTokenInSecrets")).toBe(true)
+  })
+
   it("nobody but a pod asks for it", async () => {
     expect(await refusal()).toContain("a pod asks for itself alone")
   })

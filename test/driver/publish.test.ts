@@ -293,4 +293,16 @@ describe("publish", () => {
       expect(JSON.stringify(records)).not.toMatch(/first|second/)
     }).pipe(onNode("token", { useTokenRequest: true }))
   })
+
+  it.effect("asks with the token that comes among the call's secrets, and remembers it nowhere", () => {
+    const tokens = JSON.stringify({ "": { token: "among secrets", expirationTimestamp: "2030-01-01T00:00:00Z" } })
+    const secrets = { "csi.storage.k8s.io/serviceAccount.tokens": Redacted.make(tokens) }
+    return Effect.gen(function* () {
+      const driver = yield* startDriver
+      yield* during("1 second", driver.publish({ ...web, secrets }))
+      const [draft] = yield* Effect.flatMap(SimControlPlane, (cluster) => cluster.submitted)
+      expect(Option.map(draft?.token ?? Option.none(), Redacted.value)).toEqual(Option.some("among secrets"))
+      expect(JSON.stringify(yield* Effect.flatMap(VolumeRecords, (records) => records.all))).not.toContain("among")
+    }).pipe(onNode("token in secrets", { useTokenRequest: true }))
+  })
 })

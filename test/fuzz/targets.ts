@@ -245,7 +245,7 @@ export const targets: Readonly<Record<string, Target>> = {
     examples: [
       JSON.stringify({ "": { token: "t", expirationTimestamp: "2026-01-01T00:00:00Z" }, vault: { token: "u" } })
     ],
-    read: (bytes) => run(serviceAccountToken({ [`${kubelets}serviceAccount.tokens`]: textOf(bytes) }))
+    read: (bytes) => run(serviceAccountToken({ [`${kubelets}serviceAccount.tokens`]: textOf(bytes) }, {}))
   },
   request: {
     examples: [JSON.stringify(request), pem, `subject=a\n${pem}${pem}`],

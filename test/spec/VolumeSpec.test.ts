@@ -657,7 +657,7 @@ describe("ServiceAccount tokens", () => {
 
   it.effect("give the one of the empty audience", () =>
     Effect.gen(function* () {
-      const read = (text: string) => serviceAccountToken({ [tokensKey]: text })
+      const read = (text: string) => serviceAccountToken({ [tokensKey]: text }, {})
       const token = { token: secret, expirationTimestamp: "2026-01-01T00:00:00Z" }
       const given = Option.getOrThrow(yield* read(JSON.stringify({ "": token, vault: { token: "x" } })))
       expect(Redacted.value(given.token)).toBe(secret)
@@ -667,8 +667,29 @@ describe("ServiceAccount tokens", () => {
       expect(`${others.message} ${JSON.stringify(others)}`).not.toContain(secret)
       expect(yield* read("{}")).toEqual(Option.none())
       expect(yield* read("")).toEqual(Option.none())
-      expect(yield* serviceAccountToken({})).toEqual(Option.none())
+      expect(yield* serviceAccountToken({}, {})).toEqual(Option.none())
       expect(String(yield* read(JSON.stringify({ "": token })))).not.toContain(secret)
+    })
+  )
+
+  it.effect("are taken from the call's secrets first, and from the context where there are none", () =>
+    Effect.gen(function* () {
+      const text = (token: string) => JSON.stringify({ "": { token } })
+      const read = (inSecrets: string | undefined, inContext: string) =>
+        Effect.map(
+          serviceAccountToken(
+            { [tokensKey]: inContext },
+            inSecrets === undefined ? {} : { [tokensKey]: Redacted.make(inSecrets) }
+          ),
+          Option.map(({ token }) => Redacted.value(token))
+        )
+      expect(yield* read(text("new"), text("old"))).toEqual(Option.some("new"))
+      expect(yield* read(text("new"), "")).toEqual(Option.some("new"))
+      expect(yield* read(undefined, text("old"))).toEqual(Option.some("old"))
+      expect(yield* read("", text("old"))).toEqual(Option.some("old"))
+      const error = yield* Effect.flip(read(secret, text("old")))
+      expect(error.field).toBe(tokensKey)
+      expect(`${error.message} ${JSON.stringify(error)}`).not.toContain(secret)
     })
   )
 
@@ -682,9 +703,9 @@ describe("ServiceAccount tokens", () => {
     `{"": {"jwt": "${secret}"}}`
   ])("that cannot be read stay out of the error: %s", (text) =>
     Effect.gen(function* () {
-      const exit = yield* Effect.exit(serviceAccountToken({ [tokensKey]: text }))
+      const exit = yield* Effect.exit(serviceAccountToken({ [tokensKey]: text }, {}))
       expect(Exit.isFailure(exit)).toBe(true)
-      const error = yield* Effect.flip(serviceAccountToken({ [tokensKey]: text }))
+      const error = yield* Effect.flip(serviceAccountToken({ [tokensKey]: text }, {}))
       expect(error.field).toBe(tokensKey)
       for (const shown of [error.message, String(exit), JSON.stringify(exit), JSON.stringify(error), error.stack]) {
         expect(shown).not.toContain("secret")

@@ -92,7 +92,7 @@ describe("what a pod asks for", () => {
   it.effect("has tokens of a bounded length", () =>
     Effect.gen(function* () {
       const tokens = JSON.stringify({ "": { token: "x".repeat(70_000) } })
-      const error = yield* Effect.flip(serviceAccountToken({ [`${kubelets}serviceAccount.tokens`]: tokens }))
+      const error = yield* Effect.flip(serviceAccountToken({ [`${kubelets}serviceAccount.tokens`]: tokens }, {}))
       expect(error.message).toMatch(/tokens: has 70,\d{3} characters, but may have 65,536 at most$/)
     })
   )

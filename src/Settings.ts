@@ -23,10 +23,19 @@ export interface KubeSettings {
   readonly tlsServerName: Option.Option<string>
   readonly as: Option.Option<string>
   readonly asGroup: ReadonlyArray<string>
+  readonly asUid: Option.Option<string>
+  readonly asUserExtra: ReadonlyArray<readonly [key: string, value: string]>
+  /** Infinite where there is no limit. */
   readonly requestTimeout: Duration.Duration
   /** Requests per second of our own making; 0 leaves the limiting to the server's priority and fairness. */
   readonly qps: number
   readonly burst: number
+}
+
+/** Where a door over HTTP is; without a host at every address that the machine has, of IPv6 where it knows that. */
+export interface BindAddress {
+  readonly host: Option.Option<string>
+  readonly port: number
 }
 
 /** Every setting, in effect. */
@@ -62,8 +71,8 @@ export class Settings extends Context.Service<
     /** The DNS domain of the cluster's services. */
     readonly clusterDomain: string
     readonly useTokenRequest: boolean
-    readonly healthBindAddress: Option.Option<{ readonly host: string; readonly port: number }>
-    readonly metricsBindAddress: Option.Option<{ readonly host: string; readonly port: number }>
+    readonly healthBindAddress: Option.Option<BindAddress>
+    readonly metricsBindAddress: Option.Option<BindAddress>
     readonly kube: KubeSettings
   }
 >()("certlet/Settings") {}

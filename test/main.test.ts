@@ -24,7 +24,8 @@ describe("certlet", () => {
     { args: [], names: "--node-id" },
     { args: [...required, "--no-such-flag"], names: "--no-such-flag" },
     { args: ["run", "--node-idd"], names: "--node-idd in command certlet run. Did you mean this? --node-id" },
-    { args: [...required, "--data-root", "relative"], names: "--data-root" },
+    { args: [...required, "--data-root", "../other"], names: "--data-root" },
+    { args: ["--node-id", "n", "--endpoint", `unix:///${"a".repeat(110)}`], names: "--endpoint" },
     { args: [...required, "--volume-medium", "disk"], names: "--volume-medium" },
     { args: [...required, "--publish-timeout", "3m"], names: "--publish-timeout" },
     { args: [...required, "-v", "6"], names: "--log-level" },
@@ -54,6 +55,37 @@ describe("certlet", () => {
       .split("\n")
       .map((line): unknown => JSON.parse(line))
     expect(lines.at(-1)).toMatchObject({ level: "fatal", message: expect.stringContaining("/nowhere/at/all/csi.sock") })
+  })
+
+  it("starts with the command line of the driver that it replaces, and says once what of it has no effect", async () => {
+    await inFolder("their-flags", (folder) => {
+      mkdirSync(join(folder, "plugin"))
+      writeFileSync(join(folder, "plugin", "csi.sock"), "in the way, so that certlet ends here")
+      const theirs = [
+        ...["--log-level=1", "--driver-name=csi.cert-manager.io", "--node-id=n", "--endpoint=unix://plugin/csi.sock"],
+        ...[
+          "--data-root=csi-data-dir/",
+          "--use-token-request=true",
+          "--continue-on-not-ready=false",
+          "--request-timeout=0"
+        ],
+        ...[
+          "--namespace=apps",
+          "-s",
+          "https://127.0.0.1:1",
+          "--as-uid=7",
+          "--as-user-extra=a=b",
+          "--disable-compression"
+        ],
+        ...["--cache-dir=/tmp/x", "--gate-backoff-factor=2", "--token=t"]
+      ]
+      const { status, stderr } = certlet(theirs, { CERTLET_LOG_FORMAT: "json" }, folder)
+      expect(status).toBe(1)
+      const said = stderr.split("\n").filter((line) => line.includes("without effect"))
+      expect(said).toHaveLength(1)
+      expect(said[0]).toMatch(/: --cache-dir, --disable-compression, --namespace, --gate-backoff-factor"/)
+      expect(stderr).toContain(join(folder, "plugin/csi.sock"))
+    })
   })
 
   it("takes no gate without --continue-on-not-ready, wherever it is given", () => {

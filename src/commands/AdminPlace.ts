@@ -5,20 +5,17 @@
 import { Option } from "effect"
 import { Flag } from "effect/cli"
 import * as Rules from "./FlagRules.ts"
-import { setting, settingOr } from "./Flags.ts"
+import { place, socket } from "./Flags.ts"
 
 /** The data root, and the socket where it lies elsewhere. */
 export const placeFlags = {
-  dataRoot: settingOr(
+  dataRoot: place(
     "data-root",
-    Rules.absolutePath,
-    "where the records of volumes are kept; memory-backed",
-    "/run/certlet",
-    "/run/certlet"
-  ),
-  adminSocket: setting(
+    Rules.path,
+    "where the records of volumes are kept; memory-backed (default /run/certlet)"
+  ).pipe(Flag.withDefault("/run/certlet")),
+  adminSocket: socket(
     "admin-socket",
-    Rules.endpoint,
     "the socket of certlet status and certlet renew, for root only (default admin/certlet.sock below the data root)"
   ).pipe(Flag.optional)
 }

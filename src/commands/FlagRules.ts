@@ -3,21 +3,63 @@
  * free of any knowledge of which flag a rule is for. The grammar that attributes have too is `spec/Rule`'s.
  */
 import { Duration, Option, Result } from "effect"
+import type { BindAddress } from "../Settings.ts"
 import { parseReadinessGate, type ReadinessGate } from "../spec/ReadinessGate.ts"
 import { dnsName, durationWithin, type Rule, when } from "../spec/Rule.ts"
 
 export { durationWithin, nonEmpty, oneOf, wholeNumber } from "../spec/Rule.ts"
 
-/** A path from the root without `.` and `..`. */
-export const absolutePath: Rule<string> = (text) =>
-  when(/^(\/[^/\0\n]+)+$/.test(text) && !/\/\.\.?(\/|$)/.test(text), text, 'an absolute path without "." and ".."')
-
-/** A unix socket, as a URL or a path; its path may not be longer than the kernel takes (107 bytes). */
-export const endpoint: Rule<string> = (text) =>
-  Result.flatMap(
-    Result.mapError(absolutePath(text.replace(/^unix:(\/\/)?/, "")), () => "unix:///absolute/path"),
-    (path) => when(new TextEncoder().encode(path).length <= 107, path, "a socket path of at most 107 bytes")
+/** A path without `.` and `..`; double slashes, and those at the end, mean nothing. */
+export const path: Rule<string> = (text) => {
+  const plain = text.replaceAll(/\/{2,}/g, "/").replace(/(?<=[^/])\/$/, "")
+  return when(
+    /^\/?[^/\0\n]+(\/[^/\0\n]+)*$/.test(plain) && !/(^|\/)\.\.?(\/|$)/.test(plain),
+    plain,
+    'a path without "." and ".."'
   )
+}
+
+/** A path from the root. */
+export const absolutePath: Rule<string> = (text) =>
+  Result.mapError(
+    Result.filterOrFail(
+      path(text),
+      (plain) => plain.startsWith("/"),
+      () => ""
+    ),
+    () => 'an absolute path without "." and ".."'
+  )
+
+/** A unix socket, as a URL or a path. */
+export const endpoint: Rule<string> = (text) =>
+  Result.mapError(
+    Result.filterOrFail(
+      path(text.replace(/^unix:(\/\/)?/i, "")),
+      (plain) => !/^[a-z]+:/i.test(plain),
+      () => ""
+    ),
+    () => "unix:///absolute/path"
+  )
+
+/** A socket's path from the root, which may not be longer than the kernel takes. */
+export const socketPath: Rule<string> = (text) =>
+  when(new TextEncoder().encode(text).length <= 107, text, "a socket path of at most 107 bytes")
+
+/** How long a call may take, as kubectl reads it: a plain number is in seconds, and 0 is no limit. */
+export const requestTimeout: Rule<Duration.Duration> = (text) => {
+  const limit = /^\d{1,9}$/.test(text) ? `${text}s` : text
+  const within = durationWithin(Duration.millis(100), Duration.minutes(10))
+  return Result.orElse(
+    Result.map(durationWithin(Duration.zero, Duration.zero)(limit), () => Duration.infinity),
+    () => Result.mapError(within(limit), (expected) => `${expected}, or 0 for no limit`)
+  )
+}
+
+/** A name and its value, `key=value`. */
+export const pair: Rule<readonly [key: string, value: string]> = (text) => {
+  const [, key = "", value = ""] = /^([^=]+)=(.*)$/s.exec(text) ?? []
+  return when(key !== "", [key, value] as const, "key=value")
+}
 
 /** How long a command waits. */
 export const timeout: Rule<Duration.Duration> = durationWithin(Duration.millis(1), Duration.days(1))
@@ -39,18 +81,12 @@ export const size: Rule<number> = (text) => {
   return when(bytes >= 65_536 && bytes <= 2 ** 34, bytes, "a size such as 512Ki or 4Mi, from 64Ki to 16Gi")
 }
 
-/** Where a server listens. */
-export interface BindAddress {
-  readonly host: string
-  readonly port: number
-}
-
 /** `host:port`, `:port` for every address of the machine, or `0` for none. */
 export const bindAddress: Rule<Option.Option<BindAddress>> = (text) => {
   if (text === "0" || text === "") return Result.succeed(Option.none())
   const [, host = "", digits = ""] = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]*):(\d{1,5})$/.exec(text) ?? []
   const port = digits === "" ? 0 : Number(digits)
-  const address = { host: host === "" ? "::" : host.replace(/^\[|\]$/g, ""), port }
+  const address = { host: host === "" ? Option.none() : Option.some(host.replace(/^\[|\]$/g, "")), port }
   return when(port >= 1 && port <= 65_535, Option.some(address), "host:port, :port, or 0 for none")
 }
 

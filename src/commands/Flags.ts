@@ -4,9 +4,10 @@
  * `CERTLET_SOME_FLAG`. What is asked of one command at one moment (`ruled`, `argument`) can not, because a variable
  * that somebody has forgotten would answer instead of the operator.
  */
-import { Config, Effect, Redacted, Result } from "effect"
+import { Config, Effect, Option, Path, Redacted, Result } from "effect"
 import { Argument, CliError, Flag } from "effect/cli"
 import type { Rule } from "../spec/Rule.ts"
+import * as Rules from "./FlagRules.ts"
 
 const variable = (name: string): string => `CERTLET_${name.toUpperCase().replaceAll("-", "_")}`
 
@@ -39,6 +40,22 @@ const text = (name: string, description: string) =>
 /** A setting that is read by a rule. */
 export const setting = <A>(name: string, rule: Rule<A>, description: string) =>
   text(name, description).pipe(Flag.mapEffect((value) => read("flag", name, rule, value)))
+
+const resolved = (value: string) => Effect.map(Path.Path, (path) => path.resolve(value))
+
+/** A setting that is a path, of which `rule` reads one; a relative one begins in the working folder. */
+export const place = (name: string, rule: Rule<string>, description: string) =>
+  setting(name, rule, description).pipe(Flag.mapEffect(resolved))
+
+/** A setting that is a socket. */
+export const socket = (name: string, description: string) =>
+  place(name, Rules.endpoint, description).pipe(Flag.mapEffect((value) => read("flag", name, Rules.socketPath, value)))
+
+/** A setting that is accepted and has no effect; it is not in the help. True where it was given. */
+export const ignored = (name: string, kind: "text" | "toggle" = "text") =>
+  kind === "toggle"
+    ? toggle(name, "without effect").pipe(Flag.withHidden)
+    : text(name, "without effect").pipe(Flag.optional, Flag.map(Option.isSome), Flag.withHidden)
 
 /** A setting with a default that the help shows. */
 export const settingOr = <A>(name: string, rule: Rule<A>, description: string, shown: string, value: A) =>

@@ -6,11 +6,20 @@ import { Cause, Effect, Layer } from "effect"
 import { Command } from "effect/cli"
 import { Settings } from "../Settings.ts"
 import { logged } from "./report.ts"
-import { runFlags, settingsOf } from "./run/runFlags.ts"
+import { ignoredIn, runFlags, settingsOf } from "./run/runFlags.ts"
 import { server } from "./run/server.ts"
 
-const serve = (flags: Command.Command.Config.Infer<typeof runFlags>) =>
-  settingsOf(flags).pipe(
+type Given = Command.Command.Config.Infer<typeof runFlags>
+
+/** Who relies on a flag that does nothing has to know. */
+const tellIgnored = (flags: Given) => {
+  const ignored = ignoredIn(flags)
+  const sentence = `accepted without effect, because certlet has no use for it: ${ignored.join(", ")}`
+  return ignored.length === 0 ? Effect.void : Effect.logInfo(sentence)
+}
+
+const serve = (flags: Given) =>
+  Effect.andThen(tellIgnored(flags), settingsOf(flags)).pipe(
     Effect.flatMap((settings) => Effect.provideService(Layer.launch(server), Settings, settings)),
     logged(flags.log),
     Effect.catchCauseIf(Cause.hasInterruptsOnly, () => Effect.void)

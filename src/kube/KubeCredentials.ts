@@ -78,14 +78,14 @@ interface Current {
   readonly readAt: number
 }
 
-const headersOf = (options: RequestOptions, groups: ReadonlyArray<string>): Connection["headers"] => {
+const headersOf = (options: RequestOptions, { impersonation }: Source): Connection["headers"] => {
   const headers: Record<string, string | Array<string>> = {}
   for (const [name, value] of Object.entries(options.headers ?? {})) {
     // Token files end in a line break more often than not.
     if (Predicate.isString(value)) headers[name.toLowerCase()] = value.trim()
   }
   if (options.auth) headers.authorization = `Basic ${Buffer.from(options.auth).toString("base64")}`
-  return groups.length === 0 ? headers : { ...headers, "impersonate-group": [...groups] }
+  return { ...headers, ...impersonation }
 }
 
 /** What client-node makes of a source: TLS, headers, and an agent where a proxy leads to the server. */
@@ -133,7 +133,7 @@ const connect = async (source: Source, before: Current | undefined, now: number)
   const options = await optionsOf(source)
   const server = source.cluster.server.replace(/\/$/, "")
   const print = fingerprint(server, source.cluster.proxyUrl, transportOf(options))
-  const headers = headersOf(options, source.groups)
+  const headers = headersOf(options, source)
   if (before?.fingerprint === print) {
     return { source, fingerprint: print, readAt: now, connection: { ...before.connection, headers } }
   }

@@ -9,6 +9,7 @@ import { dirname, resolve } from "node:path"
 import { type Cluster, KubeConfig, loadYaml, type User } from "@kubernetes/client-node"
 import { Option, Predicate, Redacted } from "effect"
 import type { KubeSettings } from "../Settings.ts"
+import { type Impersonation, impersonationIn, impersonationOf, nobodyElse } from "./impersonation.ts"
 import { isLargerThan } from "./isLargerThan.ts"
 import { locatedPlugin, type Plugin, pluginFor } from "./KubePlugin.ts"
 import { proxyFor } from "./KubeProxy.ts"
@@ -41,7 +42,8 @@ export const harmless = (cause: unknown, otherwise: string): string => {
 export interface Source {
   readonly config: KubeConfig
   readonly cluster: Cluster
-  readonly groups: ReadonlyArray<string>
+  /** Whom to impersonate besides the user, as headers. */
+  readonly impersonation: Readonly<Record<string, string | Array<string>>>
   readonly plugin: Option.Option<Plugin>
 }
 
@@ -52,9 +54,6 @@ const isPlugin = (value: unknown): value is Plugin => Predicate.isObject(value)
 
 const listIn = (value: unknown, key: string): ReadonlyArray<unknown> =>
   Predicate.hasProperty(value, key) && Array.isArray(value[key]) ? value[key] : []
-
-const textsOf = (value: unknown, key: string): ReadonlyArray<string> =>
-  Predicate.hasProperty(value, key) && Array.isArray(value[key]) ? value[key].filter(Predicate.isString) : []
 
 /**
  * client-node knows a token in a file only as an auth provider of its own; kubectl's `tokenFile` is translated into it.
@@ -84,7 +83,7 @@ const mostValues = 500_000
 /** What client-node keeps of a kubeconfig, and what it drops, by name. */
 interface Kubeconfig {
   readonly config: KubeConfig
-  readonly groups: ReadonlyMap<string, ReadonlyArray<string>>
+  readonly impersonations: ReadonlyMap<string, Impersonation>
   readonly pluginConfigs: ReadonlyMap<string, unknown>
 }
 
@@ -97,15 +96,15 @@ const readKubeconfig = (file: string): Kubeconfig => {
   const whole = Predicate.isObject(document) ? document : {}
   config.loadFromString(JSON.stringify({ ...whole, users: users.map((user) => translated(user, dirname(file))) }))
   config.makePathsAbsolute(dirname(file))
-  const groups = users.map((entry): [string, ReadonlyArray<string>] => [
+  const impersonations = users.map((entry): [string, Impersonation] => [
     textOf(entry, "name") ?? "",
-    textsOf(Predicate.hasProperty(entry, "user") ? entry.user : undefined, "as-groups")
+    impersonationIn(Predicate.hasProperty(entry, "user") ? entry.user : undefined)
   ])
   const configs = listIn(document, "clusters").map((entry): [string, unknown] => [
     textOf(entry, "name") ?? "",
     pluginConfigIn(entry)
   ])
-  return { config, groups: new Map(groups), pluginConfigs: new Map(configs) }
+  return { config, impersonations: new Map(impersonations), pluginConfigs: new Map(configs) }
 }
 
 /** The flag, else KUBECONFIG, else what client-node finds by itself: ~/.kube/config, else the pod's ServiceAccount. */
@@ -120,13 +119,13 @@ const readSources = (settings: KubeSettings): Kubeconfig => {
     config.loadFromDefault()
     const found = config.getCurrentCluster()?.server !== nothingFound || Option.isSome(settings.server)
     if (!found) throw new CredentialsUnusable("there is no kubeconfig, and this is no pod with a ServiceAccount")
-    return { config, groups: new Map(), pluginConfigs: new Map() }
+    return { config, impersonations: new Map(), pluginConfigs: new Map() }
   }
   for (const other of others) first.config.mergeConfig(other.config)
   const all = [first, ...others]
   return {
     config: first.config,
-    groups: new Map(all.flatMap(({ groups }) => [...groups])),
+    impersonations: new Map(all.flatMap(({ impersonations }) => [...impersonations])),
     pluginConfigs: new Map(all.flatMap(({ pluginConfigs }) => [...pluginConfigs]))
   }
 }
@@ -155,7 +154,7 @@ const withProxy = (cluster: Cluster): Cluster => {
 
 /** Reads everything anew; throws `CredentialsUnusable`, or what a file or its YAML is wrong with. */
 export const readSource = (settings: KubeSettings): Source => {
-  const { config, groups, pluginConfigs } = readSources(settings)
+  const { config, impersonations, pluginConfigs } = readSources(settings)
   if (Option.isSome(settings.context)) config.setCurrentContext(settings.context.value)
   const named = Option.match(settings.cluster, {
     onNone: () => config.getCurrentCluster(),
@@ -194,6 +193,6 @@ export const readSource = (settings: KubeSettings): Source => {
     config: effective,
     cluster: reached,
     plugin,
-    groups: settings.asGroup.length > 0 ? settings.asGroup : (groups.get(user?.name ?? "") ?? [])
+    impersonation: impersonationOf(settings, impersonations.get(user?.name ?? "") ?? nobodyElse)
   }
 }

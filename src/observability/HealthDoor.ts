@@ -9,8 +9,8 @@ import { Effect, Layer, Option, Schema } from "effect"
 import { HttpServerRequest } from "effect/http"
 import { selfProbe } from "../csi/GrpcSelfProbe.ts"
 import { Health, type HealthAnswer, isEnding, isWell } from "../Health.ts"
-import { Settings } from "../Settings.ts"
-import { answerHttp, plain } from "../socket/NodeHttp.ts"
+import { type BindAddress, Settings } from "../Settings.ts"
+import { addressText, answerHttp, plain } from "../socket/NodeHttp.ts"
 
 /** The address for probes cannot be had. */
 class HealthError extends Schema.TaggedError<HealthError>()("HealthError", { detail: Schema.String }) {
@@ -33,7 +33,7 @@ const probeAnswer = (
   return { status: well ? 200 : 503, text: [...shown.map(line), ...(well ? ["ok"] : [])].join("\n") }
 }
 
-const serve = Effect.fnUntraced(function* (host: string, port: number) {
+const serve = Effect.fnUntraced(function* (place: BindAddress) {
   const { endpoint } = yield* Settings
   const board = yield* Health
   const socket = Effect.map(selfProbe(endpoint), (complaint): HealthAnswer => ({ name: "socket", complaint }))
@@ -46,19 +46,16 @@ const serve = Effect.fnUntraced(function* (host: string, port: number) {
   const alive = Effect.flatMap(board.look, (answers) =>
     isEnding(answers) ? Effect.succeed([]) : Effect.map(socket, (only) => [only])
   )
-  yield* answerHttp(
-    { host, port },
-    {
-      "GET /livez": answer(alive),
-      "GET /readyz": answer(Effect.zipWith(socket, board.look, (first, others) => [first, ...others]))
-    }
-  ).pipe(Effect.mapError(({ cause }) => new HealthError({ detail: String(cause) })))
-  yield* Effect.logInfo(`serving health on ${host}:${port}`)
+  yield* answerHttp(place, {
+    "GET /livez": answer(alive),
+    "GET /readyz": answer(Effect.zipWith(socket, board.look, (first, others) => [first, ...others]))
+  }).pipe(Effect.mapError(({ cause }) => new HealthError({ detail: String(cause) })))
+  yield* Effect.logInfo(`serving health on ${addressText(place)}`)
 })
 
 /** Serves probes where the settings say so. */
 export const layer = Layer.effectDiscard(
   Effect.flatMap(Settings, ({ healthBindAddress }) =>
-    Option.match(healthBindAddress, { onNone: () => Effect.void, onSome: ({ host, port }) => serve(host, port) })
+    Option.match(healthBindAddress, { onNone: () => Effect.void, onSome: serve })
   )
 )

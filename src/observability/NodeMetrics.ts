@@ -5,8 +5,8 @@
  */
 import { Effect, Layer, Option, Schema } from "effect"
 import { Driver } from "../driver/Driver.ts"
-import { Settings } from "../Settings.ts"
-import { answerHttp, plain } from "../socket/NodeHttp.ts"
+import { type BindAddress, Settings } from "../Settings.ts"
+import { addressText, answerHttp, plain } from "../socket/NodeHttp.ts"
 
 /** The address for metrics cannot be had. */
 class MetricsError extends Schema.TaggedError<MetricsError>()("MetricsError", { detail: Schema.String }) {
@@ -30,20 +30,20 @@ const processText = (): string => {
     .join("")
 }
 
-const serve = Effect.fnUntraced(function* (host: string, port: number) {
+const serve = Effect.fnUntraced(function* (place: BindAddress) {
   const driver = yield* Driver
   const scrape = Effect.map(driver.metrics, (text) =>
     plain(text + processText(), 200, "text/plain; version=0.0.4; charset=utf-8")
   )
-  yield* answerHttp({ host, port }, { "GET /metrics": scrape }).pipe(
+  yield* answerHttp(place, { "GET /metrics": scrape }).pipe(
     Effect.mapError(({ cause }) => new MetricsError({ detail: String(cause) }))
   )
-  yield* Effect.logInfo(`serving metrics on ${host}:${port}`)
+  yield* Effect.logInfo(`serving metrics on ${addressText(place)}`)
 })
 
 /** Serves metrics where the settings say so. */
 export const layer = Layer.effectDiscard(
   Effect.flatMap(Settings, ({ metricsBindAddress }) =>
-    Option.match(metricsBindAddress, { onNone: () => Effect.void, onSome: ({ host, port }) => serve(host, port) })
+    Option.match(metricsBindAddress, { onNone: () => Effect.void, onSome: serve })
   )
 )

@@ -6,13 +6,27 @@
  */
 import { createServer } from "node:http"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import { Effect, type Scope } from "effect"
+import { Effect, Option, type Scope } from "effect"
 import { HttpServerRequest, HttpServerResponse } from "effect/http"
 import * as HttpMiddleware from "effect/http/HttpMiddleware"
 import type { ServeError } from "effect/http/HttpServerError"
+import type { BindAddress } from "../Settings.ts"
 
-/** Where to listen. */
-export type HttpPlace = { readonly host: string; readonly port: number } | { readonly path: string }
+/** Where to listen: at an address, or at the path of a unix socket. */
+export type HttpPlace = BindAddress | { readonly path: string }
+
+/**
+ * The place as Node takes it. Without a host Node listens at `::`, and at `0.0.0.0` where the kernel has no IPv6; an
+ * address that is named is that address or nothing.
+ */
+const listenAt = (place: HttpPlace) =>
+  "path" in place
+    ? place
+    : Option.match(place.host, { onNone: () => ({ port: place.port }), onSome: (host) => ({ host, port: place.port }) })
+
+/** An address as people write it. */
+export const addressText = ({ host, port }: BindAddress): string =>
+  `${Option.match(host, { onNone: () => "", onSome: (name) => (name.includes(":") ? `[${name}]` : name) })}:${port}`
 
 /** What is answered to a method and a path: `GET /metrics`. */
 export type Routes = Readonly<
@@ -47,7 +61,7 @@ export const answerHttp = Effect.fnUntraced(
       connectionsCheckingInterval: limits.arrivalMillis
     })
     server.maxConnections = limits.connections
-    const listening = yield* NodeHttpServer.make(() => server, place)
+    const listening = yield* NodeHttpServer.make(() => server, listenAt(place))
     const elsewhere = Effect.succeed(plain(`here is only ${Object.keys(routes).join(" and ")}\n`, 404))
     const handle = Effect.gen(function* () {
       const { method, url } = yield* HttpServerRequest.HttpServerRequest

@@ -218,6 +218,13 @@ describe("the chart", { timeout: 60_000 }, () => {
     expect(await render()).not.toContain("serviceAccountTokenInSecrets")
   })
 
+  it("takes paths with slashes to spare, as the kubelet and mount(8) do not", async () => {
+    const spare = { app: { kubeletRootDir: "/var//lib/kubelet/", driver: { csiDataDir: "/run//certlet/" } } }
+    expect(await render(spare)).toBe(await render())
+    const theirs = { app: { driver: { csiDataDir: "/tmp/cert-manager-csi-driver/" } } }
+    expect(await render(theirs)).toBe(await render())
+  })
+
   it("gives names, accounts, volumes and further objects as they are asked for", async () => {
     const text = await render({
       fullnameOverride: "pki",

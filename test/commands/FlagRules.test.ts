@@ -9,19 +9,6 @@ const accepts = <A>(rule: Rule<A>, text: string) => Result.getOrUndefined(rule(t
 
 describe("the rules of flags", () => {
   it.each([
-    ["unix:///csi/csi.sock", "/csi/csi.sock"],
-    ["unix:/csi/csi.sock", "/csi/csi.sock"],
-    ["/csi/csi.sock", "/csi/csi.sock"],
-    ["tcp://127.0.0.1:1", undefined],
-    ["unix://relative", undefined],
-    ["unix:///a/../b", undefined],
-    [`unix:///${"x".repeat(108)}`, undefined],
-    ["", undefined]
-  ])("endpoint %s", (text, path) => {
-    expect(accepts(Rules.endpoint, text)).toBe(path)
-  })
-
-  it.each([
     ["4Mi", 4_194_304],
     ["65536", 65_536],
     ["1Gi", 2 ** 30],
@@ -71,9 +58,9 @@ describe("the rules of flags", () => {
 
   it.each([
     ["0", Option.none()],
-    [":9402", Option.some({ host: "::", port: 9402 })],
-    ["127.0.0.1:9402", Option.some({ host: "127.0.0.1", port: 9402 })],
-    ["[::1]:9402", Option.some({ host: "::1", port: 9402 })],
+    [":9402", Option.some({ host: Option.none(), port: 9402 })],
+    ["127.0.0.1:9402", Option.some({ host: Option.some("127.0.0.1"), port: 9402 })],
+    ["[::1]:9402", Option.some({ host: Option.some("::1"), port: 9402 })],
     ["9402", undefined],
     [":0", undefined],
     [":99999", undefined]
@@ -100,12 +87,64 @@ describe("the rules of flags", () => {
     )
   })
 
-  it("takes an endpoint only if it is an absolute path without detours", () => {
+  it("takes an endpoint only if it is a path without detours and without slashes to spare", () => {
     fc.assert(
-      fc.property(fc.string(), (text) => {
+      fc.property(fc.oneof(fc.string(), fc.stringMatching(/^(unix:(\/\/)?)?[a./]{1,12}$/)), (text) => {
         const path = accepts(Rules.endpoint, text)
-        if (path !== undefined) expect(path).toMatch(/^\/(?!.*\/\.\.?(\/|$))/)
+        if (path !== undefined) expect(path).toMatch(/^(?!(.*\/)?\.\.?(\/|$))(?!.*\/\/)(?!.*\/$)/)
       })
     )
+  })
+
+  it.each([
+    ["/var/lib/kubelet/", "/var/lib/kubelet"],
+    ["//var//lib///kubelet//", "/var/lib/kubelet"],
+    ["/a", "/a"],
+    ["a/b/", undefined],
+    ["/", undefined],
+    ["//", undefined],
+    ["", undefined],
+    ["/a/../b", undefined]
+  ])("reads the path %s as %s", (text, path) => {
+    expect(accepts(Rules.absolutePath, text)).toBe(path)
+  })
+
+  it.each([
+    ["unix://plugin/csi.sock", "plugin/csi.sock"],
+    ["unix:///csi//csi.sock", "/csi/csi.sock"],
+    ["UNIX:///csi/csi.sock", "/csi/csi.sock"],
+    ["unix:/csi/csi.sock", "/csi/csi.sock"],
+    ["/csi/csi.sock", "/csi/csi.sock"],
+    ["unix://", undefined],
+    ["unix://../csi.sock", undefined],
+    ["unix:///a/../b", undefined],
+    ["tcp://127.0.0.1:1", undefined],
+    ["", undefined]
+  ])("reads the endpoint %s as %s", (text, path) => {
+    expect(accepts(Rules.endpoint, text)).toBe(path)
+  })
+
+  it("takes a socket's path of the kernel's 107 bytes at most", () => {
+    expect(accepts(Rules.socketPath, `/${"x".repeat(106)}`)).toBe(`/${"x".repeat(106)}`)
+    expect(accepts(Rules.socketPath, `/${"x".repeat(107)}`)).toBeUndefined()
+  })
+
+  it.each([
+    ["0", Number.POSITIVE_INFINITY],
+    ["0s", Number.POSITIVE_INFINITY],
+    ["30", 30_000],
+    ["1m", 60_000],
+    ["1ms", undefined],
+    ["1h", undefined],
+    ["-1", undefined]
+  ])("reads the request timeout %s as %s ms, as kubectl does", (text, millis) => {
+    const limit = accepts(Rules.requestTimeout, text)
+    expect(limit === undefined ? undefined : Duration.toMillis(limit)).toBe(millis)
+  })
+
+  it("reads a pair at its first sign of equality", () => {
+    expect(accepts(Rules.pair, "scopes=a=b")).toEqual(["scopes", "a=b"])
+    expect(accepts(Rules.pair, "scopes=")).toEqual(["scopes", ""])
+    for (const text of ["scopes", "=a", ""]) expect(accepts(Rules.pair, text)).toBeUndefined()
   })
 })

@@ -21,8 +21,8 @@ const environmentOf = (environment: Environment) => ({ PATH, NODE_COMPILE_CACHE,
 const runLimit = 100_000
 
 /** Runs one of certlet's commands to its end, and waits for it. */
-export const runCertlet = (args: ReadonlyArray<string>, environment: Environment = {}) => {
-  const options = { env: environmentOf(environment), encoding: "utf8", timeout: runLimit } as const
+export const runCertlet = (args: ReadonlyArray<string>, environment: Environment = {}, cwd = process.cwd()) => {
+  const options = { cwd, env: environmentOf(environment), encoding: "utf8", timeout: runLimit } as const
   const { status, stderr, stdout } = spawnSync(process.execPath, [main, ...args], options)
   return { status, stderr, stdout }
 }

@@ -14,7 +14,10 @@ const serveAt = (port: number) =>
         NodeMetrics.layer.pipe(
           Layer.provide([
             driver,
-            Layer.succeed(Settings, { ...settings, metricsBindAddress: Option.some({ host: "127.0.0.1", port }) })
+            Layer.succeed(Settings, {
+              ...settings,
+              metricsBindAddress: Option.some({ host: Option.some("127.0.0.1"), port })
+            })
           ])
         )
       )

@@ -39,13 +39,26 @@ certlet:{{ .Chart.AppVersion }}
 {{- end -}}
 {{- end }}
 
+{{- /* A path without slashes to spare. */ -}}
+{{- define "certlet.path" -}}
+{{ regexReplaceAll "/+" . "/" | trimSuffix "/" }}
+{{- end }}
+
+{{- define "certlet.kubeletRoot" -}}
+{{ include "certlet.path" .Values.app.kubeletRootDir }}
+{{- end }}
+
 {{- define "certlet.pluginFolder" -}}
-{{ .Values.app.kubeletRootDir }}/plugins/{{ .Values.app.driver.name }}
+{{ include "certlet.kubeletRoot" . }}/plugins/{{ .Values.app.driver.name }}
+{{- end }}
+
+{{- define "certlet.isOtherFolder" -}}
+{{- if eq (include "certlet.path" .Values.app.driver.csiDataDir) "/tmp/cert-manager-csi-driver" }}true{{ end -}}
 {{- end }}
 
 {{- /* The other driver's default folder is on a disk, and certlet's records belong in memory. */ -}}
 {{- define "certlet.dataRoot" -}}
-{{- if eq .Values.app.driver.csiDataDir "/tmp/cert-manager-csi-driver" -}}/run/certlet{{- else -}}{{ .Values.app.driver.csiDataDir }}{{- end -}}
+{{- if include "certlet.isOtherFolder" . -}}/run/certlet{{- else -}}{{ include "certlet.path" .Values.app.driver.csiDataDir }}{{- end -}}
 {{- end }}
 
 {{- /* What these values say that has no meaning here, one setting a line. */ -}}
@@ -56,7 +69,7 @@ certlet:{{ .Chart.AppVersion }}
 {{- end -}}
 {{- if include "certlet.isOtherImage" . }}image: it names cert-manager's csi-driver, certlet's own is used
 {{ end -}}
-{{- if eq .Values.app.driver.csiDataDir "/tmp/cert-manager-csi-driver" }}app.driver.csiDataDir: the other driver's default, certlet keeps its records in /run/certlet
+{{- if include "certlet.isOtherFolder" . }}app.driver.csiDataDir: the other driver's default, certlet keeps its records in /run/certlet
 {{ end -}}
 {{- if .Values.app.driver.gateBackoff }}app.driver.gateBackoff: certlet does not poll, a watch tells it when a gate opens
 {{ end -}}
@@ -86,7 +99,7 @@ certlet:{{ .Chart.AppVersion }}
 {{- /* What the schema cannot say: refused here, before anything is installed, with a sentence. */ -}}
 {{- define "certlet.check" -}}
 {{- $driver := .Values.app.driver -}}
-{{- $path := "^(/[^/\\s]+)+$" -}}
+{{- $path := "^(/+[^/\\s]+)+/*$" -}}
 {{- $duration := "^([0-9]+(\\.[0-9]+)?(ns|us|ms|s|m|h))+$" -}}
 {{- $name := "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$" -}}
 {{- $aName := "a Kubernetes name: lower case letters, digits and hyphens" -}}
@@ -94,8 +107,8 @@ certlet:{{ .Chart.AppVersion }}
 {{- $gates := "pod-ip:any, pod-ip:ipv4, pod-ip:ipv6, pod-condition:TYPE[=STATUS] or pod-annotation:KEY" -}}
 {{- $gate := "^(pod-ip:(any|ipv4|ipv6)|pod-condition:[^=]+(=.+)?|pod-annotation:.+)$" -}}
 {{- range $rule := list
-  (list "app.kubeletRootDir" (list .Values.app.kubeletRootDir) $path "an absolute path without a slash at its end")
-  (list "app.driver.csiDataDir" (list $driver.csiDataDir) $path "an absolute path without a slash at its end")
+  (list "app.kubeletRootDir" (list .Values.app.kubeletRootDir) $path "an absolute path")
+  (list "app.driver.csiDataDir" (list $driver.csiDataDir) $path "an absolute path")
   (list "app.driver.name" (list $driver.name) "^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$" "a domain name in lower case")
   (list "app.driver.clusterDomain" (list $driver.clusterDomain) "^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$" "a domain name in lower case")
   (list "app.driver.podReadinessGates" $driver.podReadinessGates $gate $gates)

@@ -3,8 +3,9 @@
  * them, by the pod's own ServiceAccount. Their names are those of kubectl.
  */
 import { Duration, Result } from "effect"
+import { Flag } from "effect/cli"
 import * as Rules from "../FlagRules.ts"
-import { many, optional, secret, settingOr, toggle } from "../Flags.ts"
+import { ignored, many, optional, secret, settingOr, toggle } from "../Flags.ts"
 
 /** What `Settings.kube` holds. */
 export const kubeFlags = {
@@ -12,7 +13,7 @@ export const kubeFlags = {
   context: optional("context", "the kubeconfig's context"),
   cluster: optional("cluster", "the kubeconfig's cluster"),
   user: optional("user", "the kubeconfig's user"),
-  server: optional("server", "the API server's address"),
+  server: optional("server", "the API server's address").pipe(Flag.withAlias("s")),
   token: secret("token", "a bearer token"),
   certificateAuthority: optional("certificate-authority", "a file with the API server's CA"),
   clientCertificate: optional("client-certificate", "a file with a client certificate"),
@@ -21,13 +22,33 @@ export const kubeFlags = {
   tlsServerName: optional("tls-server-name", "the name that the API server's certificate must have"),
   as: optional("as", "impersonate this user"),
   asGroup: many("as-group", Result.succeed, "impersonate this group; repeatable"),
+  asUid: optional("as-uid", "impersonate the user with this uid"),
+  asUserExtra: many(
+    "as-user-extra",
+    Rules.pair,
+    "impersonate a user with this further attribute, key=value; repeatable"
+  ),
   requestTimeout: settingOr(
     "request-timeout",
-    Rules.durationWithin(Duration.millis(100), Duration.minutes(10)),
-    "how long one call to the API server may take",
+    Rules.requestTimeout,
+    "how long one call to the API server may take; 0 for no limit",
     "30s",
     Duration.seconds(30)
   ),
   qps: settingOr("kube-api-qps", Rules.decimal(0, 1e6), "calls per second; 0 leaves it to the server", "0", 0),
   burst: settingOr("kube-api-burst", Rules.wholeNumber(0, 1_000_000), "calls at once above the rate", "0", 0)
+}
+
+/** Flags of kubectl, and of the driver that certlet replaces, that say nothing to a program like this one. */
+export const withoutEffect = {
+  "cache-dir": ignored("cache-dir"),
+  "disable-compression": ignored("disable-compression", "toggle"),
+  kuberc: ignored("kuberc"),
+  "log-flush-frequency": ignored("log-flush-frequency"),
+  "match-server-version": ignored("match-server-version", "toggle"),
+  namespace: ignored("namespace").pipe(Flag.withAlias("n")),
+  profile: ignored("profile"),
+  "profile-output": ignored("profile-output"),
+  vmodule: ignored("vmodule"),
+  "warnings-as-errors": ignored("warnings-as-errors", "toggle")
 }

@@ -1,20 +1,20 @@
 /**
  * The command line of `certlet run`, which is also its environment. Names, defaults and meanings are those of
- * cert-manager's csi-driver, and a few are our own. What comes out is one `Settings`. A flag that this version cannot
- * honour is refused and never ignored.
+ * cert-manager's csi-driver, and a few are our own. What comes out is one `Settings`. A flag that has no meaning
+ * here is accepted where the driver that certlet replaces has it, and told once at the start.
  */
-import { Duration, Effect, Option } from "effect"
+import { Duration, Effect, Option, Record } from "effect"
 import { CliError, type Command, Flag } from "effect/cli"
-import type { Settings } from "../../Settings.ts"
+import type { BindAddress, Settings } from "../../Settings.ts"
 import { gateForms } from "../../spec/ReadinessGate.ts"
 import { adminSocketOf, placeFlags } from "../AdminPlace.ts"
 import * as Rules from "../FlagRules.ts"
-import { many, setting, settingOr, toggle } from "../Flags.ts"
-import { kubeFlags } from "./kubeFlags.ts"
+import { many, setting, settingOr, socket, toggle } from "../Flags.ts"
+import { kubeFlags, withoutEffect } from "./kubeFlags.ts"
 
 const driverFlags = {
   nodeId: setting("node-id", Rules.nonEmpty, "this node's name in the cluster"),
-  endpoint: setting("endpoint", Rules.endpoint, "the CSI socket: unix:///absolute/path"),
+  endpoint: socket("endpoint", "the CSI socket: unix:///absolute/path"),
   driverName: settingOr(
     "driver-name",
     Rules.driverName,
@@ -27,9 +27,8 @@ const driverFlags = {
     Rules.absolutePath,
     "the kubelet's root folder: certlet registers itself there; without it somebody else has to"
   ).pipe(Flag.optional),
-  kubeletRegistrationPath: setting(
+  kubeletRegistrationPath: socket(
     "kubelet-registration-path",
-    Rules.endpoint,
     "the CSI socket's path as the kubelet sees it, where that is not the endpoint itself"
   ).pipe(Flag.optional),
   ...placeFlags,
@@ -77,43 +76,53 @@ const driverFlags = {
     Rules.bindAddress,
     "where /livez and /readyz are served: host:port, :port, or 0 for nowhere",
     "0",
-    Option.none<Rules.BindAddress>()
+    Option.none<BindAddress>()
   ),
   metricsBindAddress: settingOr(
     "metrics-bind-address",
     Rules.bindAddress,
     "where /metrics is served: host:port, :port, or 0 for nowhere",
     "0",
-    Option.none<Rules.BindAddress>()
+    Option.none<BindAddress>()
   )
 }
 
-/** Understood, so that a DaemonSet that gives them starts: they paced a polling that certlet does not do. */
+const gates = many(
+  "pod-readiness-gate",
+  Rules.gate,
+  `hold a pod's first certificate back until this is there; repeatable, needs --continue-on-not-ready: ${gateForms}`
+)
+
+/** They paced the polling of the driver that certlet replaces; they have to be right all the same. */
 const gateBackoff = "accepted without effect: certlet does not poll, it has a watch"
 
 const gateFlags = {
-  podReadinessGates: many(
-    "pod-readiness-gate",
-    Rules.gate,
-    `hold a pod's first certificate back until this is there; repeatable, needs --continue-on-not-ready: ${gateForms}`
-  ),
-  gateBackoffDuration: setting(
+  "gate-backoff-duration": setting(
     "gate-backoff-duration",
     Rules.durationWithin(Duration.zero, Duration.hours(1)),
     gateBackoff
-  ).pipe(Flag.optional),
-  gateBackoffFactor: setting("gate-backoff-factor", Rules.decimal(1, 100), gateBackoff).pipe(Flag.optional),
-  gateBackoffJitter: setting("gate-backoff-jitter", Rules.decimal(0, 1), gateBackoff).pipe(Flag.optional),
-  gateBackoffCap: setting("gate-backoff-cap", Rules.durationWithin(Duration.zero, Duration.hours(1)), gateBackoff).pipe(
-    Flag.optional
-  )
+  ).pipe(Flag.optional, Flag.map(Option.isSome)),
+  "gate-backoff-factor": setting("gate-backoff-factor", Rules.decimal(1, 100), gateBackoff).pipe(
+    Flag.optional,
+    Flag.map(Option.isSome)
+  ),
+  "gate-backoff-jitter": setting("gate-backoff-jitter", Rules.decimal(0, 1), gateBackoff).pipe(
+    Flag.optional,
+    Flag.map(Option.isSome)
+  ),
+  "gate-backoff-cap": setting(
+    "gate-backoff-cap",
+    Rules.durationWithin(Duration.zero, Duration.hours(1)),
+    gateBackoff
+  ).pipe(Flag.optional, Flag.map(Option.isSome))
 }
 
 /** The flags of `certlet run`. */
 export const runFlags = {
   ...driverFlags,
-  ...gateFlags,
+  podReadinessGates: gates,
   kube: kubeFlags,
+  withoutEffect: { ...withoutEffect, ...gateFlags },
   log: {
     level: settingOr(
       "log-level",
@@ -131,7 +140,11 @@ export const runFlags = {
 type Given = Command.Command.Config.Infer<typeof runFlags>
 
 /** The settings that the flags make. Gates open only after the publish, so with them a publish must not wait. */
-export const settingsOf = ({ log, ...flags }: Given): Effect.Effect<Settings["Service"], CliError.InvalidValue> =>
+export const settingsOf = ({
+  log,
+  withoutEffect,
+  ...flags
+}: Given): Effect.Effect<Settings["Service"], CliError.InvalidValue> =>
   flags.podReadinessGates.length === 0 || flags.continueOnNotReady
     ? Effect.succeed({ ...flags, adminSocket: adminSocketOf(flags) })
     : Effect.fail(
@@ -142,3 +155,7 @@ export const settingsOf = ({ log, ...flags }: Given): Effect.Effect<Settings["Se
           kind: "flag"
         })
       )
+
+/** The flags that were given and have no effect. */
+export const ignoredIn = ({ withoutEffect }: Given): ReadonlyArray<string> =>
+  Record.toEntries(withoutEffect).flatMap(([name, given]) => (given ? [`--${name}`] : []))

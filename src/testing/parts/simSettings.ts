@@ -20,6 +20,8 @@ export const kubeSettings: KubeSettings = {
   tlsServerName: Option.none(),
   as: Option.none(),
   asGroup: [],
+  asUid: Option.none(),
+  asUserExtra: [],
   requestTimeout: Duration.seconds(30),
   qps: 0,
   burst: 0

@@ -23,7 +23,7 @@ import { needPasswords } from "./needPasswords.ts"
 import { awaitFollowed, awaitGates, awaitToken, missingPrerequisite } from "./prerequisites.ts"
 import { remarksOf } from "./remarksOf.ts"
 import { swap } from "./swap.ts"
-import { remindOfMissing, remindOfRequest, tellHealed, tellOfCertificate, tellRenewed } from "./tell.ts"
+import { remindOfMissing, remindOfRequest, tellHealed, tellOfCertificate, tellRenewed, tellTooShort } from "./tell.ts"
 import { changeRecord, podOf, type Volume } from "./Volume.ts"
 
 /** Gives the volume its next certificate; waits as long as the request is neither signed nor refused. */
@@ -151,6 +151,7 @@ const conclude = Effect.fnUntraced(function* (
   yield* countLacks(leaf.lacks)
   yield* tellRenewed(volume, before)
   yield* tellOfCertificate(volume, requestName, remarks, before)
+  yield* tellTooShort(volume, issued)
   if (yield* Ref.getAndSet(volume.damaged, false)) yield* tellHealed(volume)
   yield* Effect.logInfo("certificate in place").pipe(
     Effect.annotateLogs({

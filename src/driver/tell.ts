@@ -7,6 +7,7 @@
 import { DateTime, Duration, Effect, Option, Ref } from "effect"
 import { CertificateRequests } from "../issuance/CertificateRequests.ts"
 import { IssuanceError } from "../issuance/IssuanceError.ts"
+import { isTooShort, leastInterval, lifetime } from "../issuance/RenewalTime.ts"
 import type { EventReason, PodEvent } from "../kube/PodEvents.ts"
 import { PodEvents } from "../kube/PodEvents.ts"
 import { namespacedName } from "../spec/NamespacedName.ts"
@@ -130,6 +131,18 @@ export const tellRenewed = Effect.fnUntraced(function* (volume: Volume, before: 
     ? (["Normal", `${late}, ${spokenDuration(left)} before it would have expired`] as const)
     : (["Warning", `${late}; the pod had no valid certificate for ${spokenDuration(Duration.abs(left))}`] as const)
   yield* tell(volume, type, "CertificateRenewedLate", `${note}; look at how long the approver and the issuer take`)
+})
+
+/** Tells that a certificate expires before certlet renews it, because no volume is renewed more often. */
+export const tellTooShort = Effect.fnUntraced(function* (volume: Volume, held: IssuedRecord) {
+  if (!isTooShort(held)) return
+  const note =
+    `the certificate expires at ${DateTime.formatIso(held.notAfter)} and is renewed at ` +
+    `${DateTime.formatIso(held.renewAt)}: certlet renews no volume more often than every ` +
+    `${spokenDuration(leastInterval(lifetime(held)))}; set a longer duration in the pod's volumeAttributes, or look at the ` +
+    "clocks of the node and the issuer"
+  yield* tell(volume, "Warning", "CertificateTooShort", note)
+  yield* Effect.logWarning(note)
 })
 
 /** The volume's files are missing or damaged; a new certificate is requested. */

@@ -67,3 +67,7 @@ export const renewalTime = (
   const due = DateTime.addDuration(begun, Duration.times(untilBase, 1 - jitterShare * jitter))
   return DateTime.max(due, DateTime.addDuration(issued, leastInterval(left)))
 }
+
+/** True where a certificate expires before its renewal: it is shorter than `leastInterval`, or a clock is wrong. */
+export const isTooShort = (held: { readonly notAfter: DateTime.Utc; readonly renewAt: DateTime.Utc }): boolean =>
+  DateTime.isLessThanOrEqualTo(held.notAfter, held.renewAt)

@@ -17,6 +17,7 @@ export type EventReason =
   | "CertificateNotRenewed"
   | "CertificateNotAsRequested"
   | "CertificateRenewedLate"
+  | "CertificateTooShort"
   | "TrustBundleDamaged"
   | "VolumeAttributeIgnored"
   | "VolumeDamaged"

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Duration, Effect, Fiber, Option } from "effect"
+import { Duration, Effect, Fiber, Layer, Option } from "effect"
 import { TestClock } from "effect/testing"
+import { CertificateRequests, type RequestDraft, RequestError } from "../../src/issuance/CertificateRequests.ts"
 import { SimControlPlane } from "../../src/testing/parts/SimControlPlane.ts"
 import { SimEvents } from "../../src/testing/parts/SimEvents.ts"
 import { SimDisk } from "../../src/testing/parts/SimVolumeFS.ts"
@@ -230,5 +231,50 @@ describe("a target", () => {
         yield* driver.unpublish({ volumeId: "csi-x", target: "/srv/data" })
         expect(yield* conditionOf("/srv/data")).toBe("absent")
       }).pipe(onNode("no kubelet's"))
+  )
+})
+
+describe("a pause that the API server asked for", () => {
+  /** The first request is refused with a Retry-After of a minute, every other one is taken. */
+  const throttledOnce = Layer.effect(
+    CertificateRequests,
+    Effect.map(CertificateRequests, (real) => {
+      let first = true
+      return {
+        ...real,
+        submit: (draft: RequestDraft) =>
+          Effect.suspend(() => {
+            if (!first) return real.submit(draft)
+            first = false
+            const words = { action: "create CertificateRequest", detail: "too many requests" }
+            return Effect.fail(new RequestError({ reason: "Throttled", ...words, retryAfterMillis: 60_000 }))
+          })
+      }
+    })
+  )
+
+  it.effect("is cut short by a publish, and the one that waited is served with it", () =>
+    Effect.gen(function* () {
+      const driver = yield* startDriver
+      const waiting = yield* Effect.forkChild(driver.publish(web))
+      yield* TestClock.adjust("5 seconds")
+      expect(waiting.pollUnsafe()).toBe(undefined)
+      expect(yield* submissions).toBe(0)
+      yield* during("1 second", driver.publish(web))
+      expect(yield* conditionOf(web.target)).toBe("filled")
+      yield* Fiber.join(waiting)
+      expect(yield* submissions).toBe(1)
+    }).pipe(Effect.provide(throttledOnce), onNode("throttled"))
+  )
+
+  it.effect("is kept where nobody publishes, and no longer", () =>
+    Effect.gen(function* () {
+      const driver = yield* startDriver
+      yield* Effect.forkChild(Effect.exit(driver.publish(web)))
+      yield* TestClock.adjust("59 seconds")
+      expect(yield* submissions).toBe(0)
+      yield* TestClock.adjust("3 seconds")
+      expect(yield* submissions).toBe(1)
+    }).pipe(Effect.provide(throttledOnce), onNode("kept"))
   )
 })

@@ -120,6 +120,30 @@ describe("a pod's owner", () => {
     }).pipe(onNode("late"))
   )
 
+  it.effect("is told that its certificates expire before they are renewed, and the renewals keep their pace", () =>
+    Effect.gen(function* () {
+      const cluster = yield* SimControlPlane
+      const driver = yield* startDriver
+      const brief = publishCall("brief", { "csi.cert-manager.io/duration": "1s" })
+      yield* during("1 second", driver.publish(brief))
+      yield* TestClock.adjust("59 seconds")
+      expect((yield* cluster.submitted).length).toBeLessThanOrEqual(13)
+      const short = (yield* told).find(({ reason }) => reason === "CertificateTooShort")
+      expect(short?.type).toBe("Warning")
+      expect(short?.note).toMatch(
+        /^the certificate expires at \S+ and is renewed at \S+: certlet renews no volume more often than every 5s; set a longer/
+      )
+    }).pipe(onNode("brief"))
+  )
+
+  it.effect("hears nothing of certificates that last long enough", () =>
+    Effect.gen(function* () {
+      yield* published
+      yield* TestClock.adjust("3 days")
+      expect(yield* told).toEqual([])
+    }).pipe(onNode("long enough"))
+  )
+
   it.effect("is asked to restart the pod when its mount was lost, and nothing of healing", () =>
     Effect.gen(function* () {
       const disk = yield* SimDisk

@@ -7,6 +7,7 @@
 import { DateTime, Duration } from "effect"
 import { type NodeStatus, podName, volumeName } from "../../admin/AdminApi.ts"
 import type { VolumeState, VolumeStatus } from "../../driver/VolumeStatus.ts"
+import { isTooShort } from "../../issuance/RenewalTime.ts"
 import { namespacedName } from "../../spec/NamespacedName.ts"
 import { oneLine } from "../../spec/oneLine.ts"
 import { rfc3339 } from "../../spec/rfc3339.ts"
@@ -43,8 +44,14 @@ const waiting = ({ missing, pending, pod }: VolumeStatus, now: DateTime.Utc): st
 const inherited = ({ state }: VolumeStatus): string | undefined =>
   state === "Inherited" ? "another driver mounted it, and nobody renews it; restart the pod" : undefined
 
+const tooShort = ({ certificate, state }: VolumeStatus): string | undefined =>
+  (state === "Ready" || state === "Expired") && certificate !== undefined && isTooShort(certificate)
+    ? "the certificate expires before it is renewed; set a longer duration, or look at the clocks"
+    : undefined
+
 const lastError = (volume: VolumeStatus, now: DateTime.Utc): string => {
-  const words = volume.failure?.sentence ?? volume.refused ?? inherited(volume) ?? waiting(volume, now)
+  const words =
+    volume.failure?.sentence ?? volume.refused ?? inherited(volume) ?? tooShort(volume) ?? waiting(volume, now)
   return words === "" ? "-" : oneLine(words)
 }
 

@@ -65,6 +65,14 @@ describe("the table of volumes", () => {
     )
   })
 
+  it("says of a certificate that it expires before its renewal", () => {
+    const held = { requestName: "r", serialNumber: "1", notBefore: at(9), notAfter: at(10.1), renewAt: at(10.1) }
+    const table = (state: "Ready" | "Renewing") =>
+      statusTable(node([volumeStatus("brief", { state, certificate: held })]), "plain", wide)
+    expect(table("Ready")).toContain("   the certificate expires before it is renewed; set a longer duration")
+    expect(table("Renewing")).not.toContain("longer duration")
+  })
+
   it("is cut to a terminal and to nothing else", () => {
     const lines = statusTable(node([failing]), "plain", 100)
       .trimEnd()

@@ -33,6 +33,8 @@ export class ApiError extends Schema.TaggedError<ApiError>()("ApiError", {
   action: Schema.String,
   /** The server's own words, or the network's. */
   detail: Schema.String,
+  /** The HTTP status of the answer. */
+  status: Schema.optionalKey(Schema.Number),
   /** How long the server asked us to stay away, in milliseconds. */
   retryAfterMillis: Schema.optionalKey(Schema.Number),
   /** There was an answer, larger than is read: a list may be asked for in smaller pages. */
@@ -94,6 +96,7 @@ export const apiFailure = (
     reason: reasons[answer.status] ?? "Unavailable",
     action,
     detail: detailOf(answer.status, answer.body),
+    status: answer.status,
     ...Option.match(retryAfterMillis(answer.retryAfter, now), {
       onNone: () => ({}),
       onSome: (retryAfterMillis) => ({ retryAfterMillis })

@@ -1,8 +1,8 @@
 /**
  * A watch on one collection of the API server: it lists the objects, follows their changes from there, and writes what
- * it learns into a store, for ever. A connection that ends is taken up again where it ended; where the server no longer
- * knows that place (410), everything is listed again, so that what was deleted meanwhile is noticed. Failures are met
- * with backoff and jitter, and with a warning when they last; nobody who waits on the store ever hears of them. Nothing
+ * it learns into a store, for ever. A connection that ends is taken up again where it ended; where the server does not
+ * accept that place, everything is listed again, so that what was deleted meanwhile is noticed. Failures are met with
+ * backoff and jitter, and with a warning when they last; nobody who waits on the store ever hears of them. Nothing
  * polls: an idle node holds one connection open and does nothing.
  */
 import { Cause, Clock, Duration, Effect, Option, Predicate, Random, Result, Schedule, Schema, type Scope } from "effect"
@@ -29,12 +29,18 @@ export interface Watched<A> {
 }
 
 /**
+ * A place in the history of a collection. It is sent back with each watch, in a URL, so a longer one would never be
+ * accepted; Kubernetes' own have some ten digits.
+ */
+const Version = Schema.NonEmptyString.check(Schema.isMaxLength(128))
+
+/**
  * What a list or an event holds, as far as it is read here; its objects are decoded one by one, so that one cannot
  * spoil all.
  */
 const ListPage = Schema.Struct({
   metadata: Schema.Struct({
-    resourceVersion: Schema.NonEmptyString,
+    resourceVersion: Version,
     continue: Schema.optionalKey(Schema.String)
   }),
   items: Schema.Array(Schema.Unknown)
@@ -45,7 +51,7 @@ const WatchEvent = Schema.Struct({
   object: Schema.Unknown
 })
 
-const Bookmark = Schema.Struct({ metadata: Schema.Struct({ resourceVersion: Schema.NonEmptyString }) })
+const Bookmark = Schema.Struct({ metadata: Schema.Struct({ resourceVersion: Version }) })
 
 const decodePage = Schema.decodeUnknownResult(ListPage)
 const decodeEvent = Schema.decodeUnknownResult(WatchEvent)
@@ -53,6 +59,8 @@ const decodeBookmark = Schema.decodeUnknownResult(Bookmark)
 
 /** One page of ordinary objects is a megabyte or two of JSON; more would be felt in the memory of a small container. */
 const pageSize = 200
+/** A list of more pages, or of more empty ones in a row, has no end. */
+const mostPages = { all: 250, empty: 10 } as const
 
 /**
  * How long a watch may last, in seconds: long enough to be rare, short enough that a dead one does not go unnoticed.
@@ -97,7 +105,8 @@ const list = Effect.fnUntraced(function* <A>({ server, store, watched }: Watchin
   const listing = store.listing()
   let next: string | undefined
   let size = pageSize
-  while (true) {
+  let empty = 0
+  for (let pages = 1; pages <= mostPages.all && empty <= mostPages.empty; pages++) {
     const query = { ...watched.query, limit: String(size), ...(next === undefined ? {} : { continue: next }) }
     const answer = yield* Effect.result(server.call({ action, method: "GET", path: watched.path, query }))
     if (Result.isFailure(answer)) {
@@ -117,9 +126,11 @@ const list = Effect.fnUntraced(function* <A>({ server, store, watched }: Watchin
       listing.finish(resourceVersion)
       return resourceVersion
     }
-    if (after === next) return yield* malformed(action, "the list does not come to an end")
+    if (after === next) break
     next = after
+    empty = page.success.items.length === 0 ? empty + 1 : 0
   }
+  return yield* malformed(action, "the list does not come to an end")
 })
 
 /** Where a watch has come to. */
@@ -154,6 +165,14 @@ class Place<A> {
     return "more"
   }
 
+  /**
+   * Leaves a place that the server does not accept, so that everything is listed anew: one that it has forgotten (410),
+   * cannot read (400), or expects in the future (504), as after a restore of its data.
+   */
+  leaveIfUnknown({ reason, status }: ApiError): void {
+    if (reason === "Gone" || reason === "Invalid" || status === 504) this.version = ""
+  }
+
   #break(error: ApiError): "enough" {
     this.broken = error
     return "enough"
@@ -161,8 +180,9 @@ class Place<A> {
 
   #refuse(status: unknown): "enough" {
     const code = Predicate.hasProperty(status, "code") && Predicate.isNumber(status.code) ? status.code : 500
-    if (code === 410) this.version = ""
-    return this.#break(apiFailure(this.#watching.action, { status: code, retryAfter: undefined, body: status }, 0))
+    const error = apiFailure(this.#watching.action, { status: code, retryAfter: undefined, body: status }, 0)
+    this.leaveIfUnknown(error)
+    return this.#break(error)
   }
 }
 
@@ -189,8 +209,8 @@ const connect = Effect.fnUntraced(function* <A>(
       orElse: () => Effect.void
     }),
     Effect.catch((error) => {
-      // A server says 410 by the status of its answer, or by an event.
-      if (error.reason === "Gone") place.version = ""
+      // A server says so by the status of its answer, or by an event.
+      place.leaveIfUnknown(error)
       place.broken = error
       return Effect.void
     }),

@@ -1,8 +1,12 @@
 import { createServer, type ServerResponse } from "node:http"
-import type { AddressInfo } from "node:net"
+import { createServer as createSecureServer } from "node:https"
+import { type AddressInfo, createServer as createSocketServer, type Server, type Socket } from "node:net"
+import { gzipSync } from "node:zlib"
 import { it } from "@effect/vitest"
 import { Context, Duration, Effect, Layer, Option } from "effect"
 import { describe, expect } from "vitest"
+import { makeAuthority } from "../../src/embedded/Authority.ts"
+import { nodeAuthority, serverCredential } from "../../src/embedded/NodeAuthority.ts"
 import { ApiError } from "../../src/kube/ApiError.ts"
 import { ApiServer } from "../../src/kube/ApiServer.ts"
 import * as KubeApiServer from "../../src/kube/KubeApiServer.ts"
@@ -35,6 +39,9 @@ const flood =
 const megabyte = "x".repeat(1024 * 1024)
 const head = "HTTP/1.1 200 OK\r\n"
 
+const endlessLine = "sends a line without an end"
+const endlessLines = "sends lines without an end"
+
 const hostile: ReadonlyArray<readonly [string, Behaviour]> = [
   ["closes at once", (answer) => answer.destroy()],
   ["never answers", () => undefined],
@@ -61,8 +68,16 @@ const hostile: ReadonlyArray<readonly [string, Behaviour]> = [
   ["sends a page of HTML", status(200, "<html>log in</html>")],
   ["sends bytes that are no UTF-8", (answer) => void answer.end(Buffer.from([0xff, 0xfe, 0x00, 0xc3]))],
   ["sends JSON that is cut off", status(200, '{"items":[{"metadata":')],
-  ["sends a line without an end", flood(megabyte)],
-  ["sends lines without an end", flood(`${"x".repeat(1023)}\n`.repeat(1024))],
+  ["sends a byte order mark", status(200, "\ufeff{}")],
+  ["sends something after its JSON", status(200, "{} and more")],
+  ["sends two JSONs in a line", status(200, "{}{}")],
+  ["sends JSON with NUL after it", status(200, "{}\u0000")],
+  [
+    "sends gzip that nobody asked for",
+    (answer) => void answer.setHeader("content-encoding", "gzip").end(gzipSync("{}"))
+  ],
+  [endlessLine, flood(megabyte)],
+  [endlessLines, flood(`${"x".repeat(1023)}\n`.repeat(1024))],
   ["refuses with a text without an end", (answer) => flood(megabyte)(answer.writeHead(500))],
   ["refuses with a text that never comes", (answer) => void answer.writeHead(503).flushHeaders()],
   ["refuses with 401", status(401, "")],
@@ -75,25 +90,34 @@ const hostile: ReadonlyArray<readonly [string, Behaviour]> = [
   ["refuses with a long message", status(500, JSON.stringify({ message: megabyte }))]
 ]
 
+const clientOf = (server: string) => {
+  const kube = {
+    ...kubeSettings,
+    server: Option.some(server),
+    insecureSkipTlsVerify: true,
+    requestTimeout: Duration.seconds(1)
+  }
+  return Effect.map(Layer.build(Layer.provide(KubeApiServer.layer, settingsLayer(kube))), (context) =>
+    Context.get(context, ApiServer)
+  )
+}
+
+const listening = (server: Server, close: () => void) =>
+  Effect.acquireRelease(
+    Effect.callback<number>((resume) => {
+      // An edge: a server that listens on a port has an address of this kind.
+      server.listen(0, "127.0.0.1", () => resume(Effect.succeed((server.address() as AddressInfo).port)))
+    }),
+    () => Effect.sync(close)
+  )
+
 /** A server whose behaviour can be changed, and the client of it. */
 const server = Effect.gen(function* () {
   const now = { behaviour: status(200, "{}") }
   const http = createServer((_, answer) => now.behaviour(answer))
   http.on("clientError", (_, socket) => socket.destroy())
-  yield* Effect.acquireRelease(
-    Effect.callback<void>((resume) => void http.listen(0, "127.0.0.1", () => resume(Effect.void))),
-    () => Effect.sync(() => http.close().closeAllConnections())
-  )
-  // An edge: a server that listens on a port has an address of this kind.
-  const { port } = http.address() as AddressInfo
-  const kube = {
-    ...kubeSettings,
-    server: Option.some(`http://127.0.0.1:${port}`),
-    insecureSkipTlsVerify: true,
-    requestTimeout: Duration.seconds(1)
-  }
-  const client = Layer.provide(KubeApiServer.layer, settingsLayer(kube))
-  return { now, client: Context.get(yield* Layer.build(client), ApiServer) }
+  const port = yield* listening(http, () => http.close().closeAllConnections())
+  return { now, client: yield* clientOf(`http://127.0.0.1:${port}`) }
 })
 
 const ask = { action: "list Things", method: "GET", path: "/things" } as const
@@ -102,7 +126,7 @@ const reader = { opened: Effect.void, take: (event: unknown) => (event === undef
 describe("KubeApiServer, of a server that", () => {
   it.live.each(hostile)(
     "%s: a call fails with a typed error, a watch ends, and both recover",
-    ([, behaviour]) =>
+    ([name, behaviour]) =>
       Effect.gen(function* () {
         const { client, now } = yield* server
         now.behaviour = behaviour
@@ -111,6 +135,8 @@ describe("KubeApiServer, of a server that", () => {
         expect(error).toBeInstanceOf(ApiError)
         expect(error.retryAfterMillis ?? 0).toBeLessThanOrEqual(60_000)
         expect(error.message.length).toBeLessThan(1100)
+        // A list that is too large is asked for again in smaller pages; any other answer is not.
+        expect(error.oversized === true).toBe(name === endlessLine || name === endlessLines)
         // A watch may stay open on a server that has begun an answer: what is read of it is bounded all the same.
         yield* Effect.exit(client.follow(ask, reader).pipe(Effect.timeoutOption("2 seconds")))
         expect(process.memoryUsage().rss - before).toBeLessThan(400 * 1024 * 1024)
@@ -123,6 +149,20 @@ describe("KubeApiServer, of a server that", () => {
     30_000
   )
 
+  it.live("ends its lines as Windows does: each event is read", () =>
+    Effect.gen(function* () {
+      const { client, now } = yield* server
+      now.behaviour = status(200, '{"n":1}\r\n{"n":2}\r\n\r\n{"n":3}')
+      const events: Array<unknown> = []
+      const take = (event: unknown) => {
+        events.push(event)
+        return "more" as const
+      }
+      yield* client.follow(ask, { opened: Effect.void, take })
+      expect(events.filter((event) => event !== undefined)).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }])
+    })
+  )
+
   it.live("shows an event that its reader stumbles over: the watch dies of it, and not the process", () =>
     Effect.gen(function* () {
       const { client } = yield* server
@@ -131,6 +171,88 @@ describe("KubeApiServer, of a server that", () => {
       }
       const exit = yield* Effect.exit(client.follow(ask, { opened: Effect.void, take }))
       expect(String(exit)).toContain("cannot be")
+    })
+  )
+})
+
+/** What a server does with one connection, before or instead of TLS. */
+type Welcome = (socket: Socket) => void
+
+const onFirstBytes =
+  (act: Welcome): Welcome =>
+  (socket) =>
+    void socket.once("data", () => act(socket))
+
+/** A server behind TLS that can be hostile before a connection is secure, or after; and the client of it. */
+const secureServer = Effect.gen(function* () {
+  const { certificate, key } = yield* serverCredential(yield* makeAuthority(nodeAuthority("hostile")))
+  const now = { behaviour: status(200, "{}") }
+  const secure = createSecureServer({ cert: certificate, key }, (_, answer) => now.behaviour(answer))
+  const serve: Welcome = (socket) => void secure.emit("connection", socket)
+  const door = { welcome: serve }
+  const sockets = new Set<Socket>()
+  const doorway = createSocketServer((socket) => {
+    sockets.add(socket.on("error", () => undefined))
+    door.welcome(socket)
+  })
+  secure.on("tlsClientError", () => undefined)
+  const port = yield* listening(doorway, () => {
+    doorway.close()
+    for (const socket of sockets) socket.destroy()
+  })
+  return { now, door, serve, sockets, client: yield* clientOf(`https://127.0.0.1:${port}`) }
+})
+
+const beforeTls: ReadonlyArray<readonly [string, Welcome]> = [
+  ["closes before a word", (socket) => void socket.destroy()],
+  ["closes in the handshake", onFirstBytes((socket) => void socket.destroy())],
+  ["says nothing in the handshake", () => undefined],
+  ["speaks HTTP without TLS", onFirstBytes((socket) => void socket.end("HTTP/1.1 400 Bad Request\r\n\r\n"))],
+  [
+    "answers the handshake with an alert",
+    onFirstBytes((socket) => void socket.end(Buffer.from([21, 3, 3, 0, 2, 2, 40])))
+  ],
+  ["answers the handshake with half a record", onFirstBytes((socket) => void socket.end(Buffer.from([22, 3, 3, 64])))],
+  ["answers the handshake with noise", onFirstBytes((socket) => void socket.write(Buffer.alloc(65_536, 0xa5)))]
+]
+
+const withinTls: ReadonlyArray<readonly [string, Behaviour]> = [
+  ["closes instead of an answer", (answer) => void answer.destroy()],
+  ["closes within the headers", raw(`${head}content-le`)],
+  ["closes within the body", raw(`${head}content-length: 100\r\n\r\n{"kind":`)],
+  ["closes within a chunk", raw(`${head}transfer-encoding: chunked\r\n\r\nff\r\n{"kind":`)]
+]
+
+const failsAndRecovers = Effect.fnUntraced(function* ({
+  client,
+  door,
+  now,
+  serve,
+  sockets
+}: Effect.Success<typeof secureServer>) {
+  const error = yield* Effect.flip(client.call(ask))
+  expect(error).toMatchObject({ _tag: "ApiError", reason: "Unavailable" })
+  yield* Effect.flip(client.follow(ask, reader))
+  now.behaviour = status(200, '{"good":true}')
+  door.welcome = serve
+  expect(yield* client.call(ask)).toEqual({ good: true })
+  expect(sockets.size).toBeLessThan(20)
+})
+
+describe("KubeApiServer, of a server behind TLS that", () => {
+  it.live.each(beforeTls)("%s: a call and a watch fail with a typed error, and both recover", ([, welcome]) =>
+    Effect.gen(function* () {
+      const server = yield* secureServer
+      server.door.welcome = welcome
+      yield* failsAndRecovers(server)
+    })
+  )
+
+  it.live.each(withinTls)("%s: a call and a watch fail with a typed error, and both recover", ([, behaviour]) =>
+    Effect.gen(function* () {
+      const server = yield* secureServer
+      server.now.behaviour = behaviour
+      yield* failsAndRecovers(server)
     })
   )
 })

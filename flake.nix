@@ -18,6 +18,11 @@
         default = pkgs.callPackage ./nix/certlet.nix { };
         # For `docker load`, `podman load` or `ctr images import`.
         image = pkgs.callPackage ./nix/image.nix { certlet = default; };
+        # The same as a script that writes it: `$(nix build --print-out-paths .#image-stream) | docker load`.
+        image-stream = pkgs.callPackage ./nix/image.nix {
+          certlet = default;
+          stream = true;
+        };
       });
 
       apps = nodes (pkgs: {
@@ -47,9 +52,11 @@
         certlet-image = final.callPackage ./nix/image.nix { };
       };
 
-      nixosModules.default = {
-        imports = [ ./nix/module.nix ];
-        nixpkgs.overlays = [ self.overlays.default ];
-      };
+      nixosModules.default =
+        { pkgs, ... }:
+        {
+          imports = [ ./nix/module.nix ];
+          services.certlet.package = lib.mkDefault (certlet pkgs);
+        };
     };
 }

@@ -3,7 +3,6 @@
   lib,
   stdenvNoCC,
   nodejs_24,
-  nodejs-slim_24,
   util-linuxMinimal,
   findutils,
   makeWrapper,
@@ -17,8 +16,9 @@ let
       fileset = lib.fileset.unions files;
     };
   dependencies = callPackage ./dependencies.nix { };
+  node = callPackage ./node.nix { };
 in
-stdenvNoCC.mkDerivation {
+stdenvNoCC.mkDerivation (finalAttrs: {
   pname = "certlet";
   inherit (lib.importJSON ../package.json) version;
   src = source [
@@ -51,9 +51,9 @@ stdenvNoCC.mkDerivation {
   installPhase = ''
     runHook preInstall
     install -D --mode=644 --target-directory=$out/lib/certlet dist/*.mjs dist/THIRD-PARTY-LICENSES.txt dist/sbom.cdx.json
-    ${nodejs-slim_24}/bin/node --hash-seed=1 --preserve-symlinks nix/compileCache.ts \
+    ${node}/bin/node --hash-seed=1 --preserve-symlinks nix/compileCache.ts \
       $out/lib/certlet/{certlet.mjs,compile-cache}
-    makeWrapper ${nodejs-slim_24}/bin/node $out/bin/certlet \
+    makeWrapper ${node}/bin/node $out/bin/certlet \
       --set-default NODE_COMPILE_CACHE $out/lib/certlet/compile-cache \
       --set-default NODE_COMPILE_CACHE_PORTABLE 1 \
       --add-flags $out/lib/certlet/certlet.mjs \
@@ -71,14 +71,21 @@ stdenvNoCC.mkDerivation {
     dependencies
     nodejs_24
   ];
-  passthru = { inherit dependencies; };
+  passthru = {
+    inherit dependencies node;
+    # Needs a virtual machine: `nix build .#default.tests.service`.
+    tests.service = callPackage ./serviceTest.nix { certlet = finalAttrs.finalPackage; };
+  };
   meta = {
     description = "CSI driver that gives every pod its own short-lived certificate from cert-manager";
+    homepage = "https://github.com/certlet/certlet";
+    changelog = "https://github.com/certlet/certlet/blob/v${finalAttrs.version}/CHANGELOG.md";
     license = lib.licenses.asl20;
+    sourceProvenance = [ lib.sourceTypes.fromSource ];
     mainProgram = "certlet";
     platforms = [
       "x86_64-linux"
       "aarch64-linux"
     ];
   };
-}
+})

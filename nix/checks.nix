@@ -61,7 +61,11 @@ in
     for needed in bin/mount bin/umount bin/xargs etc/ssl/certs/ca-bundle.crt; do
       grep -qxF "$(readlink $needed | sed 's|^/||')" files
     done
-    if grep -E '/bin/(sh|bash|dash|ash|zsh|busybox|npm)$' files; then exit 1; fi
+    unwanted() {
+      if grep -E "$2" files; then echo "the image has $1: see the paths above" >&2; exit 1; fi
+    }
+    unwanted "a shell or a package manager" '/bin/(sh|bash|dash|ash|zsh|busybox|npm)$'
+    unwanted "what Node was built with" '^nix/store/[^/]*-(gcc|clang|binutils)-[^/]*/bin/|/include/.*\.h$|/python3[^/]*$'
     jq -e '.[0].RepoTags == ["certlet:${default.version}"]' manifest.json
     jq -e '.created[:10] == "1970-01-01" and .config.Entrypoint == ["/bin/certlet"]' "$(jq -r '.[0].Config' manifest.json)"
     touch $out

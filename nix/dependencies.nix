@@ -1,13 +1,20 @@
-# node_modules as package-lock.json has it for one system. Each package's tarball is fetched by the integrity that the
-# lock holds, and laid where the lock says; npm has no part in it, so that neither its version nor its habits have a
-# say, and a change of the lock needs no hash written anywhere. nixpkgs brings its own Node, so the one that npm would
-# bring is left out.
+# node_modules as package-lock.json has it for one system. Each package's tarball is a derivation of its own, fixed by
+# the integrity that the lock holds, so what arrives is the same bytes wherever it comes from. npm is only asked which
+# registry it would ask. A plain script lays the tarballs where the lock says, so npm's version and its habits have no
+# say in the tree, and a change of the lock needs no hash written anywhere. nixpkgs brings its own Node, so the one that
+# npm would bring is left out.
 {
   lib,
   stdenvNoCC,
-  fetchurl,
+  runCommand,
+  nodejs_24,
+  curl,
+  cacert,
 }:
 let
+  registry = runCommand "npm-registry" { nativeBuildInputs = [ nodejs_24 ]; } ''
+    HOME=$TMPDIR npm config get registry > $out
+  '';
   cpu = if stdenvNoCC.hostPlatform.system == "aarch64-linux" then "arm64" else "x64";
   locked = (lib.importJSON ../package-lock.json).packages;
 
@@ -47,10 +54,19 @@ let
       name = entry.name or "${if scope == null then "" else scope}${base}";
       file = "${builtins.elemAt (builtins.match "(@[^/]+/)?([^/]+)" name) 1}-${entry.version}.tgz";
     in
-    fetchurl {
+    stdenvNoCC.mkDerivation {
       name = file;
-      url = "https://registry.npmjs.org/${name}/-/${file}";
-      hash = entry.integrity;
+      outputHash = entry.integrity;
+      outputHashMode = "flat";
+      impureEnvVars = lib.fetchers.proxyImpureEnvVars;
+      nativeBuildInputs = [ curl ];
+      SSL_CERT_FILE = "${cacert}/etc/ssl/certs/ca-bundle.crt";
+      dontUnpack = true;
+      buildPhase = ''
+        curl --fail --silent --show-error --location --retry 3 --output $out "$(cat ${registry})${name}/-/${file}"
+      '';
+      dontInstall = true;
+      dontFixup = true;
     };
 
   linesOf =

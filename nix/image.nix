@@ -1,16 +1,17 @@
 # The image of the DaemonSet: Node, what Node needs, the few programs that certlet and its manifest start, the CA roots
 # and certlet. There is no shell in it, no package manager and no npm. Each store path is a layer of its own, and
-# certlet is in the last one: an update ships that only.
+# certlet is in the last one: an update ships that only. With `stream` the result is a script that writes the archive,
+# for a store that need not hold it.
 {
   lib,
   dockerTools,
   certlet,
-  nodejs-slim_24,
   util-linuxMinimal,
   findutils,
   cacert,
+  stream ? false,
 }:
-dockerTools.buildLayeredImage {
+(if stream then dockerTools.streamLayeredImage else dockerTools.buildLayeredImage) {
   name = "certlet";
   tag = certlet.version;
   created = "1970-01-01T00:00:01Z";
@@ -23,7 +24,7 @@ dockerTools.buildLayeredImage {
     cp ${lib.getBin util-linuxMinimal}/bin/setpriv bin
     ln -s ${cacert}/etc/ssl/certs/ca-bundle.crt etc/ssl/certs
     cp -r ${certlet}/lib/certlet lib/certlet
-    printf '%s\n' '#!${nodejs-slim_24}/bin/node' 'import "/lib/certlet/certlet.mjs"' > bin/certlet
+    printf '%s\n' '#!${certlet.node}/bin/node' 'import "/lib/certlet/certlet.mjs"' > bin/certlet
     chmod 755 bin/certlet lib/certlet
   '';
   config = {

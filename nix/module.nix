@@ -3,7 +3,6 @@
 {
   config,
   lib,
-  pkgs,
   utils,
   ...
 }:
@@ -14,7 +13,11 @@ in
 {
   options.services.certlet = {
     enable = lib.mkEnableOption "certlet, which gives this node's pods their certificates";
-    package = lib.mkPackageOption pkgs "certlet" { };
+    package = lib.mkOption {
+      type = lib.types.package;
+      defaultText = lib.literalExpression "certlet.packages.\${system}.default";
+      description = "The certlet that runs, and whose commands the machine's users have.";
+    };
     nodeName = lib.mkOption {
       type = lib.types.str;
       default = config.networking.hostName;
@@ -34,6 +37,7 @@ in
   };
 
   config = lib.mkIf cfg.enable {
+    environment.systemPackages = [ cfg.package ];
     systemd.tmpfiles.rules = [ "d ${plugin} 0750 root root" ];
     # Nothing here may give the service mounts of its own: pods see what it mounts because the host does.
     systemd.services.certlet = {

@@ -9,6 +9,7 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { promisify } from "node:util"
+import { gunzipSync } from "node:zlib"
 import { describe, expect, inject, it } from "vitest"
 import { packedCopy } from "../kit/packedCopy.ts"
 import { Nix } from "./Nix.ts"
@@ -37,7 +38,7 @@ describe("the flake", () => {
     for (const kind of ["devShells", "formatter"]) {
       expect(Object.keys(shown[kind])).toEqual(["aarch64-darwin", "aarch64-linux", "x86_64-darwin", "x86_64-linux"])
     }
-    expect(Object.keys(shown.packages[nodes[0] ?? ""])).toEqual(["default", "image"])
+    expect(Object.keys(shown.packages[nodes[0] ?? ""])).toEqual(["default", "image", "image-stream"])
     expect(Object.keys(shown.nixosModules)).toEqual(["default"])
     expect(Object.keys(shown.overlays)).toEqual(["default"])
   })
@@ -46,12 +47,13 @@ describe("the flake", () => {
     expect(await evaluate(flake, `packages.${system}.image.drvPath`)).toMatch(/certlet\.tar\.gz\.drv$/)
   })
 
-  it("lays the packages of the lock as npm does, and asks no npm", async () => {
+  it("lays the packages of the lock as npm does, whatever npm fetched them", async () => {
     const dependencies = await nix.build(flake, `${output}default.dependencies`)
     const installed = join(import.meta.dirname, "../../node_modules")
     const told = await execute("diff", ["-rq", "--no-dereference", dependencies, installed], {
       maxBuffer: 1 << 26
     }).catch(({ stdout }: { readonly stdout: string }) => ({ stdout }))
+    // Only tarballs go in, each fixed by the lock's own hash.
     // npm has its list, renames a package's .gitignore, and which needs of left out packages it keeps depends on its
     // version; Nix brings its own Node; and tools keep their caches there.
     const only =
@@ -95,10 +97,10 @@ describe("the program", () => {
     expect(stderr).toMatch(/V8 code cache for ESM \S+certlet.mjs was accepted/)
   })
 
-  it("needs neither its dependencies nor npm", async () => {
+  it("needs neither its dependencies nor npm nor what Node was built with", async () => {
     const closure = await nix.on(flake, ["path-info"], "--recursive", `${output}default`)
-    expect(closure).toMatch(/-nodejs-slim-24$/m)
-    expect(closure).not.toMatch(/-certlet-dependencies|-nodejs-24$/m)
+    expect(closure).toMatch(/-certlet-node$/m)
+    expect(closure).not.toMatch(/-certlet-dependencies|-nodejs-24$|-nodejs-slim-24$|-gcc-14$/m)
   })
 
   it("comes out the same when it is built again, bit for bit", async () => {
@@ -143,6 +145,13 @@ describe("the image", () => {
     expect(after.layers.at(-1)).not.toBe(before.layers.at(-1))
     expect(after.digest).not.toBe(before.digest)
   })
+
+  it("comes from a stream with the same bytes", async () => {
+    const script = await nix.build(flake, `${output}image-stream`)
+    const image = readFileSync(await nix.build(flake, `${output}image`))
+    const { stdout } = await execute(script, [], { encoding: "buffer", maxBuffer: 1 << 30 })
+    expect(stdout.equals(gunzipSync(image))).toBe(true)
+  })
 })
 
 describe("nix flake check", () => {
@@ -166,7 +175,6 @@ describe("the NixOS module", () => {
         lib = import ${nix.folder}/nixpkgs/lib.nix;
         module = import ${flake}/nix/module.nix {
           inherit lib;
-          pkgs.certlet = { outPath = "/certlet"; meta.mainProgram = "certlet"; };
           utils.escapeSystemdExecArgs = lib.concatStringsSep " ";
           config.networking.hostName = "node-1";
           config.services.certlet = {
@@ -174,8 +182,12 @@ describe("the NixOS module", () => {
             nodeName = "node-1"; kubeconfig = "/etc/kubeconfig"; extraFlags = [ "--log-level=3" ];
           };
         };
-      in { inherit (module.config.systemd.services.certlet) environment serviceConfig; }`
+      in {
+        inherit (module.config.systemd.services.certlet) environment serviceConfig;
+        commands = map toString module.config.environment.systemPackages;
+      }`
     const service = JSON.parse(await nix.run(flake, "eval", "--impure", "--json", "--expr", expression))
+    expect(service.commands).toEqual(["/certlet"])
     const [program, command, ...flags] = service.serviceConfig.ExecStart.split(" ")
     expect([program, command]).toEqual(["/certlet/bin/certlet", "run"])
     const help = await runBuilt(`${await nix.build(flake, `${output}default`)}/bin/certlet`, "run", "--help")
@@ -183,5 +195,13 @@ describe("the NixOS module", () => {
     const manifest = readFileSync(join(flake, "k8s/certlet.yaml"), "utf8")
     expect(manifest).toContain(`memory: ${service.serviceConfig.MemoryMax}i`)
     expect(manifest).toContain(`name: MALLOC_ARENA_MAX, value: "${service.environment.MALLOC_ARENA_MAX}"`)
+  })
+  it("has a test for a virtual machine, whose script Python reads", async () => {
+    const script = join(await nix.build(flake, `${output}default.tests.service`), "testScript.py")
+    const read =
+      "import ast, sys; print(sum('machine.' in line for line in ast.unparse(ast.parse(open(sys.argv[1]).read())).splitlines()))"
+    expect(Number((await execute("python3", ["-c", read, script])).stdout)).toBeGreaterThan(5)
+    const name = await evaluate(flake, "default.tests.service.nodes.machine.services.certlet.nodeName")
+    expect(name).toBe("machine")
   })
 })

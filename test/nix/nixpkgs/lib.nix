@@ -40,6 +40,7 @@ rec {
       inherit path;
     };
   licenses.asl20.spdxId = "Apache-2.0";
+  sourceTypes.fromSource.isSource = true;
   fetchers.proxyImpureEnvVars = [
     "http_proxy"
     "https_proxy"
@@ -73,9 +74,6 @@ rec {
     default = false;
     description = "Whether to enable ${what}.";
   };
-  mkPackageOption = pkgs: name: _: {
-    type = types.package;
-    default = pkgs.${name};
-  };
+  mkDefault = value: value;
   mkIf = condition: content: optionalAttrs condition content;
 }

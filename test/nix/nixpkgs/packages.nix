@@ -4,7 +4,16 @@
 let
   host = lib.importJSON ./host.json;
 
-  mkDerivation =
+  # Takes the attributes, or a function of what they come to.
+  mkDerivation = given: if builtins.isFunction given then fixed given else plain given;
+  fixed =
+    make:
+    let
+      attrs = make (attrs // { inherit finalPackage; });
+      finalPackage = plain attrs;
+    in
+    finalPackage;
+  plain =
     attrs:
     let
       identity = if attrs ? pname then { name = "${attrs.pname}-${attrs.version}"; } else { };
@@ -86,14 +95,24 @@ let
       in
       function (builtins.intersectAttrs (builtins.functionArgs function) pkgs // given);
 
-    nodejs-slim_24 = programs "nodejs-slim-24" [ host.node ] [ glibc gccLibraries ];
+    # As nixpkgs' Node it names what it was built with.
+    nodejs-slim_24 = runCommand "nodejs-slim-24" { } ''
+      cp -r ${programs "nodejs-slim-24-alone" [ host.node ] [ glibc gccLibraries ]} $out
+      chmod -R u+w $out
+      echo ${toolchain} >> $out/bin/node
+    '';
+    toolchain = runCommand "gcc-14" { } "install -D --mode=755 /bin/bash $out/bin/bash";
+    # nuke-refs [-e STORE-PATH]... FILE...: overwrites the hashes of all other store paths.
+    nukeReferences = runCommand "nuke-references" { } ''
+      install -D --mode=755 ${./nukeReferences.sh} $out/bin/nuke-refs
+    '';
     # With npm, which asks the registry that this machine asks.
     nodejs_24 = runCommand "nodejs-24" { } ''
       mkdir -p $out/bin $out/lib/node_modules
       ln -s ${nodejs-slim_24}/bin/node $out/bin/node
       cp -r ${host.npm} $out/lib/node_modules/npm
       chmod -R u+w $out/lib
-      echo 'registry=${host.registry}' >> $out/lib/node_modules/npm/npmrc
+      printf '%s\n' 'registry=${host.registry}' 'cafile=${host.authorities}' >> $out/lib/node_modules/npm/npmrc
       ln -s ../lib/node_modules/npm/bin/npm-cli.js $out/bin/npm
     '';
     util-linuxMinimal = programs "util-linux" host.setpriv [ glibc toolLibraries ] // {
@@ -104,21 +123,6 @@ let
       install -D -m 644 ${host.authorities} $out/etc/ssl/certs/ca-bundle.crt
     '';
     makeWrapper = text "make-wrapper" false (builtins.readFile ./makeWrapper.sh);
-
-    # From the registry that this machine asks.
-    fetchurl =
-      {
-        name,
-        url,
-        hash,
-      }:
-      mkDerivation {
-        inherit name;
-        outputHash = hash;
-        outputHashMode = "flat";
-        buildPhase = "curl --silent --show-error --fail --location --retry 3 --output $out ${host.registry}${builtins.elemAt (builtins.match "https://[^/]+/(.*)" url) 0}";
-        dontFixup = true;
-      };
 
     writeShellScript = name: script: text name true "#!/bin/bash\n${script}\n";
     writeShellScriptBin = name: script: runCommand name { } "install -D ${writeShellScript name script} $out/bin/${name}";
@@ -135,7 +139,20 @@ let
           dontFixup = true;
         }
       );
-    dockerTools.buildLayeredImage = import ./image.nix { inherit runCommand text system; };
+    dockerTools = {
+      buildLayeredImage = import ./image.nix { inherit runCommand text system; };
+      streamLayeredImage =
+        given: writeShellScript "stream-${given.name}" "gzip --decompress --stdout ${dockerTools.buildLayeredImage given}";
+    };
+    # The machines are not started: that needs more than a stand-in.
+    testers.runNixOSTest =
+      test:
+      runCommand "vm-test-run-${test.name}" {
+        inherit (test) testScript;
+        passAsFile = [ "testScript" ];
+      } "install -D --mode=644 $testScriptPath $out/testScript.py" // {
+        inherit (test) nodes;
+      };
   }
   // lib.genAttrs [
     "chromium"
@@ -147,6 +164,7 @@ let
     "jq"
     "nixfmt-tree"
     "openssl"
+    "patchelf"
     "postgresql"
     "procps"
     "python3"

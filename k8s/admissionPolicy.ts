@@ -2,7 +2,7 @@
  * The variables of the chart's ValidatingAdmissionPolicy: what an API server can say of a volume's attributes when an
  * object is applied, in CEL. Booleans, words, durations and numbers come from the attributes' own schema; the rules
  * between attributes that CEL can say stand here. The law is that the policy never refuses what the driver serves, so
- * values with variables, and attributes that others switch off, are left to the driver. `node k8s/admissionPolicy.ts`
+ * values with variables, and attributes that others switch off, are left to the driver. `npm run render`
  * writes `chart/files/admission-variables.yaml`; a test holds it to the schema.
  */
 import { writeFileSync } from "node:fs"

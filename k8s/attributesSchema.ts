@@ -1,6 +1,6 @@
 /**
  * The schema for editors: what a volume's `volumeAttributes` may hold, as JSON Schema. The kinds of values come from
- * the schema by which the driver decodes them, the descriptions from the manual's table. `node k8s/attributesSchema.ts`
+ * the schema by which the driver decodes them, the descriptions from the manual's table. `npm run render`
  * writes `attributes.schema.json`; a test holds it to both.
  */
 import { readFileSync, writeFileSync } from "node:fs"

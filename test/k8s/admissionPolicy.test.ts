@@ -22,13 +22,13 @@ describe("the kinds of attributes", () => {
 })
 
 describe("what the chart ships", () => {
-  it("is what the schema says: `node k8s/admissionPolicy.ts` writes it", () => {
+  it("is what the schema says: `npm run render` writes it", () => {
     expect(readFileSync(variablesFile, "utf8")).toBe(admissionVariables())
   })
 })
 
 describe("the schema for editors", () => {
-  it("is what the attributes say: `node k8s/attributesSchema.ts` writes it", () => {
+  it("is what the attributes say: `npm run render` writes it", () => {
     expect(readFileSync(schemaFile, "utf8")).toBe(attributesSchema())
   })
 

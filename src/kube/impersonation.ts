@@ -1,7 +1,7 @@
 /**
- * As whom certlet asks to be taken besides the user's name, which client-node knows by itself: groups, a uid and further
- * attributes, from flags or from a kubeconfig, as the headers of Kubernetes' impersonation. A flag wins over what the
- * kubeconfig says of the same. Pure.
+ * As whom certlet asks to be taken, besides the user's name, which client-node knows by itself: groups, a uid and
+ * further attributes, from flags or from a kubeconfig, as the headers of Kubernetes' impersonation. A flag wins over
+ * what the kubeconfig says of the same. Pure.
  */
 import { Option, Predicate } from "effect"
 import type { KubeSettings } from "../Settings.ts"

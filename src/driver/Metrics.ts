@@ -13,17 +13,22 @@ import type { Temper } from "../Temper.ts"
 import { version } from "../Version.ts"
 import { VolumeState, type VolumeStatus } from "./VolumeStatus.ts"
 
-/** CertificateRequests that were begun: first issues and renewals, not those that were picked up again. */
-export const issueRequests = Metric.counter("certmanager_csi_issue_requests_total", {
+const issueRequests = Metric.counter("certmanager_csi_issue_requests_total", {
   description: "The number of certificates that were asked for",
   incremental: true
 })
-
-/** Attempts that brought no certificate. */
-export const issueErrors = Metric.counter("certmanager_csi_issue_errors_total", {
+const issueErrors = Metric.counter("certmanager_csi_issue_errors_total", {
   description: "The number of attempts that brought no certificate",
   incremental: true
 })
+
+/** Counts CertificateRequests that were begun: first issues and renewals, not those that were picked up again. */
+export const countRequested = (node: string, by = 1): Effect.Effect<void> =>
+  Metric.update(Metric.withAttributes(issueRequests, { node }), by)
+
+/** Counts attempts that brought no certificate. */
+export const countUnissued = (node: string, by = 1): Effect.Effect<void> =>
+  Metric.update(Metric.withAttributes(issueErrors, { node }), by)
 
 /**
  * What a publish, and a renewal, consists of; `key` holds the signing request too, `write` the check of the
@@ -99,7 +104,11 @@ export const countLacks = (lacks: ReadonlyArray<Pick<Lack, "kind">>, by = 1): Ef
 const gauge = (name: string, description: string) => Metric.gauge(name, { description })
 const peerGauge = (name: string, description: string) => gauge(`certmanager_csi_${name}`, description)
 
-const volumeCount = peerGauge("managed_volume_count_total", "The volumes of this node")
+const volumeCount = peerGauge("managed_volume_count", "The volumes of this node")
+const requestCount = peerGauge(
+  "managed_certificate_request_count",
+  "The CertificateRequests of this node: one for each certificate in a volume, and those that are open"
+)
 const expiration = peerGauge(
   "certificate_request_expiration_timestamp_seconds",
   "When the certificate runs out, in seconds since 1970; 0 where there is none yet"
@@ -177,6 +186,10 @@ const summarise = Effect.fnUntraced(function* (all: ReadonlyArray<VolumeStatus>,
   yield* set(information, 1, { version })
   yield* set(dataRoot, node.keepsKeys ? 1 : 0)
   yield* set(volumeCount, volumes.length, { node: node.nodeId })
+  const requests = volumes
+    .flatMap(({ certificate, pending }) => [certificate, pending])
+    .filter((one) => one !== undefined)
+  yield* set(requestCount, requests.length, { node: node.nodeId })
   const found = all.map(({ state }) => state)
   for (const [state, many] of count(VolumeState.literals, found)) yield* set(states, many, { state })
   yield* set(refusals, all.filter(({ refused }) => refused !== undefined).length)
@@ -212,8 +225,8 @@ export const measure = Effect.fnUntraced(function* (
   node: NodeFacts
 ): Effect.fn.Return<Registry> {
   // A zero is said as well: a series that appears with its first event hides that event from every rate.
-  yield* Metric.update(issueRequests, 0)
-  yield* Metric.update(issueErrors, 0)
+  yield* countRequested(node.nodeId, 0)
+  yield* countUnissued(node.nodeId, 0)
   for (const temper of [undefined, "refused", "waiting", "transient", "defect"] as const) {
     for (const kind of ["issue", "renew"] as const) yield* countRenewal(kind, temper, 0)
   }
@@ -231,8 +244,15 @@ export const measure = Effect.fnUntraced(function* (
   return new Map([...counted, ...gauges])
 })
 
+/**
+ * The other driver's gauges end in `_count`, which Prometheus' linter wants of histograms alone: it has no objection to
+ * a series without a type, and a query sees no difference.
+ */
+const withoutType = (text: string): string =>
+  text.replaceAll(/^(# TYPE certmanager_csi_\w+_count) gauge$/gm, "$1 untyped")
+
 /** What was measured, in the Prometheus text format. */
 export const exposition = (measured: Registry): Effect.Effect<string> =>
-  Effect.map(PrometheusMetrics.format(), (text) => `${text}\n`).pipe(
+  Effect.map(PrometheusMetrics.format(), (text) => `${withoutType(text)}\n`).pipe(
     Effect.provideService(Metric.MetricRegistry, measured)
   )

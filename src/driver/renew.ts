@@ -4,7 +4,7 @@
  * place the record says so, and only then are the volume's earlier requests deleted. A request that has ended is
  * forgotten, so that the next attempt makes a new one with a new key.
  */
-import { DateTime, Duration, Effect, Metric, Option, Random, Record, Ref } from "effect"
+import { DateTime, Duration, Effect, Option, Random, Record, Ref } from "effect"
 import { CertificateRequests, RequestError } from "../issuance/CertificateRequests.ts"
 import { IssuanceError } from "../issuance/IssuanceError.ts"
 import { type Issued, issue, type PendingRequest } from "../issuance/issue.ts"
@@ -18,7 +18,7 @@ import { VolumeFS } from "../volume/VolumeFS.ts"
 import { type PendingRecord, withoutPending } from "../volume/VolumeRecord.ts"
 import { awaitTrust, caHeld } from "./awaitTrust.ts"
 import { Defect, RenewError } from "./DriverError.ts"
-import { countLacks, countRenewal, issueErrors, issueRequests, observeStep } from "./Metrics.ts"
+import { countLacks, countRenewal, countRequested, countUnissued, observeStep } from "./Metrics.ts"
 import { needPasswords } from "./needPasswords.ts"
 import { awaitFollowed, awaitGates, awaitToken, missingPrerequisite } from "./prerequisites.ts"
 import { remarksOf } from "./remarksOf.ts"
@@ -113,7 +113,7 @@ const keyToReuse = Effect.fnUntraced(function* (volume: Volume) {
 const remember = (volume: Volume, followed: Readonly<Record<string, string>>) => (pending: PendingRequest) =>
   Effect.andThen(
     changeRecord(volume, (record) => ({ ...record, pending: Option.some({ ...pending, followed }) })),
-    Metric.update(issueRequests, 1)
+    Effect.flatMap(Settings, ({ nodeId }) => countRequested(nodeId))
   )
 
 /** An attempt is a first issue if the volume holds no certificate, and otherwise a renewal. */
@@ -122,7 +122,7 @@ const kindOf = (volume: Volume) =>
 
 const countFailure = Effect.fnUntraced(function* (volume: Volume, temper: Temper) {
   yield* countRenewal(yield* kindOf(volume), temper)
-  yield* Metric.update(issueErrors, 1)
+  yield* countUnissued((yield* Settings).nodeId)
 })
 
 /** If this fails, the record keeps the ended request, and the next attempt finds its end again. */

@@ -141,7 +141,7 @@ describe("a change of drivers", { timeout: 240_000 }, () => {
     )
     await judge(await stays.path("/tls"), stage.issuer.caFile)
     // Of the one that the other driver has ended nothing is known any more.
-    expect(await certlet.get("metrics", "/metrics")).toMatch(/^certmanager_csi_managed_volume_count_total\{.*\} 1$/m)
+    expect(await certlet.get("metrics", "/metrics")).toMatch(/^certmanager_csi_managed_volume_count\{.*\} 1$/m)
     await stays.delete()
     await certlet.remove()
     await node.machine.run("umount", `${predecessorDataRoot}/inmemfs`)

@@ -26,6 +26,9 @@ const issuedFor = (requestName: string) => {
   return { requestName, serialNumber: "01", notBefore: at(0), renewAt: at(57_600_000), notAfter: at(86_400_000) }
 }
 
+const requested = 'certmanager_csi_issue_requests_total{node="node-1"}'
+const unissued = 'certmanager_csi_issue_errors_total{node="node-1"}'
+
 describe("metrics", () => {
   it.effect("start with zeros, count requests and errors, and follow the volumes", () =>
     fresh(
@@ -33,13 +36,14 @@ describe("metrics", () => {
         const driver = yield* startDriver
         const cluster = yield* SimControlPlane
         const empty = yield* driver.metrics
-        expect(readSeries(empty, "certmanager_csi_issue_requests_total")).toBe(0)
-        expect(readSeries(empty, "certmanager_csi_issue_errors_total")).toBe(0)
+        expect(readSeries(empty, requested)).toBe(0)
+        expect(readSeries(empty, unissued)).toBe(0)
         yield* during("1 second", driver.publish(publishCall("web")))
         const [request] = yield* cluster.present
         const text = yield* driver.metrics
-        expect(readSeries(text, "certmanager_csi_issue_requests_total")).toBe(1)
-        expect(readSeries(text, 'certmanager_csi_managed_volume_count_total{node="node-1"}')).toBe(1)
+        expect(readSeries(text, requested)).toBe(1)
+        expect(readSeries(text, 'certmanager_csi_managed_volume_count{node="node-1"}')).toBe(1)
+        expect(readSeries(text, 'certmanager_csi_managed_certificate_request_count{node="node-1"}')).toBe(1)
         const line = text.split("\n").find((line) => line.includes("_expiration_timestamp_seconds{"))
         expect(line).toContain(`name="${request?.name}"`)
         expect(line).toContain('namespace="apps"')
@@ -48,8 +52,8 @@ describe("metrics", () => {
         expect(Number(line?.split(" ").at(-1))).toBe(86_400)
         yield* cluster.behave({ api: "Unavailable" })
         yield* TestClock.adjust("20 hours")
-        expect(readSeries(yield* driver.metrics, "certmanager_csi_issue_errors_total")).toBeGreaterThan(5)
-        expect(readSeries(yield* driver.metrics, "certmanager_csi_issue_requests_total")).toBe(2)
+        expect(readSeries(yield* driver.metrics, unissued)).toBeGreaterThan(5)
+        expect(readSeries(yield* driver.metrics, requested)).toBe(2)
         yield* driver.unpublish(publishCall("web"))
         const after = yield* driver.metrics
         expect(count(after, "certmanager_csi_certificate_request_expiration_timestamp_seconds")).toBe(0)

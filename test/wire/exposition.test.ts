@@ -7,9 +7,8 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { loadYaml } from "@kubernetes/client-node"
-import { Effect, Schedule, Schema } from "effect"
-import { freePort } from "../kit/freePorts.ts"
-import { startNode } from "./LiveNode.ts"
+import { Effect, Schema } from "effect"
+import { pageOfLife } from "./pageOfLife.ts"
 import { readQuery } from "./promql.ts"
 
 const root = join(import.meta.dirname, "../..")
@@ -31,27 +30,9 @@ const readExposition = (text: string): Exposed => {
   return exposed
 }
 
-/** A node on which something of everything has happened, and what it exposes then. */
-const exposed = Effect.gen(function* () {
-  const port = yield* freePort
-  const node = yield* startNode(["--metrics-bind-address", `127.0.0.1:${port}`])
-  const scrape = Effect.promise(async () => (await fetch(`http://127.0.0.1:${port}/metrics`)).text())
-  yield* node.publish("web", { "csi.cert-manager.io/key-algorithm": "RSA" })
-  yield* node.cluster.behave({ approval: { deny: "not today" } })
-  yield* Effect.flip(node.publish("denied"))
-  yield* node.cluster.dropWatches
-  yield* scrape.pipe(
-    Effect.filterOrFail((text) => /certlet_watch_restarts_total\{[^}]*reason="broken"\} [1-9]/.test(text)),
-    Effect.retry(Schedule.spaced("50 millis")),
-    Effect.timeout("15 seconds")
-  )
-  yield* node.kubelet.unpublish({ volumeId: "csi-none", target: node.request("none").target })
-  return readExposition(yield* scrape)
-}).pipe(Effect.scoped)
-
 let once: Promise<Exposed> | undefined
 const exposition = Effect.promise(() => {
-  once ??= Effect.runPromise(exposed)
+  once ??= Effect.runPromise(Effect.map(pageOfLife, readExposition))
   return once
 })
 
@@ -152,7 +133,8 @@ describe("what is exposed", () => {
       const documented = [...readme.matchAll(/`(…?(?:certlet|certmanager_csi)?_[a-z_]+)(?:\{[a-z_,]+\})?`/g)].map(
         ([, name = ""]) => name.replace("…", "certmanager_csi_certificate_request")
       )
-      const names = [...known.keys()].map((name) => name.replace(/_(bucket|sum|count)$/, ""))
+      const families = [...known.keys()].map((name) => [name, name.replace(/_(bucket|sum|count)$/, "")] as const)
+      const names = families.map(([name, family]) => (known.has(`${family}_bucket`) ? family : name))
       const ours = [...new Set(names)].filter((name) => /^(certlet|certmanager_csi)_/.test(name))
       expect(ours.filter((name) => !documented.includes(name))).toEqual([])
       expect(documented.filter((name) => name.startsWith("certlet_") && !ours.includes(name))).toEqual([])

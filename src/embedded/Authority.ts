@@ -9,6 +9,7 @@ import * as x509 from "@peculiar/x509"
 import { DateTime, Duration, Effect } from "effect"
 import { extendedKeyUsages, type KeyUsage, keyUsageBits } from "../spec/KeyUsage.ts"
 import { type Issuer, NotSigned, type SigningOrder } from "./Issuer.ts"
+import { signingRequestIn } from "./signingRequestIn.ts"
 
 /** What an authority is made of. */
 export interface AuthorityParts {
@@ -115,7 +116,10 @@ const unreadable = new NotSigned({ detail: "the signing request cannot be read o
 
 /** The signing request in a text, if it is one and signed with its own key. */
 const readSigningRequest = (text: string, crypto: Crypto) =>
-  Effect.try({ try: () => new x509.Pkcs10CertificateRequest(text), catch: () => unreadable }).pipe(
+  Effect.suspend(() => {
+    const request = signingRequestIn(text)
+    return request === undefined ? Effect.fail(unreadable) : Effect.succeed(request)
+  }).pipe(
     Effect.tap((request) =>
       Effect.tryPromise({ try: () => request.verify(crypto), catch: () => unreadable }).pipe(
         Effect.filterOrFail(

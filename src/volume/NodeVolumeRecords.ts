@@ -16,6 +16,7 @@ import {
   RecordError,
   type VolumeRecord,
   VolumeRecords,
+  volumeIdIn,
   withoutPending
 } from "./VolumeRecord.ts"
 
@@ -91,9 +92,6 @@ const remove = Effect.fn("VolumeRecords.remove")((folder: string, volumeId: stri
 
 const namesIn = (folder: string): ReadonlyArray<string> => (fs.existsSync(folder) ? fs.readdirSync(folder).sort() : [])
 
-/** The volume that a damaged record speaks of, if it still says so. */
-const namedIn = (text: string): string => /"volumeId":"((?:[^"\\]|\\.)*)"/.exec(text)?.[1] ?? "unknown"
-
 /** Longer than any record: the attributes are bounded by what the kubelet's API server stores of a pod. */
 const longestRecord = 4_194_304
 
@@ -138,13 +136,13 @@ const load = Effect.fnUntraced(function* (folder: string, name: string) {
   if (found._tag === "Read" && fileName(found.record.volumeId) === name) return Option.some(found.record)
   if (found._tag === "Later") {
     yield* Effect.logWarning("a later version of certlet wrote a record that this one cannot read; it is left").pipe(
-      Effect.annotateLogs({ volumeId: namedIn(text), file: path })
+      Effect.annotateLogs({ volumeId: volumeIdIn(text), file: path })
     )
     return Option.none<VolumeRecord>()
   }
   yield* Effect.ignore(attempt("set aside", "", () => setAside(folder, name)))
   yield* Effect.logWarning("a record makes no sense and is set aside; the volume's next publish makes a new one").pipe(
-    Effect.annotateLogs({ volumeId: namedIn(text), file: `${folder}/${damagedName(name)}` })
+    Effect.annotateLogs({ volumeId: volumeIdIn(text), file: `${folder}/${damagedName(name)}` })
   )
   return Option.none<VolumeRecord>()
 })

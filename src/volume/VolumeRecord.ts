@@ -97,6 +97,17 @@ export const decodeRecord = (text: string): DecodedRecord => {
   })
 }
 
+const idKey = '"volumeId":"'
+/** The CSI specification lets an id have 128 bytes, and JSON may write each as six. */
+const longestId = 6 * 128
+
+/** The volume that a damaged record's text speaks of, if it still says so; read in linear time, once. */
+export const volumeIdIn = (text: string): string => {
+  const at = text.indexOf(idKey)
+  const rest = at < 0 ? "" : text.slice(at + idKey.length, at + idKey.length + longestId + 1)
+  return /^((?:[^"\\]|\\.)*)"/.exec(rest)?.[1] ?? "unknown"
+}
+
 /** A record could not be kept or removed. */
 export class RecordError extends Schema.TaggedError<RecordError>()("RecordError", {
   reason: Schema.Literals(["Full", "Io"]),

@@ -6,6 +6,7 @@
 import { writePem } from "../../src/pki/Pem.ts"
 
 const wrapped = (body: string) => `-----BEGIN CERTIFICATE-----\n${body}\n-----END CERTIFICATE-----\n`
+const requestLabel = "CERTIFICATE REQUEST"
 const headers = `a: b\n${" a: b\n".repeat(60)}!`
 const one = writePem("CERTIFICATE", new Uint8Array(900).fill(3))
 const ofRequest = (certificate: string, ca = "") =>
@@ -41,6 +42,11 @@ export const findings: Readonly<Record<string, readonly [target: string, input: 
   "tokens that nest": ["tokens", '{"":'.repeat(100_000)],
   "a list that nests": ["watch", "[".repeat(1_000_000)],
   "a record whose volume begins again and again": ["record", '"volumeId":"'.repeat(60_000)],
+  "header lines in a signing request": ["signingRequest", wrapped(headers).replaceAll("CERTIFICATE", requestLabel)],
+  "header lines in a block within a signing request": [
+    "signingRequest",
+    writePem(requestLabel, new TextEncoder().encode(wrapped(headers)))
+  ],
   "a kubeconfig whose aliases multiply": [
     "kubeconfig",
     `a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n${Array.from({ length: 9 }, (_, n) => `a${n + 1}: &a${n + 1} [${`*a${n},`.repeat(10)}]`).join("\n")}\n`

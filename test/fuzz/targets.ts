@@ -10,6 +10,7 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf"
 import { Cause, DateTime, Effect, Equal, Exit, Fiber, Layer, Option, References, Result, Schema } from "effect"
 import { NodePublishVolumeRequestSchema } from "../../src/csi/generated/csi_pb.js"
 import { readCall } from "../../src/csi/readCall.ts"
+import { signingRequestIn } from "../../src/embedded/signingRequestIn.ts"
 import { CertificateRequest, requestState } from "../../src/issuance/CertificateRequest.ts"
 import { checkSigned } from "../../src/issuance/checkSigned.ts"
 import * as ApiPods from "../../src/kube/ApiPods.ts"
@@ -26,7 +27,7 @@ import { limits } from "../../src/spec/Limits.ts"
 import { bundleCertificates } from "../../src/spec/TrustBundle.ts"
 import { serviceAccountToken } from "../../src/spec/VolumeSecrets.ts"
 import { decodeVolumeSpec } from "../../src/spec/VolumeSpec.ts"
-import { VolumeRecord } from "../../src/volume/VolumeRecord.ts"
+import { VolumeRecord, volumeIdIn } from "../../src/volume/VolumeRecord.ts"
 import { spec } from "../kit/LiveClient.ts"
 import { kubeSettings, settings } from "../kit/settings.ts"
 
@@ -272,7 +273,14 @@ export const targets: Readonly<Record<string, Target>> = {
   },
   record: {
     examples: [JSON.stringify(record)],
-    read: (bytes) => run(Schema.decodeUnknownEffect(Schema.fromJsonString(VolumeRecord))(textOf(bytes)))
+    read: (bytes) => {
+      run(Schema.decodeUnknownEffect(Schema.fromJsonString(VolumeRecord))(textOf(bytes)))
+      volumeIdIn(textOf(bytes))
+    }
+  },
+  signingRequest: {
+    examples: [writePem("CERTIFICATE REQUEST", new Uint8Array([0x30, 3, 2, 1, 0])), pem],
+    read: (bytes) => void signingRequestIn(textOf(bytes))
   },
   kubeconfig: {
     examples: [kubeconfig],

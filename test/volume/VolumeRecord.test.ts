@@ -6,7 +6,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { DateTime, Effect, Exit, Layer, Logger, Option, Redacted, Schema } from "effect"
 import fc from "fast-check"
 import * as NodeVolumeRecords from "../../src/volume/NodeVolumeRecords.ts"
-import { VolumeRecord, VolumeRecords, withoutPending } from "../../src/volume/VolumeRecord.ts"
+import { VolumeRecord, VolumeRecords, volumeIdIn, withoutPending } from "../../src/volume/VolumeRecord.ts"
 import { named } from "../kit/needs.ts"
 import { diskFolder, memoryFolder, settings, temporaryFolder } from "./NodeScene.ts"
 
@@ -144,6 +144,14 @@ describe("the live records", () => {
       expect(yield* second.records.all).toEqual([plain("a")])
     })
   )
+
+  it("name their volume as long as its id is whole, whatever became of the rest", () => {
+    expect(volumeIdIn('{"version":1,"volumeId":"csi-1","target":"/var')).toBe("csi-1")
+    expect(volumeIdIn('{"volumeId":"a\\"b","volumeId":"c"')).toBe('a\\"b')
+    for (const text of ["", "{}", '{"volumeId":"csi-', '{"volumeId":7}', `{"volumeId":"${"x".repeat(5000)}"`]) {
+      expect(volumeIdIn(text)).toBe("unknown")
+    }
+  })
 
   it.live("set a damaged record aside, whatever it is, and name its volume", () =>
     Effect.gen(function* () {

@@ -1,14 +1,14 @@
 /**
  * The invariants about what the API server is asked for: one request for a key, in the right name, and not too often.
  */
-import { namespacedName } from "../../spec/NamespacedName.ts"
 import "reflect-metadata"
 import { bytesToHex } from "@noble/hashes/utils.js"
-import { Pkcs10CertificateRequest } from "@peculiar/x509"
 import { DateTime, Option, Predicate, Result } from "effect"
 import { certletUser } from "../../embedded/ApiUser.ts"
 import type { StoredObject } from "../../embedded/ObjectStore.ts"
 import { signingRequestOf, specOf } from "../../embedded/RequestRules.ts"
+import { signingRequestIn } from "../../embedded/signingRequestIn.ts"
+import { namespacedName } from "../../spec/NamespacedName.ts"
 import { accountOf } from "../parts/SimAccounts.ts"
 import type { SimPod } from "../parts/SimPod.ts"
 import type { SimVolume } from "../parts/SimVolumeFS.ts"
@@ -22,7 +22,7 @@ const keyIn = (object: StoredObject): string => {
   const text = Option.flatMap(specOf(object), signingRequestOf)
   return Option.match(text, {
     onNone: () => "",
-    onSome: (pem) => bytesToHex(new Uint8Array(new Pkcs10CertificateRequest(pem).publicKey.rawData))
+    onSome: (pem) => bytesToHex(new Uint8Array(signingRequestIn(pem)?.publicKey.rawData ?? new ArrayBuffer(0)))
   })
 }
 

@@ -8,10 +8,10 @@ import { DateTime, Deferred, Duration, Effect, Option, Ref, Result, Subscription
 import { Settings } from "../Settings.ts"
 import type { Pod } from "../spec/Pod.ts"
 import { requireSound } from "../spec/requireSound.ts"
-import { faultsSentence, SpecError } from "../spec/SpecError.ts"
-import { podIn, readPod, strayKeys } from "../spec/VolumeContext.ts"
-import { type Passwords, withoutSecrets } from "../spec/VolumeSecrets.ts"
-import { decodeVolumeSpec, type VolumeSpec } from "../spec/VolumeSpec.ts"
+import { faultsSentence } from "../spec/SpecError.ts"
+import { podIn, readPod } from "../spec/VolumeContext.ts"
+import type { Passwords } from "../spec/VolumeSecrets.ts"
+import type { VolumeSpec } from "../spec/VolumeSpec.ts"
 import { otherPodFault, outsideFault } from "../volume/PlaceRules.ts"
 import { type VolumeCondition, VolumeError, VolumeFS } from "../volume/VolumeFS.ts"
 import { type VolumeRecord, VolumeRecords } from "../volume/VolumeRecord.ts"
@@ -24,11 +24,12 @@ import { observeStep, timeCall } from "./Metrics.ts"
 import { takePasswords } from "./needPasswords.ts"
 import { Refusals } from "./Refusals.ts"
 import { Renewals } from "./Renewals.ts"
+import { knownWith, readSpec, recordOf } from "./readSpec.ts"
 import { requireUsable, secretsOfCall } from "./secretsOfCall.ts"
 import { swapAgain } from "./swap.ts"
 import { tellMountLost, tellRemarks } from "./tell.ts"
 import { letGo, takeAway } from "./unpublish.ts"
-import { type Attempt, makeVolume, type Secrets, sameWish, taken, type Volume, Volumes } from "./Volume.ts"
+import { type Attempt, makeVolume, type Secrets, taken, type Volume, Volumes } from "./Volume.ts"
 
 /** How long before the kubelet's own timeout the call answers. */
 const margin = Duration.seconds(2)
@@ -54,19 +55,6 @@ export const publish = Effect.fn("driver.publish")(
       Effect.annotateLogs({ volumeId, pod: podIn(context) })
     )
 )
-
-/** What the pod asks for. Keys without a meaning are logged, as they may be typing errors. */
-const readSpec = Effect.fnUntraced(function* ({ context, readonly }: PublishCall) {
-  if (!readonly) {
-    return yield* new SpecError({
-      field: "readOnly",
-      rule: "must be true, because only certlet writes the volume's files; set readOnly: true in the pod's csi volume"
-    })
-  }
-  const stray = strayKeys(context)
-  if (stray.length > 0) yield* Effect.logDebug(`attributes without a meaning: ${stray.join(", ")}`)
-  return yield* decodeVolumeSpec(context, yield* Settings)
-})
 
 /** A volume that is mounted and recorded, and the attempt that fills it; none if its files are there. */
 interface Claim {
@@ -148,24 +136,6 @@ const requireOwnPlace = Effect.fnUntraced(function* ({ target, volumeId }: Publi
   if (detail !== undefined) return yield* new VolumeError({ reason: "Hostile", action: "mount", path: target, detail })
   const holder = Option.getOrElse(yield* volumes.at(target), () => volumeId)
   if (holder !== volumeId) return yield* taken("mount", target, holder)
-})
-
-const recordOf = ({ context, mountFlags, target, volumeId, volumeMountGroup }: PublishCall): VolumeRecord => ({
-  version: 1,
-  volumeId,
-  target,
-  context: withoutSecrets(context),
-  mountFlags,
-  volumeMountGroup,
-  issued: Option.none(),
-  pending: Option.none()
-})
-
-/** The volume that is known by this id and asks for the same. */
-const knownWith = Effect.fnUntraced(function* (record: VolumeRecord) {
-  const volumes = yield* Volumes
-  const known = yield* volumes.get(record.volumeId)
-  return Option.isSome(known) && sameWish(yield* Ref.get(known.value.record), record) ? known : Option.none()
 })
 
 /** A volume with other attributes is another volume: the old one goes first. */

@@ -62,6 +62,8 @@ export class Settings extends Context.Service<
     /** How long calls in flight may take to finish after SIGTERM. */
     readonly shutdownTimeout: Duration.Duration
     readonly continueOnNotReady: boolean
+    /** Attributes of volumes that pods do not write themselves, by their names without the prefix. */
+    readonly defaultAttributes: Readonly<Record<string, string>>
     /** Refuse a volume whose attributes hold what looks like a mistake, instead of telling its pod's owner. */
     readonly strictAttributes: boolean
     /** Refuse a certificate that lacks a name that was requested, instead of telling its pod's owner. */

@@ -32,6 +32,7 @@ describe("certlet", () => {
     { args: [...required, "--metrics-bind-address", "9402"], names: "--metrics-bind-address" },
     { args: [...required, "--pod-readiness-gate", "pod-ip:6"], names: "--pod-readiness-gate" },
     { args: [...required, "--cluster-domain", "Cluster"], names: "--cluster-domain" },
+    { args: [...required, "--default-attribute", "no-such=1"], names: "--default-attribute" },
     { args: ["run", ...required, "--gate-backoff-jitter=2"], names: "--gate-backoff-jitter" }
   ])("refuses by name: $names", ({ args, names }) => {
     const { status, stderr, stdout } = certlet(args)
@@ -92,6 +93,12 @@ describe("certlet", () => {
     const { status, stderr } = certlet(required, { CERTLET_POD_READINESS_GATE: "pod-ip:any" })
     expect(status).toBe(1)
     expect(stderr).toMatch(/--continue-on-not-ready.*--pod-readiness-gate/)
+  })
+
+  it("takes no default attribute that breaks its rule, and says which", () => {
+    const { status, stderr } = certlet([...required, "--default-attribute", "duration=1 day"])
+    expect(status).toBe(1)
+    expect(stderr).toMatch(/--default-attribute.*csi.cert-manager.io\/duration must be a duration/)
   })
 
   it("waits for a volume's files as long as it is told, and says what is missing", async () => {

@@ -23,6 +23,14 @@ export const ruled = <A>(name: string, rule: Rule<A>, description: string) =>
     Flag.mapEffect((value) => read("flag", name, rule, value))
   )
 
+/** A flag that can be given again and again. */
+export const ruledMany = <A>(name: string, rule: Rule<A>, description: string) =>
+  Flag.String(name).pipe(
+    Flag.withDescription(description),
+    Flag.between(0, 100),
+    Flag.mapEffect((values) => Effect.forEach(values, (value) => read("flag", name, rule, value)))
+  )
+
 /** An argument that is read by a rule. */
 export const argument = <A>(name: string, rule: Rule<A>, description: string) =>
   Argument.String(name).pipe(

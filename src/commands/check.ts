@@ -5,6 +5,7 @@
  */
 import { Effect, Option, Result } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
+import { defaultAttribute } from "../spec/withDefaults.ts"
 import { checkVolume } from "./check/checkVolume.ts"
 import { explanation } from "./check/explanation.ts"
 import { CheckReport, findingLines, hasFailed, reportOf, summaryText } from "./check/findingText.ts"
@@ -13,7 +14,7 @@ import { readManifestFile } from "./check/NodeManifestFiles.ts"
 import { podVolumes } from "./check/podVolumes.ts"
 import { ExitCode } from "./ExitCode.ts"
 import * as Rules from "./FlagRules.ts"
-import { ruled } from "./Flags.ts"
+import { ruled, ruledMany } from "./Flags.ts"
 import { print, printJson, remark } from "./operator/NodeOutput.ts"
 import { spoken } from "./report.ts"
 
@@ -47,6 +48,11 @@ const flags = {
     Flag.withDescription("the nodes run with this flag"),
     Flag.withDefault(false)
   ),
+  defaultAttributes: ruledMany(
+    "default-attribute",
+    defaultAttribute,
+    "ATTRIBUTE=VALUE: an attribute that the nodes add to every volume that does not write it; repeatable"
+  ).pipe(Flag.map((pairs) => Object.fromEntries(pairs))),
   strictAttributes: Flag.Boolean("strict-attributes").pipe(
     Flag.withDescription("what looks like a mistake is an error, as on nodes that run with this flag"),
     Flag.withDefault(false)
@@ -54,8 +60,9 @@ const flags = {
 }
 
 const checkFiles = Effect.fnUntraced(function* (order: Command.Command.Config.Infer<typeof flags>) {
-  const { clusterDomain, continueOnNotReady, driverName, explain, files, namespace, output, strictAttributes } = order
-  const site = { nodeId: "node", clusterDomain, continueOnNotReady, podReadinessGates: [] }
+  const { driverName, explain, files, namespace, output, strictAttributes } = order
+  const { clusterDomain, continueOnNotReady, defaultAttributes } = order
+  const site = { nodeId: "node", clusterDomain, continueOnNotReady, podReadinessGates: [], defaultAttributes }
   const read = yield* Effect.forEach(files, (file) =>
     Effect.flatMap(readManifestFile(file), (text) => readManifests(file, text))
   )

@@ -33,6 +33,7 @@ import {
   requireSize,
   type VolumeContext
 } from "./VolumeContext.ts"
+import { withDefaults } from "./withDefaults.ts"
 
 /** Key algorithm and size: RSA modulus in bits, or the ECDSA curve P-256, P-384 or P-521 by its size in bits. */
 export type KeyParameters =
@@ -96,7 +97,10 @@ export interface VolumeSpec {
 }
 
 /** What a node's settings add to every spec. */
-export type Site = Pick<Settings["Service"], "nodeId" | "clusterDomain" | "continueOnNotReady" | "podReadinessGates">
+export type Site = Pick<
+  Settings["Service"],
+  "nodeId" | "clusterDomain" | "continueOnNotReady" | "podReadinessGates" | "defaultAttributes"
+>
 
 const subjectOf = (attributes: Attributes): DistinguishedName =>
   attributes["literal-subject"] ??
@@ -185,14 +189,16 @@ export const decodeVolumeSpec = Effect.fnUntraced(function* (
 ): Effect.fn.Return<VolumeSpec, SpecError> {
   yield* requireSize(context)
   yield* requireInline(context)
-  const [asked, setAsideRemarks] = setAside(readAttributes(context))
+  const written = readAttributes(context)
+  const [own, setAsideRemarks] = setAside(written)
+  const asked = withDefaults(own, written, site.defaultAttributes)
   const pod = yield* readPod(context)
   const { broken, follows, late, remarks, values } = expandAttributes(asked, variablesOf(pod, site), followed)
   const wrong = [...broken.map(faultOf), ...brokenAnnotations(context)]
   const attributes = yield* decodeAttributes(values).pipe(
-    Effect.catch((own) =>
-      Effect.flatMap(brokenBeside(values, own), (between) =>
-        Effect.as(requireSound([...wrong, ...[...own, ...between].map(faultOf)]), {})
+    Effect.catch((alone) =>
+      Effect.flatMap(brokenBeside(values, alone), (between) =>
+        Effect.as(requireSound([...wrong, ...[...alone, ...between].map(faultOf)]), {})
       )
     )
   )

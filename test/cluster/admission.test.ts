@@ -14,7 +14,13 @@ import { applyManifest } from "./manifests.ts"
 import { clusterLimitMilliseconds, RealCluster } from "./RealCluster.ts"
 
 const ours = "csi.cert-manager.io/"
-const site = { nodeId: "node", clusterDomain: "cluster.local", continueOnNotReady: true, podReadinessGates: [] }
+const site = {
+  nodeId: "node",
+  clusterDomain: "cluster.local",
+  continueOnNotReady: true,
+  podReadinessGates: [],
+  defaultAttributes: {}
+}
 
 let cluster: RealCluster
 

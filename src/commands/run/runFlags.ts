@@ -6,7 +6,11 @@
 import { Duration, Effect, Option, Record } from "effect"
 import { CliError, type Command, Flag } from "effect/cli"
 import type { BindAddress, Settings } from "../../Settings.ts"
+import { brokenDefaults } from "../../spec/brokenDefaults.ts"
 import { gateForms } from "../../spec/ReadinessGate.ts"
+import { prefix } from "../../spec/VolumeContext.ts"
+import type { Site } from "../../spec/VolumeSpec.ts"
+import { defaultAttribute } from "../../spec/withDefaults.ts"
 import { adminSocketOf, placeFlags } from "../AdminPlace.ts"
 import * as Rules from "../FlagRules.ts"
 import { many, setting, settingOr, socket, toggle } from "../Flags.ts"
@@ -55,6 +59,11 @@ const driverFlags = {
     Duration.seconds(15)
   ),
   continueOnNotReady: toggle("continue-on-not-ready", "answer a publish before its certificate is there"),
+  defaultAttributes: many(
+    "default-attribute",
+    defaultAttribute,
+    "ATTRIBUTE=VALUE: an attribute of every volume that does not write it itself; repeatable"
+  ).pipe(Flag.map((pairs) => Object.fromEntries(pairs))),
   strictAttributes: toggle(
     "strict-attributes",
     "refuse a volume whose attributes hold what looks like a mistake; without it an Event on the pod tells of it"
@@ -139,14 +148,10 @@ export const runFlags = {
 
 type Given = Command.Command.Config.Infer<typeof runFlags>
 
-/** The settings that the flags make. Gates open only after the publish, so with them a publish must not wait. */
-export const settingsOf = ({
-  log,
-  withoutEffect,
-  ...flags
-}: Given): Effect.Effect<Settings["Service"], CliError.InvalidValue> =>
-  flags.podReadinessGates.length === 0 || flags.continueOnNotReady
-    ? Effect.succeed({ ...flags, adminSocket: adminSocketOf(flags) })
+/** Gates open only after the publish, so with them a publish must not wait. */
+const requireGatesThatOpen = ({ continueOnNotReady, podReadinessGates }: Given) =>
+  podReadinessGates.length === 0 || continueOnNotReady
+    ? Effect.void
     : Effect.fail(
         new CliError.InvalidValue({
           option: "continue-on-not-ready",
@@ -159,3 +164,23 @@ export const settingsOf = ({
 /** The flags that were given and have no effect. */
 export const ignoredIn = ({ withoutEffect }: Given): ReadonlyArray<string> =>
   Record.toEntries(withoutEffect).flatMap(([name, given]) => (given ? [`--${name}`] : []))
+
+/** What is wrong with a default attribute is wrong with every pod, so it is found before the first. */
+const requireDefaults = Effect.fnUntraced(function* (settings: Site) {
+  const [first] = yield* brokenDefaults(settings)
+  if (first === undefined) return
+  const name = first.field.replace(prefix, "")
+  const value = `${name}=${settings.defaultAttributes[name] ?? ""}`
+  const expected = `an attribute that volumes can have; ${first.field} ${first.rule}`
+  return yield* new CliError.InvalidValue({ option: "default-attribute", value, expected, kind: "flag" })
+})
+
+/** The settings that the flags make. */
+export const settingsOf = Effect.fnUntraced(function* (
+  given: Given
+): Effect.fn.Return<Settings["Service"], CliError.InvalidValue> {
+  const { log, withoutEffect, ...flags } = given
+  yield* requireGatesThatOpen(given)
+  yield* requireDefaults(flags)
+  return { ...flags, adminSocket: adminSocketOf(flags) }
+})

@@ -60,7 +60,13 @@ const makeDraft = Effect.fnUntraced(function* (volumeId: string) {
       "csi.cert-manager.io/key-algorithm": "ECDSA",
       "csi.cert-manager.io/duration": "1h"
     },
-    { nodeId: "node-1", clusterDomain: "cluster.local", podReadinessGates: [], continueOnNotReady: false }
+    {
+      nodeId: "node-1",
+      clusterDomain: "cluster.local",
+      podReadinessGates: [],
+      defaultAttributes: {},
+      continueOnNotReady: false
+    }
   )
   const bytes = yield* randomBytes
   const key = yield* makeSimKeyGenerator("P-256").generate({ parameters: spec.key, pod: spec.pod.uid, volumeId })

@@ -41,6 +41,7 @@ export const simSettings: Settings["Service"] = {
   publishTimeout: Duration.seconds(60),
   shutdownTimeout: Duration.seconds(15),
   continueOnNotReady: false,
+  defaultAttributes: {},
   strictAttributes: false,
   requireAllNames: false,
   podReadinessGates: [],

@@ -7,7 +7,13 @@ import { Effect, Option } from "effect"
 import { checkVolume } from "../../../src/commands/check/checkVolume.ts"
 import { explanation } from "../../../src/commands/check/explanation.ts"
 
-const site = { nodeId: "node", clusterDomain: "cluster.local", continueOnNotReady: false, podReadinessGates: [] }
+const site = {
+  nodeId: "node",
+  clusterDomain: "cluster.local",
+  continueOnNotReady: false,
+  podReadinessGates: [],
+  defaultAttributes: {}
+}
 
 const explain = (attributes: Readonly<Record<string, string>>) => {
   const prefixed = Object.entries(attributes).map(([name, text]) => [`csi.cert-manager.io/${name}`, text])

@@ -250,6 +250,30 @@ describe("the chart", { timeout: 60_000 }, () => {
     ["a relative folder", { app: { kubeletRootDir: "var/lib" } }, "app.kubeletRootDir must be an absolute path"],
     ["an unknown gate", { app: { driver: { podReadinessGates: ["pod-ip:ipv5"] } } }, "pod-annotation:KEY"],
     ["gates that cannot open", { app: { driver: { podReadinessGates: ["pod-ip:any"] } } }, "continueOnNotReady=true"],
+    [
+      "a status that no condition has",
+      { app: { driver: { continueOnNotReady: true, podReadinessGates: ["pod-condition:Ready=maybe"] } } },
+      "pod-condition:TYPE[=True|False|Unknown]"
+    ],
+    [
+      "a duration that is none",
+      { app: { driver: { gateBackoff: { cap: "soon" } } } },
+      "gateBackoff.cap must be a duration"
+    ],
+    [
+      "a longer pause than an hour",
+      { app: { driver: { gateBackoff: { cap: "61m" } } } },
+      "must be at most 1h, not 61m"
+    ],
+    ["a name that is no domain's", { app: { driver: { name: "a..b" } } }, "app.driver.name must be a domain name"],
+    [
+      "a cluster's domain that is none",
+      { app: { driver: { clusterDomain: "a..b" } } },
+      "app.driver.clusterDomain must"
+    ],
+    ["a detour in a path", { app: { driver: { csiDataDir: "/a/../b" } } }, 'without "." and ".."'],
+    ["a socket with too long a path", { app: { kubeletRootDir: `/${"k".repeat(90)}` } }, "107 bytes"],
+    ["two doors at one port", { app: { livenessProbe: { port: 9402 } } }, "must differ: both are 9402"],
     ["a timeout out of range", { app: { driver: { publishTimeout: "5m" } } }, "from 1s to 115s, not 5m"],
     ["a timeout of none", { app: { driver: { publishTimeout: "500ms" } } }, "from 1s to 115s"],
     ["a size out of range", { app: { driver: { volumeSizeLimit: "1Ki" } } }, "from 64Ki to 16Gi, not 1Ki"],

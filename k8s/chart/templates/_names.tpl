@@ -104,17 +104,23 @@ certlet:{{ .Chart.AppVersion }}
 {{- $name := "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$" -}}
 {{- $aName := "a Kubernetes name: lower case letters, digits and hyphens" -}}
 {{- $aDuration := "a duration such as 90s or 1m30s" -}}
-{{- $gates := "pod-ip:any, pod-ip:ipv4, pod-ip:ipv6, pod-condition:TYPE[=STATUS] or pod-annotation:KEY" -}}
-{{- $gate := "^(pod-ip:(any|ipv4|ipv6)|pod-condition:[^=]+(=.+)?|pod-annotation:.+)$" -}}
+{{- $gates := "pod-ip:any|ipv4|ipv6, pod-condition:TYPE[=True|False|Unknown] or pod-annotation:KEY" -}}
+{{- $status := "(?i:true|false|unknown)" -}}
+{{- $gate := printf "^(pod-ip:(any|ipv4|ipv6)|pod-condition:[^=\\s,]+(=%s)?|pod-annotation:[^=\\s,]+)$" $status -}}
+{{- $label := "[a-z0-9]([a-z0-9-]*[a-z0-9])?" -}}
+{{- $domain := printf "^%s(\\.%s)*$" $label $label -}}
+{{- $backoff := $driver.gateBackoff | default dict -}}
 {{- range $rule := list
   (list "app.kubeletRootDir" (list .Values.app.kubeletRootDir) $path "an absolute path")
   (list "app.driver.csiDataDir" (list $driver.csiDataDir) $path "an absolute path")
-  (list "app.driver.name" (list $driver.name) "^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$" "a domain name in lower case")
-  (list "app.driver.clusterDomain" (list $driver.clusterDomain) "^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$" "a domain name in lower case")
+  (list "app.driver.name" (list $driver.name) $domain "a domain name in lower case")
+  (list "app.driver.clusterDomain" (list $driver.clusterDomain) $domain "a domain name in lower case")
   (list "app.driver.podReadinessGates" $driver.podReadinessGates $gate $gates)
   (list "app.driver.trustBundles" $driver.trustBundles "^([*]|[a-z0-9:.-]{1,253})$" "names of objects, or * for all")
   (list "app.driver.publishTimeout" (list $driver.publishTimeout) $duration $aDuration)
   (list "app.driver.volumeSizeLimit" (list $driver.volumeSizeLimit) "^[0-9]{1,12}(Ki|Mi|Gi)?$" "a size such as 512Ki or 4Mi")
+  (list "app.driver.gateBackoff.duration" (list ($backoff.duration | default "1s")) $duration $aDuration)
+  (list "app.driver.gateBackoff.cap" (list ($backoff.cap | default "10s")) $duration $aDuration)
   (list "image.digest" (list .Values.image.digest) "^(sha256:[0-9a-f]{64})?$" "sha256: and 64 hexadecimal digits")
   (list "metrics.podmonitor.interval" (list .Values.metrics.podmonitor.interval) $duration $aDuration)
   (list "metrics.podmonitor.scrapeTimeout" (list .Values.metrics.podmonitor.scrapeTimeout) $duration $aDuration)
@@ -122,6 +128,23 @@ certlet:{{ .Chart.AppVersion }}
   (list "fullnameOverride" (list (.Values.fullnameOverride | default "certlet")) $name $aName)
 -}}
 {{- include "certlet.rule" $rule -}}
+{{- end -}}
+{{- range $setting, $path := dict "app.kubeletRootDir" .Values.app.kubeletRootDir "app.driver.csiDataDir" $driver.csiDataDir -}}
+{{- if regexMatch "/\\.\\.?(/|$)" $path -}}
+{{- fail (printf "%s must be a path without \".\" and \"..\", not %q" $setting $path) -}}
+{{- end -}}
+{{- end -}}
+{{- range $setting, $duration := dict "app.driver.gateBackoff.duration" $backoff.duration "app.driver.gateBackoff.cap" $backoff.cap -}}
+{{- if gt (include "certlet.seconds" ($duration | default "1s") | float64) 3600.0 -}}
+{{- fail (printf "%s must be at most 1h, not %s" $setting $duration) -}}
+{{- end -}}
+{{- end -}}
+{{- $socket := printf "%s/csi.sock" (include "certlet.pluginFolder" .) -}}
+{{- if gt (len $socket) 107 -}}
+{{- fail (printf "app.kubeletRootDir and app.driver.name must be shorter: the socket's path %q has more than the 107 bytes that a kernel takes" $socket) -}}
+{{- end -}}
+{{- if and .Values.metrics.enabled (eq (toString .Values.metrics.port) (toString .Values.app.livenessProbe.port)) -}}
+{{- fail (printf "metrics.port and app.livenessProbe.port must differ: both are %v" .Values.metrics.port) -}}
 {{- end -}}
 {{- if and $driver.podReadinessGates (not $driver.continueOnNotReady) -}}
 {{- fail "app.driver.podReadinessGates need app.driver.continueOnNotReady=true: gates open only after the volume was answered" -}}

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import { version } from "../src/Version.ts"
-import { runCertlet as certlet } from "./kit/certlet.ts"
+import { runCertlet as certlet, writeKubeconfigOfNobody } from "./kit/certlet.ts"
 import { inFolder } from "./kit/folders.ts"
 
 const required = ["--node-id", "n", "--endpoint", "unix:///nowhere/at/all/csi.sock"]
@@ -48,7 +48,9 @@ describe("certlet", () => {
     const { status, stderr } = certlet([], {
       CERTLET_NODE_ID: "n",
       CERTLET_ENDPOINT: "unix:///nowhere/at/all/csi.sock",
-      CERTLET_LOG_FORMAT: "json"
+      CERTLET_LOG_FORMAT: "json",
+      CERTLET_SERVER: "https://127.0.0.1:1",
+      CERTLET_TOKEN: "t"
     })
     expect(status).toBe(1)
     const lines = stderr
@@ -99,6 +101,46 @@ describe("certlet", () => {
     const { status, stderr } = certlet([...required, "--default-attribute", "duration=1 day"])
     expect(status).toBe(1)
     expect(stderr).toMatch(/--default-attribute.*csi.cert-manager.io\/duration must be a duration/)
+  })
+
+  it("ends at once where it can never speak to the API server, and says what is wrong", async () => {
+    await inFolder("credentials", (folder) => {
+      const kubeconfig = join(folder, "kubeconfig")
+      writeKubeconfigOfNobody(folder)
+      const run = [...required, "--log-format", "json"]
+      for (const [flags, sentence] of [
+        [[], "there is no kubeconfig, and this is no pod with a ServiceAccount"],
+        [["--kubeconfig", "/nonexistent"], "no such file or directory, stat '/nonexistent'"],
+        [["--kubeconfig", kubeconfig, "--context", "prod"], 'no context "prod" (--context); it has "away"'],
+        [["--kubeconfig", kubeconfig, "--user", "jane"], 'no user "jane" (--user); it has "nobody"']
+      ] as const) {
+        const { status, stderr } = certlet([...run, ...flags])
+        expect(status).toBe(1)
+        const [line, ...more] = stderr.trim().split("\n")
+        expect(more).toEqual([])
+        expect(JSON.parse(line ?? "")).toMatchObject({ level: "fatal", message: expect.stringContaining(sentence) })
+      }
+    })
+  })
+
+  it("says which API server it speaks to and as whom, or what its credentials wait for, before it serves", async () => {
+    await inFolder("identity", (folder) => {
+      writeKubeconfigOfNobody(folder)
+      const run = [...required, "--log-format", "json", "--kubeconfig", join(folder, "kubeconfig")]
+      const token = `x.${Buffer.from('{"sub":"system:serviceaccount:a:b"}').toString("base64url")}.y`
+      for (const [flags, sentence] of [
+        [[], "the API server is https://127.0.0.1:1, and certlet speaks to it as the owner of a token (bearer token)"],
+        [["--token", token], "as system:serviceaccount:a:b (bearer token)"],
+        [["--token", token, "--as", "jane"], "as jane, impersonated by system:serviceaccount:a:b (bearer token)"],
+        [["--client-certificate", join(folder, "late.pem")], "cannot be used yet: credentials cannot be read: ENOENT"]
+      ] as const) {
+        const { stderr } = certlet([...run, ...flags])
+        const lines = stderr.trim().split("\n")
+        expect(lines[0]).toContain(sentence)
+        expect(lines.at(-1)).toContain("/nowhere/at/all/csi.sock")
+        expect(stderr).not.toContain(token)
+      }
+    })
   })
 
   it("waits for a volume's files as long as it is told, and says what is missing", async () => {

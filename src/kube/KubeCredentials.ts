@@ -10,6 +10,7 @@ import { Agent as HttpsAgent, type RequestOptions } from "node:https"
 import { type Cluster, KubeConfig } from "@kubernetes/client-node"
 import { Clock, Effect, Option, Predicate, Semaphore } from "effect"
 import type { KubeSettings } from "../Settings.ts"
+import { identityText } from "./KubeIdentity.ts"
 import { pluginFailure } from "./KubePlugin.ts"
 import { CredentialsUnusable, harmless, readSource, type Source } from "./KubeSources.ts"
 
@@ -18,6 +19,8 @@ export interface Connection {
   readonly server: string
   readonly agent: HttpAgent
   readonly headers: Readonly<Record<string, string | Array<string>>>
+  /** Who we are, in words. */
+  readonly identity: string
   /** Connections without a client certificate: over them a bearer token of somebody else is who we are. */
   readonly anonymous: HttpAgent
 }
@@ -94,7 +97,7 @@ const optionsOf = async ({ config, plugin }: Source): Promise<RequestOptions> =>
   try {
     await config.applyToHTTPSOptions(options)
   } catch (cause) {
-    if (Option.isSome(plugin)) throw new CredentialsUnusable(pluginFailure(plugin.value, cause))
+    if (Option.isSome(plugin)) throw new CredentialsUnusable(pluginFailure(plugin.value, cause), false)
     throw cause
   }
   return options
@@ -109,7 +112,7 @@ const nobodyAt = (cluster: Cluster): KubeConfig => {
 
 /** Through a proxy client-node's own agent goes, which knows how. */
 const proxyAgent = ({ agent }: RequestOptions): HttpAgent => {
-  if (!(agent instanceof HttpAgent)) throw new CredentialsUnusable("the kubeconfig's proxy-url cannot be used")
+  if (!(agent instanceof HttpAgent)) throw new CredentialsUnusable("the kubeconfig's proxy-url cannot be used", true)
   return agent
 }
 
@@ -134,12 +137,13 @@ const connect = async (source: Source, before: Current | undefined, now: number)
   const server = source.cluster.server.replace(/\/$/, "")
   const print = fingerprint(server, source.cluster.proxyUrl, transportOf(options))
   const headers = headersOf(options, source)
+  const identity = identityText(options, headers)
   if (before?.fingerprint === print) {
-    return { source, fingerprint: print, readAt: now, connection: { ...before.connection, headers } }
+    return { source, fingerprint: print, readAt: now, connection: { ...before.connection, headers, identity } }
   }
   const agents = await agentsFor(source, options, server)
   if (before !== undefined) [before.connection.agent, before.connection.anonymous].forEach(retire)
-  return { source, fingerprint: print, readAt: now, connection: { server, ...agents, headers } }
+  return { source, fingerprint: print, readAt: now, connection: { server, ...agents, headers, identity } }
 }
 
 /** The credentials of this process. */
@@ -150,27 +154,31 @@ export interface KubeCredentials {
   readonly renew: (refused: Connection) => Effect.Effect<Connection, CredentialsUnusable>
 }
 
+const unusable =
+  (lasting: boolean) =>
+  (cause: unknown): CredentialsUnusable =>
+    cause instanceof CredentialsUnusable
+      ? cause
+      : new CredentialsUnusable(
+          `credentials cannot be read: ${harmless(cause, "they are damaged or incomplete")}`,
+          lasting
+        )
+
 /** Credentials for these settings; nothing is read before they are first asked for. */
 export const makeCredentials = Effect.fnUntraced(function* (settings: KubeSettings): Effect.fn.Return<KubeCredentials> {
   const one = yield* Semaphore.make(1)
   let current: Current | undefined
 
-  const read = (again: boolean) =>
-    Effect.flatMap(Clock.currentTimeMillis, (now) =>
-      Effect.tryPromise({
-        try: async () => {
-          const source = again || current === undefined ? readSource(settings) : current.source
-          current = await connect(source, current, now)
-          return current.connection
-        },
-        catch: (cause) =>
-          cause instanceof CredentialsUnusable
-            ? cause
-            : new CredentialsUnusable(
-                `credentials cannot be read: ${harmless(cause, "they are damaged or incomplete")}`
-              )
-      })
-    )
+  const read = Effect.fnUntraced(function* (again: boolean) {
+    const now = yield* Clock.currentTimeMillis
+    const source =
+      again || current === undefined
+        ? yield* Effect.try({ try: () => readSource(settings), catch: unusable(true) })
+        : current.source
+    const next = yield* Effect.tryPromise({ try: () => connect(source, current, now), catch: unusable(false) })
+    current = next
+    return next.connection
+  })
   const fresh = Effect.map(Clock.currentTimeMillis, (now) =>
     current !== undefined && now - current.readAt < freshMillis ? current.connection : undefined
   )
@@ -190,4 +198,11 @@ export const makeCredentials = Effect.fnUntraced(function* (settings: KubeSettin
         )
       )
   }
+})
+
+/** Where the API server is and who we are to it, by what is there now. */
+export const identify = Effect.fnUntraced(function* (settings: KubeSettings) {
+  const { current } = yield* makeCredentials(settings)
+  const { identity, server } = yield* current
+  return { identity, server }
 })

@@ -14,14 +14,18 @@ import { isLargerThan } from "./isLargerThan.ts"
 import { locatedPlugin, type Plugin, pluginFor } from "./KubePlugin.ts"
 import { proxyFor } from "./KubeProxy.ts"
 
-/** Credentials cannot be had; the text is safe to show. */
+/** Credentials cannot be had; the text is safe to show. `lasting`: what was asked for is wrong and stays so. */
 export class CredentialsUnusable {
   readonly _tag = "CredentialsUnusable"
   readonly detail: string
-  constructor(detail: string) {
+  readonly lasting: boolean
+  constructor(detail: string, lasting: boolean) {
     this.detail = detail
+    this.lasting = lasting
   }
 }
+
+const wrong = (detail: string) => new CredentialsUnusable(detail, true)
 
 /** What client-node falls back to when it finds nothing. */
 const nothingFound = "http://localhost:8080"
@@ -88,9 +92,9 @@ interface Kubeconfig {
 }
 
 const readKubeconfig = (file: string): Kubeconfig => {
-  if (statSync(file).size > largestKubeconfig) throw new CredentialsUnusable(`${file} is larger than 4 MiB`)
+  if (statSync(file).size > largestKubeconfig) throw wrong(`${file} is larger than 4 MiB`)
   const document = loadYaml<unknown>(readFileSync(file, "utf8"))
-  if (isLargerThan(document, mostValues)) throw new CredentialsUnusable(`${file} holds too much for a kubeconfig`)
+  if (isLargerThan(document, mostValues)) throw wrong(`${file} holds too much for a kubeconfig`)
   const users = listIn(document, "users")
   const config = new KubeConfig()
   const whole = Predicate.isObject(document) ? document : {}
@@ -118,7 +122,8 @@ const readSources = (settings: KubeSettings): Kubeconfig => {
     const config = new KubeConfig()
     config.loadFromDefault()
     const found = config.getCurrentCluster()?.server !== nothingFound || Option.isSome(settings.server)
-    if (!found) throw new CredentialsUnusable("there is no kubeconfig, and this is no pod with a ServiceAccount")
+    if (!found)
+      throw wrong("there is no kubeconfig, and this is no pod with a ServiceAccount; give --kubeconfig or --server")
     return { config, impersonations: new Map(), pluginConfigs: new Map() }
   }
   for (const other of others) first.config.mergeConfig(other.config)
@@ -152,9 +157,25 @@ const withProxy = (cluster: Cluster): Cluster => {
   return proxyUrl === undefined ? cluster : { ...cluster, proxyUrl }
 }
 
+/** What the flags name must be there: without it certlet would be somebody else, or nobody. */
+const requireNamed = (config: KubeConfig, { cluster, context, user }: KubeSettings): void => {
+  const named = [
+    ["context", context, config.getContexts().map(({ name }) => name)],
+    ["cluster", cluster, config.getClusters().map(({ name }) => name)],
+    ["user", user, config.getUsers().map(({ name }) => name)]
+  ] as const
+  for (const [kind, name, known] of named) {
+    if (Option.isNone(name) || known.includes(name.value)) continue
+    const few = known.slice(0, 10).map((one) => JSON.stringify(one))
+    const there = few.length === 0 ? "none" : `${few.join(", ")}${known.length > few.length ? " and more" : ""}`
+    throw wrong(`the kubeconfig has no ${kind} ${JSON.stringify(name.value)} (--${kind}); it has ${there}`)
+  }
+}
+
 /** Reads everything anew; throws `CredentialsUnusable`, or what a file or its YAML is wrong with. */
 export const readSource = (settings: KubeSettings): Source => {
   const { config, impersonations, pluginConfigs } = readSources(settings)
+  requireNamed(config, settings)
   if (Option.isSome(settings.context)) config.setCurrentContext(settings.context.value)
   const named = Option.match(settings.cluster, {
     onNone: () => config.getCurrentCluster(),
@@ -165,7 +186,7 @@ export const readSource = (settings: KubeSettings): Source => {
     onSome: (name) => config.getUser(name)
   })
   if (named === null && Option.isNone(settings.server))
-    throw new CredentialsUnusable("the kubeconfig names no such cluster")
+    throw wrong("the kubeconfig names no cluster to use; set its current-context, or give --context or --cluster")
   const cluster: Cluster = {
     name: "flags",
     server: "",
@@ -178,7 +199,7 @@ export const readSource = (settings: KubeSettings): Source => {
   }
   if (cluster.server.startsWith("http:") && !cluster.skipTLSVerify) {
     const named = JSON.stringify(cluster.server)
-    throw new CredentialsUnusable(
+    throw wrong(
       `the API server's address ${named} is not https, so a token would go in clear text; use an address with https`
     )
   }

@@ -65,7 +65,8 @@ export const answerHttp = Effect.fnUntraced(
     const elsewhere = Effect.succeed(plain(`here is only ${Object.keys(routes).join(" and ")}\n`, 404))
     const handle = Effect.gen(function* () {
       const { method, url } = yield* HttpServerRequest.HttpServerRequest
-      return yield* routes[`${method} ${url.split("?")[0]}`] ?? elsewhere
+      // Whoever asks for the head alone is answered as to a GET; Node sends no body with it.
+      return yield* routes[`${method === "HEAD" ? "GET" : method} ${url.split("?")[0]}`] ?? elsewhere
     }).pipe(
       Effect.interruptible,
       Effect.tapDefect((defect) => Effect.logError("an answer over HTTP died", defect)),

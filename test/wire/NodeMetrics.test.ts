@@ -39,6 +39,8 @@ describe("the metrics server", () => {
       expect(text).toMatch(/^recorded_total 1\n/)
       expect(text).toMatch(/\nprocess_resident_memory_bytes \d{8,}\n/)
       expect((yield* get(port, "/metrics")).type).toContain("text/plain; version=0.0.4")
+      expect(yield* get(port, "/metrics", "HEAD")).toMatchObject({ status: 200, text: "" })
+      expect((yield* get(port, "/metrics", "HEAD")).type).toContain("text/plain; version=0.0.4")
       expect((yield* get(port, "/")).status).toBe(404)
       expect((yield* get(port, "/metrics", "POST")).status).toBe(404)
     })

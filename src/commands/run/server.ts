@@ -21,6 +21,7 @@ import * as NodeTelemetry from "../../observability/NodeTelemetry.ts"
 import * as NodeEntropy from "../../volume/NodeEntropy.ts"
 import * as NodeVolumeFS from "../../volume/NodeVolumeFS.ts"
 import * as NodeVolumeRecords from "../../volume/NodeVolumeRecords.ts"
+import { announceApiServer } from "./announceApiServer.ts"
 import * as NodeHardening from "./NodeHardening.ts"
 
 const liveDriver = Driver.layer.pipe(
@@ -53,5 +54,6 @@ export const server = Health.endsFirst.pipe(
   Layer.provide(HealthDoor.layer),
   Layer.provide(NodeTelemetry.layer),
   Layer.provide(Health.layer),
+  Layer.provide(announceApiServer),
   Layer.provide(NodeHardening.layer)
 )

@@ -14,6 +14,7 @@ import { inspectVolume, volumeStatus } from "./inspectVolume.ts"
 import { exposition, measure, type Registry } from "./Metrics.ts"
 import { publish } from "./publish.ts"
 import { Refusals } from "./Refusals.ts"
+import { RefusedPublishes } from "./RefusedPublishes.ts"
 import { Renewals } from "./Renewals.ts"
 import { renewNow } from "./renewNow.ts"
 import { resume } from "./resume.ts"
@@ -59,7 +60,7 @@ export class Driver extends Context.Service<
   static readonly layer = Layer.effect(
     Driver,
     Effect.gen(function* () {
-      const services = yield* Effect.context<DriverServices | Refusals | Renewals | Volumes>()
+      const services = yield* Effect.context<DriverServices | Refusals | RefusedPublishes | Renewals | Volumes>()
       yield* resume()
       const { nodeId } = yield* Settings
       const { keepsKeys } = yield* VolumeRecords
@@ -80,11 +81,19 @@ export class Driver extends Context.Service<
         metrics: Effect.flatMap(measured, exposition)
       })
     })
-  ).pipe(Layer.provide(Renewals.layer), Layer.provide(Refusals.layer), Layer.provide(Volumes.layer))
+  ).pipe(
+    Layer.provide(Renewals.layer),
+    Layer.provide(Refusals.layer),
+    Layer.provide(RefusedPublishes.layer),
+    Layer.provide(Volumes.layer)
+  )
 }
 
 const statuses = Effect.gen(function* () {
   const volumes = yield* Volumes
   const tended = yield* Effect.forEach(yield* volumes.all, volumeStatus)
-  return [...tended, ...[...(yield* volumes.untended).values()].map(untendedStatus)]
+  const untended = [...(yield* volumes.untended).values()].map(untendedStatus)
+  const known = new Set([...tended, ...untended].map(({ volumeId }) => volumeId))
+  const refused = yield* Effect.flatMap(RefusedPublishes, ({ all }) => all)
+  return [...tended, ...untended, ...refused.filter(({ volumeId }) => !known.has(volumeId))]
 })

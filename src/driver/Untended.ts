@@ -31,7 +31,7 @@ const refusalOf = ({ spec }: Untended): Option.Option<string> =>
   Option.map(Result.getFailure(spec), (error) => `${error.message}; ${adviceFor(error)}`)
 
 /** The issuer as it is written; a spec that is refused has none. */
-const issuerIn = (context: VolumeContext): VolumeStatus["issuer"] => {
+export const issuerIn = (context: VolumeContext): VolumeStatus["issuer"] => {
   const written = readAttributes(context)
   const [name = "", kind = "Issuer", group = "cert-manager.io"] = ["issuer-name", "issuer-kind", "issuer-group"].map(
     (attribute) => written[attribute]

@@ -9,8 +9,8 @@ import type { VolumeUsage } from "../volume/VolumeFS.ts"
 /**
  * `Ready`: the certificate is valid and not due. `Renewing`: it is valid, and the next one is requested. `Failing`: the
  * last attempt failed and will be retried. `Issuing`: the first certificate is requested. `Expired`: the certificate
- * has expired. Two kinds of volumes keep the files that they have and are not renewed: `Inherited`, which another
- * driver has mounted, and `Refused`, whose attributes this certlet refuses.
+ * has expired. `Inherited`: another driver has mounted the volume, which keeps its files and is not renewed. `Refused`:
+ * what its pod asks for is refused; the volume keeps the files that it has and is not renewed, or its pod gets none.
  */
 export const VolumeState = Schema.Literals([
   "Ready",
@@ -50,7 +50,7 @@ export const VolumeStatus = Schema.Struct({
       waitsFor: Schema.Literals(["approval", "signature", "the API server"])
     })
   ),
-  /** What certlet refuses of what the pod asks for, while the volume keeps its files. */
+  /** What certlet refuses of what the pod asks for, and what to do. */
   refused: Schema.optionalKey(Schema.String),
   /** What its pod's owner should know of its attributes and of its certificate: sentences. */
   remarks: Schema.optionalKey(Schema.Array(Schema.String)),

@@ -23,6 +23,7 @@ import { leaveInherited, leaveRefused, noteRefusal } from "./leave.ts"
 import { observeStep, timeCall } from "./Metrics.ts"
 import { takePasswords } from "./needPasswords.ts"
 import { Refusals } from "./Refusals.ts"
+import { RefusedPublishes } from "./RefusedPublishes.ts"
 import { Renewals } from "./Renewals.ts"
 import { knownWith, readSpec, recordOf } from "./readSpec.ts"
 import { requireUsable, secretsOfCall } from "./secretsOfCall.ts"
@@ -33,6 +34,20 @@ import { type Attempt, makeVolume, type Secrets, taken, type Volume, Volumes } f
 
 /** How long before the kubelet's own timeout the call answers. */
 const margin = Duration.seconds(2)
+
+/** Keeps in mind, for operators, what was refused, and logs it once; forgets it when the volume is published. */
+const remember =
+  (call: PublishCall) =>
+  <R>(program: Effect.Effect<void, PublishError, R>) =>
+    Effect.flatMap(RefusedPublishes, ({ forget, note }) =>
+      program.pipe(
+        Effect.tap(() => forget(call.volumeId)),
+        Effect.tapError((error) => {
+          const isNews = error.temper === "refused" ? note(call, error) : Effect.succeed(false)
+          return Effect.when(Effect.logWarning(`the publish is refused: ${error.message}`), isNews)
+        })
+      )
+    )
 
 /** Publishes a volume: when it succeeds, the files are there, unless continue-on-not-ready is set. */
 export const publish = Effect.fn("driver.publish")(
@@ -45,14 +60,15 @@ export const publish = Effect.fn("driver.publish")(
     yield* awaitFiles(claimed.value, call.deadline).pipe(Effect.tapErrorTag("RenewError", () => undone))
     yield* Ref.set(claimed.value.volume.published, true)
   },
-  (program, { context, volumeId }) =>
+  (program, call) =>
     program.pipe(
       Effect.mapError((error) => {
         const reason = error._tag === "RenewError" ? error.reason : error
-        return new PublishError({ volumeId, pod: podIn(context), reason })
+        return new PublishError({ volumeId: call.volumeId, pod: podIn(call.context), reason })
       }),
+      remember(call),
       timeCall("publish"),
-      Effect.annotateLogs({ volumeId, pod: podIn(context) })
+      Effect.annotateLogs({ volumeId: call.volumeId, pod: podIn(call.context) })
     )
 )
 

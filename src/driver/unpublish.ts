@@ -14,6 +14,7 @@ import type { UnpublishCall } from "./DriverCalls.ts"
 import { UnpublishError } from "./DriverError.ts"
 import { timeCall } from "./Metrics.ts"
 import { Refusals } from "./Refusals.ts"
+import { RefusedPublishes } from "./RefusedPublishes.ts"
 import { Renewals } from "./Renewals.ts"
 import { taken, type Volume, Volumes } from "./Volume.ts"
 
@@ -37,6 +38,7 @@ const clear = Effect.fnUntraced(function* ({ target, volumeId }: UnpublishCall) 
   const fs = yield* VolumeFS
   const volumes = yield* Volumes
   yield* Effect.flatMap(Refusals, (refusals) => refusals.forget(volumeId))
+  yield* Effect.flatMap(RefusedPublishes, (refused) => refused.forget(volumeId))
   const holder = Option.getOrUndefined(yield* volumes.at(target))
   if (holder !== undefined && holder !== volumeId) return yield* taken("unmount", target, holder)
   if (holder === undefined && !(yield* mayClear(target))) return yield* letGo(volumeId)

@@ -154,9 +154,28 @@ describe("certlet", () => {
     })
   })
 
-  it("refuses a wrong value of the environment too", () => {
-    const { status, stderr } = certlet(required, { CERTLET_KUBE_API_QPS: "many" })
+  it.each([
+    ["CERTLET_KUBE_API_QPS", "many", "--kube-api-qps"],
+    ["CERTLET_USE_TOKEN_REQUEST", "maybe", 'flag --use-token-request: "maybe". Expected: true or false']
+  ])("refuses a wrong value of the environment too: %s", (name, value, sentence) => {
+    const { status, stderr } = certlet(required, { [name]: value })
     expect(status).toBe(2)
-    expect(stderr).toContain("--kube-api-qps")
+    expect(stderr).toContain(sentence)
+  })
+
+  it("names variables that no setting is read from, but not those of a Service of its name", () => {
+    const { stderr } = certlet(required, {
+      CERTLET_NODEID: "n",
+      CERTLET_USE_TOKEN_REQUEST: "TRUE",
+      CERTLET_SERVER: "https://127.0.0.1:1",
+      CERTLET_TOKEN: "t",
+      CERTLET_SERVICE_HOST: "10.0.0.1",
+      CERTLET_METRICS_PORT_9402_TCP_ADDR: "10.0.0.1"
+    })
+    const sentence = "no setting is read from the environment's CERTLET_NODEID (did you mean CERTLET_NODE_ID?)"
+    const told = stderr.split("\n").filter((line) => line.includes("no setting is read"))
+    expect(told).toHaveLength(1)
+    expect(told[0]).toContain(sentence)
+    expect(told[0]).not.toMatch(/SERVICE|PORT|TOKEN/)
   })
 })

@@ -64,6 +64,15 @@ export const pair: Rule<readonly [key: string, value: string]> = (text) => {
 /** How long a command waits. */
 export const timeout: Rule<Duration.Duration> = durationWithin(Duration.millis(1), Duration.days(1))
 
+const yes = ["true", "yes", "on", "1", "y", "t"]
+const no = ["false", "no", "off", "0", "n", "f"]
+
+/** On or off, in any letter case: the words of the command line, and of Go. */
+export const boolean: Rule<boolean> = (text) => {
+  const word = text.trim().toLowerCase()
+  return when(yes.includes(word) || no.includes(word), yes.includes(word), "true or false")
+}
+
 /** A number of a range, with decimals or without. */
 export const decimal =
   (least: number, most: number): Rule<number> =>

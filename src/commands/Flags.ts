@@ -6,10 +6,40 @@
  */
 import { Config, Effect, Option, Path, Redacted, Result } from "effect"
 import { Argument, CliError, Flag } from "effect/cli"
+import { meantBy } from "../spec/nearestOf.ts"
 import type { Rule } from "../spec/Rule.ts"
 import * as Rules from "./FlagRules.ts"
 
-const variable = (name: string): string => `CERTLET_${name.toUpperCase().replaceAll("-", "_")}`
+/** Every variable that a setting can be given by. */
+const variables = new Set<string>()
+
+/** A setting's variable. */
+const variable = (name: string): string => {
+  const found = `CERTLET_${name.toUpperCase().replaceAll("-", "_")}`
+  variables.add(found)
+  return found
+}
+
+/** What Kubernetes puts into the environment of every pod where a Service is called certlet. */
+const ofServices = /_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$/
+
+/** A sentence about those of some variables that are meant for certlet and that nothing reads; none if all are read. */
+export const unknownVariables = (found: ReadonlyArray<string>): Option.Option<string> => {
+  const unknown = found.filter((name) => name.startsWith("CERTLET_") && !variables.has(name) && !ofServices.test(name))
+  const told = unknown.map((name) =>
+    Option.match(
+      meantBy(
+        name.slice(8),
+        [...variables].map((one) => one.slice(8))
+      ),
+      {
+        onNone: () => name,
+        onSome: (near) => `${name} (did you mean CERTLET_${near}?)`
+      }
+    )
+  )
+  return told.length === 0 ? Option.none() : Option.some(`no setting is read from the environment's ${told.join(", ")}`)
+}
 
 const read = <A>(kind: "flag" | "argument", option: string, rule: Rule<A>, value: string) =>
   Effect.fromResult(
@@ -80,8 +110,10 @@ export const secret = (name: string, description: string) =>
 export const toggle = (name: string, description: string) =>
   Flag.Boolean(name).pipe(
     Flag.withDescription(`${description} [${variable(name)}]`),
-    Flag.withFallbackConfig(Config.Boolean(variable(name))),
-    Flag.withDefault(false)
+    Flag.map(String),
+    Flag.withFallbackConfig(Config.String(variable(name))),
+    Flag.withDefault("false"),
+    Flag.mapEffect((value) => read("flag", name, Rules.boolean, value))
   )
 
 /** A setting that can be given again and again; its environment variable separates values by commas. */

@@ -2,10 +2,12 @@
  * The command `certlet run`, which is also what `certlet` does without a command: it serves the kubelet of its node
  * until it is stopped. That is no failure of a server, so a signal ends it with code 0.
  */
-import { Cause, Effect, Layer } from "effect"
+import { Cause, Effect, Layer, Option } from "effect"
 import { Command } from "effect/cli"
 import { Settings } from "../Settings.ts"
+import { unknownVariables } from "./Flags.ts"
 import { logged } from "./report.ts"
+import { environmentNames } from "./run/NodeEnvironment.ts"
 import { ignoredIn, runFlags, settingsOf } from "./run/runFlags.ts"
 import { server } from "./run/server.ts"
 
@@ -18,8 +20,16 @@ const tellIgnored = (flags: Given) => {
   return ignored.length === 0 ? Effect.void : Effect.logInfo(sentence)
 }
 
+/** A variable that is mistyped sets nothing, and nobody would notice. */
+const tellUnknown = Effect.flatMap(environmentNames, (names) =>
+  Option.match(unknownVariables(names), {
+    onNone: () => Effect.void,
+    onSome: (sentence) => Effect.logWarning(sentence)
+  })
+)
+
 const serve = (flags: Given) =>
-  Effect.andThen(tellIgnored(flags), settingsOf(flags)).pipe(
+  Effect.andThen(Effect.andThen(tellIgnored(flags), tellUnknown), settingsOf(flags)).pipe(
     Effect.flatMap((settings) => Effect.provideService(Layer.launch(server), Settings, settings)),
     logged(flags.log),
     Effect.catchCauseIf(Cause.hasInterruptsOnly, () => Effect.void)

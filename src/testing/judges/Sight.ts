@@ -8,7 +8,7 @@ import { DateTime, Option, Redacted, Result, Schema } from "effect"
 import type { SimVolume } from "../parts/SimVolumeFS.ts"
 
 /** A certificate as a process reads it. */
-interface SeenCertificate {
+export interface SeenCertificate {
   readonly pem: string
   readonly subject: string
   /** Subject alternative names, as OpenSSL prints them: `DNS:web.apps.svc`. */

@@ -11,10 +11,9 @@ import { signingRequestIn } from "../../embedded/signingRequestIn.ts"
 import { namespacedName } from "../../spec/NamespacedName.ts"
 import { accountOf } from "../parts/SimAccounts.ts"
 import type { SimPod } from "../parts/SimPod.ts"
-import type { SimVolume } from "../parts/SimVolumeFS.ts"
 import { type Invariant, safety } from "./Invariants.ts"
 import { volumeOf } from "./judgesOfVolumes.ts"
-import { seeVolume } from "./Sight.ts"
+import { type SeenCertificate, seeVolume } from "./Sight.ts"
 import { attribute, isFollowing } from "./wishes.ts"
 
 /** The public key that a request is about, as text. */
@@ -107,7 +106,6 @@ const leastShare = 0.05
 
 /** A certificate as a volume got it. Times are milliseconds since 1970. */
 interface Got {
-  readonly serialNumber: string
   readonly at: number
   /** By the node's own clock. */
   readonly nodeAt: number
@@ -115,13 +113,9 @@ interface Got {
   readonly least: number
 }
 
-/** What a volume got with these files; nothing where they cannot be read. */
-const gotWith = (volume: SimVolume, at: number, nodeAt: number): Got | undefined => {
-  const sight = seeVolume(volume)
-  if (Result.isFailure(sight)) return undefined
-  const { notAfter, notBefore, serialNumber } = sight.success.certificate
+const gotWith = ({ notAfter, notBefore }: SeenCertificate, at: number, nodeAt: number): Got => {
   const left = DateTime.toEpochMillis(notAfter) - Math.max(nodeAt, DateTime.toEpochMillis(notBefore))
-  return { serialNumber, at, nodeAt, least: Math.max(shortest, left * leastShare) }
+  return { at, nodeAt, least: Math.max(shortest, left * leastShare) }
 }
 
 /** What happens on a node may cost its pods a certificate: a crash, a lost volume, a wrong clock. */
@@ -132,6 +126,8 @@ const unhurried = safety(
   "A volume asks for its next certificate after a twentieth of the life that the last one had left, and after 5 seconds at the earliest, unless something happened on its node or its names follow its pod.",
   () => {
     const got = new Map<string, Got>()
+    // A rotation of the CA writes the certificate again that the volume has.
+    const serialNumbers = new Map<string, string>()
     return ({ at, what, where }, world) => {
       const nodeAt = (pod: SimPod) => at + (world.nodes.get(pod.node)?.skew.millis ?? 0)
       if (onNode.includes(what._tag)) {
@@ -139,10 +135,12 @@ const unhurried = safety(
       }
       if (what._tag === "Written") {
         const pod = world.pods.find(({ target }) => target === what.target)
-        const next = pod === undefined ? undefined : gotWith(what.volume, at, nodeAt(pod))
-        // A rotation of the CA writes the same certificate again.
-        if (pod === undefined || next === undefined || isFollowing(pod)) return undefined
-        if (got.get(pod.volumeId)?.serialNumber !== next.serialNumber) got.set(pod.volumeId, next)
+        const sight = seeVolume(what.volume)
+        if (pod === undefined || isFollowing(pod) || Result.isFailure(sight)) return undefined
+        const { certificate } = sight.success
+        if (serialNumbers.get(pod.volumeId) === certificate.serialNumber) return undefined
+        serialNumbers.set(pod.volumeId, certificate.serialNumber)
+        got.set(pod.volumeId, gotWith(certificate, at, nodeAt(pod)))
       }
       if (what._tag !== "RequestCreated") return undefined
       const pod = world.pods.find(({ volumeId }) => volumeId === volumeOf(what.object))

@@ -1,8 +1,8 @@
 /**
  * Encryption and authentication under a password, as PKCS#12 keystores have it: the old schemes of RFC 7292, appendix
- * C, and PBES2 of RFC 8018. Pure: salts and vectors are drawn by the caller. The iterations are OpenSSL's default; more
- * would cost a node's core and protect nobody, because the same key stands in clear next to the keystore, in the
- * pod's own memory.
+ * C, and PBES2 of RFC 8018 with PBMAC1 of RFC 9579. Pure: salts and vectors are drawn by the caller. The iterations are
+ * OpenSSL's default; more would cost a node's core and protect nobody, because the same key stands in clear next to the
+ * keystore, in the pod's own memory.
  */
 import { hmac } from "@noble/hashes/hmac.js"
 import { sha1 } from "@noble/hashes/legacy.js"
@@ -78,6 +78,7 @@ const oids = {
   "3DES": "1.2.840.113549.1.12.1.3",
   pbes2: "1.2.840.113549.1.5.13",
   pbkdf2: "1.2.840.113549.1.5.12",
+  pbmac1: "1.2.840.113549.1.5.14",
   hmacSha256: "1.2.840.113549.2.9",
   aes256Cbc: "2.16.840.1.101.3.4.1.42",
   sha1: "1.3.14.3.2.26",
@@ -90,12 +91,18 @@ export interface Encrypted {
   readonly content: Uint8Array
 }
 
-/** PBES2 (RFC 8018, 6.2): PBKDF2 with HMAC-SHA-256 over the password's UTF-8, AES-256-CBC. */
+const hmacWithSha256 = (): DerValue => sequence(oid(oids.hmacSha256), nothing())
+
+/** PBKDF2 with HMAC-SHA-256 over the password's UTF-8 (RFC 8018, 5.2): a key of 32 bytes, and how it was derived. */
+const derived = (password: string, salt: Uint8Array): readonly [key: Uint8Array, derivation: DerValue] => [
+  pbkdf2(sha256, new TextEncoder().encode(password), salt, { c: iterations, dkLen: 32 }),
+  sequence(oid(oids.pbkdf2), sequence(octets(salt), integer(iterations), integer(32), hmacWithSha256()))
+]
+
+/** PBES2 (RFC 8018, 6.2) with AES-256-CBC. */
 const pbes2 = (password: string, random: Uint8Array, plain: Uint8Array): Encrypted => {
   const [salt, iv] = [random.slice(0, 16), random.slice(16)]
-  const key = pbkdf2(sha256, new TextEncoder().encode(password), salt, { c: iterations, dkLen: 32 })
-  const prf = sequence(oid(oids.hmacSha256), nothing())
-  const derivation = sequence(oid(oids.pbkdf2), sequence(octets(salt), integer(iterations), integer(32), prf))
+  const [key, derivation] = derived(password, salt)
   const encryption = sequence(oid(oids.aes256Cbc), octets(iv))
   return {
     algorithm: sequence(oid(oids.pbes2), sequence(derivation, encryption)),
@@ -114,8 +121,20 @@ export const encrypted = (scheme: Scheme, password: string, random: Uint8Array, 
   }
 }
 
-/** MacData (RFC 7292, 4): HMAC over the content, with the old profiles' SHA-1 or with SHA-256. */
-export const macData = (hash: "sha1" | "sha256", password: string, salt: Uint8Array, content: Uint8Array): DerValue => {
+/** How a keystore is authenticated: by PKCS#12's own derivation with this hash, or by PBMAC1 with SHA-256. */
+export type Mac = "sha1" | "sha256" | "pbmac1"
+
+/** PBMAC1 in MacData (RFC 9579): salt and rounds stand in the algorithm, and the old field for a salt is a filler. */
+const pbmac1 = (password: string, salt: Uint8Array, content: Uint8Array): DerValue => {
+  const [key, derivation] = derived(password, salt)
+  const algorithm = sequence(oid(oids.pbmac1), sequence(derivation, hmacWithSha256()))
+  const filler = octets(new TextEncoder().encode("NOT USED"))
+  return sequence(sequence(algorithm, octets(hmac(sha256, key, content))), filler)
+}
+
+/** MacData (RFC 7292, 4): what authenticates the content under a password. */
+export const macData = (hash: Mac, password: string, salt: Uint8Array, content: Uint8Array): DerValue => {
+  if (hash === "pbmac1") return pbmac1(password, salt, content)
   const digest = hash === "sha1" ? sha1 : sha256
   const key = derive(digest, forMac, password, salt, digest.outputLen)
   const algorithm = sequence(oid(oids[hash]), nothing())

@@ -18,10 +18,10 @@ import {
   sequence,
   setOf
 } from "./Der.ts"
-import { type Encrypted, encrypted, macData, type Scheme, saltLength } from "./PasswordEncryption.ts"
+import { type Encrypted, encrypted, type Mac, macData, type Scheme, saltLength } from "./PasswordEncryption.ts"
 
 /** The encryptions of a PKCS#12 keystore, named as cert-manager's Certificate API names them. */
-export const pkcs12Profiles = ["LegacyRC2", "LegacyDES", "Modern2023"] as const
+export const pkcs12Profiles = ["LegacyRC2", "LegacyDES", "Modern2023", "Modern2026"] as const
 export type Pkcs12Profile = (typeof pkcs12Profiles)[number]
 
 /** A certificate that is to be trusted, DER, and the name that it goes by. */
@@ -60,13 +60,14 @@ const oids = {
 interface Profile {
   readonly certificates: Scheme
   readonly key: Scheme
-  readonly mac: "sha1" | "sha256"
+  readonly mac: Mac
 }
 
 const profiles: Readonly<Record<Pkcs12Profile, Profile>> = {
   LegacyRC2: { certificates: "RC2-40", key: "3DES", mac: "sha1" },
   LegacyDES: { certificates: "3DES", key: "3DES", mac: "sha1" },
-  Modern2023: { certificates: "AES-256", key: "AES-256", mac: "sha256" }
+  Modern2023: { certificates: "AES-256", key: "AES-256", mac: "sha256" },
+  Modern2026: { certificates: "AES-256", key: "AES-256", mac: "pbmac1" }
 }
 
 const macSaltLength = 8
@@ -106,6 +107,12 @@ const encryptedInfo = ({ algorithm, content }: Encrypted): DerValue =>
     oid(oids.encryptedData),
     explicit(0, sequence(integer(0), sequence(oid(oids.data), algorithm, implicitOctets(0, content))))
   )
+
+/** A truststore without a password: nothing in it is encrypted, and nothing authenticates it. DER. */
+export const pkcs12WithoutPassword = (trusted: ReadonlyArray<TrustedEntry>): Uint8Array => {
+  const safe = der(sequence(dataInfo(der(sequence(...trusted.map(trustedBag))))))
+  return der(sequence(integer(3), dataInfo(safe)))
+}
 
 /** A keystore under a password: PFX (RFC 7292, 4), DER. `random` is `randomLength` bytes that serve once. */
 export const pkcs12 = (

@@ -106,6 +106,7 @@ export const Attributes = Schema.Struct({
   "file-mode": by(Rules.fileMode, Schema.Number),
   "file-owner": by(Rules.integer(0, 4_294_967_294), Schema.Number),
   "fs-group": by(Rules.integer(1, 4_294_967_294), Schema.Number),
+  "truststore-passwordless": by(Rules.flag, Schema.Boolean),
   "pkcs12-enable": by(Rules.flag, Schema.Boolean),
   "pkcs12-filename": by(Rules.fileName, Schema.String),
   "pkcs12-password": by(Rules.password, Schema.String),

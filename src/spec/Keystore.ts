@@ -16,12 +16,14 @@ type PasswordSource =
   | { readonly _tag: "Secret"; readonly key: string }
   | { readonly _tag: "Generated"; readonly file: string }
 
-/** A keystore that the volume is to hold; one password opens the keystore, its key and its truststore. */
+/** A keystore that the volume is to hold; one password opens the keystore and its key, and mostly its truststore. */
 export interface Keystore {
   readonly kind: KeystoreKind
   readonly file: string
   /** The name of the truststore's file, where one is asked for. */
   readonly truststore: Option.Option<string>
+  /** The truststore opens without a password. Of PKCS#12 only. */
+  readonly isTruststoreOpen: boolean
   /** The name of the key's entry. */
   readonly alias: Option.Option<string>
   /** Of PKCS#12 only. */
@@ -38,6 +40,7 @@ const keystoreOf = (attributes: Attributes, kind: KeystoreKind): ReadonlyArray<K
       kind,
       file: files.keystore,
       truststore: Option.fromUndefinedOr(files.truststore),
+      isTruststoreOpen: kind === "pkcs12" && attributes["truststore-passwordless"] === true,
       // Without a name Java calls a PKCS#12 entry "1", and so it is with the driver that certlet replaces.
       alias: Option.fromUndefinedOr(attributes[`${kind}-alias`] ?? (kind === "jks" ? "certificate" : undefined)),
       profile: attributes["pkcs12-profile"] ?? "LegacyRC2",

@@ -59,8 +59,19 @@ export const brokenKeystores = (attributes: Attributes): ReadonlyArray<BrokenRul
   const broken = (["pkcs12", "jks"] as const)
     .map((kind) => brokenKeystore(attributes, kind))
     .filter((rule) => rule !== undefined)
-  return broken.length > 0 ? broken : brokenTruststore(attributes)
+  return broken.length > 0 ? broken : [...brokenTruststore(attributes), ...brokenOpenTruststore(attributes)]
 }
+
+const brokenOpenTruststore = (attributes: Attributes): ReadonlyArray<BrokenRule<AttributeName>> =>
+  attributes["truststore-passwordless"] === true &&
+  (attributes["truststore-enable"] !== true || attributes["pkcs12-enable"] !== true)
+    ? [
+        [
+          "truststore-passwordless",
+          'requires pkcs12-enable: "true" and truststore-enable: "true"; Java opens a JKS truststore without a password'
+        ]
+      ]
+    : []
 
 const brokenTruststore = (attributes: Attributes): ReadonlyArray<BrokenRule<AttributeName>> =>
   attributes["truststore-enable"] === true && attributes["pkcs12-enable"] !== true && attributes["jks-enable"] !== true

@@ -67,7 +67,7 @@ const overruled = (name: string, written: Texts): string | undefined => {
   }
   const kind = (["pkcs12", "jks"] as const).find((kind) => keystoreNames[kind].some((one) => one === name))
   if (kind !== undefined && has(`${kind}-enable`, "false")) return `has no effect with ${kind}-enable: "false"`
-  const isTruststore = name.endsWith("-truststore-filename")
+  const isTruststore = name.endsWith("-truststore-filename") || name === "truststore-passwordless"
   if (isTruststore && has("truststore-enable", "false")) return 'has no effect with truststore-enable: "false"'
   const noKeystore = ["pkcs12-enable", "jks-enable"].every((enable) => !has(enable, "true"))
   const isOff = has("pkcs12-enable", "false") || has("jks-enable", "false")

@@ -92,7 +92,8 @@ const filesOfKeystore = Effect.fnUntraced(function* (
     encode[keystore.kind](keystore, { key, trusted }, Redacted.value(password))
   const files = [fileOf(spec, keystore.file, yield* write(key))]
   if (Option.isSome(keystore.truststore)) {
-    files.push(fileOf(spec, keystore.truststore.value, yield* write(undefined)))
+    const truststore = keystore.isTruststoreOpen ? Pkcs12.pkcs12WithoutPassword(trusted) : yield* write(undefined)
+    files.push(fileOf(spec, keystore.truststore.value, truststore))
   }
   if (keystore.password._tag === "Generated") {
     files.push(fileOf(spec, keystore.password.file, Redacted.value(password)))

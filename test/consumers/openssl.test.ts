@@ -115,6 +115,28 @@ describeWhere(here, "needs OpenSSL")("openssl", () => {
   })
 })
 
+describeWhere(here, "needs OpenSSL")("a truststore without a password", () => {
+  it("is read by openssl without one, and the keystore next to it is not", async () => {
+    const attributes = {
+      "pkcs12-enable": "true",
+      "pkcs12-password": "changeit",
+      "pkcs12-profile": "Modern2023",
+      "truststore-enable": "true",
+      "truststore-passwordless": "true"
+    }
+    const files = Effect.runSync(filesFor(attributes, materialOf("P-256"), {}))
+    await layOut(files, async (path) => {
+      openssl(`
+        cd "$(dirname ${path("ca.crt")})"
+        openssl pkcs12 -in truststore.p12 -nomacver -passin pass: -nokeys > trusted
+        [ "$(openssl x509 -in trusted)" = "$(openssl x509 -in ca.crt)" ]
+        ! openssl pkcs12 -in keystore.p12 -passin pass: -noenc 2> refused
+        openssl pkcs12 -in keystore.p12 -passin pass:changeit -noenc > opened
+      `)
+    })
+  })
+})
+
 /** Values that an attribute of a file or a keystore may well have. */
 const plausible: Readonly<Record<string, fc.Arbitrary<string>>> = {
   "key-encoding": fc.constantFrom("PKCS1", "PKCS8"),

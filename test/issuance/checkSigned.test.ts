@@ -122,6 +122,7 @@ layer(SimKeyGenerator.layer)("an answer", (it) => {
         kind: "jks",
         file: "keystore.jks",
         truststore: Option.some("truststore.jks"),
+        isTruststoreOpen: false,
         alias: Option.none(),
         profile: "LegacyRC2",
         password: { _tag: "Attribute" }

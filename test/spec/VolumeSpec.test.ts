@@ -219,6 +219,7 @@ describe("an attribute", () => {
             kind: "pkcs12",
             file: "keystore.p12",
             truststore: Option.none(),
+            isTruststoreOpen: false,
             alias: Option.none(),
             profile: "LegacyRC2",
             password: { _tag: "Attribute" }
@@ -245,6 +246,7 @@ describe("an attribute", () => {
             kind: "pkcs12",
             file: "a.p12",
             truststore: Option.some("b.p12"),
+            isTruststoreOpen: false,
             alias: Option.some("Web 1"),
             profile: "Modern2023",
             password: { _tag: "Generated", file: "a.p12.password" }
@@ -253,6 +255,7 @@ describe("an attribute", () => {
             kind: "jks",
             file: "keystore.jks",
             truststore: Option.some("truststore.jks"),
+            isTruststoreOpen: false,
             alias: Option.some("certificate"),
             password: { _tag: "Secret", key: "pass.word_1" }
           }
@@ -347,7 +350,11 @@ describe("an attribute", () => {
     ["pkcs12-password-from", { "pkcs12-enable": "true", "pkcs12-password-from": "secret:" }, 'but is "secret:"'],
     ["jks-password-from", { "jks-enable": "true", "jks-password-from": "secret:a/b" }, 'but is "secret:a/b"'],
     ["pkcs12-password-file", { ...p12, "pkcs12-password-file": "p" }, 'requires pkcs12-password-from: "generate"'],
-    ["pkcs12-profile", { ...p12, "pkcs12-profile": "Modern" }, "must be one of LegacyRC2, LegacyDES, Modern2023"],
+    [
+      "pkcs12-profile",
+      { ...p12, "pkcs12-profile": "Modern" },
+      "must be one of LegacyRC2, LegacyDES, Modern2023, Modern2026"
+    ],
     ["pkcs12-alias", { ...p12, "pkcs12-alias": "CA2" }, 'must not be "ca" or'],
     ["jks-alias", { ...jks, "jks-alias": "ä" }, "must be 1 to 128 printable ASCII characters"],
     ["jks-alias", { ...jks, "jks-alias": " a" }, "without spaces at the ends"],

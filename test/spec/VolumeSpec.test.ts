@@ -134,8 +134,9 @@ describe("an attribute", () => {
     ],
     ["continue-on-not-ready", { "continue-on-not-ready": "true" }, { continueOnNotReady: true }],
     ["duration", { duration: "1h30m" }, { duration: Duration.nanos(5_400_000_000_000n) }],
-    ["renew-before", { "renew-before": "1s" }, { renewBefore: Option.some(Duration.nanos(1_000_000_000n)) }],
-    ["renew-before 0", { "renew-before": "0" }, { renewBefore: Option.some(Duration.zero) }],
+    ["renew-before", { "renew-before": "1s" }, { renewBefore: Option.some({ time: Duration.nanos(1_000_000_000n) }) }],
+    ["renew-before 0", { "renew-before": "0" }, { renewBefore: Option.some({ time: Duration.zero }) }],
+    ["renew-before-percentage", { "renew-before-percentage": "25" }, { renewBefore: Option.some({ percentage: 25 }) }],
     ["is-ca", { "is-ca": "true" }, { isCA: true }],
     [
       "name constraints, with the pod's own names in them",

@@ -48,6 +48,25 @@ describe("the manuals", () => {
   })
 })
 
+describe("the threat model", () => {
+  const text = readFileSync(join(root, ".github/SECURITY.md"), "utf8")
+  const named = [...text.matchAll(/`(test\/[^` ]+) › ([^`]+)`/g)].map(([, file = "", title = ""]) => ({ file, title }))
+
+  it("names a test for each thing that somebody cannot do", () => {
+    const isMissing = ({ file, title }: (typeof named)[number]) =>
+      !existsSync(join(root, file)) || !readFileSync(join(root, file), "utf8").includes(`"${title}"`)
+    expect(named.filter(isMissing)).toEqual([])
+    expect(named.length).toBeGreaterThan(25)
+    const claims = text.split(/\n(?=- |\n|#)/).filter((claim) => /^- .*\bcannot\b/s.test(claim))
+    expect(claims.filter((claim) => !claim.includes(" › "))).toEqual([])
+    expect(claims.length).toBeGreaterThan(20)
+  })
+
+  it("is short enough to be read", () => {
+    expect(text.split("\n").length).toBeLessThanOrEqual(200)
+  })
+})
+
 describe("the table of dependencies", () => {
   it("names each package that package.json asks for, with its reason", () => {
     const manifest: { readonly dependencies: object; readonly devDependencies: object } = JSON.parse(

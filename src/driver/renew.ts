@@ -25,6 +25,7 @@ import { remarksOf } from "./remarksOf.ts"
 import { swap } from "./swap.ts"
 import { remindOfMissing, remindOfRequest, tellHealed, tellOfCertificate, tellRenewed, tellTooShort } from "./tell.ts"
 import { changeRecord, podOf, type Volume } from "./Volume.ts"
+import { wipe } from "./wipe.ts"
 
 /** Gives the volume its next certificate; waits as long as the request is neither signed nor refused. */
 export const renew = Effect.fn("driver.renew")(
@@ -35,6 +36,7 @@ export const renew = Effect.fn("driver.renew")(
     const issued = yield* Effect.raceFirst(issue(prepared), remindOfRequest(volume))
     const [write] = yield* Effect.timed(swap(volume, issued))
     yield* conclude(volume, issued, prepared.followed, write)
+    yield* wipe([issued.privateKey])
     yield* deleteOthers(volume)
   },
   (program, volume) =>

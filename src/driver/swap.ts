@@ -10,6 +10,7 @@ import { VolumeFS } from "../volume/VolumeFS.ts"
 import { withTrust } from "./awaitTrust.ts"
 import { sealPasswords } from "./needPasswords.ts"
 import type { Volume } from "./Volume.ts"
+import { wipe } from "./wipe.ts"
 
 /** Gives the volume the files of this material. */
 export const swap = (volume: Volume, material: Material) =>
@@ -28,12 +29,14 @@ const writeHeld = Effect.fnUntraced(function* (volume: Volume, change: (held: Ma
   const held = yield* fs.read(volume.place.target)
   const material = Option.flatMap(held, (files) => materialOf(volume.spec, files))
   if (Option.isSome(material)) yield* write(volume, change(material.value))
+  yield* wipe(Option.match(held, { onNone: () => [], onSome: (files) => files.values() }))
 })
 
 const write = Effect.fnUntraced(function* (volume: Volume, material: Material) {
   const fs = yield* VolumeFS
   const keystores = yield* keystoresOf(volume, material)
-  yield* fs.write(volume.place, [...fileSet(volume.spec, material), ...keystores])
+  const files = [...fileSet(volume.spec, material), ...keystores]
+  yield* Effect.ensuring(fs.write(volume.place, files), wipe(files.map(({ content }) => content)))
 })
 
 /** The keystores, and their passwords sealed before the key that seals them is the only one in the volume. */

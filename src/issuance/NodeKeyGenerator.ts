@@ -19,8 +19,13 @@ import { KeyError, KeyGenerator, type PrivateKey, type SignatureAlgorithm, type 
 import { isBig, type KeyQueue, makeKeyQueue } from "./KeyQueue.ts"
 import { makeBigKey } from "./NodeBigKey.ts"
 
-const derOf = (key: KeyObject, type: "pkcs8" | "spki"): Uint8Array =>
-  new Uint8Array(key.export({ format: "der", type }))
+/** Bytes of its own, which their last reader can overwrite; Node's are overwritten here. */
+const derOf = (key: KeyObject, type: "pkcs8" | "spki"): Uint8Array => {
+  const exported = key.export({ format: "der", type })
+  const der = new Uint8Array(exported)
+  exported.fill(0)
+  return der
+}
 
 /** The hash grows with the key, as cert-manager chooses it; Ed25519 has its own. */
 const signatureAlgorithmOf = (parameters: KeyParameters): SignatureAlgorithm => {
@@ -116,7 +121,9 @@ const fits = (key: KeyObject, parameters: KeyParameters): boolean => {
 const curves = { 256: "prime256v1", 384: "secp384r1", 521: "secp521r1" } as const
 
 const readKey = (pkcs8: Uint8Array, parameters: KeyParameters): PrivateKey => {
-  const key = createPrivateKey({ key: Buffer.from(pkcs8), format: "der", type: "pkcs8" })
+  // A view and no copy: there is nothing to overwrite afterwards.
+  const der = Buffer.from(pkcs8.buffer, pkcs8.byteOffset, pkcs8.byteLength)
+  const key = createPrivateKey({ key: der, format: "der", type: "pkcs8" })
   if (!fits(key, parameters)) throw new Error(`a key of another kind: ${key.asymmetricKeyType}`)
   return describe(key, parameters)
 }

@@ -64,10 +64,10 @@ export const without = (
   others: ReadonlyArray<Uint8Array>
 ): ReadonlyArray<Uint8Array> => certificates.filter((one) => !others.some((other) => sameBytes(one, other)))
 
-/** A file with the spec's mode. */
+/** A file with the spec's mode. Its bytes are its own, so that whoever has written it can overwrite them. */
 export const fileOf = (spec: VolumeSpec, name: string, content: string | Uint8Array): File => ({
   name,
-  content: Redacted.make(typeof content === "string" ? new TextEncoder().encode(content) : content),
+  content: Redacted.make(typeof content === "string" ? new TextEncoder().encode(content) : new Uint8Array(content)),
   mode: spec.fileMode
 })
 

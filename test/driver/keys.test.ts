@@ -1,9 +1,11 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Duration, Effect, Fiber, Layer } from "effect"
+import { Duration, Effect, Fiber, Layer, Option, Redacted } from "effect"
 import { TestClock } from "effect/testing"
-import { KeyGenerator } from "../../src/issuance/KeyGenerator.ts"
+import { KeyGenerator, type WantedKey } from "../../src/issuance/KeyGenerator.ts"
 import { makeSimKeyGenerator } from "../../src/testing/parts/SimKeyGenerator.ts"
-import { during, isServed, onNode, publishCall, startDriver } from "../kit/SimulatedNode.ts"
+import type { FileSet } from "../../src/volume/FileSet.ts"
+import { VolumeError, VolumeFS, type VolumePlace } from "../../src/volume/VolumeFS.ts"
+import { during, isServed, onNode, publishCall, seen, startDriver } from "../kit/SimulatedNode.ts"
 
 /** Keys that take as long as RSA does: a tenth of a second, and the large ones half a minute. */
 const slowKeys = Layer.sync(KeyGenerator, () =>
@@ -76,4 +78,75 @@ describe("a publish that runs out of time while its key is being made", () => {
       expect(status?.missing).toMatch(/^the RSA-4096 key, which is still being made/)
     }).pipe(Effect.provide(slowKeys), onNode("late", { publishTimeout: Duration.seconds(5) }))
   )
+})
+
+describe("a key's bytes", () => {
+  type Bytes = Redacted.Redacted<Uint8Array>
+  const isWiped = (bytes: Bytes) => Redacted.value(bytes).length > 0 && Redacted.value(bytes).every((one) => one === 0)
+
+  /** Keeps what the driver holds of keys and files; one write fails, counted from 1. */
+  const watchful = (keys: Array<Bytes>, contents: Array<Bytes>, failing: number) => {
+    let writes = 0
+    return Layer.mergeAll(
+      Layer.effect(
+        KeyGenerator,
+        Effect.map(KeyGenerator, (real) => ({
+          ...real,
+          generate: (wanted: WantedKey) =>
+            Effect.tap(real.generate(wanted), ({ pkcs8 }) => Effect.sync(() => keys.push(pkcs8)))
+        }))
+      ),
+      Layer.effect(
+        VolumeFS,
+        Effect.map(VolumeFS, (real) => ({
+          ...real,
+          write: Effect.fnUntraced(function* (place: VolumePlace, files: FileSet) {
+            contents.push(...files.map(({ content }) => content))
+            if (++writes === failing) {
+              return yield* new VolumeError({ reason: "Io", action: "write", path: place.target, detail: "EIO" })
+            }
+            yield* real.write(place, files)
+          })
+        }))
+      )
+    )
+  }
+
+  it.effect("are overwritten once the files are written, and what the pod sees is whole", () => {
+    const [keys, contents]: [Array<Bytes>, Array<Bytes>] = [[], []]
+    return Effect.gen(function* () {
+      const driver = yield* startDriver
+      const web = publishCall("web", {
+        "csi.cert-manager.io/combined-file": "all.pem",
+        "csi.cert-manager.io/reuse-private-key": "true"
+      })
+      yield* during("1 second", driver.publish(web))
+      yield* TestClock.adjust("1 day")
+      expect(yield* isServed(web.target)).toBe(true)
+      const files = Option.getOrThrow(yield* seen(web.target))
+      expect(files["all.pem"]).toContain(files["tls.key"])
+      expect(files["tls.key"]).toMatch(/^-----BEGIN [A-Z ]*PRIVATE KEY-----\n[A-Za-z0-9+/]{32}/)
+      expect([keys.length, contents.length]).toEqual([1, 8])
+      expect([...keys, ...contents].filter((bytes) => !isWiped(bytes))).toEqual([])
+    }).pipe(Effect.provide(watchful(keys, contents, 0)), onNode("wiped"))
+  })
+
+  it.effect("are kept while a write may have to be tried again", () => {
+    const [keys, contents]: [Array<Bytes>, Array<Bytes>] = [[], []]
+    return Effect.gen(function* () {
+      const driver = yield* startDriver
+      const web = publishCall("web")
+      yield* during("1 second", driver.publish(web))
+      const first = yield* seen(web.target)
+      yield* Effect.forkChild(Effect.exit(driver.renewNow(web.volumeId, Duration.minutes(5))))
+      yield* TestClock.adjust("1 second")
+      expect(keys.map(isWiped)).toEqual([true, false])
+      yield* TestClock.adjust("2 minutes")
+      // The request that was pending was finished with its own key.
+      expect(keys.map(isWiped)).toEqual([true, true])
+      expect(yield* seen(web.target)).not.toEqual(first)
+      expect(yield* isServed(web.target)).toBe(true)
+      expect(contents.filter((bytes) => !isWiped(bytes))).toEqual([])
+    }).pipe(Effect.provide(watchful(keys, contents, 2)), onNode("kept"))
+  })
 })

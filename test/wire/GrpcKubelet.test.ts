@@ -28,7 +28,7 @@ const rawCall = (client: grpc.Client, path: string, body = Buffer.alloc(0)) =>
 const isFree = (socket: string) => !existsSync(socket)
 
 describe("the socket", () => {
-  it.live("carries identity and node information", () =>
+  it.live("carries identity and node information, to root alone", () =>
     Effect.gen(function* () {
       const socket = join(yield* temporaryFolder, "csi.sock")
       const { driver } = yield* makeRecorder(() => Effect.void)

@@ -117,13 +117,15 @@ const stubborn = (): Mutant => {
 }
 
 const thrifty = onEdge("a key is made once and used for everything", KeyGenerator, (keys) => {
-  let first: PrivateKey | undefined
+  let first: (() => PrivateKey) | undefined
   return {
     ...keys,
     generate: (wanted) =>
       Effect.map(keys.generate(wanted), (key) => {
-        first ??= key
-        return first
+        // The driver overwrites a key's bytes after use.
+        const der = Redacted.value(key.pkcs8).slice()
+        first ??= () => ({ ...key, pkcs8: Redacted.make(der.slice()) })
+        return first()
       })
   }
 })

@@ -114,7 +114,8 @@ const pausesLong = Effect.fnUntraced(function* (volume: Volume) {
 /** A volume that has its files: its attempt has succeeded already. */
 const markFilled = (volume: Volume) => Effect.andThen(beginAttempt(volume), endAttempt(volume, Effect.void))
 
-const runningAttempt = Effect.fnUntraced(function* (volume: Volume) {
+/** The attempt that is under way; none if the last one has ended. */
+export const runningAttempt = Effect.fnUntraced(function* (volume: Volume) {
   const attempt = yield* Ref.get(volume.attempt)
   if (Option.isNone(attempt) || (yield* Deferred.isDone(attempt.value))) return Option.none()
   return attempt

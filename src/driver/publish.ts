@@ -24,7 +24,7 @@ import { observeStep, timeCall } from "./Metrics.ts"
 import { takePasswords } from "./needPasswords.ts"
 import { Refusals } from "./Refusals.ts"
 import { RefusedPublishes } from "./RefusedPublishes.ts"
-import { Renewals } from "./Renewals.ts"
+import { Renewals, runningAttempt } from "./Renewals.ts"
 import { knownWith, readSpec, recordOf } from "./readSpec.ts"
 import { requireUsable, secretsOfCall } from "./secretsOfCall.ts"
 import { swapAgain } from "./swap.ts"
@@ -215,15 +215,24 @@ const renewKeystores = Effect.fnUntraced(function* (volume: Volume, passwords: P
 
 /** Leaves a healthy volume alone; otherwise returns the attempt that fills it. */
 const fillIfNeeded = Effect.fnUntraced(function* (volume: Volume, mountLost: boolean) {
-  const renewals = yield* Renewals
-  const fs = yield* VolumeFS
-  const unexpired = yield* isUnexpired(volume)
-  yield* sweep(volume)
-  const found = yield* fs.inspect(volume.place.target)
-  const isWell = unexpired && (found === "filled" || (found === "damaged" && (yield* heal(volume))))
+  const { isWell, unexpired } = yield* look(volume)
   if (isWell) return Option.none()
   if (unexpired && !mountLost) yield* noteDamage(volume)
-  return Option.some(yield* renewals.fill(volume))
+  return Option.some(yield* Effect.flatMap(Renewals, ({ fill }) => fill(volume)))
+})
+
+/** What a volume is like; an attempt that ends while this call looks may have filled it, so it looks again then. */
+const look = Effect.fnUntraced(function* (volume: Volume) {
+  const fs = yield* VolumeFS
+  while (true) {
+    const underWay = yield* runningAttempt(volume)
+    const unexpired = yield* isUnexpired(volume)
+    yield* sweep(volume)
+    const found = yield* fs.inspect(volume.place.target)
+    const isWell = unexpired && (found === "filled" || (found === "damaged" && (yield* heal(volume))))
+    const hasEnded = Option.isSome(underWay) && (yield* Deferred.isDone(underWay.value))
+    if (isWell || !hasEnded) return { isWell, unexpired }
+  }
 })
 
 /** True if the record says that the volume's certificate has not expired. */

@@ -131,7 +131,12 @@ const unhurried = safety(
     return ({ at, what, where }, world) => {
       const nodeAt = (pod: SimPod) => at + (world.nodes.get(pod.node)?.skew.millis ?? 0)
       if (onNode.includes(what._tag)) {
-        for (const { node, volumeId } of world.pods) if (node === where) got.delete(volumeId)
+        // The certificate is still known: writing it again, with another CA, is not getting one.
+        for (const [volumeId, last] of got) {
+          if (world.pods.some((pod) => pod.volumeId === volumeId && pod.node === where)) {
+            got.set(volumeId, { ...last, least: 0 })
+          }
+        }
       }
       if (what._tag === "Written") {
         const pod = world.pods.find(({ target }) => target === what.target)

@@ -117,4 +117,37 @@ describe("stories that once went wrong", () => {
         expect((yield* runStory(drawn)).outcome).toEqual({ _tag: "passed" })
       })
   )
+
+  // Found by seed 110152: a publish that looked at the volume while the attempt that filled it ended asked once more.
+  it.live("an attempt that ends while a publish looks is enough", () =>
+    Effect.gen(function* () {
+      const { outcome } = yield* runStory({
+        seed: "110152",
+        nodes: 1,
+        keys: "Ed25519",
+        requiresRepublish: true,
+        useTokenRequest: false,
+        syncSeconds: 600,
+        millis: 94_848_875,
+        acts: [
+          { _tag: "WriteBundle", at: 0, bundle: "ConfigMap/roots" },
+          {
+            _tag: "Schedule",
+            at: 94_847_000,
+            wish: {
+              name: "pod-1",
+              node: "node-1",
+              attributes: {
+                "csi.cert-manager.io/trust-bundle": "ConfigMap/roots",
+                "csi.cert-manager.io/continue-on-not-ready": "true"
+              }
+            }
+          }
+        ],
+        incidents: [{ fault: "killsPerDay", at: 42_862_000, node: "node-1", millis: 1000, draw: 0.07, draw2: 0.81 }],
+        faults: Faults.of({ diskLatencyMillis: 363.495 })
+      })
+      expect(outcome).toEqual({ _tag: "passed" })
+    })
+  )
 })

@@ -15,6 +15,8 @@ interface Refusal {
   readonly objection: Objection
   /** In a row, this one included. */
   readonly times: number
+  /** The pause began then. */
+  readonly since: DateTime.Utc
   /** The pause ends then. */
   readonly nextTry: DateTime.Utc
 }
@@ -60,18 +62,20 @@ export class Refusals extends Context.Service<
         forgetOld(now)
         const before = refusals.get(error.volumeId)
         const times = before?.objection === objection ? before.times + 1 : 1
-        refusals.set(error.volumeId, { error, objection, times, nextTry: now })
+        refusals.set(error.volumeId, { error, objection, times, since: now, nextTry: now })
         return times
       }),
       hold: (volumeId, nextTry) =>
-        Effect.sync(() => {
+        Effect.map(DateTime.now, (since) => {
           const refusal = refusals.get(volumeId)
-          if (refusal !== undefined) refusals.set(volumeId, { ...refusal, nextTry })
+          if (refusal !== undefined) refusals.set(volumeId, { ...refusal, since, nextTry })
         }),
       holding: (volumeId) =>
         Effect.map(DateTime.now, (now) => {
           const refusal = refusals.get(volumeId)
-          const left = refusal === undefined ? Duration.zero : DateTime.distance(now, refusal.nextTry)
+          // A clock that was ahead when the pause began and is set right since would prolong it by as much.
+          const isSetBack = refusal !== undefined && DateTime.isLessThan(now, refusal.since)
+          const left = refusal === undefined || isSetBack ? Duration.zero : DateTime.distance(now, refusal.nextTry)
           return refusal !== undefined && Duration.isPositive(left)
             ? Option.some(heldBack(refusal, left))
             : Option.none()

@@ -6,7 +6,7 @@
  */
 import { Context, DateTime, Deferred, Duration, Effect, FiberMap, Layer, Option, Random, Ref } from "effect"
 import { RequestError } from "../issuance/CertificateRequests.ts"
-import { leastInterval, renewalTime } from "../issuance/RenewalTime.ts"
+import { leastInterval, lifeLeft, renewalTime } from "../issuance/RenewalTime.ts"
 import type { Pods } from "../kube/Pods.ts"
 import type { IssuedRecord } from "../volume/VolumeRecord.ts"
 import { pauseAfter, urgent } from "./Backoff.ts"
@@ -179,8 +179,9 @@ const sleepUntil = Effect.fnUntraced(function* (volume: Volume, instant: (held: 
     if (Option.isNone(issued)) return
     const left = DateTime.distance(now, instant(issued.value))
     if (Duration.isLessThanOrEqualTo(left, Duration.zero)) return
-    const remaining = Duration.times(DateTime.distance(now, issued.value.notAfter), 0.1)
-    yield* Effect.sleep(Duration.min(left, Duration.max(shortestSleep, Duration.min(longestSleep, remaining))))
+    // Never more than the whole life: a clock that is a day behind must not be believed for an hour.
+    const look = Duration.times(lifeLeft(issued.value, now), 0.1)
+    yield* Effect.sleep(Duration.min(left, Duration.max(shortestSleep, Duration.min(longestSleep, look))))
   }
 })
 

@@ -85,13 +85,43 @@ describe("stories that once went wrong", () => {
     Effect.gen(function* () {
       const cluster = yield* SimCluster.make({ seed: "clock set back", kubelet: { requiresRepublish: false } })
       yield* cluster.clock("node-1").skew("9 minutes", "ahead")
-      const pod = yield* cluster.schedule({ duration: "570s" })
-      yield* cluster.advance("20 seconds")
+      const pod = yield* cluster.schedule({ duration: "543s" })
+      yield* cluster.advance("2 seconds")
       const { notAfter } = (yield* cluster.exec(pod)).certificate
       yield* cluster.clock("node-1").skew("0 seconds")
       yield* cluster.advance("8 minutes")
       const after = (yield* cluster.exec(pod)).certificate
       expect(DateTime.toEpochMillis(after.notAfter)).toBeGreaterThan(DateTime.toEpochMillis(notAfter))
+    }).pipe(Effect.scoped)
+  )
+
+  // The sleep that began while the clock was a day behind was an hour long, for a certificate of twelve minutes.
+  it.live("a clock that is a day behind for a minute costs no certificate", () =>
+    Effect.gen(function* () {
+      const cluster = yield* SimCluster.make({ seed: "a day behind", kubelet: { requiresRepublish: false } })
+      const pod = yield* cluster.schedule({ duration: "12 minutes" })
+      yield* cluster.advance("1 minute")
+      const { notAfter, serialNumber } = (yield* cluster.exec(pod)).certificate
+      yield* cluster.clock("node-1").skew("1 day", "behind")
+      yield* cluster.advance("2 minutes")
+      yield* cluster.clock("node-1").skew("0 seconds")
+      yield* cluster.advance("8 minutes")
+      expect((yield* cluster.exec(pod)).certificate.serialNumber).not.toBe(serialNumber)
+      expect(cluster.world.now).toBeLessThan(DateTime.toEpochMillis(notAfter))
+    }).pipe(Effect.scoped)
+  )
+
+  // The pause after a refusal ended by a clock that was ahead: a pod could not start for a day after it was set right.
+  it.live("a pod that is refused while the clock is a day ahead starts when it is set right", () =>
+    Effect.gen(function* () {
+      const cluster = yield* SimCluster.make({ seed: "a day ahead" })
+      yield* cluster.clock("node-1").skew("1 day", "ahead")
+      const pod = yield* cluster.schedule({ duration: "1 hour" })
+      yield* cluster.advance("10 minutes")
+      expect((yield* Effect.exit(cluster.exec(pod)))._tag).toBe("Failure")
+      yield* cluster.clock("node-1").skew("0 seconds")
+      yield* cluster.advance("5 minutes")
+      expect(DateTime.toEpochMillis((yield* cluster.exec(pod)).certificate.notAfter)).toBeGreaterThan(cluster.world.now)
     }).pipe(Effect.scoped)
   )
 

@@ -1,7 +1,7 @@
 // certlet dies, or is denied by the kernel, at every system call of its main thread in turn: in a publish, an
 // unpublish, a renewal and a start. Afterwards it is started again, and a republish gives the pod a whole set, an
 // unpublish leaves nothing. The calls are counted first, so the points are known; they are taken in an order that a
-// seed decides, and what the time allows is done: SYSTEM_CALLS_MINUTES=60 does all of them, SYSTEM_CALLS_SEED repeats
+// seed decides. Two minutes of them are a sample: SYSTEM_CALLS_MINUTES=60 does all of them, SYSTEM_CALLS_SEED repeats
 // an order. The API server is the embedded one: no control plane is needed.
 import { randomUUID } from "node:crypto"
 import { existsSync } from "node:fs"
@@ -19,10 +19,11 @@ import { type PodVolume, quick } from "./PodVolume.ts"
 import { countCalls, countingUnder, type Fault, SystemCalls, under } from "./SystemCalls.ts"
 import { fits, readIssue } from "./volumeFiles.ts"
 
-const minutes = Number(process.env.SYSTEM_CALLS_MINUTES ?? 6)
+const minutes = Number(process.env.SYSTEM_CALLS_MINUTES ?? 2)
 const seed = Number(process.env.SYSTEM_CALLS_SEED ?? Math.floor(Math.random() * 1e6))
 const errors = ["ENOSPC", "EIO", "EROFS", "EMFILE", "ENOMEM"] as const
 const programs = ["publish", "unpublish", "renew", "start"] as const
+const leastStrikes = 10
 type Program = (typeof programs)[number]
 
 /** A generator of numbers from 0 to 1 (mulberry32), so that an order can be repeated. */
@@ -170,20 +171,21 @@ describe("at every system call", () => {
       }
       const end = performance.now() + minutes * 60_000
       const done = new Map<Program, number>()
+      let struck = 0
       for (const [program, fault] of shuffled(points)) {
-        if (performance.now() > end) break
+        // However busy the machine is, a few points are taken: otherwise everything would pass.
+        if (performance.now() > end && struck > leastStrikes) break
         const where = `${program}, ${fault.kind} ${fault.nth}, ${fault.blow} (SYSTEM_CALLS_SEED=${seed})`
         await strike(program, fault).catch((cause) => {
           throw new Error(`after ${where}: ${cause}`, { cause })
         })
         done.set(program, (done.get(program) ?? 0) + 1)
+        struck += 1
       }
-      const struck = [...done.values()].reduce((one, other) => one + other, 0)
       const each = programs.map((program) => `${program} ${done.get(program) ?? 0}`).join(", ")
       console.log(`${blows}: ${struck} of ${points.length} points (${each}), seed ${seed}`)
-      // A trace that saw little would let everything pass; how many points fit in depends on the machine.
+      // A trace that saw little would let everything pass.
       expect(points.length).toBeGreaterThan(100 * blows.length)
-      expect(struck).toBeGreaterThan(10)
     }
   )
 })

@@ -1,6 +1,6 @@
-// A real Kubernetes control plane for tests: etcd, kube-apiserver and cert-manager's controllers, in a fresh folder
-// and on free loopback ports, ready a few seconds after `start` once build.ts has built them. It can be hurt on
-// purpose: the API server stopped, frozen and brought back with its data, the controllers paused or restarted,
+// A real Kubernetes control plane for tests: etcd, kube-apiserver and cert-manager's controllers, in a fresh folder and
+// on free loopback ports, ready a few seconds after `start` once build.ts has built them. It can be hurt on purpose:
+// the API server stopped, frozen and brought back with its data, etcd killed, the controllers paused or restarted,
 // approvals withheld. There is no kubelet, no scheduler and no controller manager: nothing is garbage-collected, pods
 // are mere objects, and the `default` ServiceAccount of a namespace is made by `createNamespace`. cert-manager's
 // admission webhook is not run either: requests are checked by the CRD's schema only, and nobody fills in their
@@ -158,6 +158,12 @@ export class ControlPlane {
 
   resumeApiServer(): void {
     this.#programs.apiServer.resume()
+  }
+
+  /** Ends etcd abruptly and starts it with its data; resolves when it is healthy. The API server is left alone. */
+  async restartEtcd(): Promise<void> {
+    await this.#programs.etcd.stop("SIGKILL")
+    await this.#programs.etcd.start()
   }
 
   /** Starts cert-manager's controllers, which `start` has already done; resolves when their caches are filled. */

@@ -25,6 +25,8 @@ export interface TokenAccess {
   readonly tokenFile: string
   /** Writes a new token into `tokenFile` in one step, then revokes the old one. */
   readonly rotate: () => Promise<void>
+  /** Revokes the token that was granted last; the file stays as it is. */
+  readonly revoke: () => Promise<void>
 }
 
 // Two grants for one account must share neither files nor secrets.
@@ -41,6 +43,12 @@ export const grantToken = async (
   const path = join(server.dir, `${namespace}-${serviceAccount}-${++grants}`)
   const tokenFile = options.tokenFile ?? `${path}.token`
   let bound: Reference | undefined
+
+  const revoke = async () => {
+    const old = bound
+    bound = undefined
+    if (old !== undefined) await api.delete(old)
+  }
 
   const rotate = async () => {
     const name = `${serviceAccount}-token-${++secrets}`
@@ -72,6 +80,7 @@ export const grantToken = async (
       reader: "client-node"
     }),
     tokenFile,
-    rotate
+    rotate,
+    revoke
   }
 }

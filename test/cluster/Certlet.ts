@@ -35,6 +35,8 @@ export interface Usage {
   /** User and system time since its start. */
   readonly cpuMilliseconds: number
   readonly residentBytes: number
+  /** Files, sockets and whatever else has a number in the process. */
+  readonly descriptors: number
 }
 
 // USER_HZ, which Linux fixes at 100 for every architecture that matters here (proc(5)).
@@ -202,7 +204,8 @@ export class Certlet {
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
     const ticks = Number(fields[11]) + Number(fields[12])
     const resident = Number(status.match(/^VmRSS:\s+(\d+) kB$/m)?.[1])
-    return { cpuMilliseconds: ticks * millisecondsPerTick, residentBytes: resident * 1024 }
+    const { length: descriptors } = await readdir(`/proc/${this.pid}/fd`)
+    return { cpuMilliseconds: ticks * millisecondsPerTick, residentBytes: resident * 1024, descriptors }
   }
 
   /** Ends the program and removes everything, whatever state it is in. May be called again. */

@@ -180,7 +180,7 @@ const sleepUntil = Effect.fnUntraced(function* (volume: Volume, instant: (held: 
     const left = DateTime.distance(now, instant(issued.value))
     if (Duration.isLessThanOrEqualTo(left, Duration.zero)) return
     // Never more than the whole life: a clock that is a day behind must not be believed for an hour.
-    const look = Duration.times(lifeLeft(issued.value, now), 0.1)
+    const look = Duration.millis(Math.ceil(Duration.toMillis(lifeLeft(issued.value, now)) / 10))
     yield* Effect.sleep(Duration.min(left, Duration.max(shortestSleep, Duration.min(longestSleep, look))))
   }
 })

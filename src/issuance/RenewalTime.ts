@@ -64,7 +64,8 @@ export const renewalTime = (
   })
   const untilBase = Duration.subtract(left, before)
   const begun = DateTime.subtractDuration(validity.notAfter, left)
-  const due = DateTime.addDuration(begun, Duration.times(untilBase, 1 - jitterShare * jitter))
+  // In whole milliseconds, which is what a record keeps.
+  const due = DateTime.addDuration(begun, Math.floor(Duration.toMillis(untilBase) * (1 - jitterShare * jitter)))
   return DateTime.max(due, DateTime.addDuration(issued, leastInterval(left)))
 }
 

@@ -38,8 +38,8 @@ in
 
   # Left out: what fetches, what asks programs of other people, and what packs or builds once more.
   tests = inRepository "tests" ''
-    rm test/{consumers,package,wire}/*.test.ts
-    node node_modules/vitest/vitest.mjs run --project node
+    node node_modules/vitest/vitest.mjs run --project node \
+      $(ls -d test/* | grep --extended-regexp --invert-match '^test/(consumers|package|wire)$')
   '';
 
   # The lock's own linter, because another version would format otherwise; its program looks for a loader that Nix does

@@ -12,6 +12,7 @@ import { dirname, join, relative, resolve } from "node:path"
 import { promisify } from "node:util"
 import { gunzipSync } from "node:zlib"
 import manifest from "#package" with { type: "json" }
+import { programFiles } from "./bundled.ts"
 import { debianBase, pins } from "./debian.ts"
 import { npmPackage } from "./download.ts"
 import { type Architecture, type Archive, hostArchitecture, type Image, layer, ociArchive } from "./ociImage.ts"
@@ -87,8 +88,7 @@ const programEntries = async (
   try {
     const [files, program] = [join(folder, "root"), join(folder, "program")]
     layOut(files, system)
-    for (const name of ["certlet.mjs", "certlet-simulate.mjs", "certlet-yaml.mjs"])
-      cpSync(join(dist, name), join(program, name))
+    for (const name of programFiles) cpSync(join(dist, name), join(program, name))
     const [command, ...before] = starter(architecture, files)
     const script = join(root, "nix/compileCache.ts")
     const cache = join(program, "compile-cache")

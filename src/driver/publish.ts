@@ -81,7 +81,8 @@ interface Claim {
 /** Claims the volume of a call; none if the pod has files at its target that certlet leaves as they are. */
 const claim = Effect.fnUntraced(function* (call: PublishCall) {
   const fs = yield* VolumeFS
-  const spec = yield* Effect.result(readSpec(call))
+  const known = yield* knownWith(recordOf(call))
+  const spec = yield* Effect.result(readSpec(call, known))
   const pod = yield* readPod(call.context).pipe(
     // What is wrong besides is told with it.
     Effect.mapError((missing) => (Result.isFailure(spec) ? spec.failure : missing))
@@ -90,7 +91,7 @@ const claim = Effect.fnUntraced(function* (call: PublishCall) {
   const found = yield* fs.inspect(call.target)
   if (found === "inherited") return yield* Effect.as(leaveInherited(call, pod, spec), Option.none<Claim>())
   return yield* Effect.fromResult(spec).pipe(
-    Effect.flatMap((spec) => claimOwn(call, spec, found)),
+    Effect.flatMap((spec) => claimOwn(call, spec, found, known)),
     Effect.catchTag("SpecError", (error) =>
       found === "filled"
         ? Effect.as(leaveRefused(call, pod, error), Option.none<Claim>())
@@ -100,11 +101,14 @@ const claim = Effect.fnUntraced(function* (call: PublishCall) {
 })
 
 /** Claims a volume that is certlet's own or is to be. */
-const claimOwn = Effect.fnUntraced(function* (call: PublishCall, spec: VolumeSpec, found: VolumeCondition) {
+const claimOwn = Effect.fnUntraced(function* (
+  call: PublishCall,
+  spec: VolumeSpec,
+  found: VolumeCondition,
+  known: Option.Option<Volume>
+) {
   const fs = yield* VolumeFS
   const brought = yield* secretsOfCall(call, spec)
-  const record = recordOf(call)
-  const known = yield* knownWith(record)
   if (Option.isSome(known)) {
     if (found !== "filled" && found !== "damaged") yield* requireUsable(brought)
     yield* noteRefusal(known.value, brought.refusal)
@@ -113,6 +117,7 @@ const claimOwn = Effect.fnUntraced(function* (call: PublishCall, spec: VolumeSpe
   yield* requireUsable(brought)
   yield* requireNotHeldBack(call.volumeId)
   yield* heedRemarks(spec)
+  const record = recordOf(call)
   yield* takeAwayOther(record)
   const volume = yield* makeVolume(spec, record, brought.secrets)
   // A target that cannot be mounted is refused before a certificate is requested.

@@ -10,17 +10,16 @@ import { withoutSecrets } from "../spec/VolumeSecrets.ts"
 import { decodeVolumeSpec } from "../spec/VolumeSpec.ts"
 import type { VolumeRecord } from "../volume/VolumeRecord.ts"
 import type { PublishCall } from "./DriverCalls.ts"
-import { sameWish, Volumes } from "./Volume.ts"
+import { sameWish, type Volume, Volumes } from "./Volume.ts"
 
 /** What the pod asks for. */
-export const readSpec = Effect.fnUntraced(function* (call: PublishCall) {
+export const readSpec = Effect.fnUntraced(function* (call: PublishCall, known: Option.Option<Volume>) {
   if (!call.readonly) {
     return yield* new SpecError({
       field: "readOnly",
       rule: "must be true, because only certlet writes the volume's files; set readOnly: true in the pod's csi volume"
     })
   }
-  const known = yield* knownWith(recordOf(call))
   return Option.isSome(known) ? known.value.spec : yield* decodeSpec(call.context)
 })
 

@@ -14,7 +14,7 @@ const labels: ReadonlyArray<string> = ["CERTIFICATE REQUEST", "NEW CERTIFICATE R
 /** What DER begins with: the tag of a SEQUENCE. */
 const sequence = 0x30
 
-/** The signing request in a text; undefined where its first PEM block is none. */
+/** The signing request in a text; undefined where its first PEM block is something else. */
 export const signingRequestIn = (text: string): Pkcs10CertificateRequest | undefined => {
   const [block] = Result.getOrElse(readPem(text, most), () => [])
   if (block === undefined || !labels.includes(block.label) || block.der[0] !== sequence) return undefined

@@ -6,6 +6,7 @@
  * them. A refusal becomes a `Mismatch` that says what was found. More names than were requested are the issuer's
  * business; whose signature it trusts is the pod's.
  */
+import { equalBytes } from "@noble/ciphers/utils.js"
 import "reflect-metadata"
 import { bytesToHex } from "@noble/hashes/utils.js"
 import { AsnConvert } from "@peculiar/asn1-schema"
@@ -68,9 +69,6 @@ interface Chain {
   readonly fault: Option.Option<string>
 }
 
-const sameBytes = (one: ArrayBuffer, other: Uint8Array): boolean =>
-  one.byteLength === other.length && new Uint8Array(one).every((byte, index) => byte === other[index])
-
 const isSame = (one: ReadCertificate, other: ReadCertificate): boolean => one.raw.equals(other.raw)
 
 /** The certificates from the leaf upwards, as far as one has signed the other. */
@@ -103,7 +101,7 @@ const judgeChain = (chain: Chain): Result.Result<ReadonlyArray<Lack>, Refusal> =
 /** What is wrong with a leaf; nothing where it can be used. */
 const wrongWith = (leaf: Certificate, { now, spec, spki }: Candidate): Refusal | undefined => {
   const { subjectPublicKeyInfo, validity } = leaf.tbsCertificate
-  if (!sameBytes(AsnConvert.serialize(subjectPublicKeyInfo), spki)) {
+  if (!equalBytes(new Uint8Array(AsnConvert.serialize(subjectPublicKeyInfo)), spki)) {
     return refuse("key", "the certificate is for another key than the one that was requested")
   }
   const notAfter = validity.notAfter.getTime()

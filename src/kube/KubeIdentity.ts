@@ -10,7 +10,7 @@ import { oneLine } from "../spec/oneLine.ts"
 
 type Headers = Readonly<Record<string, string | Array<string>>>
 
-/** The subject of a JSON Web Token; undefined where the text is none. */
+/** The subject of a JSON Web Token; undefined where the text is not one. */
 const subjectOf = (token: string): string | undefined => {
   try {
     const claims: unknown = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString())

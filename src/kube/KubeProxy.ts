@@ -63,7 +63,7 @@ const isExempt = (entry: string, host: string, port: string): boolean => {
 const isLoopback = (host: string): boolean =>
   host === "localhost" || (isIP(host) !== 0 && (inNetwork("127.0.0.0/8", host) === true || isSame("::1", host)))
 
-/** The address of the proxy for a URL; undefined where there is none. */
+/** The address of the proxy for a URL; undefined for a URL without a proxy. */
 export const proxyFor = (url: string, environment: Environment): string | undefined => {
   if (!URL.canParse(url)) return undefined
   const { hostname, port, protocol } = new URL(url)

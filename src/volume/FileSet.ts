@@ -4,6 +4,7 @@
  * way back. A set is written whole or not at all, so whatever belongs together belongs into one set.
  */
 import "reflect-metadata"
+import { equalBytes } from "@noble/ciphers/utils.js"
 import { concatBytes } from "@noble/hashes/utils.js"
 import { PrivateKey, PrivateKeyInfo } from "@peculiar/asn1-pkcs8"
 import { RSAPrivateKey } from "@peculiar/asn1-rsa"
@@ -55,14 +56,11 @@ export const certificatesIn = (pem: string): ReadonlyArray<Uint8Array> =>
 const certificatesPem = (certificates: ReadonlyArray<Uint8Array>): string =>
   certificates.map((der) => writePem("CERTIFICATE", der)).join("")
 
-const sameBytes = (one: Uint8Array, other: Uint8Array): boolean =>
-  one.length === other.length && one.every((byte, index) => byte === other[index])
-
 /** These certificates without those that stand among the others. */
 export const without = (
   certificates: ReadonlyArray<Uint8Array>,
   others: ReadonlyArray<Uint8Array>
-): ReadonlyArray<Uint8Array> => certificates.filter((one) => !others.some((other) => sameBytes(one, other)))
+): ReadonlyArray<Uint8Array> => certificates.filter((one) => !others.some((other) => equalBytes(one, other)))
 
 /** A file with the spec's mode. Its bytes are its own, so that whoever has written it can overwrite them. */
 export const fileOf = (spec: VolumeSpec, name: string, content: string | Uint8Array): File => ({

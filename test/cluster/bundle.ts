@@ -7,6 +7,7 @@ import { existsSync } from "node:fs"
 import { copyFile, mkdir, readdir, rm, stat } from "node:fs/promises"
 import { dirname, join, resolve } from "node:path"
 import { promisify } from "node:util"
+import { shippedFiles } from "../../k8s/image/bundled.ts"
 
 const repository = resolve(import.meta.dirname, "..", "..")
 const place = join(repository, "node_modules/.cache/certlet")
@@ -45,14 +46,7 @@ export const bundle = async (): Promise<string> => {
   await run("build.ts")
   await rm(place, { recursive: true, force: true })
   await mkdir(place, { recursive: true })
-  for (const name of [
-    "certlet.mjs",
-    "certlet-simulate.mjs",
-    "certlet-yaml.mjs",
-    "THIRD-PARTY-LICENSES.txt",
-    "sbom.cdx.json"
-  ])
-    await copyFile(join(repository, "dist", name), join(place, name))
+  for (const name of shippedFiles) await copyFile(join(repository, "dist", name), join(place, name))
   await run("--hash-seed=1", "--preserve-symlinks", "nix/compileCache.ts", file, compileCacheOf(file))
   return file
 }

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { gunzipSync } from "node:zlib"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { shippedFiles } from "../../k8s/image/bundled.ts"
 import { certletImage as makeImage } from "../../k8s/image/certletImage.ts"
 import { type Architecture, hostArchitecture } from "../../k8s/image/ociImage.ts"
 import { untar } from "../../k8s/image/tar.ts"
@@ -57,14 +58,7 @@ const runIn = (root: string, command: ReadonlyArray<string>, environment: NodeJS
 describe("the image", { timeout: limitMilliseconds }, () => {
   it("is the same bytes when it is made again elsewhere, at another time, by the same sources", async () => {
     const elsewhere = join(folder, "another folder", "with a longer way")
-    for (const name of [
-      "certlet.mjs",
-      "certlet-simulate.mjs",
-      "certlet-yaml.mjs",
-      "THIRD-PARTY-LICENSES.txt",
-      "sbom.cdx.json"
-    ])
-      cpSync(join(dirname(program), name), join(elsewhere, name))
+    for (const name of shippedFiles) cpSync(join(dirname(program), name), join(elsewhere, name))
     const zone = process.env.TZ
     process.env.TZ = "Pacific/Kiritimati"
     try {

@@ -111,7 +111,7 @@ describe("a refusal that will repeat", () => {
     }).pipe(onNode("stalled"))
   )
 
-  it.effect("is none of another pod's, and none any more of one that was unpublished", () =>
+  it.effect("is not another pod's, and is forgotten once the pod is unpublished", () =>
     Effect.gen(function* () {
       const driver = yield* startDriver
       const cluster = yield* SimControlPlane

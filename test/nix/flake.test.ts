@@ -11,6 +11,7 @@ import { join } from "node:path"
 import { promisify } from "node:util"
 import { gunzipSync } from "node:zlib"
 import { describe, expect, inject, it } from "vitest"
+import { programFiles } from "../../k8s/image/bundled.ts"
 import { packedCopy } from "../kit/packedCopy.ts"
 import { Nix } from "./Nix.ts"
 
@@ -81,7 +82,7 @@ describe("the program", () => {
     const folder = mkdtempSync(join(tmpdir(), "certlet-built-"))
     try {
       await packedCopy(folder, { sources: flake })
-      for (const name of ["certlet.mjs", "certlet-simulate.mjs", "certlet-yaml.mjs"]) {
+      for (const name of programFiles) {
         const built = readFileSync(join(program, "lib/certlet", name))
         expect(built.equals(readFileSync(join(folder, "copy/dist", name)))).toBe(true)
       }

@@ -36,7 +36,8 @@ const lifetimeOf = ({ duration, renewBefore }: VolumeSpec): string => {
   const notBefore = DateTime.makeUnsafe(0)
   const validity = { notBefore, notAfter: DateTime.addDuration(notBefore, duration) }
   const latest = DateTime.distance(notBefore, renewalTime(validity, renewBefore, 0, notBefore))
-  return `${spokenDuration(duration)}, renewed ${spokenDuration(Duration.times(latest, 0.9))} to ${spokenDuration(latest)} after its issue`
+  const [soonest, last] = [Duration.times(latest, 0.9), latest].map(spokenDuration)
+  return `${spokenDuration(duration)}, renewed ${soonest} to ${last} after its issue`
 }
 
 const keyOf = ({ key, keyEncoding }: VolumeSpec): string =>
@@ -58,14 +59,7 @@ export const explanation = ({ spec, volume }: CheckedVolume): string =>
     onNone: () => "",
     onSome: (known) => {
       const { object, pod } = volume
-      const subject = subjectText({
-        ...object,
-        volume: volume.volume,
-        severity: "warning",
-        file: "",
-        attribute: "",
-        rule: ""
-      })
+      const subject = subjectText({ ...object, volume: volume.volume })
       const lines = rows(known).map(([name, text]) => `  ${name.padEnd(9)} ${text === "" ? "(none)" : text}\n`)
       return `${subject}, in a pod such as ${pod.name}\n${lines.join("")}`
     }

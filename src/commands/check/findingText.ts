@@ -5,6 +5,7 @@
 import { Option, Schema } from "effect"
 import type { CheckedVolume, Finding } from "./checkVolume.ts"
 import { Unreadable } from "./Manifest.ts"
+import type { ObjectName } from "./podVolumes.ts"
 
 /** What a check comes to. */
 export interface Checked {
@@ -13,7 +14,7 @@ export interface Checked {
 }
 
 /** The object and the volume that a finding is about: "Deployment apps/web, volume tls". */
-export const subjectText = ({ kind, name, namespace, volume }: Omit<Finding, "place">): string =>
+export const subjectText = ({ kind, name, namespace, volume }: ObjectName & { readonly volume: string }): string =>
   `${kind} ${namespace === "" ? "" : `${namespace}/`}${name === "" ? "(unnamed)" : name}, volume ${volume}`
 
 const placeText = ({ file, place }: Finding): string =>

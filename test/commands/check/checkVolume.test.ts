@@ -7,14 +7,8 @@ import { Effect, Option, Result } from "effect"
 import { checkVolume } from "../../../src/commands/check/checkVolume.ts"
 import { readManifests } from "../../../src/commands/check/Manifest.ts"
 import { podVolumes } from "../../../src/commands/check/podVolumes.ts"
+import { settings as site } from "../../kit/settings.ts"
 
-const site = {
-  nodeId: "node",
-  clusterDomain: "cluster.local",
-  continueOnNotReady: false,
-  podReadinessGates: [],
-  defaultAttributes: {}
-}
 const ours = "csi.cert-manager.io/"
 
 const manifest = (attributes: Readonly<Record<string, unknown>>, labels: object = { app: "web" }) =>

@@ -6,14 +6,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Option } from "effect"
 import { checkVolume } from "../../../src/commands/check/checkVolume.ts"
 import { explanation } from "../../../src/commands/check/explanation.ts"
-
-const site = {
-  nodeId: "node",
-  clusterDomain: "cluster.local",
-  continueOnNotReady: false,
-  podReadinessGates: [],
-  defaultAttributes: {}
-}
+import { settings as site } from "../../kit/settings.ts"
 
 const explain = (attributes: Readonly<Record<string, string>>) => {
   const prefixed = Object.entries(attributes).map(([name, text]) => [`csi.cert-manager.io/${name}`, text])

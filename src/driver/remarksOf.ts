@@ -5,7 +5,7 @@
  */
 import { type DateTime, Duration, Option } from "effect"
 import type { Leaf } from "../issuance/checkSigned.ts"
-import { canKeep, lifeLeft } from "../issuance/RenewalTime.ts"
+import { canKeep, keepsNothing, lifeLeft } from "../issuance/RenewalTime.ts"
 import { spokenDuration } from "../spec/spokenDuration.ts"
 import { prefix } from "../spec/VolumeContext.ts"
 import type { VolumeSpec } from "../spec/VolumeSpec.ts"
@@ -33,9 +33,10 @@ const onWish = (leaf: Leaf, { renewBefore }: VolumeSpec, issued: DateTime.Utc): 
   if (wish === undefined || Duration.isZero(left)) return []
   const [name, value] =
     "time" in wish ? ["renew-before", spokenDuration(wish.time)] : ["renew-before-percentage", `${wish.percentage} %`]
-  const sentence =
-    `${prefix}${name}: is ignored, because ${value} before the end is within the first tenth of the certificate's life; ` +
-    "certlet renews it when a third of its life is left"
+  const why = keepsNothing(wish, left)
+    ? "it leaves no time for a renewal before the certificate expires"
+    : `${value} before the end is within the first tenth of the certificate's life`
+  const sentence = `${prefix}${name}: is ignored, because ${why}; certlet renews it when a third of its life is left`
   return [{ about: "attribute", sentence }]
 }
 

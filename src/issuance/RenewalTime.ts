@@ -1,8 +1,8 @@
 /**
  * When a certificate is to be renewed. Pure: from the certificate's end, the pod's wish, a draw of jitter and the
  * moment of issue to an instant. What counts is the life that is left at that moment, because issuers date certificates
- * back. A wish counts unless it means a renewal at once or within a tenth of that life; else a third of it is kept. The
- * jitter only ever moves a renewal forward, so that a node's pods do not renew in one herd and nobody's wish is
+ * back. A wish counts unless it means a renewal at once, within a tenth of that life or at its very end; else a third of
+ * it is kept. The jitter only ever moves a renewal forward, so that a node's pods do not renew in one herd and nobody's wish is
  * overstepped.
  */
 import { DateTime, Duration, Option } from "effect"
@@ -39,9 +39,13 @@ export const leastInterval = (left: Duration.Duration): Duration.Duration =>
 const asDuration = (wish: RenewBefore, left: Duration.Duration): Duration.Duration =>
   "percentage" in wish ? Duration.times(left, wish.percentage / 100) : wish.time
 
+/** True where a wish keeps nothing: the renewal would be due when the certificate expires. */
+export const keepsNothing = (wish: RenewBefore, left: Duration.Duration): boolean =>
+  Duration.isLessThan(asDuration(wish, left), Duration.millis(1))
+
 /** True where a wish can be kept for a certificate with so much life left. */
 export const canKeep = (wish: RenewBefore, left: Duration.Duration): boolean =>
-  Duration.isLessThan(asDuration(wish, left), Duration.times(left, 1 - soonest))
+  !keepsNothing(wish, left) && Duration.isLessThan(asDuration(wish, left), Duration.times(left, 1 - soonest))
 
 /**
  * When the next certificate is due, decided at the moment of issue. `jitter` is a draw from [0, 1).

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Option } from "effect"
+import { TestClock } from "effect/testing"
 import { SimControlPlane } from "../../src/testing/parts/SimControlPlane.ts"
 import { SimEvents } from "../../src/testing/parts/SimEvents.ts"
 import { during, onNode, publishCall, seen, startDriver } from "../kit/SimulatedNode.ts"
@@ -23,6 +24,20 @@ describe("attributes that look like a mistake", () => {
           "csi.cert-manager.io/pod-uid: is not a known attribute"
       ])
     }).pipe(onNode("remarks"))
+  )
+
+  it.effect("are told for a renew-before of nothing, and the pod keeps a third of each certificate's life", () =>
+    Effect.gen(function* () {
+      const driver = yield* startDriver
+      yield* during("1 second", driver.publish(publishCall("web", { "csi.cert-manager.io/renew-before": "0s" })))
+      yield* TestClock.adjust("17 hours")
+      expect(yield* events).toEqual([
+        expect.stringContaining(
+          "renew-before: is ignored, because it leaves no time for a renewal before the certificate"
+        )
+      ])
+      expect(yield* Effect.flatMap(SimControlPlane, ({ submitted }) => submitted)).toHaveLength(2)
+    }).pipe(onNode("nothing kept"))
   )
 
   it.effect("are refused where the node is strict, all at once, and nothing is requested", () =>

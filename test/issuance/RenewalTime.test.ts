@@ -22,10 +22,16 @@ describe("renewalTime", () => {
     ["longer than the life", { time: Duration.hours(25) }],
     ["all of it", { time: Duration.hours(24) }],
     ["all but a tenth", { time: Duration.hours(21.6) }],
-    ["a percentage that leaves a tenth", { percentage: 90 }]
+    ["a percentage that leaves a tenth", { percentage: 90 }],
+    ["none of it", { time: Duration.zero }]
   ])("ignores a wish that is %s", (_, wish) => {
     expect(renewalTime(day, Option.some(wish), 0, day.notBefore)).toEqual(at("2026-01-01T16:00:00Z"))
     expect(canKeep(wish, Duration.hours(24))).toBe(false)
+  })
+
+  it.each([Duration.zero, Duration.nanos(1n)])("is before the end where a pod wishes %s before it", (time) => {
+    const years = { notBefore: day.notBefore, notAfter: at("2036-01-01T00:00:00Z") }
+    expect(renewalTime(years, Option.some({ time }), 0, day.notBefore)).toEqual(at("2032-08-31T16:00:00Z"))
   })
 
   it("keeps a wish that leaves a little more than a tenth", () => {

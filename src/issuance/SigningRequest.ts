@@ -31,7 +31,7 @@ import {
   setOf,
   utf8String
 } from "../pki/Der.ts"
-import { type Extension, extensionDer, generalName } from "../pki/Extension.ts"
+import { type Extension, extensionDer, generalName, otherName } from "../pki/Extension.ts"
 import { writePem } from "../pki/Pem.ts"
 import { attributeTypes, type DistinguishedName, type NameAttribute } from "../spec/DistinguishedName.ts"
 import { extendedKeyUsages, keyUsageBits } from "../spec/KeyUsage.ts"
@@ -83,7 +83,10 @@ const namesOf = Effect.fnUntraced(function* (spec: VolumeSpec) {
     ...spec.uris.map((value) => ["url", value] as const),
     ...spec.emails.map((value) => ["email", value] as const)
   ]
-  return new SubjectAlternativeName(yield* encodedInTurns(names, ([kind, value]) => generalName(kind, value)))
+  return new SubjectAlternativeName([
+    ...(yield* encodedInTurns(names, ([kind, value]) => generalName(kind, value))),
+    ...(yield* encodedInTurns(spec.otherNames, ({ oid, value }) => otherName(oid, value)))
+  ])
 })
 
 /** The key usages with what a CA needs (cert-manager adds it for isCA), as cert-manager's webhook compares them. */

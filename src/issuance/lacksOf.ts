@@ -4,6 +4,7 @@
  * is missing is named, for the pod's owner to read. Names are compared as RFC 5280, 7 says: domains and hosts without
  * regard to case, addresses as bytes, everything else as it is written.
  */
+import { bytesToHex } from "@noble/hashes/utils.js"
 import { AsnConvert } from "@peculiar/asn1-schema"
 import {
   BasicConstraints,
@@ -15,11 +16,14 @@ import {
   id_ce_keyUsage,
   id_ce_subjectAltName,
   KeyUsage as KeyUsageBits,
+  type OtherName,
   SubjectAlternativeName
 } from "@peculiar/asn1-x509"
 import { Duration } from "effect"
+import { otherName } from "../pki/Extension.ts"
 import { attributeTypes, type NameAttribute } from "../spec/DistinguishedName.ts"
 import { extendedKeyUsages, type KeyUsage, keyUsageBits } from "../spec/KeyUsage.ts"
+import { formatOtherName } from "../spec/OtherName.ts"
 import { quoted } from "../spec/Rule.ts"
 import { spokenDuration } from "../spec/spokenDuration.ts"
 import type { VolumeSpec } from "../spec/VolumeSpec.ts"
@@ -65,11 +69,15 @@ type Kind = keyof typeof kinds
 
 const named = (kind: Kind, value: string): string => `${kind}:${kinds[kind].canonical(value)}`
 
+/** A name of another kind: its value may be of any type, so it is compared as it is encoded. */
+const encodedName = ({ typeId, value }: OtherName): string => `other:${typeId}=${bytesToHex(new Uint8Array(value))}`
+
 const readName = (name: GeneralName): ReadonlyArray<string> => {
   if (name.dNSName !== undefined) return [named("dns", name.dNSName)]
   if (name.iPAddress !== undefined) return [named("ip", name.iPAddress)]
   if (name.uniformResourceIdentifier !== undefined) return [named("url", name.uniformResourceIdentifier)]
-  return name.rfc822Name === undefined ? [] : [named("email", name.rfc822Name)]
+  if (name.rfc822Name !== undefined) return [named("email", name.rfc822Name)]
+  return name.otherName === undefined ? [] : [encodedName(name.otherName)]
 }
 
 const missingNames = (leaf: Certificate, spec: VolumeSpec): ReadonlyArray<Lack> => {
@@ -83,11 +91,20 @@ const missingNames = (leaf: Certificate, spec: VolumeSpec): ReadonlyArray<Lack> 
     ["url", spec.uris],
     ["email", spec.emails]
   ]
-  return wanted.flatMap(([kind, values]) =>
-    values
-      .filter((value) => !present.has(named(kind, value)))
-      .map((value): Lack => ({ kind: "name", what: `${kinds[kind].called} ${value}` }))
-  )
+  const isMissing = ({ oid, value }: VolumeSpec["otherNames"][number]) => {
+    const { otherName: name } = otherName(oid, value)
+    return name !== undefined && !present.has(encodedName(name))
+  }
+  return [
+    ...wanted.flatMap(([kind, values]) =>
+      values
+        .filter((value) => !present.has(named(kind, value)))
+        .map((value): Lack => ({ kind: "name", what: `${kinds[kind].called} ${value}` }))
+    ),
+    ...spec.otherNames
+      .filter(isMissing)
+      .map((name): Lack => ({ kind: "name", what: `other name ${formatOtherName(name)}` }))
+  ]
 }
 
 /** Texts of a subject compare without regard to case and to the number of spaces (RFC 5280, 7.1). */

@@ -4,8 +4,8 @@
  */
 import "reflect-metadata"
 import { AsnConvert } from "@peculiar/asn1-schema"
-import { GeneralName } from "@peculiar/asn1-x509"
-import { boolean, type DerValue, octets, oid, sequence } from "./Der.ts"
+import { GeneralName, OtherName } from "@peculiar/asn1-x509"
+import { boolean, type DerValue, der, octets, oid, sequence, utf8String } from "./Der.ts"
 
 /** One extension; its value is one that @peculiar/asn1-schema can encode. */
 export interface Extension {
@@ -31,6 +31,10 @@ export const generalName = (kind: NameKind, value: string): GeneralName => {
       return new GeneralName({ uniformResourceIdentifier: value })
   }
 }
+
+/** A name of another kind, which is an OID: its value is a UTF8String. */
+export const otherName = (typeId: string, value: string): GeneralName =>
+  new GeneralName({ otherName: new OtherName({ typeId, value: der(utf8String(value)).slice().buffer }) })
 
 /**
  * An extension in DER; throws where its value cannot be encoded. What is not critical is left unsaid, as it is the

@@ -9,6 +9,7 @@ import * as Rules from "./AttributeRules.ts"
 import { attributeTypes, type DistinguishedName, parseDistinguishedName } from "./DistinguishedName.ts"
 import { KeyUsage } from "./KeyUsage.ts"
 import { constraintNames, constraintRules } from "./NameConstraints.ts"
+import { otherNames } from "./OtherName.ts"
 import type { Structure } from "./putValue.ts"
 import { parseReadinessGate, ReadinessGate } from "./ReadinessGate.ts"
 import { quoted, type Rule } from "./Rule.ts"
@@ -33,6 +34,8 @@ const Texts = Schema.Array(Schema.String)
 const Name: Schema.Codec<DistinguishedName, DistinguishedName> = Schema.Array(
   Schema.Array(Schema.Struct({ type: Schema.String, value: Schema.String }))
 )
+
+const OtherNames = Schema.Array(Schema.Struct({ oid: Schema.String, value: Schema.String }))
 
 const PasswordSource: Schema.Codec<Rules.PasswordSource, Rules.PasswordSource> = Schema.Union([
   Schema.Struct({ _tag: Schema.Literal("Generated") }),
@@ -73,6 +76,7 @@ export const Attributes = Schema.Struct({
   "ip-sans": by(Rules.ipAddresses, Texts),
   "uri-sans": by(Rules.uris, Texts),
   "email-sans": by(Rules.mailboxes, Texts),
+  "other-names": by(otherNames, OtherNames),
   spiffe: by(Rules.flag, Schema.Boolean),
   duration: by(Rules.lifetime, Schema.Duration),
   "renew-before": by(Rules.timeBefore, Schema.Duration),
@@ -150,7 +154,8 @@ const sanNames = ["dns-names", "ip-sans", "uri-sans", "email-sans"] as const
 export const followingNames: ReadonlyArray<string> = [
   ...subjectTypes.map(([name]) => name).filter((name) => name !== "serialnumber"),
   "literal-subject",
-  ...sanNames
+  ...sanNames,
+  "other-names"
 ]
 
 /** The keys that have a meaning, without their prefix. */
@@ -163,7 +168,8 @@ const csvNames = [
   "provinces",
   "localities",
   "streetaddresses",
-  "postalcodes"
+  "postalcodes",
+  "other-names"
 ] as const
 
 /** The attributes whose values count as names of a certificate. */

@@ -11,6 +11,7 @@ import type { BrokenRule } from "./SpecError.ts"
 /** What a spec asks for, as far as these rules look at it. */
 interface Asked {
   readonly uris: ReadonlyArray<string>
+  readonly otherNames: ReadonlyArray<unknown>
   readonly isCA: boolean
   readonly usages: ReadonlyArray<KeyUsage>
 }
@@ -50,10 +51,10 @@ export const brokenSpiffeId = (id: string): string | undefined => {
 }
 
 /**
- * The attribute that keeps a spec from becoming an X.509-SVID, and the rule it breaks; `urisKnown` is false before its
- * names are.
+ * The attribute that keeps a spec from becoming an X.509-SVID, and the rule it breaks; `late` are the attributes whose
+ * names are not known yet.
  */
-export const brokenSvid = (asked: Asked, urisKnown: boolean): BrokenRule | undefined => {
+export const brokenSvid = (asked: Asked, late: ReadonlyArray<string>): BrokenRule | undefined => {
   if (asked.isCA) return ["is-ca", "must be false with spiffe, as an SVID of a workload is no CA"]
   if (!asked.usages.some((usage) => usage === "digital signature" || usage === "signing")) {
     return ["key-usages", 'must hold "digital signature" with spiffe, or be left out']
@@ -65,7 +66,11 @@ export const brokenSvid = (asked: Asked, urisKnown: boolean): BrokenRule | undef
   if (!both && asked.usages.some((usage) => extendedKeyUsages[usage] !== undefined)) {
     return ["key-usages", 'must hold both "server auth" and "client auth" with spiffe where it holds any such purpose']
   }
-  if (!urisKnown) return undefined
+  // Another system would take it for a person's or a machine's logon, whatever the SPIFFE ID says.
+  if (asked.otherNames.length > 0 || late.includes("other-names")) {
+    return ["other-names", "must be left out with spiffe, as an SVID names its workload by its SPIFFE ID"]
+  }
+  if (late.includes("uri-sans")) return undefined
   const [id, further] = asked.uris
   if (id === undefined || further !== undefined) {
     return ["uri-sans", `must hold exactly one SPIFFE ID with spiffe, but holds ${asked.uris.length} URIs`]

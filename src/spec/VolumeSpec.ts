@@ -14,6 +14,7 @@ import { type FileNames, filesOf } from "./FileNames.ts"
 import { type Keystore, keystoresOf } from "./Keystore.ts"
 import type { KeyUsage } from "./KeyUsage.ts"
 import { type NameConstraint, nameConstraintsOf } from "./NameConstraints.ts"
+import type { OtherName } from "./OtherName.ts"
 import type { Pod } from "./Pod.ts"
 import { brokenWait, type ReadinessGate } from "./ReadinessGate.ts"
 import type { RenewBefore } from "./RenewBefore.ts"
@@ -57,6 +58,8 @@ export interface VolumeSpec {
   readonly ipAddresses: ReadonlyArray<string>
   readonly uris: ReadonlyArray<string>
   readonly emails: ReadonlyArray<string>
+  /** Names of other kinds, by the OID of their kind. */
+  readonly otherNames: ReadonlyArray<OtherName>
   /** The certificate is to be an X.509-SVID. */
   readonly spiffe: boolean
   /**
@@ -155,6 +158,7 @@ const specOf = (attributes: Attributes, { annotations, follows, pod, remarks, si
   ipAddresses: attributes["ip-sans"] ?? [],
   uris: attributes["uri-sans"] ?? [],
   emails: attributes["email-sans"] ?? [],
+  otherNames: attributes["other-names"] ?? [],
   spiffe: attributes.spiffe ?? false,
   follows,
   continueOnNotReady: attributes["continue-on-not-ready"] ?? site.continueOnNotReady,
@@ -219,7 +223,7 @@ export const decodeVolumeSpec = Effect.fnUntraced(function* (
 const brokenBy = (spec: VolumeSpec, attributes: Attributes, late: ReadonlyArray<string>): ReadonlyArray<BrokenRule> =>
   [
     brokenWait(spec, attributes["pod-readiness-gate"] !== undefined),
-    spec.spiffe ? brokenSvid(spec, !late.includes("uri-sans")) : undefined
+    spec.spiffe ? brokenSvid(spec, late) : undefined
   ].filter((rule) => rule !== undefined)
 
 const faultOf = ([name, rule]: BrokenRule): Fault => ({ field: prefix + name, rule })

@@ -13,7 +13,7 @@ import { prefix } from "./VolumeContext.ts"
 type Texts = Readonly<Record<string, string>>
 
 /** What people call an attribute that has a name unlike that. */
-const otherNames: Texts = {
+const synonyms: Texts = {
   algorithm: "key-algorithm",
   cn: "common-name",
   dns: "dns-names",
@@ -29,12 +29,14 @@ const otherNames: Texts = {
   kind: "issuer-kind",
   lifetime: "duration",
   o: "organizations",
+  othernames: "other-names",
   ou: "organizationalunits",
   san: "dns-names",
   sans: "dns-names",
   size: "key-size",
   subject: "literal-subject",
   ttl: "duration",
+  upn: "other-names",
   uris: "uri-sans",
   usages: "key-usages",
   validity: "duration"
@@ -43,7 +45,7 @@ const otherNames: Texts = {
 /** The attribute that a name most likely means; none where nothing is near. */
 const meant = (name: string): Option.Option<string> => {
   const bare = name.toLowerCase().replace(/^keystores?-/, "")
-  return Option.orElse(Option.fromUndefinedOr(Object.hasOwn(otherNames, bare) ? otherNames[bare] : undefined), () =>
+  return Option.orElse(Option.fromUndefinedOr(Object.hasOwn(synonyms, bare) ? synonyms[bare] : undefined), () =>
     meantBy(bare, attributeNames)
   )
 }

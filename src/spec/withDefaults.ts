@@ -50,6 +50,7 @@ const isIdle = (name: string, texts: Texts): boolean => {
   if (kind !== undefined && !isOn(`${kind}-enable`)) return true
   if (name.endsWith("-truststore-filename")) return !isOn("truststore-enable")
   if (name.endsWith("-password-file")) return texts[name.replace("-file", "-from")] !== "generate"
+  if (name === "other-names") return isOn("spiffe")
   if (name === "truststore-passwordless") return !isOn("pkcs12-enable") || !isOn("truststore-enable")
   return name === "truststore-enable" && !isOn("pkcs12-enable") && !isOn("jks-enable")
 }

@@ -90,6 +90,7 @@ describe("a certificate", limit, () => {
         "dns-names": "${POD_NAME}.${POD_NAMESPACE}.svc, other.example.com",
         "ip-sans": "10.1.2.3,2001:db8::7",
         "uri-sans": "spiffe://example.com/ns/${POD_NAMESPACE}/sa/${SERVICE_ACCOUNT_NAME}",
+        "other-names": "upn=$POD_NAME@corp.example.com",
         organizations: "Example,Other"
       }
     })
@@ -99,6 +100,7 @@ describe("a certificate", limit, () => {
     expect(text).toContain("DNS:names.issue.svc, DNS:other.example.com")
     expect(text).toContain("IP Address:10.1.2.3, IP Address:2001:DB8:0:0:0:0:0:7")
     expect(text).toContain("URI:spiffe://example.com/ns/issue/sa/default")
+    expect(text).toMatch(/othername: ?UPN:.*names@corp\.example\.com/)
     const subject = text.match(/Subject: (.*)/)?.[1]
     expect(subject).toContain("CN=names.example.com")
     for (const organization of ["O=Example", "O=Other"]) expect(subject).toContain(organization)

@@ -74,6 +74,7 @@ const attributes = {
   "ip-sans": "10.0.0.1,2001:db8::1,::ffff:1.2.3.4",
   "uri-sans": "spiffe://cluster.local/ns/${POD_NAMESPACE}/sa/a,urn:a",
   "email-sans": "web@example.com",
+  "other-names": 'upn=web@example.com,"1.2.3=${POD_ANNOTATION:x}"',
   duration: "1h30m",
   "renew-before": "10m",
   "key-usages": "digital signature,server auth",

@@ -211,6 +211,9 @@ const verify = (pem: string) =>
     encoding: "utf8"
   })
 
+const parsed = (pem: string, ...options: ReadonlyArray<string>) =>
+  spawnSync("openssl", ["asn1parse", ...options], { input: pem, encoding: "utf8" }).stdout
+
 const kinds: ReadonlyArray<[KeyParameters, string, string]> = [
   [{ algorithm: "RSA", size: 2048 }, "sha256WithRSAEncryption", "2048 bit"],
   [{ algorithm: "RSA", size: 3072 }, "sha384WithRSAEncryption", "3072 bit"],
@@ -253,6 +256,27 @@ describe("openssl", () => {
           expect(stdout).toMatch(/Basic Constraints: critical\n\s+CA:TRUE\n/)
         }
       }).pipe(Effect.provide(NodeKeyGenerator.layer))
+  )
+
+  it.effect.skipIf(!openssl)(named(openssl, "needs OpenSSL", "reads names of other kinds as UTF-8 strings"), () =>
+    Effect.gen(function* () {
+      const otherNames = [
+        { oid: "1.3.6.1.4.1.311.20.2.3", value: "wéb@corp.example" },
+        { oid: "2.999.2147483567", value: "x".repeat(300) }
+      ]
+      const { pem } = yield* pemFor(spec({ otherNames }))
+      const { stdout } = verify(pem)
+      expect(stdout).toContain("DNS:web.shop.example, othername: ")
+      const [, offset = ""] =
+        /Subject Alternative Name\n(?:.*BOOLEAN.*\n)? *(\d+):.*OCTET STRING/.exec(parsed(pem)) ?? []
+      const values = [...parsed(pem, "-strparse", offset).matchAll(/prim: (OBJECT|UTF8STRING) *:(.*)/g)]
+      expect(values.map(([, type, value]) => `${type} ${value}`)).toEqual([
+        "OBJECT Microsoft User Principal Name",
+        "UTF8STRING wéb@corp.example",
+        "OBJECT 2.999.2147483567",
+        `UTF8STRING ${"x".repeat(300)}`
+      ])
+    }).pipe(Effect.provide(NodeKeyGenerator.layer))
   )
 
   it.effect.skipIf(!openssl)(

@@ -19,6 +19,8 @@ import { spec } from "../kit/LiveClient.ts"
 
 const commonName = (...values: ReadonlyArray<string>) => values.map((value) => [{ type: attributeTypes.CN, value }])
 
+const upn = (value: string) => ({ oid: "1.3.6.1.4.1.311.20.2.3", value })
+
 const newKey = Effect.flatMap(KeyGenerator, (keys) =>
   keys.generate({ parameters: { algorithm: "ECDSA", size: 256 }, pod: "uid-web", volumeId: "csi-web" })
 )
@@ -82,7 +84,7 @@ layer(SimKeyGenerator.layer)("an answer", (it) => {
   it.effect("that fits gives the facts of the leaf", () =>
     Effect.gen(function* () {
       yield* TestClock.setTime(DateTime.toEpochMillis(begin))
-      const names = { ipAddresses: ["10.0.0.1"], uris: ["urn:a"], emails: ["web@shop.example"] }
+      const names = { ipAddresses: ["10.0.0.1"], uris: ["urn:a"], emails: ["web@shop.example"], otherNames: [upn("w")] }
       const { check, signed } = yield* issued({ subject: commonName("web"), ...names })
       expect(yield* check()).toEqual({
         ca: signed.ca,
@@ -205,6 +207,11 @@ layer(SimKeyGenerator.layer)("an answer", (it) => {
     ],
     ["an address", { ipAddresses: ["10.0.0.9"] }, ["name: IP address 10.0.0.9"]],
     ["a mailbox", { emails: ["web@shop.example"] }, ["name: email address web@shop.example"]],
+    [
+      "names of other kinds",
+      { otherNames: [upn("web@corp.example"), upn("Web@corp.example"), { oid: "1.2.3", value: "web@corp.example" }] },
+      ["name: other name upn=Web@corp.example", "name: other name 1.2.3=web@corp.example"]
+    ],
     ["a URI", { uris: ["urn:missing"] }, ["name: URI urn:missing"]],
     ["the common name", { subject: commonName("other") }, ['name: common name "other" (it has "web")']],
     ["the common name's case", { subject: commonName("Web") }, ['spelling: common name "Web" (it has "web")']],
@@ -224,7 +231,11 @@ layer(SimKeyGenerator.layer)("an answer", (it) => {
     ["time", { duration: Duration.hours(24) }, ["duration: a lifetime of 1d (it has 1h)"]]
   ])("that lacks %s is used, and it is told", ([, wanted, missing]) =>
     Effect.gen(function* () {
-      const { lacks } = yield* issued({ subject: commonName("web"), ipAddresses: ["10.0.0.1"] })
+      const { lacks } = yield* issued({
+        subject: commonName("web"),
+        ipAddresses: ["10.0.0.1"],
+        otherNames: [upn("web@corp.example")]
+      })
       expect(yield* lacks(wanted)).toEqual(missing)
     })
   )

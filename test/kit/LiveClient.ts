@@ -82,6 +82,7 @@ export const spec = (change: Partial<VolumeSpec> = {}): VolumeSpec => ({
   ipAddresses: [],
   uris: [],
   emails: [],
+  otherNames: [],
   spiffe: false,
   follows: [],
   continueOnNotReady: false,

@@ -34,12 +34,12 @@ describe("a SPIFFE ID", () => {
 })
 
 describe("the spiffe profile", () => {
-  const asked = { uris: [id], isCA: false, usages: svidUsages }
+  const asked = { uris: [id], otherNames: [], isCA: false, usages: svidUsages }
 
   it("takes one SPIFFE ID with the usages of both sides of TLS, or without any purpose", () => {
-    expect(brokenSvid(asked, true)).toBeUndefined()
-    expect(brokenSvid({ ...asked, usages: ["signing", "key agreement"] }, true)).toBeUndefined()
-    expect(brokenSvid({ ...asked, uris: [] }, false)).toBeUndefined()
+    expect(brokenSvid(asked, [])).toBeUndefined()
+    expect(brokenSvid({ ...asked, usages: ["signing", "key agreement"] }, [])).toBeUndefined()
+    expect(brokenSvid({ ...asked, uris: [] }, ["uri-sans"])).toBeUndefined()
   })
 
   it.each([
@@ -49,10 +49,11 @@ describe("the spiffe profile", () => {
     ["key-usages", { usages: ["digital signature", "crl sign"] as const }],
     ["key-usages", { usages: ["digital signature", "server auth"] as const }],
     ["key-usages", { usages: ["digital signature", "code signing"] as const }],
+    ["other-names", { otherNames: [{ oid: "1.2.3", value: "a" }] }],
     ["uri-sans", { uris: [] }],
     ["uri-sans", { uris: [id, id] }],
     ["uri-sans", { uris: ["https://shop.example/"] }]
   ] as const)("names %s where that has to change", (attribute, change) => {
-    expect(brokenSvid({ ...asked, ...change }, true)?.[0]).toBe(attribute)
+    expect(brokenSvid({ ...asked, ...change }, [])?.[0]).toBe(attribute)
   })
 })

@@ -47,6 +47,7 @@ describe("a volume that names an issuer and nothing else", () => {
         ipAddresses: [],
         uris: [],
         emails: [],
+        otherNames: [],
         spiffe: false,
         follows: [],
         continueOnNotReady: false,
@@ -123,6 +124,17 @@ describe("an attribute", () => {
     ["ip-sans", { "ip-sans": "10.0.0.1, 2001:DB8::0:1" }, { ipAddresses: ["10.0.0.1", "2001:db8::1"] }],
     ["uri-sans", { "uri-sans": "spiffe://td/a, urn:b" }, { uris: ["spiffe://td/a", "urn:b"] }],
     ["email-sans", { "email-sans": "a.b+c@shop.example, d@e" }, { emails: ["a.b+c@shop.example", "d@e"] }],
+    [
+      "other-names",
+      { "other-names": 'UPN=${POD_NAME}@corp.example,"1.3.6.1.5.5.7.8.5= jid, with a comma", 2.999.3=é=è' },
+      {
+        otherNames: [
+          { oid: "1.3.6.1.4.1.311.20.2.3", value: "web-0@corp.example" },
+          { oid: "1.3.6.1.5.5.7.8.5", value: "jid, with a comma" },
+          { oid: "2.999.3", value: "é=è" }
+        ]
+      }
+    ],
     [
       "spiffe",
       { spiffe: "true", "uri-sans": "spiffe://${CLUSTER_DOMAIN}/node/$NODE_NAME" },
@@ -286,6 +298,21 @@ describe("an attribute", () => {
     ["dns-names", { "dns-names": "a,bücher.example" }, 'ASCII characters, but is "bücher.example"'],
     ["email-sans", { "email-sans": "nobody" }, 'must hold mail addresses such as web@example.com, but is "nobody"'],
     ["email-sans", { "email-sans": "Web <a@b.example>" }, "must hold mail addresses"],
+    ...["upn", "upn=", "=a", "upn=a,b", "1=a", "3.1=a", "1.40=a", "1.02=a", "1.3.=a", "2.2147483568=a", "cn=a"].map(
+      (text): [string, Texts, string] => [
+        "other-names",
+        { "other-names": text },
+        'must hold names such as upn=web@example.com, each with "upn" or the OID of its kind before the "="'
+      ]
+    ),
+    ["other-names", { "other-names": "upn=a\u0000@b" }, 'after it, but is "upn=a\\u0000@b"'],
+    ["other-names", { "other-names": `1${".2".repeat(64)}=a` }, "must hold names such as"],
+    ["other-names", { "other-names": '"upn=a' }, "must be a comma-separated list"],
+    [
+      "other-names",
+      { spiffe: "true", "uri-sans": "spiffe://a/b", "other-names": "upn=${POD_ANNOTATION:x}" },
+      "must be left out with spiffe, as an SVID names its workload by its SPIFFE ID"
+    ],
     ["uri-sans", { spiffe: "true", "uri-sans": "https://a.example/" }, 'must begin with "spiffe://"'],
     ["uri-sans", { spiffe: "true" }, "must hold exactly one SPIFFE ID"],
     ["is-ca", { spiffe: "true", "is-ca": "true", "uri-sans": "spiffe://a/b" }, "must be false with spiffe"],

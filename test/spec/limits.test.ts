@@ -39,6 +39,9 @@ describe("what a pod asks for", () => {
       expect(yield* refusal({ "dns-names": many(1001, host).join(",") })).toBe(
         "dns-names: has 1,001 names; a certificate may hold 1,000"
       )
+      expect(yield* refusal({ "other-names": many(1001, (index) => `upn=${index}`).join(",") })).toBe(
+        "other-names: has 1,001 names; a certificate may hold 1,000"
+      )
       expect(yield* refusal({ "dns-names": "a,".repeat(12_000) })).toBe(
         "dns-names: has 12,000 names; a certificate may hold 1,000"
       )

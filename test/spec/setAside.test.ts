@@ -43,6 +43,7 @@ describe("a key under our prefix that nobody knows", () => {
     ["is_ca", "is-ca"],
     ["organization", "organizations"],
     ["ttl", "duration"],
+    ["upn", "other-names"],
     ["subject", "literal-subject"]
   ] as const)("is reported, and the attribute that was meant is named: %s", ([wrong, right]) =>
     Effect.gen(function* () {

@@ -99,6 +99,17 @@ describe("default attributes", () => {
       expect((yield* decode(defaults, secret)).keystores[0]?.password).toEqual({ _tag: "Secret", key: "key" })
     })
   )
+
+  it.effect("that a SPIFFE identity must not have are left out of one", () =>
+    Effect.gen(function* () {
+      const defaults = { ...issuer, "other-names": "upn=a@corp" }
+      expect((yield* decode(defaults, {})).otherNames).toHaveLength(1)
+      const spiffe = { spiffe: "true", "uri-sans": "spiffe://a/b" }
+      expect((yield* decode(defaults, spiffe)).otherNames).toEqual([])
+      const own = { ...spiffe, "other-names": "upn=a@corp" }
+      expect((yield* Effect.flip(decode(defaults, own))).message).toContain("must be left out with spiffe")
+    })
+  )
 })
 
 describe("a default", () => {

@@ -5,6 +5,7 @@
 import { DateTime, Duration, Option } from "effect"
 import { renewalTime } from "../../issuance/RenewalTime.ts"
 import { formatDistinguishedName } from "../../spec/DistinguishedName.ts"
+import { formatOtherName } from "../../spec/OtherName.ts"
 import { spokenDuration } from "../../spec/spokenDuration.ts"
 import type { VolumeSpec } from "../../spec/VolumeSpec.ts"
 import type { CheckedVolume } from "./checkVolume.ts"
@@ -24,12 +25,13 @@ const filesOf = ({ fileMode, files, keystores }: VolumeSpec): string => {
 }
 
 /** The names as OpenSSL prints them. */
-const namesOf = ({ dnsNames, emails, ipAddresses, uris }: VolumeSpec): string =>
+const namesOf = ({ dnsNames, emails, ipAddresses, otherNames, uris }: VolumeSpec): string =>
   [
     ...dnsNames.map((name) => `DNS:${name}`),
     ...ipAddresses.map((address) => `IP:${address}`),
     ...uris.map((uri) => `URI:${uri}`),
-    ...emails.map((mailbox) => `email:${mailbox}`)
+    ...emails.map((mailbox) => `email:${mailbox}`),
+    ...otherNames.map((name) => `othername:${formatOtherName(name)}`)
   ].join(", ")
 
 const lifetimeOf = ({ duration, renewBefore }: VolumeSpec): string => {

@@ -1,9 +1,9 @@
 /**
  * When a certificate is to be renewed. Pure: from the certificate's end, the pod's wish, a draw of jitter and the
  * moment of issue to an instant. What counts is the life that is left at that moment, because issuers date certificates
- * back. A wish counts unless it means a renewal at once, within a tenth of that life or at its very end; else a third of
- * it is kept. The jitter only ever moves a renewal forward, so that a node's pods do not renew in one herd and nobody's wish is
- * overstepped.
+ * back. A wish counts unless it means a renewal at once, within a tenth of that life or at its very end; else a third
+ * of it is kept. The jitter only ever moves a renewal forward, so that a node's pods do not renew in one herd and
+ * nobody's wish is overstepped.
  */
 import { DateTime, Duration, Option } from "effect"
 import type { RenewBefore } from "../spec/RenewBefore.ts"

@@ -44,7 +44,7 @@ const otherwiseNamed: Readonly<Record<string, string>> = {
   "admin/AdminApi.ts": "one schema for each question and each answer",
   "commands/Flags.ts": "a function for each kind of flag",
   "commands/check/yaml.ts": "the parts of a library",
-  "commands/report.ts": "the two ways of a report",
+  "commands/report.ts": "the ways of a report",
   "commands/demo/NodeExhibits.ts": "what the demo shows, a function for each exhibit",
   "commands/FlagRules.ts": "a rule for each kind of flag",
   "spec/AttributeRules.ts": "a rule for each kind of attribute",

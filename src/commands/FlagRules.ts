@@ -9,6 +9,19 @@ import { dnsName, durationWithin, type Rule, when } from "../spec/Rule.ts"
 
 export { durationWithin, nonEmpty, oneOf, wholeNumber } from "../spec/Rule.ts"
 
+/** Some words with commas between, each read by a rule; those that it does not read are named. */
+export const listOf =
+  <A>(rule: Rule<A>): Rule<ReadonlyArray<A>> =>
+  (text) => {
+    const read = text.split(",").map((word) => [word.trim(), rule(word)] as const)
+    const [wrong, ...others] = read.filter(([, one]) => Result.isFailure(one))
+    if (wrong === undefined)
+      return Result.succeed(read.flatMap(([, one]) => (Result.isSuccess(one) ? [one.success] : [])))
+    const named = [wrong, ...others].map(([word]) => JSON.stringify(word)).join(", ")
+    const expected = Result.match(wrong[1], { onFailure: (expected) => expected, onSuccess: () => "" })
+    return Result.fail(`${expected}, with commas between; ${named} ${others.length === 0 ? "is" : "are"} not`)
+  }
+
 /** A path without `.` and `..`; double slashes, and those at the end, mean nothing. */
 export const path: Rule<string> = (text) => {
   const plain = text.replaceAll(/\/{2,}/g, "/").replace(/(?<=[^/])\/$/, "")

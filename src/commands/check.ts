@@ -15,7 +15,7 @@ import { podVolumes } from "./check/podVolumes.ts"
 import { ExitCode } from "./ExitCode.ts"
 import * as Rules from "./FlagRules.ts"
 import { ruled, ruledMany } from "./Flags.ts"
-import { print, printJson, remark } from "./operator/NodeOutput.ts"
+import { jsonText, print, remark } from "./operator/NodeOutput.ts"
 import { spoken } from "./report.ts"
 
 const flags = {
@@ -74,7 +74,7 @@ const checkFiles = Effect.fnUntraced(function* (order: Command.Command.Config.In
   )
   const checked = { unreadable, volumes }
   const form = Option.getOrElse(output, () => "text" as const)
-  yield* form === "json" ? printJson(CheckReport, reportOf(checked)) : print(findingLines(checked, form))
+  yield* print(form === "json" ? yield* jsonText(CheckReport, reportOf(checked)) : findingLines(checked, form))
   if (explain && form === "text") yield* print(volumes.map(explanation).join(""))
   if (form === "text") yield* remark(`${summaryText(checked)}\n`)
   if (hasFailed(checked)) yield* new ExitCode({ code: 1 })

@@ -22,6 +22,12 @@ export const logged =
   <A, E, R>(work: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     Effect.interruptible(work).pipe(Effect.tapCause(saying(Effect.logFatal)), Effect.provide(loggingLayer(log)))
 
+/** A signal is how this work ends, and no failure. */
+export const untilSignal: <E, R>(work: Effect.Effect<void, E, R>) => Effect.Effect<void, E, R> = Effect.catchCauseIf(
+  Cause.hasInterruptsOnly,
+  () => Effect.void
+)
+
 /** Runs a command's work, and says on standard error what went wrong. */
 export const spoken = <A, E, R>(work: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.interruptible(work).pipe(Effect.tapCause(saying((sentence) => Console.error(`certlet: ${sentence}`))))

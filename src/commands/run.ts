@@ -2,11 +2,11 @@
  * The command `certlet run`, which is also what `certlet` does without a command: it serves the kubelet of its node
  * until it is stopped. That is no failure of a server, so a signal ends it with code 0.
  */
-import { Cause, Effect, Layer, Option } from "effect"
+import { Effect, Layer, Option } from "effect"
 import { Command } from "effect/cli"
 import { Settings } from "../Settings.ts"
 import { unknownVariables } from "./Flags.ts"
-import { logged } from "./report.ts"
+import { logged, untilSignal } from "./report.ts"
 import { environmentNames } from "./run/NodeEnvironment.ts"
 import { ignoredIn, runFlags, settingsOf } from "./run/runFlags.ts"
 import { server } from "./run/server.ts"
@@ -32,7 +32,7 @@ const serve = (flags: Given) =>
   Effect.andThen(Effect.andThen(tellIgnored(flags), tellUnknown), settingsOf(flags)).pipe(
     Effect.flatMap((settings) => Effect.provideService(Layer.launch(server), Settings, settings)),
     logged(flags.log),
-    Effect.catchCauseIf(Cause.hasInterruptsOnly, () => Effect.void)
+    untilSignal
   )
 
 const describe = "Gives every pod of this node its own certificate from cert-manager, in a volume"

@@ -1,21 +1,24 @@
 /**
  * The command `certlet status`, for `kubectl exec` into certlet's container: it asks the process that runs there, over
- * the admin socket, and prints this node's volumes, or those of one pod in detail.
+ * the admin socket, and prints this node's volumes, or those of one pod in detail; once, or again and again.
  */
-import { Effect, Option } from "effect"
+import { DateTime, Duration, Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { NodeStatus } from "../admin/AdminApi.ts"
 import { AdminError, askStatus } from "../admin/NodeAdminClient.ts"
 import { adminSocketOf, placeFlags } from "./AdminPlace.ts"
 import * as Rules from "./FlagRules.ts"
 import { argument, ruled } from "./Flags.ts"
-import { volumesOf } from "./operator/chooseVolumes.ts"
-import { outputWidth, print, printJson, remark } from "./operator/NodeOutput.ts"
+import { inNamespace, inStates, volumesOf } from "./operator/chooseVolumes.ts"
+import { filterFlags } from "./operator/filterFlags.ts"
+import { keepShowing, type Picture } from "./operator/keepShowing.ts"
+import { jsonText, outputWidth, print, remark } from "./operator/NodeOutput.ts"
 import { statusDetails, statusSummary, statusTable } from "./operator/statusText.ts"
-import { spoken } from "./report.ts"
+import { spoken, untilSignal } from "./report.ts"
 
 const flags = {
   ...placeFlags,
+  ...filterFlags,
   pod: argument(
     "pod",
     Rules.nonEmpty,
@@ -28,24 +31,41 @@ const flags = {
   ).pipe(Flag.withAlias("o"), Flag.optional)
 }
 
-const showStatus = Effect.fnUntraced(function* ({ output, pod, ...place }: Command.Command.Config.Infer<typeof flags>) {
+type Order = Command.Command.Config.Infer<typeof flags>
+
+/** Stands for the time at which two answers were given that are the same otherwise. */
+const unchanging = DateTime.makeUnsafe(0)
+
+/** How often a node is asked again. */
+const watchPause = Duration.seconds(2)
+
+const picture = Effect.fnUntraced(function* ({ namespace, output, pod, state, ...place }: Order) {
   const whole = yield* askStatus(adminSocketOf(place))
-  const volumes = yield* Option.match(pod, {
-    onNone: () => Effect.succeed(whole.volumes),
-    onSome: (word) =>
-      Effect.mapError(Effect.fromResult(volumesOf(word, whole.volumes)), (detail) => new AdminError({ detail }))
+  const filter = { namespace, states: state }
+  const known = inNamespace(whole.volumes, filter)
+  const meant = yield* Option.match(pod, {
+    onNone: () => Effect.succeed(known),
+    onSome: (word) => Effect.mapError(Effect.fromResult(volumesOf(word, known)), (detail) => new AdminError({ detail }))
   })
+  const volumes = inStates(meant, filter)
   const status = { ...whole, volumes }
+  const json = yield* jsonText(NodeStatus, status)
+  const essence = yield* jsonText(NodeStatus, { ...status, at: unchanging })
   const layout = Option.getOrElse(output, () => "plain" as const)
-  if (layout === "json") return yield* printJson(NodeStatus, status)
-  if (layout === "plain" && Option.isSome(pod)) return yield* print(statusDetails(volumes, whole.at))
-  // Whoever asks for everything gets whole lines, however wide.
-  const width = layout === "plain" ? yield* outputWidth : Number.POSITIVE_INFINITY
-  yield* print(statusTable(status, layout, width))
-  yield* remark(statusSummary(status))
+  const shown: Picture = { text: json, summary: "", essence }
+  if (layout === "json") return shown
+  if (layout === "plain" && Option.isSome(pod)) return { ...shown, text: statusDetails(volumes, whole.at) }
+  const text = statusTable(status, layout, yield* outputWidth)
+  return { ...shown, text, summary: statusSummary(status, Option.isSome(pod) ? meant.length : whole.volumes.length) }
+})
+
+const showStatus = Effect.fnUntraced(function* (order: Order) {
+  const { summary, text } = yield* picture(order)
+  yield* print(text)
+  yield* remark(summary)
 })
 
 /** `certlet status`. */
-export const status = Command.make("status", flags, (order) => spoken(showStatus(order))).pipe(
-  Command.withDescription("Shows this node's volumes, or one pod's in detail: for kubectl exec")
-)
+export const status = Command.make("status", flags, (order) =>
+  order.watch ? untilSignal(spoken(keepShowing(picture(order), watchPause))) : spoken(showStatus(order))
+).pipe(Command.withDescription("Shows this node's volumes, or one pod's in detail: for kubectl exec"))

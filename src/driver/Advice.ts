@@ -67,5 +67,12 @@ export const reasonName = (reason: Reason): ReasonName => {
   }
 }
 
+/** What to do about a request that stays open, by what it waits for. */
+export const adviceForWait: Readonly<Record<"approval" | "signature" | "the API server", string>> = {
+  approval: "if this lasts, approve the request, or look at the approver and its policy",
+  signature: "if this lasts, look at the issuer's status and at its controller",
+  "the API server": "if this lasts, look at the API server and at certlet's log on this node"
+}
+
 /** What to do about a failure: a clause in small letters, without a full stop. */
 export const adviceFor = (reason: Reason): string => advice[reasonName(reason)]

@@ -5,11 +5,12 @@
  */
 import { DateTime, Option, Result } from "effect"
 import type { Pod } from "../spec/Pod.ts"
-import type { SpecError } from "../spec/SpecError.ts"
+import { faultsSentence, type SpecError } from "../spec/SpecError.ts"
 import { readAttributes, type VolumeContext } from "../spec/VolumeContext.ts"
 import type { VolumeSpec } from "../spec/VolumeSpec.ts"
 import type { IssuedRecord } from "../volume/VolumeRecord.ts"
 import { adviceFor } from "./Advice.ts"
+import { contentsOf } from "./contentsOf.ts"
 import { namesOf } from "./namesOf.ts"
 import type { VolumeComplaint, VolumeStatus } from "./VolumeStatus.ts"
 
@@ -30,6 +31,16 @@ export interface Untended {
 const refusalOf = ({ spec }: Untended): Option.Option<string> =>
   Option.map(Result.getFailure(spec), (error) => `${error.message}; ${adviceFor(error)}`)
 
+/** What the pod asks for, and what of it is ignored; nothing of a spec that is refused. */
+const wishOf = ({ spec }: Untended): Pick<VolumeStatus, "key" | "files" | "keystores" | "remarks"> =>
+  Result.match(spec, {
+    onFailure: () => ({}),
+    onSuccess: (spec) => ({
+      ...contentsOf(spec),
+      ...(spec.remarks.length === 0 ? {} : { remarks: spec.remarks.map((remark) => faultsSentence([remark])) })
+    })
+  })
+
 /** The issuer as it is written; a spec that is refused has none. */
 export const issuerIn = (context: VolumeContext): VolumeStatus["issuer"] => {
   const written = readAttributes(context)
@@ -49,6 +60,7 @@ export const untendedStatus = (volume: Untended): VolumeStatus => {
     issuer: Result.match(spec, { onSuccess: ({ issuer }) => issuer, onFailure: () => issuerIn(context) }),
     names: Result.match(spec, { onSuccess: namesOf, onFailure: () => [] }),
     state: why,
+    ...wishOf(volume),
     ...Option.match(issued, { onNone: () => ({}), onSome: (certificate) => ({ certificate }) }),
     ...Option.match(refusalOf(volume), { onNone: () => ({}), onSome: (refused) => ({ refused }) })
   }

@@ -66,6 +66,8 @@ export interface Volume {
   readonly lastFailure: Ref.Ref<Option.Option<LastFailure>>
   /** True if its files were missing; the running attempt restores them. */
   readonly damaged: Ref.Ref<boolean>
+  /** When the mount was found gone, with files in it, and made again; the containers of that time do not see it. */
+  readonly remounted: Ref.Ref<Option.Option<DateTime.Utc>>
   /** True once a publish was answered OK: its pod may be running since then. */
   readonly published: Ref.Ref<boolean>
   /** What of the last publish was refused while the volume kept its files. */
@@ -111,6 +113,7 @@ export const makeVolume = Effect.fnUntraced(function* (
     renewing: yield* Ref.make(false),
     lastFailure: yield* Ref.make(Option.none<LastFailure>()),
     damaged: yield* Ref.make(false),
+    remounted: yield* Ref.make(Option.none<DateTime.Utc>()),
     // What a restart finds filled has most likely been answered.
     published: yield* Ref.make(Option.isSome(record.issued)),
     refusal: yield* Ref.make(Option.none<SpecError>())

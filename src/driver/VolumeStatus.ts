@@ -9,8 +9,10 @@ import type { VolumeUsage } from "../volume/VolumeFS.ts"
 /**
  * `Ready`: the certificate is valid and not due. `Renewing`: it is valid, and the next one is requested. `Failing`: the
  * last attempt failed and will be retried. `Issuing`: the first certificate is requested. `Expired`: the certificate
- * has expired. `Inherited`: another driver has mounted the volume, which keeps its files and is not renewed. `Refused`:
- * what its pod asks for is refused; the volume keeps the files that it has and is not renewed, or its pod gets none.
+ * has expired. `Lost`: the mount is gone or cannot be read, so the pod cannot use the volume. `Damaged`: its files were
+ * changed or removed on the node, and are not restored yet. `Inherited`: another driver has mounted the volume, which
+ * keeps its files and is not renewed. `Refused`: what its pod asks for is refused; the volume keeps the files that it
+ * has and is not renewed, or its pod gets none.
  */
 export const VolumeState = Schema.Literals([
   "Ready",
@@ -18,6 +20,8 @@ export const VolumeState = Schema.Literals([
   "Failing",
   "Issuing",
   "Expired",
+  "Lost",
+  "Damaged",
   "Inherited",
   "Refused"
 ])
@@ -32,6 +36,21 @@ export const VolumeStatus = Schema.Struct({
   /** Common name and subject alternative names, without repeats. */
   names: Schema.Array(Schema.String),
   state: VolumeState,
+  /** The key that the pod asks for; the size is in bits. */
+  key: Schema.optionalKey(Schema.Struct({ algorithm: Schema.String, size: Schema.optionalKey(Schema.Number) })),
+  /** The names of all files, and their permission bits in octal. */
+  files: Schema.optionalKey(Schema.Struct({ names: Schema.Array(Schema.String), mode: Schema.String })),
+  /** Where a keystore's password comes from is said, and never what it is. */
+  keystores: Schema.optionalKey(
+    Schema.Array(
+      Schema.Struct({
+        kind: Schema.String,
+        file: Schema.String,
+        truststore: Schema.optionalKey(Schema.String),
+        password: Schema.String
+      })
+    )
+  ),
   /** What the volume holds. */
   certificate: Schema.optionalKey(
     Schema.Struct({
@@ -47,9 +66,15 @@ export const VolumeStatus = Schema.Struct({
     Schema.Struct({
       requestName: Schema.String,
       since: Schema.DateTimeUtcFromString,
-      waitsFor: Schema.Literals(["approval", "signature", "the API server"])
+      waitsFor: Schema.Literals(["approval", "signature", "the API server"]),
+      /** The issuer's own words. */
+      message: Schema.optionalKey(Schema.String),
+      /** What to do if it lasts. */
+      advice: Schema.optionalKey(Schema.String)
     })
   ),
+  /** What is wrong with the mount or the files, and what happens next. */
+  harm: Schema.optionalKey(Schema.String),
   /** What certlet refuses of what the pod asks for, and what to do. */
   refused: Schema.optionalKey(Schema.String),
   /** What its pod's owner should know of its attributes and of its certificate: sentences. */

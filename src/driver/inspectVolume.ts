@@ -4,12 +4,13 @@
  * no certificate, one that has expired or is about to because its renewal is late, a renewal that keeps failing. What
  * passes by itself is not one, so that a volume is not abnormal for the moment that a renewal takes.
  */
-import { DateTime, Effect, Option, Ref } from "effect"
+import { DateTime, Effect, Option, Ref, Result } from "effect"
 import { CertificateRequests } from "../issuance/CertificateRequests.ts"
 import { faultsSentence } from "../spec/SpecError.ts"
-import { type VolumeCondition, VolumeFS } from "../volume/VolumeFS.ts"
+import { type VolumeCondition, type VolumeError, VolumeFS } from "../volume/VolumeFS.ts"
 import type { IssuedRecord } from "../volume/VolumeRecord.ts"
-import { adviceFor } from "./Advice.ts"
+import { adviceFor, adviceForWait } from "./Advice.ts"
+import { contentsOf } from "./contentsOf.ts"
 import { UnknownVolume } from "./DriverError.ts"
 import { namesOf } from "./namesOf.ts"
 import { missingPrerequisite } from "./prerequisites.ts"
@@ -25,9 +26,11 @@ const pendingOf = Effect.fnUntraced(function* (volume: Volume) {
   const { pending } = yield* Ref.get(volume.record)
   if (Option.isNone(pending)) return undefined
   const { requestName, since } = pending.value
-  const { _tag } = yield* requests.state({ namespace: volume.spec.pod.namespace, name: requestName })
+  const state = yield* requests.state({ namespace: volume.spec.pod.namespace, name: requestName })
+  const { _tag } = state
   const whom = _tag === "AwaitingApproval" || _tag === "AwaitingSignature" ? waitsFor[_tag] : "the API server"
-  return { requestName, since, waitsFor: whom } as const
+  const message = _tag === "AwaitingSignature" && state.message !== "" ? { message: state.message } : {}
+  return { requestName, since, waitsFor: whom, ...message, advice: adviceForWait[whom] } as const
 })
 
 const failureOf = Effect.fnUntraced(function* (volume: Volume) {
@@ -37,10 +40,16 @@ const failureOf = Effect.fnUntraced(function* (volume: Volume) {
   return { sentence: error.message, advice: adviceFor(error.reason), temper: error.temper, failures, at, nextTry }
 })
 
-const stateOf = (status: Pick<VolumeStatus, "certificate" | "pending" | "failure">, now: DateTime.Utc): VolumeState => {
+const stateOf = (
+  status: Pick<VolumeStatus, "certificate" | "pending" | "failure">,
+  harm: VolumeComplaint | undefined,
+  now: DateTime.Utc
+): VolumeState => {
   if (status.certificate === undefined) return status.failure === undefined ? "Issuing" : "Failing"
   if (DateTime.isLessThanOrEqualTo(status.certificate.notAfter, now)) return "Expired"
+  if (harm?.severity === "inaccessible") return "Lost"
   if (status.failure !== undefined) return "Failing"
+  if (harm !== undefined) return "Damaged"
   return status.pending === undefined ? "Ready" : "Renewing"
 }
 
@@ -52,14 +61,49 @@ const certificateOf = ({ notAfter, notBefore, renewAt, requestName, serialNumber
   renewAt
 })
 
-const remarksOn = ({ spec }: Volume, issued: Option.Option<IssuedRecord>): Pick<VolumeStatus, "remarks"> => {
+/** Said as long as the volume lives: nobody tells certlet which containers have been restarted since. */
+const remountedRemark = (at: DateTime.Utc): string =>
+  `the volume was mounted again at ${DateTime.formatIso(at)}, after somebody had unmounted it; a container that ran then ` +
+  "does not see renewals: restart the pod"
+
+const remarksOn = Effect.fnUntraced(function* (
+  { remounted, spec }: Volume,
+  issued: Option.Option<IssuedRecord>
+): Effect.fn.Return<Pick<VolumeStatus, "remarks">> {
   const ofCertificate = Option.match(issued, { onNone: () => [], onSome: ({ remarks }) => remarks ?? [] })
-  const remarks = [...spec.remarks.map((remark) => faultsSentence([remark])), ...ofCertificate]
+  const ofMount = Option.toArray(yield* Ref.get(remounted)).map(remountedRemark)
+  const remarks = [...spec.remarks.map((remark) => faultsSentence([remark])), ...ofCertificate, ...ofMount]
   return remarks.length === 0 ? {} : { remarks }
-}
+})
+
+/**
+ * What is wrong with the mount or the files of a volume that has been filled. While its files are being swapped nothing
+ * is.
+ */
+const harmTo = Effect.fnUntraced(function* (volume: Volume) {
+  const fs = yield* VolumeFS
+  const { issued } = yield* Ref.get(volume.record)
+  const looked = yield* volume.swapping.withPermitsIfAvailable(1)(Effect.result(fs.inspect(volume.place.target)))
+  if (Option.isNone(looked)) return undefined
+  return Result.match(looked.value, {
+    onFailure: unreadable,
+    onSuccess: (found) => placeComplaint(found, Option.isSome(issued))
+  })
+})
+
+const unreadable = ({ message }: VolumeError): VolumeComplaint => ({
+  severity: "inaccessible",
+  reason: "VolumeUnreadable",
+  sentence: message
+})
 
 /** The status of a volume now. */
 export const volumeStatus = Effect.fnUntraced(function* (volume: Volume) {
+  return yield* statusWith(volume, yield* harmTo(volume))
+})
+
+/** The status of a volume whose mount and files have been looked at. */
+const statusWith = Effect.fnUntraced(function* (volume: Volume, harm: VolumeComplaint | undefined) {
   const { issued } = yield* Ref.get(volume.record)
   const certificate = Option.getOrUndefined(Option.map(issued, certificateOf))
   const pending = yield* pendingOf(volume)
@@ -74,7 +118,8 @@ export const volumeStatus = Effect.fnUntraced(function* (volume: Volume) {
     ...(Option.isNone(missing) ? {} : { missing: missing.value }),
     ...(Option.isNone(refusal) ? {} : { refused: `${refusal.value.message}; ${adviceFor(refusal.value)}` }),
     ...(failure === undefined ? {} : { failure }),
-    ...remarksOn(volume, issued)
+    ...(certificate === undefined || harm === undefined ? {} : { harm: harm.sentence }),
+    ...(yield* remarksOn(volume, issued))
   }
   const status: VolumeStatus = {
     volumeId: volume.id,
@@ -82,7 +127,8 @@ export const volumeStatus = Effect.fnUntraced(function* (volume: Volume) {
     pod: { namespace, name, uid },
     issuer: volume.spec.issuer,
     names: namesOf(volume.spec),
-    state: stateOf(parts, yield* DateTime.now),
+    state: stateOf(parts, harm, yield* DateTime.now),
+    ...contentsOf(volume.spec),
     ...parts
   }
   return status
@@ -110,36 +156,27 @@ const reportUntended = Effect.fnUntraced(function* (volume: Untended): Effect.fn
 
 const report = Effect.fnUntraced(function* (volume: Volume): Effect.fn.Return<VolumeReport, never, Needs> {
   const fs = yield* VolumeFS
-  const { target } = volume.place
-  const status = yield* volumeStatus(volume)
-  const ofCertificate = yield* certificateComplaints(volume, status)
-  const looked = yield* Effect.result(Effect.all([fs.inspect(target), fs.usage(target)]))
-  if (looked._tag === "Failure") {
-    const unreadable = {
-      severity: "inaccessible",
-      reason: "VolumeUnreadable",
-      sentence: looked.failure.message
-    } as const
-    return { usage: Option.none(), complaints: [unreadable, ...ofCertificate] }
-  }
-  const [found, usage] = looked.success
-  return { usage, complaints: [...placeComplaints(found, status), ...ofCertificate] }
+  const usage = yield* Effect.result(fs.usage(volume.place.target))
+  const harm = Option.getOrUndefined(Option.map(Result.getFailure(usage), unreadable)) ?? (yield* harmTo(volume))
+  const ofCertificate = yield* certificateComplaints(volume, yield* statusWith(volume, harm))
+  const complaints = harm === undefined ? ofCertificate : [harm, ...ofCertificate]
+  return { usage: Result.getOrElse(usage, () => Option.none()), complaints }
 })
 
 type Needs = VolumeFS | Effect.Services<ReturnType<typeof volumeStatus>>
 
-const placeComplaints = (found: VolumeCondition, { certificate }: VolumeStatus): ReadonlyArray<VolumeComplaint> => {
-  if (found === "filled") return []
+const placeComplaint = (found: VolumeCondition, wasFilled: boolean): VolumeComplaint | undefined => {
+  if (found === "filled") return undefined
   if (found === "empty") {
     const sentence = "the volume's files were removed; the next publish restores them"
-    return certificate === undefined ? [] : [{ severity: "degraded", reason: "FilesMissing", sentence }]
+    return wasFilled ? { severity: "degraded", reason: "FilesMissing", sentence } : undefined
   }
   if (found === "damaged") {
     const sentence = "the volume's files were changed or removed on the node; the next publish restores them"
-    return [{ severity: "degraded", reason: "FilesDamaged", sentence }]
+    return { severity: "degraded", reason: "FilesDamaged", sentence }
   }
   const sentence = "the volume's mount is gone; the next publish mounts it again, and then the pod must be restarted"
-  return [{ severity: "inaccessible", reason: "MountLost", sentence }]
+  return { severity: "inaccessible", reason: "MountLost", sentence }
 }
 
 const certificateComplaints = Effect.fnUntraced(function* (

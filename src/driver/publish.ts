@@ -204,6 +204,7 @@ const remount = Effect.fnUntraced(function* (volume: Volume) {
   const lost = (yield* mount(volume)) && Option.isSome(issued)
   if (!lost) return false
   yield* Effect.logWarning("the volume's mount was gone and is mounted again; a running container does not see it")
+  yield* Ref.set(volume.remounted, Option.some(yield* DateTime.now))
   yield* tellMountLost(volume)
   return true
 })
@@ -293,8 +294,7 @@ const isUnfilled = Effect.fnUntraced(function* ({ attempt, volume }: Claim) {
   const { issued } = yield* Ref.get(volume.record)
   if (!Option.contains(present, volume) || Option.isSome(issued)) return false
   if (Option.getOrUndefined(yield* Ref.get(volume.attempt)) !== Option.getOrUndefined(attempt)) return false
-  // A volume whose record was lost has a running pod's files: its containers see them as long as they stay where they
-  // are.
+  // A volume whose record was lost has a running pod's files: its containers see them while they stay where they are.
   const found = yield* Effect.orElseSucceed(fs.inspect(volume.place.target), () => "filled" as const)
   return found !== "filled" && found !== "damaged"
 })

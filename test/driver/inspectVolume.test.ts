@@ -83,6 +83,86 @@ describe("a volume that is looked at", () => {
     }).pipe(onNode("lost"))
   )
 
+  it.effect("is not Ready without its mount or its files, and says what happens next", () =>
+    Effect.gen(function* () {
+      const { disk, driver } = yield* published
+      const status = Effect.map(driver.status, ([volume]) => [volume?.state, volume?.harm] as const)
+      expect(yield* status).toEqual(["Ready", undefined])
+      yield* disk.empty(web.target)
+      expect(yield* status).toEqual(["Damaged", "the volume's files were removed; the next publish restores them"])
+      yield* disk.clean(web.target)
+      const [lost, sentence] = yield* status
+      expect([lost, sentence]).toEqual(["Lost", expect.stringContaining("the pod must be restarted")])
+      expect((yield* driver.metrics).match(/^certlet_volumes\{.*state="Lost".*\} (\d+)$/m)?.[1]).toBe("1")
+      yield* disk.fail
+      expect((yield* status)[0]).toBe("Lost")
+      yield* disk.heal
+      yield* during("1 second", driver.publish(web))
+      const [mended] = yield* driver.status
+      expect(mended).toMatchObject({ state: "Ready", remarks: [expect.stringMatching(/mounted again at .*restart/)] })
+      expect(mended).not.toHaveProperty("harm")
+    }).pipe(onNode("states"))
+  )
+
+  it.effect("says which key, files and keystores its pod asks for, and no password", () =>
+    Effect.gen(function* () {
+      const driver = yield* startDriver
+      const call = publishCall("java", {
+        "csi.cert-manager.io/key-algorithm": "ECDSA",
+        "csi.cert-manager.io/key-size": "384",
+        "csi.cert-manager.io/pkcs12-enable": "true",
+        "csi.cert-manager.io/pkcs12-password": "a secret",
+        "csi.cert-manager.io/jks-enable": "true",
+        "csi.cert-manager.io/jks-password-from": "generate",
+        "csi.cert-manager.io/truststore-enable": "true"
+      })
+      yield* during("1 second", driver.publish(call))
+      const [status] = yield* driver.status
+      expect(status).toMatchObject({
+        key: { algorithm: "ECDSA", size: 384 },
+        files: {
+          names: [
+            "ca.crt",
+            "tls.crt",
+            "tls.key",
+            "keystore.p12",
+            "truststore.p12",
+            "keystore.jks",
+            "truststore.jks",
+            "keystore.jks.password"
+          ],
+          mode: "0440"
+        },
+        keystores: [
+          {
+            kind: "pkcs12",
+            file: "keystore.p12",
+            truststore: "truststore.p12",
+            password: "the attribute pkcs12-password"
+          },
+          { kind: "jks", file: "keystore.jks", password: "generated, in the file keystore.jks.password" }
+        ]
+      })
+      expect(JSON.stringify(status)).not.toContain("a secret")
+    }).pipe(onNode("contents"))
+  )
+
+  it.effect("says the issuer's own words of a request that waits, and what to do", () =>
+    Effect.gen(function* () {
+      const driver = yield* startDriver
+      const cluster = yield* SimControlPlane
+      yield* cluster.behave({ issuer: "hold" })
+      yield* Effect.forkChild(Effect.ignore(driver.publish(web)))
+      yield* TestClock.adjust("10 seconds")
+      const [status] = yield* driver.status
+      expect(status?.pending).toMatchObject({
+        waitsFor: "signature",
+        message: "held back",
+        advice: "if this lasts, look at the issuer's status and at its controller"
+      })
+    }).pipe(onNode("words"))
+  )
+
   it.effect("is not another one's, and not at another place", () =>
     Effect.gen(function* () {
       const { driver } = yield* published

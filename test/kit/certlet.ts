@@ -39,13 +39,21 @@ export const certlet = (args: ReadonlyArray<string>, environment: Environment = 
 
 /** Starts `certlet run`. `ended` waits for its end, and `log` is what it has logged so far. */
 export const startCertlet = (flags: ReadonlyArray<string>, environment: Environment = {}) =>
+  startCommand(["run", ...flags], environment)
+
+/** Starts one of certlet's commands. `output` and `log` are what it has written to the two streams so far. */
+export const startCommand = (args: ReadonlyArray<string>, environment: Environment = {}) =>
   Effect.acquireRelease(
     Effect.sync(() => {
-      const child = spawn(process.execPath, [main, "run", ...flags], {
+      const child = spawn(process.execPath, [main, ...args], {
         env: environmentOf(environment),
-        stdio: ["ignore", "ignore", "pipe"]
+        stdio: ["ignore", "pipe", "pipe"]
       })
+      let output = ""
       let log = ""
+      child.stdout.on("data", (bytes: Buffer) => {
+        output += bytes.toString()
+      })
       child.stderr.on("data", (bytes: Buffer) => {
         log += bytes.toString()
       })
@@ -53,7 +61,7 @@ export const startCertlet = (flags: ReadonlyArray<string>, environment: Environm
         if (child.exitCode !== null) return resume(Effect.succeed(child.exitCode))
         child.once("close", (code) => resume(Effect.succeed(code)))
       })
-      return { child, ended, log: () => log }
+      return { child, ended, log: () => log, output: () => output }
     }),
     ({ child }) => Effect.sync(() => void child.kill("SIGKILL"))
   )

@@ -7,7 +7,7 @@ import { mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { Effect } from "effect"
 import { EmbeddedCluster } from "../../src/embedded/EmbeddedCluster.ts"
-import { certlet, type Environment, flagsIn, kubeletIn, startCertlet } from "../kit/certlet.ts"
+import { certlet, type Environment, flagsIn, kubeletIn, startCertlet, startCommand } from "../kit/certlet.ts"
 import { temporaryFolder } from "../kit/folders.ts"
 import { publishCall } from "../kit/SimulatedNode.ts"
 
@@ -38,6 +38,8 @@ export const startNode = Effect.fnUntraced(function* (
     request,
     publish: (pod: string, attributes: Environment = {}) => kubelet.publish(request(pod, attributes)),
     /** A command of certlet with the same data root. */
-    ask: (...args: ReadonlyArray<string>) => certlet([...args, "--data-root", join(folder, "data")])
+    ask: (...args: ReadonlyArray<string>) => certlet([...args, "--data-root", join(folder, "data")]),
+    /** The same for a command that goes on until it is told to end. */
+    watch: (...args: ReadonlyArray<string>) => startCommand([...args, "--data-root", join(folder, "data")])
   }
 })

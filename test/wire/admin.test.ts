@@ -65,6 +65,43 @@ describe("an operator on the node", () => {
     })
   )
 
+  it.live("narrows what is shown, and is told the states that there are where one is mistyped", () =>
+    Effect.gen(function* () {
+      const node = yield* startServed
+      const shown = yield* node.ask("status", "-n", "apps", "--state", "ready,failing")
+      expect(shown.stdout).toContain("apps/web")
+      const hidden = yield* node.ask("status", "--state", "Failing")
+      expect(hidden).toMatchObject({ code: 0, stdout: "" })
+      expect(hidden.stderr).toMatch(/^none of 1 volumes on node node-1 is shown\n/)
+      const elsewhere = yield* node.ask("status", "-n", "shop", "-o", "json")
+      expect((yield* readStatus(elsewhere.stdout)).volumes).toEqual([])
+      const mistyped = yield* node.ask("status", "--state", "Failing,Broken")
+      expect(mistyped.code).toBe(2)
+      expect(mistyped.stderr).toMatch(/one of Ready, Renewing, .*Refused, with commas between; "Broken" is not/)
+    })
+  )
+
+  it.live("watches until a signal, and gets another table into a pipe where something has changed", () =>
+    Effect.gen(function* () {
+      const node = yield* startServed
+      const watching = yield* node.watch("status", "-w")
+      const tables = Effect.sync(() => watching.output().match(/^POD /gm)?.length ?? 0)
+      yield* eventually(
+        "a table",
+        Effect.map(tables, (many) => many === 1)
+      )
+      yield* node.publish("mail")
+      yield* eventually(
+        "another table",
+        Effect.map(tables, (many) => many >= 2)
+      )
+      expect(watching.output().slice(watching.output().lastIndexOf("POD "))).toMatch(/apps\/mail .*\napps\/web /)
+      expect(watching.output()).not.toContain("\u001b")
+      watching.child.kill("SIGINT")
+      expect(yield* watching.ended).toBe(0)
+    })
+  )
+
   it.live("is told what a renewal waits for, and a second one joins the first", () =>
     Effect.gen(function* () {
       const node = yield* startServed

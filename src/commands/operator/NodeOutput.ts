@@ -19,11 +19,28 @@ export const print = (text: string): Effect.Effect<void> => write(process.stdout
 /** Writes to standard error. */
 export const remark = (text: string): Effect.Effect<void> => write(process.stderr, text)
 
-/** Writes a value to standard output as JSON. */
-export const printJson = <A, I>(schema: Schema.Codec<A, I>, value: A): Effect.Effect<void> =>
-  Effect.flatMap(Effect.orDie(Schema.encodeEffect(schema)(value)), (encoded) =>
-    print(`${JSON.stringify(encoded, null, 2)}\n`)
-  )
+/** True where a terminal shows standard output. */
+export const isTerminal: Effect.Effect<boolean> = Effect.sync(() => process.stdout.isTTY === true)
+
+const home = "\u001b[H"
+const clearLine = "\u001b[K"
+const clearBelow = "\u001b[J"
+
+/** Replaces what the terminal shows, without a flicker; lines that it has no room for are counted. */
+export const redraw = (text: string): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const lines = text.trimEnd().split("\n")
+    const rows = Math.max(2, (process.stdout.rows ?? 24) - 1)
+    const fitting =
+      lines.length <= rows
+        ? lines
+        : [...lines.slice(0, rows - 1), `(${lines.length - rows + 1} more lines; the terminal is too low)`]
+    return print(`${home}${fitting.map((line) => `${line}${clearLine}\n`).join("")}${clearBelow}`)
+  })
+
+/** A value as JSON, for standard output. */
+export const jsonText = <A, I>(schema: Schema.Codec<A, I>, value: A): Effect.Effect<string> =>
+  Effect.map(Effect.orDie(Schema.encodeEffect(schema)(value)), (encoded) => `${JSON.stringify(encoded, null, 2)}\n`)
 
 /** How wide a line on standard output may be: infinite where no terminal shows it. */
 export const outputWidth: Effect.Effect<number> = Effect.sync(() =>

@@ -2,9 +2,9 @@
  * Which volumes an operator means by a word: those of the pod of that name, given as `NAME` or `NAMESPACE/NAME`, or
  * the one volume of that id. A word that fits nothing is answered with the names that are nearest to it. Pure.
  */
-import { Result } from "effect"
+import { Option, Result } from "effect"
 import { podName } from "../../admin/AdminApi.ts"
-import type { VolumeStatus } from "../../driver/VolumeStatus.ts"
+import type { VolumeState, VolumeStatus } from "../../driver/VolumeStatus.ts"
 import { nearestFew } from "../../spec/nearestOf.ts"
 
 /** How many names are offered for a mistyped one. */
@@ -14,6 +14,26 @@ const fits =
   (word: string) =>
   (volume: VolumeStatus): boolean =>
     [volume.pod.name, podName(volume), volume.volumeId].includes(word)
+
+/** Which volumes are asked for: those of a namespace, and those in one of these states. */
+export interface VolumeFilter {
+  readonly namespace: Option.Option<string>
+  /** None means every state. */
+  readonly states: Option.Option<ReadonlyArray<VolumeState>>
+}
+
+/** The volumes of the filter's namespace. */
+export const inNamespace = (
+  volumes: ReadonlyArray<VolumeStatus>,
+  { namespace }: VolumeFilter
+): ReadonlyArray<VolumeStatus> =>
+  volumes.filter(({ pod }) => Option.match(namespace, { onNone: () => true, onSome: (name) => pod.namespace === name }))
+
+/** The volumes that are in a state of the filter's. */
+export const inStates = (volumes: ReadonlyArray<VolumeStatus>, { states }: VolumeFilter): ReadonlyArray<VolumeStatus> =>
+  volumes.filter(({ state }) =>
+    Option.match(states, { onNone: () => true, onSome: (states) => states.includes(state) })
+  )
 
 /** By their pods' names, and a pod's volumes by theirs. */
 export const inOrder = (volumes: ReadonlyArray<VolumeStatus>): ReadonlyArray<VolumeStatus> => {

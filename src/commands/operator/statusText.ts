@@ -1,8 +1,7 @@
 /**
- * A node's volumes as an operator reads them: one line for each, or one volume with all that is known of it. Columns
- * are as wide as what stands in them, so that they stand under each other with one volume and with a thousand. Where a
- * terminal is narrower than a line, the last column is cut, because a wrapped table cannot be read; nothing is cut on
- * the way into a pipe or a file. Pure.
+ * Volumes as an operator reads them: a row of a table for each, or one volume with all that is known of it. A row fits
+ * the terminal (`layOut`), and into a pipe or a file it goes as one line. What has gone wrong stands with what to do.
+ * Pure.
  */
 import { DateTime, Duration } from "effect"
 import { type NodeStatus, podName, volumeName } from "../../admin/AdminApi.ts"
@@ -13,8 +12,7 @@ import { oneLine } from "../../spec/oneLine.ts"
 import { rfc3339 } from "../../spec/rfc3339.ts"
 import { spokenDuration } from "../../spec/spokenDuration.ts"
 import { inOrder } from "./chooseVolumes.ts"
-
-type Column = readonly [heading: string, cell: (volume: VolumeStatus, now: DateTime.Utc) => string]
+import { type Column, layOut } from "./layOut.ts"
 
 /** How many names a line has room for. */
 const namesShown = 2
@@ -34,11 +32,21 @@ const namesOf = ({ names }: VolumeStatus): string => {
   return names.length === 0 ? "-" : `${names.slice(0, namesShown).join(",")}${more > 0 ? ` +${more}` : ""}`
 }
 
+/** What the volume waits for, as long as nothing has gone wrong. */
 const waiting = ({ missing, pending, pod }: VolumeStatus, now: DateTime.Utc): string => {
   if (pending === undefined) return missing === undefined ? "" : `waits for ${missing}`
   const waited = spokenDuration(DateTime.distance(pending.since, now))
   const request = namespacedName({ namespace: pod.namespace, name: pending.requestName })
   return `CertificateRequest ${request} waits for ${pending.waitsFor}, ${waited} so far`
+}
+
+const withAdvice = (sentence: string, advice: string | undefined): string =>
+  advice === undefined ? sentence : `${sentence}; ${advice}`
+
+const waitingWords = (volume: VolumeStatus, now: DateTime.Utc): string => {
+  const { message, advice } = volume.pending ?? {}
+  const words = waiting(volume, now)
+  return words === "" ? "" : withAdvice(message === undefined ? words : `${words}: ${message}`, advice)
 }
 
 const inherited = ({ state }: VolumeStatus): string | undefined =>
@@ -49,85 +57,145 @@ const tooShort = ({ certificate, state }: VolumeStatus): string | undefined =>
     ? "the certificate expires before it is renewed; set a longer duration, or look at the clocks"
     : undefined
 
-const lastError = (volume: VolumeStatus, now: DateTime.Utc): string => {
-  const words =
-    volume.failure?.sentence ?? volume.refused ?? inherited(volume) ?? tooShort(volume) ?? waiting(volume, now)
-  return words === "" ? "-" : oneLine(words)
+const wentWrong = ({ failure, harm, refused }: VolumeStatus): string | undefined => {
+  const failed = failure === undefined ? refused : withAdvice(failure.sentence, failure.advice)
+  return harm === undefined || failed === undefined ? (harm ?? failed) : `${harm}; ${failed}`
 }
 
-const columns: ReadonlyArray<Column> = [
-  ["POD", podName],
-  ["VOLUME", volumeName],
-  ["ISSUER", issuerOf],
-  ["NAMES", namesOf],
-  ["STATE", ({ state }) => state],
-  ["EXPIRES", ({ certificate }, now) => when(certificate?.notAfter, now)],
-  ["RENEWAL", ({ certificate, failure }, now) => when(failure?.nextTry ?? certificate?.renewAt, now)],
-  ["LAST ERROR", lastError]
+const remarked = ({ remarks = [] }: VolumeStatus): string => {
+  const [first, ...others] = remarks
+  return first === undefined ? "" : `${first}${others.length === 0 ? "" : ` (and ${others.length} more)`}`
+}
+
+const lastError = (volume: VolumeStatus, now: DateTime.Utc): string => {
+  const words = wentWrong(volume) ?? inherited(volume) ?? tooShort(volume) ?? waitingWords(volume, now)
+  return oneLine(words) || oneLine(remarked(volume)) || "-"
+}
+
+/** A volume as it was seen: where, and when by that node's clock. */
+interface SeenVolume {
+  readonly volume: VolumeStatus
+  readonly node: string
+  readonly at: DateTime.Utc
+}
+
+interface VolumeColumn extends Column {
+  readonly cell: (volume: VolumeStatus, now: DateTime.Utc, node: string) => string
+}
+
+const columns: ReadonlyArray<VolumeColumn> = [
+  { heading: "POD", cell: podName },
+  { heading: "VOLUME", cell: volumeName, goes: 4 },
+  { heading: "ISSUER", cell: issuerOf, goes: 2 },
+  { heading: "NAMES", cell: namesOf, goes: 1 },
+  { heading: "STATE", cell: ({ state }) => state },
+  { heading: "EXPIRES", cell: ({ certificate }, now) => when(certificate?.notAfter, now) },
+  {
+    heading: "RENEWAL",
+    cell: ({ certificate, failure }, now) => when(failure?.nextTry ?? certificate?.renewAt, now),
+    goes: 3
+  },
+  { heading: "LAST ERROR", cell: lastError }
 ]
 
 const instant = (time: DateTime.Utc | undefined): string => (time === undefined ? "-" : rfc3339(time))
 
-const wideColumns: ReadonlyArray<Column> = [
-  ["POD", podName],
-  ["VOLUME", volumeName],
-  ["ISSUER", ({ issuer }) => `${issuer.kind}.${issuer.group}/${issuer.name}`],
-  ["NAMES", ({ names }) => names.join(",") || "-"],
-  ["STATE", ({ state }) => state],
-  ["EXPIRES", ({ certificate }) => instant(certificate?.notAfter)],
-  ["RENEWAL", ({ certificate, failure }) => instant(failure?.nextTry ?? certificate?.renewAt)],
-  ["SERIAL", ({ certificate }) => certificate?.serialNumber ?? "-"],
-  ["REQUEST", ({ certificate, pending }) => pending?.requestName ?? certificate?.requestName ?? "-"],
-  ["VOLUME ID", ({ volumeId }) => volumeId],
-  ["LAST ERROR", lastError]
+const wideColumns: ReadonlyArray<VolumeColumn> = [
+  { heading: "POD", cell: podName },
+  { heading: "VOLUME", cell: volumeName },
+  { heading: "ISSUER", cell: ({ issuer }) => `${issuer.kind}.${issuer.group}/${issuer.name}` },
+  { heading: "NAMES", cell: ({ names }) => names.join(",") || "-" },
+  { heading: "STATE", cell: ({ state }) => state },
+  { heading: "EXPIRES", cell: ({ certificate }) => instant(certificate?.notAfter) },
+  { heading: "RENEWAL", cell: ({ certificate, failure }) => instant(failure?.nextTry ?? certificate?.renewAt) },
+  { heading: "SERIAL", cell: ({ certificate }) => certificate?.serialNumber ?? "-" },
+  { heading: "REQUEST", cell: ({ certificate, pending }) => pending?.requestName ?? certificate?.requestName ?? "-" },
+  { heading: "VOLUME ID", cell: ({ volumeId }) => volumeId },
+  { heading: "LAST ERROR", cell: lastError }
 ]
 
-const gap = "   "
+const nodeColumn: VolumeColumn = { heading: "NODE", cell: (_, __, node) => node }
 
-const cut = (line: string, width: number): string => (line.length <= width ? line : `${line.slice(0, width - 1)}…`)
-
-/**
- * The volumes as a table with a heading; empty where there are none. `width` is the terminal's, infinite
- * without a terminal.
- */
-export const statusTable = ({ at, volumes }: NodeStatus, layout: "plain" | "wide", width: number): string => {
-  if (volumes.length === 0) return ""
-  const shown = layout === "wide" ? wideColumns : columns
-  const rows = [
-    shown.map(([heading]) => heading),
-    ...inOrder(volumes).map((volume) => shown.map(([, cell]) => cell(volume, at)))
-  ]
-  const widths = shown.map((_, column) => rows.reduce((widest, row) => Math.max(widest, row[column]?.length ?? 0), 0))
-  const line = (row: ReadonlyArray<string>) =>
-    row.map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column] ?? 0))).join(gap)
-  return rows.map((row) => `${cut(line(row), width)}\n`).join("")
+/** How a table is to look: absolute times and more columns where it is wide, and with the node in front. */
+interface TableLook {
+  readonly layout: "plain" | "wide"
+  readonly withNode: boolean
+  /** The terminal's, infinite without one. */
+  readonly width: number
 }
 
+/** Volumes as a table with a heading, in the order given; empty where there are none. */
+const volumesTable = (seen: ReadonlyArray<SeenVolume>, { layout, width, withNode }: TableLook): string => {
+  if (seen.length === 0) return ""
+  const shown = [...(withNode ? [nodeColumn] : []), ...(layout === "wide" ? wideColumns : columns)]
+  const cells = seen.map(({ at, node, volume }) => shown.map(({ cell }) => cell(volume, at, node)))
+  // Whoever asks for everything gets whole lines, however wide.
+  return layOut(shown, cells, layout === "wide" ? Number.POSITIVE_INFINITY : width)
+    .map((line) => `${line}\n`)
+    .join("")
+}
+
+/** A node's volumes as a table. */
+export const statusTable = ({ at, node, volumes }: NodeStatus, layout: "plain" | "wide", width: number): string =>
+  volumesTable(
+    inOrder(volumes).map((volume) => ({ volume, node, at })),
+    { layout, width, withNode: false }
+  )
+
+/** The worst first. */
 const states: ReadonlyArray<VolumeState> = [
   "Expired",
+  "Lost",
   "Refused",
   "Inherited",
   "Failing",
+  "Damaged",
   "Issuing",
   "Renewing",
   "Ready"
 ]
 
+/** How many volumes are in which state, the worst first. */
+const counted = (volumes: ReadonlyArray<VolumeStatus>): string =>
+  states
+    .flatMap((state) => {
+      const held = volumes.filter((volume) => volume.state === state).length
+      return held === 0 ? [] : [`${held} ${state}`]
+    })
+    .join(", ")
+
+/**
+ * Volumes at a place in a sentence: how many are how, and what runs out first. `among` is how many there are, where
+ * only some are shown.
+ */
+const volumesSentence = (seen: ReadonlyArray<SeenVolume>, place: string, among: number): string => {
+  const volumes = seen.map(({ volume }) => volume)
+  const of = among > volumes.length ? ` of ${among}` : ""
+  const many = of === "" && volumes.length === 1 ? "1 volume" : `${volumes.length}${of} volumes`
+  const [first, ...others] = seen.flatMap(({ at, volume: { certificate } }) =>
+    certificate === undefined ? [] : [{ at, end: certificate.notAfter }]
+  )
+  if (volumes.length === 0)
+    return of === "" ? `no volumes on ${place}` : `none of ${among} volumes on ${place} is shown`
+  const whole = `${many} on ${place}: ${counted(volumes)}`
+  if (first === undefined) return whole
+  const next = others.reduce((one, other) => (DateTime.isLessThan(other.end, one.end) ? other : one), first)
+  return `${whole}; the first certificate ends ${when(next.end, next.at)}`
+}
+
+/** What a node's certlet complains of, a sentence each. */
+const nodeComplaints = ({ complaints, dataRootOnDisk }: NodeStatus): ReadonlyArray<string> => [
+  ...complaints.map(({ check, complaint }) => `certlet is not ready: ${check}: ${complaint}`),
+  ...(dataRootOnDisk
+    ? ["the data root is on a disk, so pending requests are asked for again after a restart; put it in memory"]
+    : [])
+]
+
 /** The node in a sentence or two: how many volumes are how, what runs out first, and what certlet complains of. */
-export const statusSummary = ({ at, complaints, dataRootOnDisk, node, volumes }: NodeStatus): string => {
-  const counted = states.flatMap((state) => {
-    const held = volumes.filter((volume) => volume.state === state).length
-    return held === 0 ? [] : [`${held} ${state}`]
-  })
-  const ends = volumes.flatMap(({ certificate }) => (certificate === undefined ? [] : [certificate.notAfter]))
-  const [first, ...others] = ends
-  const next = first === undefined ? "" : `; the first certificate ends ${when(others.reduce(DateTime.min, first), at)}`
-  const many = volumes.length === 1 ? "1 volume" : `${volumes.length} volumes`
-  const volumesLine =
-    volumes.length === 0 ? `no volumes on node ${node}` : `${many} on node ${node}: ${counted.join(", ")}${next}`
-  const notReady = complaints.map(({ check, complaint }) => `certlet is not ready: ${check}: ${complaint}`)
-  const onDisk = "the data root is on a disk, so pending requests are asked for again after a restart; put it in memory"
-  return [volumesLine, ...notReady, ...(dataRootOnDisk ? [onDisk] : [])]
+export const statusSummary = (status: NodeStatus, among = status.volumes.length): string => {
+  const { at, node, volumes } = status
+  const seen = volumes.map((volume) => ({ volume, node, at }))
+  return [volumesSentence(seen, `node ${node}`, among), ...nodeComplaints(status)]
     .map((sentence) => `${oneLine(sentence)}\n`)
     .join("")
 }
@@ -155,16 +223,39 @@ const failureRows = ({ failure }: VolumeStatus, now: DateTime.Utc) =>
         ["Next try", `${rfc3339(failure.nextTry)} (${when(failure.nextTry, now)})`] as const
       ]
 
+const keyText = ({ algorithm, size }: NonNullable<VolumeStatus["key"]>): string =>
+  size === undefined ? algorithm : `${algorithm}, ${size} bits`
+
+const contentRows = ({ files, key, keystores = [] }: VolumeStatus) => [
+  ...(key === undefined ? [] : [["Key", keyText(key)] as const]),
+  ...(files === undefined ? [] : [["Files", `${files.names.join(", ")} (mode ${files.mode})`] as const]),
+  ...keystores.map(({ file, kind, password, truststore }) => {
+    const trust = truststore === undefined ? "" : `, truststore ${truststore}`
+    return ["Keystore", `${kind}, file ${file}${trust}; password: ${password}`] as const
+  })
+]
+
+const pendingRows = (volume: VolumeStatus, now: DateTime.Utc) => {
+  const open = waiting(volume, now)
+  const { advice, message } = volume.pending ?? {}
+  return [
+    ...(open === "" ? [] : [["Waiting", open] as const]),
+    ...(message === undefined ? [] : [["Issuer says", oneLine(message)] as const]),
+    ...(advice === undefined ? [] : [["What to do", advice] as const])
+  ]
+}
+
 /** One volume with all that is known of it. */
 const detail = (volume: VolumeStatus, now: DateTime.Utc): string => {
-  const { issuer, names, pod, refused, state, target, volumeId } = volume
-  const open = waiting(volume, now)
+  const { harm, issuer, names, pod, refused, state, target, volumeId } = volume
   return `Pod ${podName(volume)}, volume ${volumeName(volume)}\n${labelled([
     ["State", state],
     ["Issuer", `${issuer.kind} ${issuer.name} (${issuer.group})`],
     ["Names", names.length === 0 ? "none" : names.join(", ")],
     ...certificateRows(volume, now),
-    ...(open === "" ? [] : [["Waiting", open] as const]),
+    ...contentRows(volume),
+    ...pendingRows(volume, now),
+    ...(harm === undefined ? [] : [["Harm", oneLine(harm)] as const]),
     ...failureRows(volume, now),
     ...(refused === undefined ? [] : [["Refused", oneLine(refused)] as const]),
     ...(volume.remarks ?? []).map((remark) => ["Remark", oneLine(remark)] as const),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Result } from "effect"
-import { volumesOf, volumesOfOnePod } from "../../../src/commands/operator/chooseVolumes.ts"
+import { Option, Result } from "effect"
+import { inNamespace, inStates, volumesOf, volumesOfOnePod } from "../../../src/commands/operator/chooseVolumes.ts"
 import type { VolumeStatus } from "../../../src/driver/VolumeStatus.ts"
 
 const volume = (namespace: string, name: string, of = "tls"): VolumeStatus => ({
@@ -37,6 +37,16 @@ describe("which volumes are meant", () => {
     expect(ids(volumesOfOnePod("apps/web", volumes))).toEqual(
       Result.succeed(["csi-apps-web-client", "csi-apps-web-tls"])
     )
+  })
+
+  it("is narrowed by a namespace and by states", () => {
+    const none = { namespace: Option.none(), states: Option.none() }
+    const shop = { ...none, namespace: Option.some("shop") }
+    expect(inNamespace(volumes, none)).toEqual(volumes)
+    expect(inNamespace(volumes, shop).map(({ pod }) => pod.namespace)).toEqual(["shop"])
+    const mixed = volumes.map((one, at): VolumeStatus => ({ ...one, state: at === 0 ? "Refused" : "Ready" }))
+    expect(inStates(mixed, { ...none, states: Option.some(["Failing", "Refused"]) })).toEqual(mixed.slice(0, 1))
+    expect(inStates(mixed, none)).toEqual(mixed)
   })
 
   it("is answered with the nearest names where nothing fits", () => {

@@ -32,17 +32,18 @@ const node = (volumes: ReadonlyArray<VolumeStatus>): NodeStatus => ({
   volumes
 })
 
+const failure = {
+  sentence: "CertificateRequest apps/r:\nit was denied",
+  advice: "change the policy",
+  temper: "refused",
+  failures: 3,
+  at: at(9.5),
+  nextTry: at(10.25)
+} as const
 const failing = volumeStatus("mail", {
   state: "Failing",
   names: ["mail.apps.svc", "mail", "imap.example", "smtp.example"],
-  failure: {
-    sentence: "CertificateRequest apps/r:\nit was denied",
-    advice: "change the policy",
-    temper: "refused",
-    failures: 3,
-    at: at(9.5),
-    nextTry: at(10.25)
-  }
+  failure
 })
 const { certificate: _, ...unfilled } = volumeStatus("new", {
   state: "Issuing",
@@ -57,7 +58,7 @@ describe("the table of volumes", () => {
     expect(statusTable(node([volumeStatus("web"), unfilled, failing]), "plain", wide)).toBe(
       [
         "POD         VOLUME   ISSUER             NAMES                   STATE     EXPIRES   RENEWAL   LAST ERROR",
-        "apps/mail   tls      ClusterIssuer/ca   mail.apps.svc,mail +2   Failing   in 14h    in 15m    CertificateRequest apps/r: it was denied",
+        "apps/mail   tls      ClusterIssuer/ca   mail.apps.svc,mail +2   Failing   in 14h    in 15m    CertificateRequest apps/r: it was denied; change the policy",
         "apps/new    tls      ClusterIssuer/ca   -                       Issuing   -         -         CertificateRequest apps/request-new waits for approval, 3m so far",
         "apps/web    tls      ClusterIssuer/ca   web.apps.svc            Ready     in 14h    in 6h     -",
         ""
@@ -73,12 +74,47 @@ describe("the table of volumes", () => {
     expect(table("Renewing")).not.toContain("longer duration")
   })
 
-  it("is cut to a terminal and to nothing else", () => {
-    const lines = statusTable(node([failing]), "plain", 100)
-      .trimEnd()
-      .split("\n")
-    expect(lines.map((line) => line.length)).toEqual([lines[0]?.length, 100])
-    expect(lines[1]?.endsWith("…")).toBe(true)
+  it.each([40, 60, 80, 120, 200])(
+    "has pod, state, expiry and last error whole on a terminal of %i columns",
+    (width) => {
+      const long = volumeStatus("payments-api-7f9c5d8b66-x8k2p", {
+        state: "Failing",
+        failure: { ...failure, sentence: "CertificateRequest apps/7f2c9a4e: the issuer is gone" }
+      })
+      const lines = statusTable(node([long, failing, volumeStatus("web")]), "plain", width)
+        .trimEnd()
+        .split("\n")
+      for (const line of lines) expect(line.length).toBeLessThanOrEqual(width)
+      const text = lines.map((line) => line.trim()).join(" ")
+      for (const word of ["apps/mail", "Failing", "in 14h", "Ready", "apps/web"]) expect(text).toContain(word)
+      const letters = lines.join("").replaceAll(/\s/g, "")
+      expect(letters).toContain("apps/payments-api-7f9c5d8b66-x8k2p")
+      for (const word of "the issuer is gone; change the policy".split(" ")) expect(text).toContain(word)
+    }
+  )
+
+  it("wraps sentences, and goes without the columns that are worth least, as far as a terminal is narrow", () => {
+    const mail = { ...failing, names: ["mail.apps.svc"] }
+    expect(statusTable(node([mail, volumeStatus("web")]), "plain", 80)).toBe(
+      [
+        "POD         VOLUME   STATE     EXPIRES   LAST ERROR",
+        "apps/mail   tls      Failing   in 14h    CertificateRequest apps/r: it was",
+        "                                         denied; change the policy",
+        "apps/web    tls      Ready     in 14h    -",
+        ""
+      ].join("\n")
+    )
+    expect(statusTable(node([mail, volumeStatus("web")]), "plain", 50)).toBe(
+      [
+        "POD         VOLUME   STATE     EXPIRES   RENEWAL",
+        "  LAST ERROR",
+        "apps/mail   tls      Failing   in 14h    in 15m",
+        "  CertificateRequest apps/r: it was denied; change",
+        "  the policy",
+        "apps/web    tls      Ready     in 14h    in 6h",
+        ""
+      ].join("\n")
+    )
   })
 
   it("of a thousand volumes has a thousand lines and a heading, all columns under each other", () => {
@@ -97,6 +133,19 @@ describe("the table of volumes", () => {
     expect(statusSummary(node([]))).toBe("no volumes on node node-1\n")
   })
 
+  it("says what is wrong with the files, and what was ignored where nothing is wrong", () => {
+    const last = (change: Partial<VolumeStatus>) => {
+      const [, line = ""] = statusTable(node([volumeStatus("web", change)]), "plain", wide).split("\n")
+      return line.slice(line.indexOf("in 6h") + 10)
+    }
+    const harm = "the volume's mount is gone"
+    expect(last({ state: "Lost", harm })).toBe(harm)
+    expect(last({ state: "Lost", harm, refused: "no; correct it" })).toBe(`${harm}; no; correct it`)
+    const ignored = "csi.cert-manager.io/renew-before: is ignored"
+    expect(last({ remarks: [ignored] })).toBe(ignored)
+    expect(last({ remarks: [ignored, "another", "one more"] })).toBe(`${ignored} (and 2 more)`)
+  })
+
   it("has absolute times and every name where it is wide", () => {
     const [, line = ""] = statusTable(node([failing]), "wide", wide).split("\n")
     expect(line).toContain("mail.apps.svc,mail,imap.example,smtp.example")
@@ -111,6 +160,11 @@ describe("the summary", () => {
     const summary = statusSummary({ ...node([volumeStatus("web")]), dataRootOnDisk: true })
     expect(summary).toContain("the data root is on a disk, so pending requests are asked for again after a restart")
     expect(statusSummary(node([volumeStatus("web")]))).not.toContain("disk")
+  })
+
+  it("says of how many volumes it speaks where some are left out", () => {
+    expect(statusSummary(node([failing]), 40)).toMatch(/^1 of 40 volumes on node node-1: 1 Failing; /)
+    expect(statusSummary(node([]), 40)).toBe("none of 40 volumes on node node-1 is shown\n")
   })
 
   it("counts by state, the worst first, and says what certlet complains of", () => {
@@ -142,6 +196,43 @@ describe("a volume in detail", () => {
   Volume ID:    csi-mail
   Target:       /var/lib/kubelet/pods/uid-mail/volumes/kubernetes.io~csi/tls/mount
 `)
+  })
+
+  it("says the key, the files, where passwords come from, and what is wrong with the mount", () => {
+    const whole = volumeStatus("java", {
+      state: "Lost",
+      harm: "the mount is gone",
+      key: { algorithm: "ECDSA", size: 384 },
+      files: { names: ["ca.crt", "tls.crt", "keystore.p12"], mode: "0440" },
+      keystores: [
+        { kind: "pkcs12", file: "keystore.p12", truststore: "t.p12", password: "the attribute pkcs12-password" }
+      ]
+    })
+    const text = statusDetails([whole], at(10))
+    expect(text).toContain(
+      "  Key:          ECDSA, 384 bits\n  Files:        ca.crt, tls.crt, keystore.p12 (mode 0440)\n"
+    )
+    expect(text).toContain(
+      "  Keystore:     pkcs12, file keystore.p12, truststore t.p12; password: the attribute pkcs12-password\n"
+    )
+    expect(text).toContain("  Harm:         the mount is gone\n")
+    expect(statusDetails([volumeStatus("ed", { key: { algorithm: "Ed25519" } })], at(10))).toContain("Ed25519\n")
+  })
+
+  it("says the issuer's own words while its signature is waited for, and what to do", () => {
+    const pending = {
+      requestName: "r",
+      since: at(9),
+      waitsFor: "signature",
+      message: "the order is\npending",
+      advice: "look at the issuer"
+    } as const
+    const waits = volumeStatus("web", { state: "Renewing", pending })
+    const text = statusDetails([waits], at(10))
+    expect(text).toContain("  Issuer says:  the order is pending\n  What to do:   look at the issuer\n")
+    expect(statusTable(node([waits]), "plain", wide)).toContain(
+      "CertificateRequest apps/r waits for signature, 1h so far: the order is pending; look at the issuer\n"
+    )
   })
 
   it("says whom a first certificate waits for", () => {

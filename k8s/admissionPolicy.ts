@@ -8,6 +8,7 @@
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { constraintNames } from "../src/spec/NameConstraints.ts"
+import { booleanWords } from "../src/spec/Rule.ts"
 import { prefix } from "../src/spec/VolumeContext.ts"
 import { attributeKinds, type Kind } from "./attributeKinds.ts"
 
@@ -19,8 +20,8 @@ const listOf = (texts: ReadonlyArray<string>): string => `[${texts.map((text) =>
 /** An attribute of the volume `v`; its name is a text of CEL. */
 const attribute = (name: string): string => `v.csi.volumeAttributes[${name}]`
 const key = (name: string): string => JSON.stringify(prefix + name)
-const is = (name: string, text: string): string =>
-  `(${key(name)} in v.csi.volumeAttributes && ${attribute(key(name))} == ${JSON.stringify(text)})`
+const isOn = (name: string): string =>
+  `(${key(name)} in v.csi.volumeAttributes && ${attribute(key(name))} in ${listOf(booleanWords.on)})`
 /** Whether an attribute is there and not empty, which is the same as left out. */
 const has = (name: string): string => `(${key(name)} in v.csi.volumeAttributes && ${attribute(key(name))}.trim() != "")`
 const word = (name: string, otherwise: string): string =>
@@ -59,7 +60,7 @@ const camelCase = (name: string): string => name.replace(/-(.)/g, (_, letter: st
 /** A keystore's attributes count where the keystore is enabled. */
 const enabled = (name: string): string => {
   const kind = /^(pkcs12|jks)-(?!enable)/.exec(name)?.[1]
-  return kind === undefined ? "" : `!${is(`${kind}-enable`, "true")} || `
+  return kind === undefined ? "" : `!${isOn(`${kind}-enable`)} || `
 }
 
 const words: ReadonlyArray<Sentences> = attributeKinds.flatMap(([name, kind]) =>
@@ -84,13 +85,13 @@ const hasSize = `${has("key-size")} && ${plain("key-algorithm")} && ${size}.matc
 const keystores: ReadonlyArray<Sentences> = ["pkcs12", "jks"].flatMap((kind) => [
   between(
     `${kind}PasswordMissing`,
-    `${is(`${kind}-enable`, "true")} && !(${key(`${kind}-password`)} in v.csi.volumeAttributes) && !${has(`${kind}-password-from`)}`,
+    `${isOn(`${kind}-enable`)} && !(${key(`${kind}-password`)} in v.csi.volumeAttributes) && !${has(`${kind}-password-from`)}`,
     `${kind}-password`,
     `is required with ${kind}-enable`
   ),
   between(
     `${kind}PasswordTwice`,
-    `${is(`${kind}-enable`, "true")} && ${has(`${kind}-password`)} && ${has(`${kind}-password-from`)}`,
+    `${isOn(`${kind}-enable`)} && ${has(`${kind}-password`)} && ${has(`${kind}-password-from`)}`,
     `${kind}-password-from`,
     `cannot be used with ${kind}-password`
   )
@@ -101,7 +102,12 @@ const constraints =
   `${attribute(`${JSON.stringify(prefix)} + n`)}.trim() != "" && !${attribute(`${JSON.stringify(prefix)} + n`)}.contains("$"))`
 
 const sentences: ReadonlyArray<Sentences> = [
-  ofEach("booleans", namesOf("Boolean"), `${value} in ["true", "false"]`, "must be 'true' or 'false'"),
+  ofEach(
+    "booleans",
+    namesOf("Boolean"),
+    `${value} in ${listOf([...booleanWords.on, ...booleanWords.off])}`,
+    "must be 'true' or 'false'"
+  ),
   ofEach(
     "durations",
     namesOf("Duration"),
@@ -140,7 +146,7 @@ const sentences: ReadonlyArray<Sentences> = [
   ),
   between(
     "constraints",
-    `${constraints} && ${plain("is-ca")} && !${is("is-ca", "true")}`,
+    `${constraints} && ${plain("is-ca")} && !${isOn("is-ca")}`,
     "is-ca",
     "must be 'true' where names are permitted or excluded"
   ),

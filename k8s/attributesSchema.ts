@@ -5,6 +5,7 @@
  */
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { booleanWords } from "../src/spec/Rule.ts"
 import { prefix } from "../src/spec/VolumeContext.ts"
 import { attributeKinds, type Kind } from "./attributeKinds.ts"
 
@@ -31,7 +32,7 @@ const orVariable = (pattern: string): string => `^(?:.*[$].*|${pattern})$`
 const constraintOf = (kind: Kind): object => {
   switch (kind._tag) {
     case "Boolean":
-      return { enum: ["true", "false"] }
+      return { enum: [...booleanWords.on, ...booleanWords.off] }
     case "Word":
       return { examples: kind.words }
     case "Duration":

@@ -4,23 +4,13 @@
  * logic here: each command is a file of `commands/`, and its errors say with which code the process ends.
  */
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Effect, Layer } from "effect"
-import { Command } from "effect/cli"
-import * as CommandLine from "./commands/CommandLine.ts"
-import { check } from "./commands/check.ts"
-import { demo } from "./commands/demo.ts"
+import { Effect, Stdio } from "effect"
+import { answerCommandLine } from "./commands/CommandLine.ts"
+import { commandTree } from "./commands/commandTree.ts"
 import { runMain } from "./commands/NodeMain.ts"
-import { renew } from "./commands/renew.ts"
-import { certlet, run } from "./commands/run.ts"
-import { simulate } from "./commands/simulate.ts"
-import { status } from "./commands/status.ts"
-import { wait } from "./commands/wait.ts"
-import { version } from "./Version.ts"
 
-const commands = Command.withSubcommands(certlet, [run, status, renew, wait, check, demo, simulate])
-
-Command.run(commands, { version }).pipe(
-  CommandLine.withUsageCodes,
-  Effect.provide(Layer.merge(NodeServices.layer, CommandLine.layer)),
+Effect.flatMap(Stdio.Stdio, ({ args }) => args).pipe(
+  Effect.flatMap((args) => answerCommandLine(commandTree, args)),
+  Effect.provide(NodeServices.layer),
   runMain
 )

@@ -46,7 +46,6 @@ const otherwiseNamed: Readonly<Record<string, string>> = {
   "commands/check/yaml.ts": "the parts of a library",
   "commands/report.ts": "the ways of a report",
   "commands/demo/NodeExhibits.ts": "what the demo shows, a function for each exhibit",
-  "commands/FlagRules.ts": "a rule for each kind of flag",
   "spec/AttributeRules.ts": "a rule for each kind of attribute",
   "driver/Backoff.ts": "the numbers of a backoff, and what it makes of them",
   "driver/Metrics.ts": "an export for each metric",

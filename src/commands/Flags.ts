@@ -5,9 +5,10 @@
  * that somebody has forgotten would answer instead of the operator.
  */
 import { Config, Effect, Option, Path, Redacted, Result } from "effect"
-import { Argument, CliError, Flag } from "effect/cli"
+import { Argument, CliError, Flag, Param, Primitive } from "effect/cli"
 import { meantBy } from "../spec/nearestOf.ts"
-import type { Rule } from "../spec/Rule.ts"
+import { boolean, type Rule } from "../spec/Rule.ts"
+import type { FlagRule } from "./FlagRules.ts"
 import * as Rules from "./FlagRules.ts"
 
 /** Every variable that a setting can be given by. */
@@ -41,48 +42,72 @@ export const unknownVariables = (found: ReadonlyArray<string>): Option.Option<st
   return told.length === 0 ? Option.none() : Option.some(`no setting is read from the environment's ${told.join(", ")}`)
 }
 
+const refused = (kind: "flag" | "argument", option: string, value: string) => (expected: string) =>
+  new CliError.InvalidValue({ option, value, expected, kind })
+
 const read = <A>(kind: "flag" | "argument", option: string, rule: Rule<A>, value: string) =>
-  Effect.fromResult(
-    Result.mapError(rule(value), (expected) => new CliError.InvalidValue({ option, value, expected, kind }))
-  )
+  Effect.fromResult(Result.mapError(rule(value), refused(kind, option, value)))
+
+/** Reads the values of one flag, and tells of each that is wrong. */
+const readAll = <A>(name: string, rule: Rule<A>, values: ReadonlyArray<string>) => {
+  const found = values.map((value) => Result.mapError(rule(value), refused("flag", name, value)))
+  const errors = found.flatMap((one) => (Result.isFailure(one) ? [one.failure] : []))
+  return errors.length > 0
+    ? Effect.fail(new CliError.ShowHelp({ commandPath: [], errors }))
+    : Effect.succeed(found.flatMap((one) => (Result.isSuccess(one) ? [one.success] : [])))
+}
+
+const written = (name: string, type: string, description: string) =>
+  Flag.String(name).pipe(Flag.withMetavar(type), Flag.withDescription(description))
 
 /** A flag that is read by a rule. */
-export const ruled = <A>(name: string, rule: Rule<A>, description: string) =>
-  Flag.String(name).pipe(
-    Flag.withDescription(description),
-    Flag.mapEffect((value) => read("flag", name, rule, value))
-  )
+export const ruled = <A>(name: string, rule: FlagRule<A>, description: string) =>
+  written(name, rule.type, description).pipe(Flag.mapEffect((value) => read("flag", name, rule, value)))
 
 /** A flag that can be given again and again. */
-export const ruledMany = <A>(name: string, rule: Rule<A>, description: string) =>
-  Flag.String(name).pipe(
-    Flag.withDescription(description),
-    Flag.between(0, 100),
-    Flag.mapEffect((values) => Effect.forEach(values, (value) => read("flag", name, rule, value)))
+export const ruledMany = <A>(name: string, rule: FlagRule<A>, description: string) =>
+  written(name, rule.type, description).pipe(
+    Flag.between(1, 100),
+    Flag.withDefault([]),
+    Flag.mapEffect((values) => readAll(name, rule, values))
   )
 
 /** An argument that is read by a rule. */
-export const argument = <A>(name: string, rule: Rule<A>, description: string) =>
+export const argument = <A>(name: string, rule: FlagRule<A>, description: string) =>
   Argument.String(name).pipe(
+    Argument.withMetavar(rule.type),
     Argument.withDescription(description),
     Argument.mapEffect((value) => read("argument", name, rule, value))
   )
 
-/** A setting of plain text. */
-const text = (name: string, description: string) =>
-  Flag.String(name).pipe(
-    Flag.withDescription(`${description} [${variable(name)}]`),
-    Flag.withFallbackConfig(Config.String(variable(name)))
+/**
+ * What stands for on or off, unread: Effect takes words that Go does not, and does not take those that Go takes. Its
+ * tag makes it a flag that needs no value and has a `--no-` form.
+ */
+const word: Primitive.Primitive<string> = Object.assign(Object.create(Primitive.Boolean), { parse: Effect.succeed })
+
+const onOrOff = (name: string, description: string) =>
+  Param.makeSingle({ kind: Param.flagKind, name, primitiveType: word }).pipe(Flag.withDescription(description))
+
+/** A flag that is on or off; off without a word. */
+export const onOff = (name: string, description: string) =>
+  onOrOff(name, description).pipe(
+    Flag.withDefault("false"),
+    Flag.mapEffect((value) => read("flag", name, boolean, value))
   )
 
+/** A setting of plain text. */
+const text = (name: string, type: string, description: string) =>
+  written(name, type, `${description} [${variable(name)}]`).pipe(Flag.withFallbackConfig(Config.String(variable(name))))
+
 /** A setting that is read by a rule. */
-export const setting = <A>(name: string, rule: Rule<A>, description: string) =>
-  text(name, description).pipe(Flag.mapEffect((value) => read("flag", name, rule, value)))
+export const setting = <A>(name: string, rule: FlagRule<A>, description: string) =>
+  text(name, rule.type, description).pipe(Flag.mapEffect((value) => read("flag", name, rule, value)))
 
 const resolved = (value: string) => Effect.map(Path.Path, (path) => path.resolve(value))
 
 /** A setting that is a path, of which `rule` reads one; a relative one begins in the working folder. */
-export const place = (name: string, rule: Rule<string>, description: string) =>
+export const place = (name: string, rule: FlagRule<string>, description: string) =>
   setting(name, rule, description).pipe(Flag.mapEffect(resolved))
 
 /** A setting that is a socket. */
@@ -93,35 +118,33 @@ export const socket = (name: string, description: string) =>
 export const ignored = (name: string, kind: "text" | "toggle" = "text") =>
   kind === "toggle"
     ? toggle(name, "without effect").pipe(Flag.withHidden)
-    : text(name, "without effect").pipe(Flag.optional, Flag.map(Option.isSome), Flag.withHidden)
+    : optional(name, Rules.anyText, "without effect").pipe(Flag.map(Option.isSome), Flag.withHidden)
 
 /** A setting with a default that the help shows. */
-export const settingOr = <A>(name: string, rule: Rule<A>, description: string, shown: string, value: A) =>
+export const settingOr = <A>(name: string, rule: FlagRule<A>, description: string, shown: string, value: A) =>
   setting(name, rule, `${description} (default ${shown})`).pipe(Flag.withDefault(value))
 
-/** A setting of plain text that may be absent. */
-export const optional = (name: string, description: string) => text(name, description).pipe(Flag.optional)
+/** A setting that may be absent. */
+export const optional = <A>(name: string, rule: FlagRule<A>, description: string) =>
+  setting(name, rule, description).pipe(Flag.optional)
 
 /** A setting that is secret, and may be absent. */
 export const secret = (name: string, description: string) =>
-  text(name, description).pipe(Flag.map(Redacted.make), Flag.optional)
+  text(name, "text", description).pipe(Flag.map(Redacted.make), Flag.optional)
 
 /** A setting that is on or off; off without a word. */
 export const toggle = (name: string, description: string) =>
-  Flag.Boolean(name).pipe(
-    Flag.withDescription(`${description} [${variable(name)}]`),
-    Flag.map(String),
+  onOrOff(name, `${description} [${variable(name)}]`).pipe(
     Flag.withFallbackConfig(Config.String(variable(name))),
     Flag.withDefault("false"),
-    Flag.mapEffect((value) => read("flag", name, Rules.boolean, value))
+    Flag.mapEffect((value) => read("flag", name, boolean, value))
   )
 
 /** A setting that can be given again and again; its environment variable separates values by commas. */
-export const many = <A>(name: string, rule: Rule<A>, description: string) =>
-  Flag.String(name).pipe(
-    Flag.withDescription(`${description} [${variable(name)}, comma-separated]`),
+export const many = <A>(name: string, rule: FlagRule<A>, description: string) =>
+  written(name, rule.type, `${description} [${variable(name)}, comma-separated]`).pipe(
     Flag.between(1, 100),
     Flag.withFallbackConfig(Config.map(Config.String(variable(name)), (values) => values.split(","))),
     Flag.withDefault([]),
-    Flag.mapEffect((values) => Effect.forEach(values, (value) => read("flag", name, rule, value)))
+    Flag.mapEffect((values) => readAll(name, rule, values))
   )

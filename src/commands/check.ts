@@ -4,22 +4,23 @@
  * cluster. It ends with 1 where a volume would be refused, and with 64 where the command line is wrong.
  */
 import { Effect, Option, Result } from "effect"
-import { Argument, Command, Flag } from "effect/cli"
-import { defaultAttribute } from "../spec/withDefaults.ts"
+import { Argument, type Command, Flag } from "effect/cli"
 import { checkVolume } from "./check/checkVolume.ts"
 import { explanation } from "./check/explanation.ts"
 import { CheckReport, findingLines, hasFailed, reportOf, summaryText } from "./check/findingText.ts"
 import { readManifests } from "./check/Manifest.ts"
 import { readManifestFile } from "./check/NodeManifestFiles.ts"
 import { podVolumes } from "./check/podVolumes.ts"
+import { command } from "./command.ts"
 import { ExitCode } from "./ExitCode.ts"
 import * as Rules from "./FlagRules.ts"
-import { ruled, ruledMany } from "./Flags.ts"
+import { onOff, ruled, ruledMany } from "./Flags.ts"
 import { jsonText, print, remark } from "./operator/NodeOutput.ts"
 import { spoken } from "./report.ts"
 
 const flags = {
   files: Argument.String("file").pipe(
+    Argument.withMetavar("file"),
     Argument.withDescription("a file of YAML or JSON with Kubernetes objects; - is the standard input"),
     Argument.atLeast(1)
   ),
@@ -28,10 +29,7 @@ const flags = {
     Rules.oneOf(["text", "json", "github"]),
     "text: a line for each finding (default); json: for programs; github: annotations of a pull request"
   ).pipe(Flag.withAlias("o"), Flag.optional),
-  explain: Flag.Boolean("explain").pipe(
-    Flag.withDescription("also say what a pod would find: names, files, when the certificate is renewed"),
-    Flag.withDefault(false)
-  ),
+  explain: onOff("explain", "also say what a pod would find: names, files, when the certificate is renewed"),
   namespace: ruled("namespace", Rules.nonEmpty, "the namespace of objects that name none (default default)").pipe(
     Flag.withAlias("n"),
     Flag.withDefault("default")
@@ -44,18 +42,15 @@ const flags = {
     Rules.domain,
     "what the variable CLUSTER_DOMAIN stands for (default cluster.local)"
   ).pipe(Flag.withDefault("cluster.local")),
-  continueOnNotReady: Flag.Boolean("continue-on-not-ready").pipe(
-    Flag.withDescription("the nodes run with this flag"),
-    Flag.withDefault(false)
-  ),
+  continueOnNotReady: onOff("continue-on-not-ready", "the nodes run with this flag"),
   defaultAttributes: ruledMany(
     "default-attribute",
-    defaultAttribute,
-    "ATTRIBUTE=VALUE: an attribute that the nodes add to every volume that does not write it; repeatable"
+    Rules.attribute,
+    "an attribute that the nodes add to every volume that does not write it; repeatable"
   ).pipe(Flag.map((pairs) => Object.fromEntries(pairs))),
-  strictAttributes: Flag.Boolean("strict-attributes").pipe(
-    Flag.withDescription("what looks like a mistake is an error, as on nodes that run with this flag"),
-    Flag.withDefault(false)
+  strictAttributes: onOff(
+    "strict-attributes",
+    "what looks like a mistake is an error, as on nodes that run with this flag"
   )
 }
 
@@ -81,6 +76,16 @@ const checkFiles = Effect.fnUntraced(function* (order: Command.Command.Config.In
 })
 
 /** `certlet check`. */
-export const check = Command.make("check", flags, (order) => spoken(checkFiles(order))).pipe(
-  Command.withDescription("Checks manifests before they reach a cluster: what the driver would refuse, line by line")
-)
+export const check = command("check", {
+  description: "Checks manifests before they reach a cluster: what the driver would refuse, line by line",
+  examples: [
+    { description: "Check files, and say what a pod would find", command: "certlet check deploy/*.yaml --explain" },
+    { description: "Annotate a pull request", command: "helm template . | certlet check - -o github" },
+    {
+      description: "Find what of a cluster's pods would be refused, before a migration",
+      command: "kubectl get pods -A -o json | certlet check -"
+    }
+  ],
+  flags,
+  does: (order) => spoken(checkFiles(order))
+})

@@ -4,11 +4,12 @@
  * new certificate.
  */
 import { DateTime, Duration, Effect } from "effect"
-import { Command, Flag } from "effect/cli"
+import { type Command, Flag } from "effect/cli"
 import { podName, volumeName } from "../admin/AdminApi.ts"
 import { AdminError, askRenewal, askStatus } from "../admin/NodeAdminClient.ts"
 import type { VolumeStatus } from "../driver/VolumeStatus.ts"
 import { adminSocketOf, placeFlags } from "./AdminPlace.ts"
+import { command } from "./command.ts"
 import { ExitCode } from "./ExitCode.ts"
 import * as Rules from "./FlagRules.ts"
 import { argument, ruled } from "./Flags.ts"
@@ -53,6 +54,9 @@ const renewPod = Effect.fnUntraced(function* ({ pod, timeout, ...place }: Comman
 })
 
 /** `certlet renew`. */
-export const renew = Command.make("renew", flags, (order) => spoken(renewPod(order))).pipe(
-  Command.withDescription("Renews a pod's certificates now, and says what came of it: for kubectl exec")
-)
+export const renew = command("renew", {
+  description: "Renews a pod's certificates now, and says what came of it: for kubectl exec",
+  examples: [{ description: "Renew every volume of a pod", command: "certlet renew apps/web-0" }],
+  flags,
+  does: (order) => spoken(renewPod(order))
+})

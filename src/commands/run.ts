@@ -3,12 +3,13 @@
  * until it is stopped. That is no failure of a server, so a signal ends it with code 0.
  */
 import { Effect, Layer, Option } from "effect"
-import { Command } from "effect/cli"
+import type { Command } from "effect/cli"
 import { Settings } from "../Settings.ts"
+import { command } from "./command.ts"
 import { unknownVariables } from "./Flags.ts"
 import { logged, untilSignal } from "./report.ts"
 import { environmentNames } from "./run/NodeEnvironment.ts"
-import { ignoredIn, runFlags, settingsOf } from "./run/runFlags.ts"
+import { ignoredIn, mistakesAmong, runFlags, settingsOf } from "./run/runFlags.ts"
 import { server } from "./run/server.ts"
 
 type Given = Command.Command.Config.Infer<typeof runFlags>
@@ -29,16 +30,43 @@ const tellUnknown = Effect.flatMap(environmentNames, (names) =>
 )
 
 const serve = (flags: Given) =>
-  Effect.andThen(Effect.andThen(tellIgnored(flags), tellUnknown), settingsOf(flags)).pipe(
-    Effect.flatMap((settings) => Effect.provideService(Layer.launch(server), Settings, settings)),
+  Effect.andThen(tellIgnored(flags), tellUnknown).pipe(
+    Effect.andThen(Effect.provideService(Layer.launch(server), Settings, settingsOf(flags))),
     logged(flags.log),
     untilSignal
   )
 
 const describe = "Gives every pod of this node its own certificate from cert-manager, in a volume"
 
+const serving = "certlet run --node-id node-1 --endpoint unix:///csi/csi.sock"
+
+const examples = [
+  { description: "Serve the kubelet, which a sidecar tells of it", command: serving },
+  {
+    description: "Register with the kubelet too, and say how certlet is",
+    command: `${serving} --kubelet-root-dir /var/lib/kubelet --health-bind-address :9809 --metrics-bind-address :9402`
+  },
+  { description: "Say what each call does", command: `${serving} -v 3` }
+]
+
 /** `certlet run`. */
-export const run = Command.make("run", runFlags, serve).pipe(Command.withDescription(`${describe} (the default)`))
+export const run = command("run", {
+  description: `${describe} (the default)`,
+  examples,
+  flags: runFlags,
+  mistakesAmong,
+  does: serve
+})
 
 /** `certlet` alone, with the flags of `certlet run`. */
-export const certlet = Command.make("certlet", runFlags, serve).pipe(Command.withDescription(describe))
+export const certlet = command("certlet", {
+  description: describe,
+  examples: [
+    { description: "See it work, without a cluster", command: "certlet demo" },
+    { description: "Check manifests before they reach a cluster", command: "certlet check deploy/*.yaml" },
+    { description: "Look at a node's volumes", command: "kubectl exec -n cert-manager POD -- certlet status" }
+  ],
+  flags: runFlags,
+  mistakesAmong,
+  does: serve
+})

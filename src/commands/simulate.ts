@@ -3,11 +3,11 @@
  * copy of Effect of its own, so what crosses is plain: an order, and the exit code that says how it ended.
  */
 import { Effect, Option, Schema } from "effect"
-import { Command } from "effect/cli"
+import { command } from "./command.ts"
 import { ExitCode } from "./ExitCode.ts"
 import { logged } from "./report.ts"
 import type { Order } from "./simulate/Order.ts"
-import { orderOf, simulateFlags } from "./simulate/simulateFlags.ts"
+import { meaninglessIn, orderOf, simulateFlags } from "./simulate/simulateFlags.ts"
 
 /** The simulations cannot be run. */
 class SimulateError extends Schema.TaggedError<SimulateError>()("SimulateError", { detail: Schema.String }) {
@@ -23,6 +23,18 @@ const carryOut = (order: Order) =>
   }).pipe(Effect.flatMap((code) => (code === 0 ? Effect.void : Effect.fail(new ExitCode({ code })))))
 
 /** `certlet simulate`. */
-export const simulate = Command.make("simulate", simulateFlags, (given) =>
-  Effect.flatMap(orderOf(given), (order) => carryOut(order).pipe(logged({ level: 1, format: Option.none() })))
-).pipe(Command.withDescription("Simulates clusters: stories under faults, judged; with --report a fleet over months"))
+export const simulate = command("simulate", {
+  description: "Simulates clusters: stories under faults, judged; with --report a fleet over months",
+  examples: [
+    { description: "A thousand stories, judged", command: "certlet simulate 42 --seeds 1000" },
+    { description: "One story again, event by event", command: "certlet simulate 42 --trace" },
+    {
+      description: "A fleet over three months, as a page",
+      command: "certlet simulate --report fleet.html --pods 30000"
+    }
+  ],
+  flags: simulateFlags,
+  mistakesAmong: (given) => Effect.succeed(meaninglessIn(given)),
+  does: (given) =>
+    Effect.flatMap(orderOf(given), (order) => carryOut(order).pipe(logged({ level: 1, format: Option.none() })))
+})

@@ -3,10 +3,11 @@
  * the admin socket, and prints this node's volumes, or those of one pod in detail; once, or again and again.
  */
 import { DateTime, Duration, Effect, Option } from "effect"
-import { Argument, Command, Flag } from "effect/cli"
+import { Argument, type Command, Flag } from "effect/cli"
 import { NodeStatus } from "../admin/AdminApi.ts"
 import { AdminError, askStatus } from "../admin/NodeAdminClient.ts"
 import { adminSocketOf, placeFlags } from "./AdminPlace.ts"
+import { command } from "./command.ts"
 import * as Rules from "./FlagRules.ts"
 import { argument, ruled } from "./Flags.ts"
 import { inNamespace, inStates, volumesOf } from "./operator/chooseVolumes.ts"
@@ -66,6 +67,14 @@ const showStatus = Effect.fnUntraced(function* (order: Order) {
 })
 
 /** `certlet status`. */
-export const status = Command.make("status", flags, (order) =>
-  order.watch ? untilSignal(spoken(keepShowing(picture(order), watchPause))) : spoken(showStatus(order))
-).pipe(Command.withDescription("Shows this node's volumes, or one pod's in detail: for kubectl exec"))
+export const status = command("status", {
+  description: "Shows this node's volumes, or one pod's in detail: for kubectl exec",
+  examples: [
+    { description: "Every volume of this node", command: "certlet status" },
+    { description: "What is in trouble, again and again", command: "certlet status --state Failing,Refused -w" },
+    { description: "Everything about one pod's volumes", command: "certlet status apps/web-0" }
+  ],
+  flags,
+  does: (order) =>
+    order.watch ? untilSignal(spoken(keepShowing(picture(order), watchPause))) : spoken(showStatus(order))
+})

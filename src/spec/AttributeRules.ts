@@ -5,7 +5,7 @@
  * together.
  */
 import { Duration, Result } from "effect"
-import { oneOf as anyOf, nonEmpty as anyText, durationWithin, quoted, type Rule, wholeNumber } from "./Rule.ts"
+import { oneOf as anyOf, nonEmpty as anyText, boolean, durationWithin, quoted, type Rule, wholeNumber } from "./Rule.ts"
 import { readUri } from "./Uri.ts"
 
 const but = (rule: string, text: string) => Result.fail(`${rule}, but is ${quoted(text)}`)
@@ -23,9 +23,8 @@ export const nonEmpty: Rule<string> = (text) =>
 /** Any text but an empty one, without the blanks and line breaks around it. */
 export const word: Rule<string> = (text) => nonEmpty(text.trim())
 
-/** Exactly `true` or `false`. */
-export const flag: Rule<boolean> = (text) =>
-  text === "true" || text === "false" ? Result.succeed(text === "true") : but('must be "true" or "false"', text)
+/** `true` or `false`, in the words that Go takes. */
+export const flag: Rule<boolean> = mustBe(boolean)
 
 /** One of some words, in any letter case. */
 export const oneOf = <const A extends string>(words: ReadonlyArray<A>): Rule<A> => mustBe(anyOf(words))

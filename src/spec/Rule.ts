@@ -28,6 +28,20 @@ export const oneOf =
       () => `one of ${words.join(", ")}`
     )
 
+/** What says on and what says off: the words of Go's `strconv.ParseBool`. */
+export const booleanWords = {
+  on: ["true", "True", "TRUE", "t", "T", "1"],
+  off: ["false", "False", "FALSE", "f", "F", "0"]
+} as const
+
+/** True where a text is one of the words for on, or for off. */
+export const says = (text: string | undefined, word: keyof typeof booleanWords): boolean =>
+  booleanWords[word].some((one) => one === text)
+
+/** On or off. */
+export const boolean: Rule<boolean> = (text) =>
+  when(says(text, "on") || says(text, "off"), says(text, "on"), "true or false")
+
 /** A whole number of a range, in decimal. */
 export const wholeNumber =
   (least: number, most: number): Rule<number> =>

@@ -7,6 +7,7 @@ import { Option, Record } from "effect"
 import { attributeNames, subjectTypes } from "./Attributes.ts"
 import { keystoreNames } from "./KeystoreRules.ts"
 import { meantBy } from "./nearestOf.ts"
+import { says } from "./Rule.ts"
 import type { BrokenRule } from "./SpecError.ts"
 import { prefix } from "./VolumeContext.ts"
 
@@ -63,17 +64,17 @@ const singles: ReadonlyArray<string> = subjectTypes.map(([name]) => name)
 
 /** Why an attribute has no effect next to the others; undefined where it has one. */
 const overruled = (name: string, written: Texts): string | undefined => {
-  const has = (other: string, text: string) => written[other] === text
+  const has = (other: string, word: "on" | "off") => says(written[other], word)
   if (singles.includes(name) && (written["literal-subject"] ?? "").trim() !== "") {
     return "has no effect with literal-subject; write the whole subject in one of the two ways"
   }
   const kind = (["pkcs12", "jks"] as const).find((kind) => keystoreNames[kind].some((one) => one === name))
-  if (kind !== undefined && has(`${kind}-enable`, "false")) return `has no effect with ${kind}-enable: "false"`
+  if (kind !== undefined && has(`${kind}-enable`, "off")) return `has no effect with ${kind}-enable: "false"`
   const isTruststore = name.endsWith("-truststore-filename") || name === "truststore-passwordless"
-  if (isTruststore && has("truststore-enable", "false")) return 'has no effect with truststore-enable: "false"'
-  const noKeystore = ["pkcs12-enable", "jks-enable"].every((enable) => !has(enable, "true"))
-  const isOff = has("pkcs12-enable", "false") || has("jks-enable", "false")
-  return name === "truststore-enable" && has(name, "true") && noKeystore && isOff
+  if (isTruststore && has("truststore-enable", "off")) return 'has no effect with truststore-enable: "false"'
+  const noKeystore = ["pkcs12-enable", "jks-enable"].every((enable) => !has(enable, "on"))
+  const isOff = has("pkcs12-enable", "off") || has("jks-enable", "off")
+  return name === "truststore-enable" && has(name, "on") && noKeystore && isOff
     ? "has no effect where every keystore is disabled"
     : undefined
 }

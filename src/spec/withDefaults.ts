@@ -7,7 +7,7 @@
 import { Record, Result } from "effect"
 import { attributeNames, subjectTypes } from "./Attributes.ts"
 import { keystoreNames } from "./KeystoreRules.ts"
-import type { Rule } from "./Rule.ts"
+import { type Rule, says } from "./Rule.ts"
 import { prefix } from "./VolumeContext.ts"
 
 type Texts = Readonly<Record<string, string>>
@@ -45,7 +45,7 @@ const isChosen = (name: string, written: Texts, defaults: Texts): boolean => {
 
 /** True where nothing that a default belongs to is asked for. */
 const isIdle = (name: string, texts: Texts): boolean => {
-  const isOn = (enable: string) => texts[enable] === "true"
+  const isOn = (enable: string) => says(texts[enable], "on")
   const kind = (["pkcs12", "jks"] as const).find((kind) => keystoreNames[kind].some((one) => one === name))
   if (kind !== undefined && !isOn(`${kind}-enable`)) return true
   if (name.endsWith("-truststore-filename")) return !isOn("truststore-enable")

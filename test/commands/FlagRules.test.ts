@@ -142,21 +142,6 @@ describe("the rules of flags", () => {
     expect(limit === undefined ? undefined : Duration.toMillis(limit)).toBe(millis)
   })
 
-  it.each([
-    ["true", true],
-    ["TRUE", true],
-    ["t", true],
-    ["1", true],
-    ["Yes", true],
-    ["False", false],
-    ["0", false],
-    ["off", false],
-    ["", undefined],
-    ["maybe", undefined]
-  ])("reads %j as the boolean %s", (text, value) => {
-    expect(accepts(Rules.boolean, text)).toBe(value)
-  })
-
   it("reads a pair at its first sign of equality", () => {
     expect(accepts(Rules.pair, "scopes=a=b")).toEqual(["scopes", "a=b"])
     expect(accepts(Rules.pair, "scopes=")).toEqual(["scopes", ""])

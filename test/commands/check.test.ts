@@ -39,13 +39,11 @@ describe("certlet check", () => {
     expect(JSON.parse(said)).toEqual({ volumes: 2, refused: 0, unreadable: [], findings: [] })
   })
 
-  it.each([
-    [[], "Missing required argument: file"],
-    [["/nonexistent.yaml"], "cannot read /nonexistent.yaml"],
-    [["-o", "yaml", "x"], "text, json, github"]
-  ])("ends with 64 where the command line is wrong: %j", (args, sentence) => {
-    const { status, stderr } = runCertlet(["check", ...args])
-    expect(status).toBe(64)
-    expect(stderr).toContain(sentence)
+  it("ends with 64 where a file cannot be read", () => {
+    const { status, stderr } = runCertlet(["check", "/nonexistent.yaml"])
+    expect({ status, stderr }).toMatchObject({
+      status: 64,
+      stderr: expect.stringContaining("cannot read /nonexistent.yaml")
+    })
   })
 })

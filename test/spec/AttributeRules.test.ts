@@ -27,13 +27,12 @@ describe("single values", () => {
     for (const text of ["", " ", "\t\n"]) expect(sentence(Rules.nonEmpty(text))).toContain("must not be empty")
   })
 
-  it("flag is true or false, to the letter", () => {
-    expect(["true", "false", "True", "1", "", " true", "yes"].map(read(Rules.flag))).toEqual([
-      true,
-      false,
-      ...Array.from({ length: 5 }, () => undefined)
-    ])
-    expect(sentence(Rules.flag("maybe"))).toBe('must be "true" or "false", but is "maybe"')
+  it("flag is what Go's strconv.ParseBool takes", () => {
+    const on = ["1", "t", "T", "TRUE", "true", "True"].map(read(Rules.flag))
+    const off = ["0", "f", "F", "FALSE", "false", "False"].map(read(Rules.flag))
+    expect([new Set(on), new Set(off)]).toEqual([new Set([true]), new Set([false])])
+    expect(new Set(["", " true", "yes", "tRUE", "on", "01"].map(read(Rules.flag)))).toEqual(new Set([undefined]))
+    expect(sentence(Rules.flag("maybe"))).toBe('must be true or false, but is "maybe"')
   })
 
   it("oneOf takes any letter case and gives the word", () => {

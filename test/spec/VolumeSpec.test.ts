@@ -282,7 +282,7 @@ describe("an attribute", () => {
   )
 
   const size = { "key-algorithm": "ECDSA" }
-  const flag = 'must be "true" or "false"'
+  const flag = "must be true or false"
   const name = "must be a plain file name"
   const p12 = { "pkcs12-enable": "true", "pkcs12-password": "p" }
   const jks = { "jks-enable": "true", "jks-password": "p" }
@@ -325,7 +325,7 @@ describe("an attribute", () => {
     ["duration", { duration: "-1h" }, 'but is "-1h"'],
     ["duration", { duration: "30d" }, 'but is "30d"'],
     ["renew-before", { "renew-before": "-1s" }, "must be a duration such as 24h or 1m30s, at least 0"],
-    ["is-ca", { "is-ca": "True" }, flag],
+    ["is-ca", { "is-ca": "yes" }, flag],
     ["excluded-uri-domains", { "excluded-uri-domains": "a.example" }, 'requires is-ca: "true"'],
     ["permitted-dns-domains", { "is-ca": "false", "permitted-dns-domains": "a" }, "requires is-ca"],
     ...["10.0.0.1/8", "10.0.0.0/33", "10.0.0.0", "fd00::1/8", "fd00::/129", "10.0.0.0/08", "a/8", "/8"].map(
@@ -359,7 +359,7 @@ describe("an attribute", () => {
     ["key-encoding", { "key-encoding": "DER" }, 'must be one of PKCS1, PKCS8, but is "DER"'],
     ["key-encoding", { ...size, "key-encoding": "pkcs1" }, "must be PKCS8 for ECDSA keys"],
     ["key-encoding", { "key-algorithm": "Ed25519", "key-encoding": "PKCS1" }, "must be PKCS8 for Ed25519 keys"],
-    ["reuse-private-key", { "reuse-private-key": "1" }, flag],
+    ["reuse-private-key", { "reuse-private-key": "on" }, flag],
     ["ca-file", { "ca-file": "a/b" }, name],
     ["certificate-file", { "certificate-file": "../tls.crt" }, name],
     ["privatekey-file", { "privatekey-file": "/tls.key" }, name],

@@ -5,7 +5,7 @@
 import { Flag } from "effect/cli"
 import { VolumeState } from "../../driver/VolumeStatus.ts"
 import * as Rules from "../FlagRules.ts"
-import { ruled } from "../Flags.ts"
+import { onOff, ruled } from "../Flags.ts"
 
 /** `--namespace`, `--state`, `--watch`. */
 export const filterFlags = {
@@ -18,9 +18,5 @@ export const filterFlags = {
     Rules.listOf(Rules.oneOf(VolumeState.literals)),
     `volumes in these states only, with commas between: ${VolumeState.literals.join(", ")}`
   ).pipe(Flag.optional),
-  watch: Flag.Boolean("watch").pipe(
-    Flag.withDescription("show it again whenever it changes, until a signal comes"),
-    Flag.withAlias("w"),
-    Flag.withDefault(false)
-  )
+  watch: onOff("watch", "show it again whenever it changes, until a signal comes").pipe(Flag.withAlias("w"))
 }

@@ -7,22 +7,26 @@ import { Flag } from "effect/cli"
 import * as Rules from "../FlagRules.ts"
 import { ignored, many, optional, secret, settingOr, toggle } from "../Flags.ts"
 
+const file = Rules.typed("file", Result.succeed)
+const name = Rules.typed("name", Result.succeed)
+const url = Rules.typed("url", Result.succeed)
+
 /** What `Settings.kube` holds. */
 export const kubeFlags = {
-  kubeconfig: optional("kubeconfig", "a kubeconfig file; without one the pod's own ServiceAccount is used"),
-  context: optional("context", "the kubeconfig's context"),
-  cluster: optional("cluster", "the kubeconfig's cluster"),
-  user: optional("user", "the kubeconfig's user"),
-  server: optional("server", "the API server's address").pipe(Flag.withAlias("s")),
+  kubeconfig: optional("kubeconfig", file, "a kubeconfig file; without one the pod's own ServiceAccount is used"),
+  context: optional("context", name, "the kubeconfig's context"),
+  cluster: optional("cluster", name, "the kubeconfig's cluster"),
+  user: optional("user", name, "the kubeconfig's user"),
+  server: optional("server", url, "the API server's address").pipe(Flag.withAlias("s")),
   token: secret("token", "a bearer token"),
-  certificateAuthority: optional("certificate-authority", "a file with the API server's CA"),
-  clientCertificate: optional("client-certificate", "a file with a client certificate"),
-  clientKey: optional("client-key", "a file with its key"),
+  certificateAuthority: optional("certificate-authority", file, "a file with the API server's CA"),
+  clientCertificate: optional("client-certificate", file, "a file with a client certificate"),
+  clientKey: optional("client-key", file, "a file with its key"),
   insecureSkipTlsVerify: toggle("insecure-skip-tls-verify", "do not verify the API server: for experiments only"),
-  tlsServerName: optional("tls-server-name", "the name that the API server's certificate must have"),
-  as: optional("as", "impersonate this user"),
-  asGroup: many("as-group", Result.succeed, "impersonate this group; repeatable"),
-  asUid: optional("as-uid", "impersonate the user with this uid"),
+  tlsServerName: optional("tls-server-name", name, "the name that the API server's certificate must have"),
+  as: optional("as", name, "impersonate this user"),
+  asGroup: many("as-group", name, "impersonate this group; repeatable"),
+  asUid: optional("as-uid", Rules.anyText, "impersonate the user with this uid"),
   asUserExtra: many(
     "as-user-extra",
     Rules.pair,

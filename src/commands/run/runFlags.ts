@@ -10,7 +10,6 @@ import { brokenDefaults } from "../../spec/brokenDefaults.ts"
 import { gateForms } from "../../spec/ReadinessGate.ts"
 import { prefix } from "../../spec/VolumeContext.ts"
 import type { Site } from "../../spec/VolumeSpec.ts"
-import { defaultAttribute } from "../../spec/withDefaults.ts"
 import { adminSocketOf, placeFlags } from "../AdminPlace.ts"
 import * as Rules from "../FlagRules.ts"
 import { many, setting, settingOr, socket, toggle } from "../Flags.ts"
@@ -18,7 +17,7 @@ import { kubeFlags, withoutEffect } from "./kubeFlags.ts"
 
 const driverFlags = {
   nodeId: setting("node-id", Rules.nonEmpty, "this node's name in the cluster"),
-  endpoint: socket("endpoint", "the CSI socket: unix:///absolute/path"),
+  endpoint: socket("endpoint", "the CSI socket, as unix:///absolute/path"),
   driverName: settingOr(
     "driver-name",
     Rules.driverName,
@@ -61,8 +60,8 @@ const driverFlags = {
   continueOnNotReady: toggle("continue-on-not-ready", "answer a publish before its certificate is there"),
   defaultAttributes: many(
     "default-attribute",
-    defaultAttribute,
-    "ATTRIBUTE=VALUE: an attribute of every volume that does not write it itself; repeatable"
+    Rules.attribute,
+    "an attribute of every volume that does not write it itself; repeatable"
   ).pipe(Flag.map((pairs) => Object.fromEntries(pairs))),
   strictAttributes: toggle(
     "strict-attributes",
@@ -149,38 +148,39 @@ export const runFlags = {
 type Given = Command.Command.Config.Infer<typeof runFlags>
 
 /** Gates open only after the publish, so with them a publish must not wait. */
-const requireGatesThatOpen = ({ continueOnNotReady, podReadinessGates }: Given) =>
+const gatesThatStayShut = ({ continueOnNotReady, podReadinessGates }: Given) =>
   podReadinessGates.length === 0 || continueOnNotReady
-    ? Effect.void
-    : Effect.fail(
+    ? []
+    : [
         new CliError.InvalidValue({
           option: "continue-on-not-ready",
           value: "false",
           expected: "true with --pod-readiness-gate, as gates open only after a pod's volumes are published",
           kind: "flag"
         })
-      )
+      ]
 
 /** The flags that were given and have no effect. */
 export const ignoredIn = ({ withoutEffect }: Given): ReadonlyArray<string> =>
   Record.toEntries(withoutEffect).flatMap(([name, given]) => (given ? [`--${name}`] : []))
 
 /** What is wrong with a default attribute is wrong with every pod, so it is found before the first. */
-const requireDefaults = Effect.fnUntraced(function* (settings: Site) {
-  const [first] = yield* brokenDefaults(settings)
-  if (first === undefined) return
-  const name = first.field.replace(prefix, "")
-  const value = `${name}=${settings.defaultAttributes[name] ?? ""}`
-  const expected = `an attribute that volumes can have; ${first.field} ${first.rule}`
-  return yield* new CliError.InvalidValue({ option: "default-attribute", value, expected, kind: "flag" })
-})
+const wrongDefaults = (site: Site) =>
+  Effect.map(brokenDefaults(site), (broken) =>
+    broken.map(({ field, rule }) => {
+      const name = field.replace(prefix, "")
+      const value = `${name}=${site.defaultAttributes[name] ?? ""}`
+      const expected = `an attribute that volumes can have; ${field} ${rule}`
+      return new CliError.InvalidValue({ option: "default-attribute", value, expected, kind: "flag" })
+    })
+  )
+
+/** What is wrong with flags that are right one by one. */
+export const mistakesAmong = (given: Given): Effect.Effect<ReadonlyArray<CliError.InvalidValue>> =>
+  Effect.map(wrongDefaults(given), (wrong) => [...gatesThatStayShut(given), ...wrong])
 
 /** The settings that the flags make. */
-export const settingsOf = Effect.fnUntraced(function* (
-  given: Given
-): Effect.fn.Return<Settings["Service"], CliError.InvalidValue> {
+export const settingsOf = (given: Given): Settings["Service"] => {
   const { log, withoutEffect, ...flags } = given
-  yield* requireGatesThatOpen(given)
-  yield* requireDefaults(flags)
   return { ...flags, adminSocket: adminSocketOf(flags) }
-})
+}

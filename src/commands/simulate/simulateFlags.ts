@@ -6,19 +6,19 @@
 import { Duration, Effect, Option, Result } from "effect"
 import { Argument, CliError, type Command, Flag } from "effect/cli"
 import { nearestOf } from "../../spec/nearestOf.ts"
-import type { Rule } from "../../spec/Rule.ts"
 import { Faults } from "../../testing/levers/Faults.ts"
 import * as Rules from "../FlagRules.ts"
-import { argument, ruled } from "../Flags.ts"
+import { argument, onOff, ruled } from "../Flags.ts"
 import type { FleetOrder, Order, StoriesOrder } from "./Order.ts"
 
 /** A flag that may be left out. */
-const knob = <A>(name: string, rule: Rule<A>, description: string) => Flag.optional(ruled(name, rule, description))
+const knob = <A>(name: string, rule: Rules.FlagRule<A>, description: string) =>
+  Flag.optional(ruled(name, rule, description))
 
 const duration = Rules.durationWithin(Duration.minutes(1), Duration.days(3650))
 
 /** `none`, `swarm`, or names with commas between, each of them known. */
-const faultsRule: Rule<string> = (text) => {
+const faultsRule: Rules.FlagRule<string> = Rules.typed("names", (text) => {
   if (text === "none" || text === "swarm") return Result.succeed(text)
   const unknown = text.split(",").find((name) => !Faults.names.some((known) => known === name))
   if (unknown === undefined) return Result.succeed(text)
@@ -26,7 +26,7 @@ const faultsRule: Rule<string> = (text) => {
   if (unknown === "none" || unknown === "swarm") return Result.fail(`${words}; ${unknown} stands alone`)
   const nearest = nearestOf(unknown, ["none", "swarm", ...Faults.names])
   return Result.fail(`${words}; there is no ${JSON.stringify(unknown)}, the nearest is ${nearest}`)
-}
+})
 
 const sharedFlags = {
   nodes: knob("nodes", Rules.wholeNumber(1, 100_000), "how many nodes (a fleet 1000; drawn for each story)"),
@@ -42,10 +42,7 @@ const storiesFlags = {
     faultsRule,
     `what goes wrong in stories: none, swarm (a set that the seed draws), or names: ${Faults.names.join(", ")} (swarm)`
   ),
-  trace: Flag.Boolean("trace").pipe(
-    Flag.withDescription("print every event of a single story"),
-    Flag.withDefault(false)
-  )
+  trace: onOff("trace", "print every event of a single story")
 }
 
 const fleetFlags = {
@@ -81,16 +78,12 @@ export const simulateFlags = {
 
 type Given = Command.Command.Config.Infer<typeof simulateFlags>
 
-const refuse = (userMessage: string) =>
-  new CliError.ShowHelp({
-    commandPath: ["certlet", "simulate"],
-    errors: [new CliError.UserError({ cause: userMessage, userMessage })]
-  })
+const refuse = (message: string) => new CliError.ValidationError({ message })
 
 const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 
 /** Which of the given flags mean nothing in what was ordered. */
-const meaningless = (given: Given): Option.Option<CliError.ShowHelp> => {
+export const meaninglessIn = (given: Given): ReadonlyArray<CliError.ValidationError> => {
   const isFleet = Option.isSome(given.report)
   const isGiven = (name: string): boolean =>
     Object.entries(given).some(
@@ -100,11 +93,12 @@ const meaningless = (given: Given): Option.Option<CliError.ShowHelp> => {
   const detail = isFleet
     ? "is for stories and has no meaning with --report; leave one of the two out"
     : "is for a fleet and has no meaning without --report FILE; add it, or leave this out"
-  const wrong = Object.keys(isFleet ? storiesFlags : fleetFlags).find(isGiven)
-  if (wrong !== undefined) return Option.some(refuse(`--${kebab(wrong)} ${detail}`))
-  return given.trace && Option.getOrElse(given.seeds, () => 1) > 1
-    ? Option.some(refuse("--trace shows a single story; leave --seeds out"))
-    : Option.none()
+  const strange = Object.keys(isFleet ? storiesFlags : fleetFlags).filter(isGiven)
+  const isTooMuch = !isFleet && given.trace && Option.getOrElse(given.seeds, () => 1) > 1
+  return [
+    ...strange.map((name) => refuse(`--${kebab(name)} ${detail}`)),
+    ...(isTooMuch ? [refuse("--trace shows a single story; leave --seeds out")] : [])
+  ]
 }
 
 const anySeed = Effect.sync(() => crypto.getRandomValues(new Uint32Array(1))[0] ?? 0)
@@ -147,9 +141,7 @@ const storiesOrder = (given: Given, seed: number): StoriesOrder => {
 }
 
 /** What was given, as an order with every knob; a seed that was not given is drawn. */
-export const orderOf = Effect.fnUntraced(function* (given: Given): Effect.fn.Return<Order, CliError.ShowHelp> {
-  const wrong = meaningless(given)
-  if (Option.isSome(wrong)) return yield* wrong.value
+export const orderOf = Effect.fnUntraced(function* (given: Given): Effect.fn.Return<Order> {
   const seed = Option.isSome(given.seed) ? given.seed.value : yield* anySeed
   return Option.match(given.report, {
     onNone: () => storiesOrder(given, seed),

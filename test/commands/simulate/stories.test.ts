@@ -2,16 +2,16 @@
  * `certlet simulate` without a report: what it prints and how it ends. Mistakes are brought in through the threads that
  * run the stories, in the place where certlet's own thread stands, so that everything else is what a user runs.
  */
-import { NodeServices } from "@effect/platform-node"
 import { describe, expect, it } from "@effect/vitest"
-import { Console, Effect, Result } from "effect"
-import { CliError, Command } from "effect/cli"
-import * as CommandLine from "../../../src/commands/CommandLine.ts"
+import { Console, Effect } from "effect"
+import { Command } from "effect/cli"
+import { command } from "../../../src/commands/command.ts"
 import { tellStories } from "../../../src/commands/simulate/NodeStories.ts"
 import { knobsOf, type Order, type StoriesOrder, storiesLine } from "../../../src/commands/simulate/Order.ts"
-import { orderOf, simulateFlags } from "../../../src/commands/simulate/simulateFlags.ts"
+import { meaninglessIn, orderOf, simulateFlags } from "../../../src/commands/simulate/simulateFlags.ts"
 import { Faults } from "../../../src/testing/levers/Faults.ts"
 import { runCertlet } from "../../kit/certlet.ts"
+import { answered } from "../../kit/commandLine.ts"
 
 const order: StoriesOrder = {
   kind: "stories",
@@ -108,25 +108,19 @@ describe("certlet simulate", { timeout: 120_000 }, () => {
 })
 
 /** What a command line orders, or how it is refused. */
-const ordered = (...args: ReadonlyArray<string>) => {
+const ordered = Effect.fnUntraced(function* (...args: ReadonlyArray<string>) {
   const orders: Array<Order> = []
-  const command = Command.make("certlet").pipe(
-    Command.withSubcommands([
-      Command.make("simulate", simulateFlags, (given) => Effect.map(orderOf(given), (order) => orders.push(order)))
-    ])
-  )
-  return Command.runWith(command, { version: "0" })(["simulate", ...args]).pipe(
-    Effect.provide(NodeServices.layer),
-    Effect.provideService(Console.Console, { ...globalThis.console, log: () => undefined, error: () => undefined }),
-    Effect.result,
-    Effect.map((result) => (Result.isFailure(result) ? result.failure : orders[0]))
-  )
-}
-
-const sentencesOf = (error: unknown): string => {
-  if (error instanceof CliError.ShowHelp) return error.errors.map(({ message }) => message).join("\n")
-  return error instanceof Error ? error.message : ""
-}
+  const simulate = command("simulate", {
+    description: "Simulates",
+    examples: [],
+    flags: simulateFlags,
+    mistakesAmong: (given) => Effect.succeed(meaninglessIn(given)),
+    does: (given) => Effect.map(orderOf(given), (order) => void orders.push(order))
+  })
+  const tree = Command.make("certlet").pipe(Command.withSubcommands([simulate]))
+  const { code, stderr } = yield* answered(tree, ["simulate", ...args])
+  return { code, stderr, order: orders[0] }
+})
 
 describe("the command line of simulate", () => {
   it.live.each([
@@ -144,15 +138,29 @@ describe("the command line of simulate", () => {
     { args: ["forty-two"], names: "seed" }
   ])("refuses $args with 64 and names $names", ({ args, names }) =>
     Effect.gen(function* () {
-      const error = yield* ordered(...args)
-      expect(yield* Effect.flip(CommandLine.withUsageCodes(Effect.fail(error)))).toMatchObject({ code: 64 })
-      expect(sentencesOf(error)).toContain(names)
+      const { code, order, stderr } = yield* ordered(...args)
+      expect({ code, order }).toEqual({ code: 64, order: undefined })
+      expect(stderr[0]).toContain(names)
+    })
+  )
+
+  it.live("tells every knob that has no meaning in what was ordered", () =>
+    Effect.gen(function* () {
+      const { stderr } = yield* ordered("--outage", "1h", "--issuer-rate", "5", "--seeds", "2", "--trace")
+      expect(stderr).toEqual([
+        expect.stringMatching(/^certlet: --issuer-rate is for a fleet/),
+        expect.stringMatching(/^certlet: --outage is for a fleet/),
+        "certlet: --trace shows a single story; leave --seeds out",
+        "See certlet simulate --help"
+      ])
     })
   )
 
   it.live("makes an order with every knob", () =>
     Effect.gen(function* () {
-      expect(yield* ordered("7", "--seeds", "3", "--jobs", "8", "--days", "2", "--faults", "cutsPerDay")).toEqual({
+      expect(
+        (yield* ordered("7", "--seeds", "3", "--jobs", "8", "--days", "2", "--faults", "cutsPerDay")).order
+      ).toEqual({
         kind: "stories",
         seed: 7,
         seeds: 3,
@@ -163,8 +171,8 @@ describe("the command line of simulate", () => {
         days: 2,
         trace: false
       })
-      expect(yield* ordered()).toMatchObject({ kind: "stories", seeds: 1, faults: "swarm" })
-      expect(yield* ordered("--report", "x.html", "--outage", "1h")).toMatchObject({
+      expect((yield* ordered()).order).toMatchObject({ kind: "stories", seeds: 1, faults: "swarm" })
+      expect((yield* ordered("--report", "x.html", "--outage", "1h")).order).toMatchObject({
         kind: "fleet",
         outageSeconds: 3600
       })

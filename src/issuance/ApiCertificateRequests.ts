@@ -7,6 +7,7 @@
 import { Cause, Effect, Layer, Option, Result, Schema } from "effect"
 import type { ApiError } from "../kube/ApiError.ts"
 import { type ApiCall, ApiServer } from "../kube/ApiServer.ts"
+import type { WatchStore } from "../kube/WatchStore.ts"
 import { type Watched, watch } from "../kube/watch.ts"
 import { Settings } from "../Settings.ts"
 import { namespacedName } from "../spec/NamespacedName.ts"
@@ -14,7 +15,7 @@ import { CertificateRequest, type RequestReference } from "./CertificateRequest.
 import { CertificateRequests, type RequestDraft, RequestError } from "./CertificateRequests.ts"
 import { requestSelector, volumeAnnotation } from "./RequestLabels.ts"
 import { requestManifest } from "./RequestManifest.ts"
-import { RequestStore, requestsInto } from "./RequestStore.ts"
+import { RequestStore } from "./RequestStore.ts"
 
 const List = Schema.Struct({ items: Schema.Array(CertificateRequest) })
 
@@ -57,16 +58,23 @@ const listed = (
 const isOurs = (draft: RequestDraft, volumeId: string | undefined, ownerUid: string | undefined) =>
   volumeId === draft.volumeId && ownerUid === draft.spec.pod.uid
 
+const referenceTo = ({ name, spec }: RequestDraft): RequestReference => ({ namespace: spec.pod.namespace, name })
+
+/** True where the watch has shown the draft's own request, whatever became of the create's answer. */
+const isShown = ({ store }: Cluster, draft: RequestDraft): boolean => {
+  const known = store.get(referenceTo(draft))
+  return known !== undefined && isOurs(draft, known.volumeId, known.ownerUid)
+}
+
 /** The object that already has this draft's name, where it is this draft's own; otherwise the name is taken. */
 const ownAlready = Effect.fnUntraced(function* (cluster: Cluster, draft: RequestDraft, conflict: RequestError) {
   const { namespace } = draft.spec.pod
-  const known = cluster.store.get({ namespace, name: draft.name })
-  if (known !== undefined) {
-    return isOurs(draft, known.volumeId, known.ownerUid) ? Option.none() : yield* conflict
-  }
+  if (cluster.store.get(referenceTo(draft)) !== undefined) return yield* conflict
   // Answered twice, by a network that lost the first answer, or by the certlet before this one: the watch may not have
   // it yet.
-  const [found] = yield* listed(cluster, namespace, { fieldSelector: `metadata.name=${draft.name}` })
+  const [found] = yield* listed(cluster, namespace, { fieldSelector: `metadata.name=${draft.name}` }).pipe(
+    Effect.mapError((error) => unknownYet(error, "a request of this name is there, and it may be certlet's own"))
+  )
   const { annotations, ownerReferences } = found?.metadata ?? {}
   if (found === undefined || !isOurs(draft, annotations?.[volumeAnnotation], ownerReferences?.[0]?.uid)) {
     return yield* conflict
@@ -92,13 +100,30 @@ const create = Effect.fnUntraced(function* (cluster: Cluster, draft: RequestDraf
   return Option.some(object.success)
 })
 
+/** Nobody knows whether there is such a request, so that the same one is submitted again. */
+const unknownYet = ({ action, detail }: RequestError, why: string): RequestError =>
+  new RequestError({ action, reason: "Unavailable", detail: `${detail} (${why})` })
+
+/** True where an earlier create, of this process or of the one before it, may have made the request. */
+const mayExist = ({ store }: Cluster, draft: RequestDraft): boolean =>
+  store.isUncertain(referenceTo(draft)) || (draft.resubmitted && !store.synced)
+
 const submit = Effect.fnUntraced(function* (cluster: Cluster, draft: RequestDraft) {
-  const request: RequestReference = { namespace: draft.spec.pod.namespace, name: draft.name }
+  const request = referenceTo(draft)
   const submission = cluster.store.submitting(request, draft.volumeId)
   return yield* create(cluster, draft).pipe(
     Effect.catchIf(
+      () => isShown(cluster, draft),
+      () => Effect.succeedNone
+    ),
+    Effect.catchIf(
       (error) => error.reason === "Conflict",
       (conflict) => ownAlready(cluster, draft, conflict)
+    ),
+    // An API server that has just started forbids everything for a moment: no reason to ask for another certificate.
+    Effect.catchIf(
+      (error) => error.reason === "Forbidden" && mayExist(cluster, draft),
+      (error) => Effect.fail(unknownYet(error, "an earlier try may have made the request"))
     ),
     Effect.onExit((exit) =>
       Effect.sync(() => {
@@ -106,8 +131,9 @@ const submit = Effect.fnUntraced(function* (cluster: Cluster, draft: RequestDraf
           return Option.match(exit.value, { onNone: submission.refused, onSome: submission.succeeded })
         }
         // Only an answer tells that there is no such request; no answer, or an interruption, tells nothing.
-        const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
-        return error === undefined || error.reason === "Unavailable" ? submission.uncertain() : submission.refused()
+        const reason = Option.getOrUndefined(Cause.findErrorOption(exit.cause))?.reason ?? "Unavailable"
+        if (reason === "Unavailable") return submission.uncertain()
+        return reason === "Conflict" ? submission.taken() : submission.refused()
       })
     ),
     Effect.as(request)
@@ -157,6 +183,13 @@ const watched = (nodeId: string): Watched<CertificateRequest> => ({
   query: { labelSelector: requestSelector(nodeId) },
   decode: (object) => Result.getSuccess(decodeRequest(object)),
   meanwhile: "no certificate is seen to be issued until this works"
+})
+
+/** Where a watch on the requests writes what it learns. */
+const requestsInto = (store: RequestStore): WatchStore<CertificateRequest> => ({
+  listing: () => store.listing(),
+  seen: (request) => store.seen(request),
+  gone: ({ metadata }) => store.gone(metadata, metadata.uid)
 })
 
 /** cert-manager's CertificateRequests, for the node that the settings name. */

@@ -20,6 +20,8 @@ export interface RequestDraft {
   readonly signingRequest: string
   /** The pod's own ServiceAccount token: the request is then created in its name. */
   readonly token: Option.Option<Redacted.Redacted<string>>
+  /** An earlier try, perhaps of the process before this one, has submitted it: it may be there already. */
+  readonly resubmitted: boolean
 }
 
 /** What was to be done with a request failed, for the API's reasons; `Gone`: it was deleted while it was waited for. */

@@ -6,7 +6,6 @@
  */
 import { Effect } from "effect"
 import { isNotNewer } from "../kube/isNotNewer.ts"
-import type { WatchStore } from "../kube/WatchStore.ts"
 import { limits } from "../spec/Limits.ts"
 import { namespacedName } from "../spec/NamespacedName.ts"
 import { addWaiter } from "./addWaiter.ts"
@@ -40,12 +39,21 @@ interface Entry extends KnownRequest {
 /** What a waiter is told: the end of the request, or that it is gone. */
 type Waiter = (end: EndedState | "gone") => void
 
-/** A create on its way. Exactly one of the three ends it. */
+/** A create of which nobody knows whether it has succeeded; a list that was begun in a later round tells. */
+interface Uncertain {
+  readonly request: RequestReference
+  readonly volumeId: string
+  readonly round: number
+}
+
+/** A create on its way. Exactly one of the four ends it. */
 export interface Submission {
   /** The server answered with the object (or it was found there). */
   readonly succeeded: (object: CertificateRequest) => void
-  /** The server has refused: there is no such object of ours. */
+  /** The server has refused this create. That tells nothing of an earlier one whose answer was lost. */
   readonly refused: () => void
+  /** The name is somebody else's: there is no such object of ours, and whatever has the name is not ours to delete. */
+  readonly taken: () => void
   /** Nobody knows whether the server has created it. */
   readonly uncertain: () => void
 }
@@ -70,8 +78,8 @@ export class RequestStore {
   readonly #approvalWaiters = new Map<string, Set<() => void>>()
   /** Creates on their way, and whether the watch has seen their object meanwhile. */
   readonly #submissions = new Map<string, { seen: boolean }>()
-  /** Names whose create may or may not have happened, with their volume. */
-  readonly #uncertain = new Map<string, { readonly request: RequestReference; readonly volumeId: string }>()
+  /** Creates that may or may not have happened. */
+  readonly #uncertain = new Map<string, Uncertain>()
   #round = 0
   #synced = false
   readonly #authorities = new Map<string, string>()
@@ -107,6 +115,11 @@ export class RequestStore {
     return [...this.#uncertain.values()].flatMap((open) =>
       open.volumeId === volumeId && open.request.namespace === namespace ? [open.request] : []
     )
+  }
+
+  /** True while nobody knows whether an earlier create of this request has succeeded. */
+  isUncertain(request: RequestReference): boolean {
+    return this.#uncertain.has(namespacedName(request))
   }
 
   /** An object that the watch has added or changed; what others made, and nobody here asks for, is not kept. */
@@ -147,9 +160,10 @@ export class RequestStore {
         this.#uncertain.delete(key)
         end(() => undefined)()
       },
-      refused: end(() => this.#uncertain.delete(key)),
+      refused: end(() => undefined),
+      taken: end(() => this.#uncertain.delete(key)),
       uncertain: end(() => {
-        if (!submission.seen) this.#uncertain.set(key, { request, volumeId })
+        if (!submission.seen) this.#uncertain.set(key, { request, volumeId, round: this.#round })
       })
     }
   }
@@ -170,6 +184,7 @@ export class RequestStore {
           const younger = entry.submittedIn >= round && !isNotNewer(entry.resourceVersion, version)
           if (!listed.has(key) && !younger) this.gone(entry)
         }
+        for (const [key, open] of this.#uncertain) if (open.round < round) this.#uncertain.delete(key)
         for (const key of [...this.#waiters.keys()]) {
           if (!this.#entries.has(key) && !this.#submissions.has(key)) this.#wake(key, "gone")
         }
@@ -283,10 +298,3 @@ export class RequestStore {
     for (const waiter of waiters ?? []) waiter(end)
   }
 }
-
-/** Where a watch on the requests writes what it learns. */
-export const requestsInto = (store: RequestStore): WatchStore<CertificateRequest> => ({
-  listing: () => store.listing(),
-  seen: (request) => store.seen(request),
-  gone: ({ metadata }) => store.gone(metadata, metadata.uid)
-})

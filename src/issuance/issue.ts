@@ -122,7 +122,8 @@ export const issue: <E, R>(
         volumeId: issuance.volumeId,
         spec: issuance.spec,
         signingRequest: pending.signingRequest,
-        token: issuance.token
+        token: issuance.token,
+        resubmitted: Option.isSome(issuance.pending)
       })
     )
     const [approval] = yield* Effect.timed(requests.awaitApproval(request))

@@ -109,13 +109,16 @@ const write = Effect.fnUntraced(function* (ledger: EventLedger, key: string) {
             () => create(server, counted, settings)
           )
         )
+  // A create whose answer was lost may have been done: the Event is counted from then on, and not another one begun.
+  let mayExist = counted.written > 0
   yield* attempt.pipe(
+    Effect.tapError(({ reason }) => Effect.sync(() => (mayExist ||= reason === "Unavailable"))),
     Effect.retry({ ...persistent, while: ({ reason }) => reason === "Unavailable" || reason === "Throttled" }),
     Effect.matchEffect({
       onSuccess: () => countEvent("written"),
       onFailure: (error) =>
         Effect.gen(function* () {
-          if (counted.written === 0) ledger.forget(key)
+          if (!mayExist) ledger.forget(key)
           yield* countEvent("failed")
           yield* Effect.logDebug(`${error.message}; the Event is let go`)
         })

@@ -186,6 +186,16 @@ const refused = Effect.fnUntraced(function* (call: ApiCall, answer: IncomingMess
   return yield* apiFailure(call.action, { status, retryAfter, body }, yield* Clock.currentTimeMillis)
 })
 
+/**
+ * A refusal of a call that was sent again on another connection. If it creates an object, the first may have done so,
+ * and only the answer that there is one already tells.
+ */
+const ofSecond = (call: ApiCall, error: ApiError | Severed): ApiError | Severed => {
+  const isKnown = call.method !== "POST" || error._tag === "Severed"
+  if (isKnown || error.reason === "Conflict" || error.reason === "Unauthorized") return error
+  return unavailable(call, `${error.detail} (to the second of two tries)`)
+}
+
 /** An effect that may fail as the network does, or with an answer that is a refusal. */
 type Attempt<A> = Effect.Effect<A, Severed | Oversized | ApiError>
 
@@ -199,16 +209,22 @@ const exchange = <A>(
   opening: <B>(_: Attempt<B>) => Attempt<B>,
   use: (answer: IncomingMessage) => Attempt<A>
 ): Attempt<A> => {
+  let sentTwice = false
   const opened = Effect.catchIf(
     open(connection, call),
     (severed) => severed.stale,
-    () => open(connection, call)
+    () => {
+      sentTwice = true
+      return open(connection, call)
+    }
   )
+  const refusal = (answer: IncomingMessage) =>
+    Effect.mapError(refused(call, answer), (error) => (sentTwice ? ofSecond(call, error) : error))
   // Between the answer's headers and its reader nothing may slip away: whoever has the answer also lets go of it.
   return Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(restore(opening(opened)), (answer) =>
       Effect.ensuring(
-        restore((answer.statusCode ?? 0) >= 400 ? opening(refused(call, answer)) : use(answer)),
+        restore((answer.statusCode ?? 0) >= 400 ? opening(refusal(answer)) : use(answer)),
         Effect.sync(() => answer.destroy())
       )
     )

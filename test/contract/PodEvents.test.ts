@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Effect, Layer, Logger, Metric, Option } from "effect"
+import { Context, Effect, Fiber, Layer, Logger, Metric, Option } from "effect"
 import { TestClock } from "effect/testing"
 import * as ApiPodEvents from "../../src/kube/ApiPodEvents.ts"
 import * as KubeApiServer from "../../src/kube/KubeApiServer.ts"
@@ -14,6 +14,8 @@ import { kubeSettings, settings } from "../kit/settings.ts"
 
 /** Nothing that was told waits to be written. */
 const idle = Effect.map(Metric.value(ApiPodEvents.queueLength), ({ value }) => value === 0)
+
+const turn = Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
 
 const simScene = Layer.effect(
   EventScene,
@@ -59,6 +61,8 @@ const bodyOf = async (request: IncomingMessage) => {
 class EventServer {
   readonly events = new Map<string, StoredEvent>()
   silent = false
+  /** The statuses of the next answers to creates; 0 writes the Event, and its answer is lost. */
+  creates: Array<number> = []
 
   readonly answer = async (request: IncomingMessage, response: ServerResponse) => {
     if (this.silent) return
@@ -67,6 +71,8 @@ class EventServer {
     const name = request.method === "POST" ? body.metadata.name : url.pathname.split("/")[6]
     const key = `${url.pathname.split("/")[4]}/${name}`
     const known = this.events.get(key)
+    const trouble = request.method === "POST" ? this.creates.shift() : undefined
+    if (trouble !== undefined && trouble > 0) return void response.writeHead(trouble).end("{}")
     const [status, answer] =
       request.method === "POST"
         ? known === undefined
@@ -76,6 +82,7 @@ class EventServer {
           ? [404, { message: "not found" }]
           : [200, { ...known, ...body }]
     if (status < 400) this.events.set(key, answer)
+    if (trouble === 0) return void response.destroy()
     response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(answer))
   }
 }
@@ -107,7 +114,6 @@ const live = Layer.effectContext(
         Layer.provide(Layer.succeed(Settings, { ...settings, kube }))
       )
     )
-    const turn = Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
     const scene = EventScene.of({
       seen: Effect.gen(function* () {
         while (!(yield* idle)) yield* turn
@@ -169,6 +175,24 @@ describe("the live PodEvents", () => {
         yield* events.tell(event)
         yield* scene.seen
         server.events.clear()
+        yield* TestClock.adjust("1 minute")
+        yield* events.tell(event)
+        expect(yield* scene.seen).toMatchObject([{ podUid: "uid-1", count: 2 }])
+      })
+    )
+  )
+
+  it.effect("count an Event whose answer was lost, and do not begin another one", () =>
+    onServer(
+      Effect.gen(function* () {
+        const [events, scene, server] = [yield* PodEvents, yield* EventScene, yield* Server]
+        server.creates = [0, 403]
+        yield* events.tell(event)
+        const first = yield* Effect.forkChild(scene.seen)
+        while (server.creates.length > 1) yield* turn
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.join(first)
+        expect(server.creates).toEqual([])
         yield* TestClock.adjust("1 minute")
         yield* events.tell(event)
         expect(yield* scene.seen).toMatchObject([{ podUid: "uid-1", count: 2 }])

@@ -47,7 +47,7 @@ describe("labels of a request", () => {
 })
 
 describe("the manifest of a request", () => {
-  const draft = { name: "n", volumeId: "v", signingRequest: "-----BEGIN", token: Option.none() }
+  const draft = { name: "n", volumeId: "v", signingRequest: "-----BEGIN", token: Option.none(), resubmitted: false }
 
   it("is owned by the pod, without blockOwnerDeletion", () => {
     const { metadata } = requestManifest("node", { ...draft, spec: spec() })

@@ -212,4 +212,26 @@ describe("the store of requests", () => {
       expect(store.ofVolume("ns", "v").map((request) => request.name)).toEqual(["r"])
     })
   )
+
+  it("does not take the refusal of a second create for an answer to the first", () => {
+    const store = synced()
+    store.submitting(reference, "v").uncertain()
+    store.submitting(reference, "v").refused()
+    expect([store.isUncertain(reference), store.uncertainOf("ns", "v")]).toEqual([true, [reference]])
+    store.submitting(reference, "v").taken()
+    expect(store.isUncertain(reference)).toBe(false)
+    // What was refused at once was never uncertain.
+    store.submitting(reference, "v").refused()
+    expect(store.isUncertain(reference)).toBe(false)
+  })
+
+  it("knows of an uncertain create once a list that was begun after it has ended", () => {
+    const store = synced()
+    const during = store.listing()
+    store.submitting(reference, "v").uncertain()
+    during.finish("20")
+    expect(store.isUncertain(reference)).toBe(true)
+    store.listing().finish("30")
+    expect(store.isUncertain(reference)).toBe(false)
+  })
 })

@@ -136,5 +136,6 @@ export const draft = (
     volumeId: change.volumeId ?? "csi-volume-1",
     spec: change.spec ?? spec(),
     signingRequest,
-    token: Option.fromUndefinedOr(change.token)
+    token: Option.fromUndefinedOr(change.token),
+    resubmitted: false
   }))

@@ -121,6 +121,7 @@ const server = Effect.gen(function* () {
 })
 
 const ask = { action: "list Things", method: "GET", path: "/things" } as const
+const make = { action: "create a Thing", method: "POST", path: "/things", body: {} } as const
 const reader = { opened: Effect.void, take: (event: unknown) => (event === undefined ? "enough" : "more") } as const
 
 describe("KubeApiServer, of a server that", () => {
@@ -147,6 +148,29 @@ describe("KubeApiServer, of a server that", () => {
         expect(events).toBe(1)
       }),
     30_000
+  )
+
+  it.live.each([
+    [403, "Unavailable"],
+    [422, "Unavailable"],
+    [429, "Unavailable"],
+    [409, "Conflict"]
+  ] as const)(
+    "closes a kept connection when it has done a create, and answers %i on the next: it is %s",
+    ([code, reason]) =>
+      Effect.gen(function* () {
+        const { client, now } = yield* server
+        yield* client.call(ask)
+        // The connection is given back when the answer has been read.
+        yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+        let creates = 0
+        now.behaviour = (answer) => (++creates === 1 ? void answer.destroy() : status(code, "{}")(answer))
+        expect((yield* Effect.flip(client.call(make))).reason).toBe(reason)
+        expect(creates).toBe(2)
+        // A refusal of a call that was sent once is what it says.
+        now.behaviour = status(403, "{}")
+        expect((yield* Effect.flip(client.call(make))).reason).toBe("Forbidden")
+      })
   )
 
   it.live("ends its lines as Windows does: each event is read", () =>

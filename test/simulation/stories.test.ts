@@ -125,6 +125,45 @@ describe("stories that once went wrong", () => {
     }).pipe(Effect.scoped)
   )
 
+  // The refusal of the second try was taken for an answer to the first: the volume was taken away, and the next publish
+  // made another request while the first one was being signed.
+  it.live("a request whose answer was lost is not made again because the next try is forbidden", () =>
+    Effect.gen(function* () {
+      const cluster = yield* SimCluster.make({ seed: "lost answer 5" })
+      yield* cluster.advance("1 minute")
+      yield* cluster.api.latency("50 seconds", "30 seconds")
+      yield* cluster.api.dropWatches
+      const pod = yield* cluster.schedule()
+      yield* cluster.advance("29 seconds")
+      const created = () => cluster.trace.lines().filter((line) => line.endsWith("is created"))
+      expect(created()).toHaveLength(1)
+      yield* cluster.api.forbid("20 seconds", "requests")
+      yield* cluster.advance("10 seconds")
+      expect(cluster.trace.lines().join("\n")).toMatch(/create CertificateRequest.*Forbidden/)
+      yield* cluster.advance("1 minute")
+      expect((yield* cluster.exec(pod)).matchesKey).toBe(true)
+      expect(created()).toHaveLength(1)
+    }).pipe(Effect.scoped)
+  )
+
+  // The certlet before it had made the request, and the API server forbade everything when this one began.
+  it.live("a pending request is not made again because the first call after a restart is forbidden", () =>
+    Effect.gen(function* () {
+      const cluster = yield* SimCluster.make({ seed: "restarted, then forbidden" })
+      yield* cluster.issuer.stall("1 minute")
+      const pod = yield* cluster.schedule()
+      yield* cluster.advance("5 seconds")
+      const created = () => cluster.trace.lines().filter((line) => line.endsWith("is created"))
+      expect(created()).toHaveLength(1)
+      yield* cluster.api.forbid("20 seconds", "requests")
+      yield* cluster.kill("node-1")
+      yield* cluster.advance("2 minutes")
+      expect(cluster.trace.lines().join("\n")).toMatch(/create CertificateRequest.*Forbidden/)
+      expect((yield* cluster.exec(pod)).matchesKey).toBe(true)
+      expect(created()).toHaveLength(1)
+    }).pipe(Effect.scoped)
+  )
+
   // A judge took the first name as it was written for the pod's own, and so called a variable somebody else's.
   it.live("a pod may have no name but those that follow it", () =>
     Effect.gen(function* () {

@@ -77,7 +77,8 @@ const makeDraft = Effect.fnUntraced(function* (volumeId: string) {
     volumeId,
     spec,
     signingRequest: yield* signingRequest(spec, key),
-    token: Option.none()
+    token: Option.none(),
+    resubmitted: false
   }
   return { draft, spki: key.spki }
 })

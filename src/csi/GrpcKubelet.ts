@@ -15,6 +15,7 @@ import { Identity, Node, NodeServiceCapability_RPC_Type } from "./generated/csi_
 import { type Calls, Kubelet } from "./Kubelet.ts"
 import { readCall } from "./readCall.ts"
 import { type Status, wireSentence } from "./Status.ts"
+import { tellCall } from "./tellCall.ts"
 import { writeAnswer } from "./writeAnswer.ts"
 
 /** When the kubelet gives a call up; none where it never does. */
@@ -36,6 +37,9 @@ const errorOf = (cause: Cause.Cause<Status>): { readonly code: grpc.status; read
 
 type Run = (program: Effect.Effect<void>) => { readonly interrupt: () => void }
 
+const volumeIn = (request: object): string | undefined =>
+  "volumeId" in request && typeof request.volumeId === "string" ? request.volumeId : undefined
+
 /** One method: its name, and a handler that runs an effect and follows the call's cancellation. */
 const unary = <I extends DescMessage, O extends DescMessage>(
   run: Run,
@@ -47,19 +51,19 @@ const unary = <I extends DescMessage, O extends DescMessage>(
 ): readonly [string, grpc.UntypedHandleCall] => [
   method.name,
   (call: grpc.ServerUnaryCall<MessageShape<I>, MessageShape<O>>, answer: grpc.sendUnaryData<MessageShape<O>>) => {
-    const answered = handle(call.request, deadlineOf(call)).pipe(
-      Effect.tapCause((cause) =>
-        Cause.hasDies(cause)
-          ? Effect.logError(`${method.name} died`, cause)
-          : Effect.logDebug(`${method.name} failed`, cause)
-      ),
-      Effect.onExit((exit) =>
-        Effect.sync(() =>
-          Exit.isSuccess(exit) ? answer(null, reply(method, exit.value)) : answer(errorOf(exit.cause))
-        )
-      ),
-      Effect.exit,
-      Effect.asVoid
+    const answered = Effect.flatMap(DateTime.now, (begun) =>
+      handle(call.request, deadlineOf(call)).pipe(
+        Effect.onExit((exit) =>
+          Effect.andThen(
+            Effect.sync(() =>
+              Exit.isSuccess(exit) ? answer(null, reply(method, exit.value)) : answer(errorOf(exit.cause))
+            ),
+            tellCall({ method: method.name, volumeId: volumeIn(call.request), begun }, exit)
+          )
+        ),
+        Effect.exit,
+        Effect.asVoid
+      )
     )
     const running = run(answered)
     call.on("cancelled", running.interrupt)

@@ -8,6 +8,7 @@ import { Context, DateTime, Deferred, Duration, Effect, FiberMap, Layer, Option,
 import { RequestError } from "../issuance/CertificateRequests.ts"
 import { leastInterval, lifeLeft, renewalTime } from "../issuance/RenewalTime.ts"
 import type { Pods } from "../kube/Pods.ts"
+import { spokenDuration } from "../spec/spokenDuration.ts"
 import type { IssuedRecord } from "../volume/VolumeRecord.ts"
 import { pauseAfter, urgent } from "./Backoff.ts"
 import { type RenewError, Unpublished } from "./DriverError.ts"
@@ -63,6 +64,7 @@ export class Renewals extends Context.Service<
       })
       const renewNow = Effect.fnUntraced(function* (volume: Volume) {
         const running = yield* runningAttempt(volume)
+        yield* Effect.logTrace(Option.isSome(running) ? "the attempt's pause is cut short" : "an attempt begins")
         const attempt = Option.isSome(running) ? running.value : yield* beginAttempt(volume)
         yield* startNow(volume)
         return attempt
@@ -73,7 +75,8 @@ export class Renewals extends Context.Service<
           const held = yield* refusals.holding(volume.id)
           if (Option.isSome(held)) return yield* failedAttempt(held.value)
           const running = yield* runningAttempt(volume)
-          return Option.isSome(running) && !(yield* pausesLong(volume)) ? running.value : yield* renewNow(volume)
+          if (Option.isNone(running) || (yield* pausesLong(volume))) return yield* renewNow(volume)
+          return yield* Effect.as(Effect.logTrace("an attempt is under way, and is joined"), running.value)
         }),
         renewNow,
         stop: Effect.fnUntraced(function* (volume) {
@@ -157,6 +160,7 @@ const untilTime = Effect.fnUntraced(function* (volume: Volume) {
   const overdue = Option.exists(issued, ({ notAfter, renewAt }) => DateTime.isLessThanOrEqualTo(notAfter, renewAt))
   if (overdue) return yield* untilItsOwnTime(volume)
   const left = (yield* remainingUntil(volume, "renewAt")).pipe(Option.getOrElse(() => Duration.zero))
+  yield* Effect.logTrace(`the next certificate is due in ${spokenDuration(left)}`)
   if (Duration.isLessThanOrEqualTo(left, Duration.zero)) return yield* spread(volume)
   yield* sleepUntil(volume, ({ renewAt }) => renewAt)
 })
@@ -230,7 +234,8 @@ const pause = Effect.fnUntraced(function* (volume: Volume, error: RenewError, fa
   const temper = repeats > 0 ? ("repeated" as const) : error.temper
   const setback = { temper, failures: repeats > 0 ? repeats : failures, remaining, retryAfter: retryAfter(error) }
   const wait = pauseAfter(setback, yield* Random.next)
-  yield* Effect.logWarning(`not renewed, next try in ${Math.ceil(Duration.toSeconds(wait))} s: ${error.message}`).pipe(
+  const failed = Option.isNone((yield* Ref.get(volume.record)).issued) ? "no certificate yet" : "not renewed"
+  yield* Effect.logWarning(`${failed}, next try in ${Math.ceil(Duration.toSeconds(wait))} s: ${error.message}`).pipe(
     Effect.annotateLogs({ temper: error.temper, failures })
   )
   const at = yield* DateTime.now

@@ -222,7 +222,7 @@ const renewKeystores = Effect.fnUntraced(function* (volume: Volume, passwords: P
 /** Leaves a healthy volume alone; otherwise returns the attempt that fills it. */
 const fillIfNeeded = Effect.fnUntraced(function* (volume: Volume, mountLost: boolean) {
   const { isWell, unexpired } = yield* look(volume)
-  if (isWell) return Option.none()
+  if (isWell) return yield* Effect.as(Effect.logTrace("the volume has its files: nothing is to be done"), Option.none())
   if (unexpired && !mountLost) yield* noteDamage(volume)
   return Option.some(yield* Effect.flatMap(Renewals, ({ fill }) => fill(volume)))
 })

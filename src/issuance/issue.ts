@@ -83,12 +83,14 @@ const decide = Effect.fnUntraced(function* <E, R>(issuance: Issuance<E, R>) {
     privateKey: key.pkcs8,
     since: yield* DateTime.now
   }
+  yield* Effect.logTrace(`a new request is made: ${pending.requestName}`)
   yield* issuance.remember(pending)
   return { key, pending }
 })
 
 const pickUp = Effect.fnUntraced(function* <E, R>(issuance: Issuance<E, R>, pending: PendingRequest) {
   const keys = yield* KeyGenerator
+  yield* Effect.logTrace(`the request that is pending is taken up: ${pending.requestName}`)
   const key: PrivateKey = yield* keys.restore(pending.privateKey, issuance.spec.key)
   return { key, pending }
 })

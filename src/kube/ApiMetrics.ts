@@ -2,9 +2,9 @@
  * What is counted of certlet's dealings with the API server: its calls by what they were about and how they ended,
  * those that are under way or held back by a limit of our own, and how often each watch had to be taken up again.
  * Labels are methods, resources and reasons, and never a namespace or a name, so that there are as few series as there
- * are kinds of calls.
+ * are kinds of calls. The log's line about a call has them, where somebody asks for such lines.
  */
-import { Effect, Metric } from "effect"
+import { Clock, Effect, Metric } from "effect"
 import type { ApiError, ApiReason } from "./ApiError.ts"
 import { gaugeDuring } from "./gaugeDuring.ts"
 
@@ -37,16 +37,25 @@ const resourceOf = (path: string): string => {
 const countCall = (method: string, path: string, outcome: "success" | "interrupted" | ApiReason) =>
   Metric.update(Metric.withAttributes(calls, { method, resource: resourceOf(path), outcome }), 1)
 
-/** Counts a call, and that it is under way. */
+const logCall = (method: string, path: string, began: number, ending: string) =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) =>
+    Effect.annotateLogs(Effect.logDebug(`${method} ${path}: ${ending}`), { millis: Math.round(now - began) })
+  )
+
+/** Counts a call, and that it is under way, and logs it for whoever wants to know of each. */
 export const observeCall =
   ({ method, path }: { readonly method: string; readonly path: string }) =>
   <A, R>(call: Effect.Effect<A, ApiError, R>): Effect.Effect<A, ApiError, R> =>
-    call.pipe(
-      Effect.tap(() => countCall(method, path, "success")),
-      Effect.tapError(({ reason }) => countCall(method, path, reason)),
-      Effect.onInterrupt(() => countCall(method, path, "interrupted")),
-      gaugeDuring(underWay)
-    )
+    Effect.flatMap(Clock.currentTimeMillis, (began) => {
+      const note = (outcome: "success" | "interrupted" | ApiReason, ending: string) =>
+        Effect.andThen(countCall(method, path, outcome), logCall(method, path, began, ending))
+      return call.pipe(
+        Effect.tap(() => note("success", "answered")),
+        Effect.tapError((error) => note(error.reason, error.message)),
+        Effect.onInterrupt(() => note("interrupted", "taken back")),
+        gaugeDuring(underWay)
+      )
+    })
 
 /** Counts who waits here. */
 export const observeWait: <A, E, R>(wait: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> = gaugeDuring(heldBack)

@@ -6,6 +6,7 @@
  */
 import { Cause, Formatter, Inspectable, Layer, Logger, type LogLevel, Option, References } from "effect"
 import { oneLine } from "../spec/oneLine.ts"
+import { paintFor, type Style } from "./NodePaint.ts"
 
 /** How the process speaks of itself. */
 export interface LogSettings {
@@ -13,7 +14,7 @@ export interface LogSettings {
   readonly format: Option.Option<"json" | "pretty">
 }
 
-/** Verbosity as the driver that certlet replaces counts it, to levels. */
+/** Verbosity as the driver that certlet replaces counts it: what changes, each call, each decision. */
 const levels: ReadonlyArray<LogLevel.LogLevel> = ["Info", "Info", "Debug", "Debug", "Trace"]
 
 const textOf = (message: unknown): string =>
@@ -47,7 +48,7 @@ const json = Logger.make<unknown, void>(({ cause, date, fiber, logLevel, message
     level: logLevel.toLowerCase(),
     message: textOf(message),
     ...(cause.reasons.length > 0 ? { cause: causeLine(cause) } : {}),
-    annotations,
+    ...(Object.keys(annotations).length > 0 ? { annotations } : {}),
     ...(spans.length > 0
       ? { spans: Object.fromEntries(spans.map(([label, since]) => [label, date.getTime() - since])) }
       : {})
@@ -55,12 +56,38 @@ const json = Logger.make<unknown, void>(({ cause, date, fiber, logLevel, message
   process.stderr.write(`${Formatter.formatJson(line)}\n`)
 })
 
-const pretty = Logger.withConsoleError(
-  Logger.make<unknown, string>((options) => {
-    const why = options.cause.reasons.length > 0 ? `: ${causeLine(options.cause)}` : ""
-    return Logger.formatLogFmt.log({ ...options, cause: Cause.empty, message: `${textOf(options.message)}${why}` })
-  })
-)
+const paint = paintFor("stderr")
+
+const paints: Partial<Record<LogLevel.LogLevel, Style>> = {
+  Trace: "gray",
+  Debug: "gray",
+  Info: "green",
+  Warn: "yellow",
+  Error: "red",
+  Fatal: "redBright"
+}
+
+/** Where annotations begin, if the message is not longer. */
+const messageWidth = 48
+
+/** `key=value`, and what lies within a value as `key.inner=value`; a value with blanks is quoted. */
+const pairsOf = (key: string, value: unknown): ReadonlyArray<string> => {
+  if (typeof value === "object" && value !== null) {
+    return Object.entries(value).flatMap(([inner, value]: [string, unknown]) => pairsOf(`${key}.${inner}`, value))
+  }
+  const text = typeof value === "string" ? value : Inspectable.toStringUnknown(value, 0)
+  return [`${key}=${/[\s"=]/.test(text) || text === "" ? JSON.stringify(text) : text}`]
+}
+
+const pretty = Logger.make<unknown, void>(({ cause, date, fiber, logLevel, message }) => {
+  const annotations = Object.entries(fiber.getRef(References.CurrentLogAnnotations))
+  const said = oneLine(`${textOf(message)}${cause.reasons.length > 0 ? `: ${causeLine(cause)}` : ""}`)
+  const pairs = annotations.flatMap(([key, value]) => pairsOf(key, value)).join(" ")
+  const level = paint(paints[logLevel] ?? "reset", logLevel.toUpperCase().padEnd(5))
+  const time = paint("gray", date.toISOString().slice(11, 23))
+  const line = pairs === "" ? said : `${said.padEnd(messageWidth)}  ${paint("gray", pairs)}`
+  process.stderr.write(`${time} ${level} ${line}\n`)
+})
 
 /** The logger that the flags ask for: without a format, pretty on a terminal and JSON elsewhere. */
 export const loggingLayer = ({ format, level }: LogSettings): Layer.Layer<never> => {

@@ -135,7 +135,7 @@ export const runFlags = {
     level: settingOr(
       "log-level",
       Rules.wholeNumber(1, 5),
-      "1 and 2: what changes; 3 and 4: every call; 5: everything",
+      "1 and 2: what changes; 3 and 4: also every call, with its end and its time; 5: also what is decided",
       "1",
       1
     ).pipe(Flag.withAlias("v")),

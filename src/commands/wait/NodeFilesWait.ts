@@ -29,11 +29,15 @@ const pause = Duration.millis(200)
 
 const hint = '"kubectl describe pod" and the CertificateRequests of the namespace say what the certificate waits for'
 
+/** A right that is missing looks like files that are missing, to whoever only asks whether they exist. */
+const unreadable = (folder: string): string =>
+  `user ${process.geteuid?.()} may not read what is in ${folder}; set fsGroup in the pod's securityContext, ` +
+  "or the volume's attribute fs-group or file-owner"
+
 /** The names of a whole set; undefined where there is none yet. */
 const look = ({ files, folder }: FilesOrder): ReadonlyArray<string> | FilesMissing | undefined => {
   try {
     if (!fs.statSync(folder).isDirectory()) return new FilesMissing({ detail: `${folder} is no folder` })
-    if (!fs.existsSync(`${folder}/..data`)) return undefined
     const names = fs.readdirSync(`${folder}/..data`)
     const missing = files.find((name) => !names.includes(name))
     if (missing !== undefined) {
@@ -51,11 +55,7 @@ const look = ({ files, folder }: FilesOrder): ReadonlyArray<string> | FilesMissi
         ? undefined
         : new FilesMissing({ detail: `${folder} is not there; mount the volume with the certificate at this path` })
     }
-    return errnoOf(cause) === "EACCES"
-      ? new FilesMissing({
-          detail: `${detail}: the files are there, and this user may not read them; set fsGroup in the pod's securityContext, or fs-group`
-        })
-      : new FilesMissing({ detail })
+    return new FilesMissing({ detail: errnoOf(cause) === "EACCES" ? `${detail}: ${unreadable(folder)}` : detail })
   }
 }
 

@@ -5,6 +5,7 @@
  */
 import { Effect, Option, Result } from "effect"
 import { Argument, type Command, Flag } from "effect/cli"
+import { paintFor } from "../observability/NodePaint.ts"
 import { checkVolume } from "./check/checkVolume.ts"
 import { explanation } from "./check/explanation.ts"
 import { CheckReport, findingLines, hasFailed, reportOf, summaryText } from "./check/findingText.ts"
@@ -69,9 +70,12 @@ const checkFiles = Effect.fnUntraced(function* (order: Command.Command.Config.In
   )
   const checked = { unreadable, volumes }
   const form = Option.getOrElse(output, () => "text" as const)
-  yield* print(form === "json" ? yield* jsonText(CheckReport, reportOf(checked)) : findingLines(checked, form))
+  yield* print(
+    form === "json" ? yield* jsonText(CheckReport, reportOf(checked)) : findingLines(checked, form, paintFor("stdout"))
+  )
   if (explain && form === "text") yield* print(volumes.map(explanation).join(""))
-  if (form === "text") yield* remark(`${summaryText(checked)}\n`)
+  const summary = paintFor("stderr")(hasFailed(checked) ? "red" : "green", summaryText(checked))
+  if (form === "text") yield* remark(`${summary}\n`)
   if (hasFailed(checked)) yield* new ExitCode({ code: 1 })
 })
 

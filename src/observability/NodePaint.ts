@@ -8,8 +8,11 @@ import { styleText } from "node:util"
 /** What a text is painted as. */
 export type Style = Parameters<typeof styleText>[0]
 
+/** What paints a text, or leaves it as it is. */
+export type Paint = (style: Style, text: string) => string
+
 /** Paints texts that go to one of the process's streams. */
 export const paintFor =
-  (stream: "stdout" | "stderr") =>
-  (style: Style, text: string): string =>
+  (stream: "stdout" | "stderr"): Paint =>
+  (style, text) =>
     (process.env.NO_COLOR ?? "") === "" ? styleText(style, text, { stream: process[stream] }) : text

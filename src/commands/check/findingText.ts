@@ -3,6 +3,7 @@
  * change. Pure.
  */
 import { Option, Schema } from "effect"
+import type { Paint } from "../../observability/NodePaint.ts"
 import type { CheckedVolume, Finding } from "./checkVolume.ts"
 import { Unreadable } from "./Manifest.ts"
 import type { ObjectName } from "./podVolumes.ts"
@@ -20,9 +21,15 @@ export const subjectText = ({ kind, name, namespace, volume }: ObjectName & { re
 const placeText = ({ file, place }: Finding): string =>
   Option.match(place, { onNone: () => file, onSome: ({ column, line }) => `${file}:${line}:${column}` })
 
+const severityText = (severity: Finding["severity"], paint: Paint): string =>
+  paint(severity === "error" ? "red" : "yellow", severity)
+
 /** One line for each finding, with its place in front as compilers write it. */
-const line = (finding: Finding): string =>
-  `${placeText(finding)}: ${finding.severity}: ${subjectText(finding)}: ${finding.attribute}: ${finding.rule}`
+const line =
+  (paint: Paint) =>
+  (finding: Finding): string =>
+    `${paint("bold", placeText(finding))}: ${severityText(finding.severity, paint)}: ` +
+    `${subjectText(finding)}: ${finding.attribute}: ${finding.rule}`
 
 /** GitHub reads a command up to the end of the line, and a property up to the next comma. */
 const escapeMessage = (text: string): string =>
@@ -47,8 +54,10 @@ const advice = (detail: string): string =>
     ? `${detail} (a template is to be rendered first: helm template ... | certlet check -)`
     : detail
 
-const brokenLine = ({ column, detail, file, line: at }: Unreadable): string =>
-  `${file}:${at}:${column}: error: ${advice(detail)}`
+const brokenLine =
+  (paint: Paint) =>
+  ({ column, detail, file, line: at }: Unreadable): string =>
+    `${paint("bold", `${file}:${at}:${column}`)}: ${severityText("error", paint)}: ${advice(detail)}`
 
 const brokenAnnotation = ({ column, detail, file, line: at }: Unreadable): string =>
   `::error file=${escapeProperty(file)},line=${at},col=${column}::${escapeMessage(advice(detail))}`
@@ -104,10 +113,10 @@ export const reportOf = ({ unreadable, volumes }: Checked): typeof CheckReport.T
 })
 
 /** The findings as lines: for people, or for GitHub. */
-export const findingLines = ({ unreadable, volumes }: Checked, form: "text" | "github"): string =>
+export const findingLines = ({ unreadable, volumes }: Checked, form: "text" | "github", paint: Paint): string =>
   [
-    ...unreadable.map(form === "text" ? brokenLine : brokenAnnotation),
-    ...volumes.flatMap(({ findings }) => findings).map(form === "text" ? line : annotation)
+    ...unreadable.map(form === "text" ? brokenLine(paint) : brokenAnnotation),
+    ...volumes.flatMap(({ findings }) => findings).map(form === "text" ? line(paint) : annotation)
   ]
     .map((text) => `${text}\n`)
     .join("")

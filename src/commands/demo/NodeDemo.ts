@@ -9,7 +9,9 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Console, Duration, Effect, Exit, Option, Ref, Schedule, Schema, Scope } from "effect"
 import { EmbeddedCluster } from "../../embedded/EmbeddedCluster.ts"
+import { paintFor } from "../../observability/NodePaint.ts"
 import { connectKubelet } from "./GrpcKubeletClient.ts"
+import { lifetimeFor } from "./lifetimeFor.ts"
 import { type CertletProcess, ProcessError, startCertlet } from "./NodeCertletProcess.ts"
 import { certificateLines, stepLines, treeLines } from "./NodeExhibits.ts"
 import { type Witness, witnessHandshakes } from "./NodeHandshakes.ts"
@@ -21,12 +23,14 @@ class DemoError extends Schema.TaggedError<DemoError>()("DemoError", { failed: S
   }
 }
 
-/** The pod of the demo: a certificate of 12 seconds, for a server and a client. */
-const attributes = {
+const podUid = "5f3c4f0e-9d53-4d0b-a6a7-0d1f0c2b7a11"
+
+/** The pod of the demo: a certificate for a server and a client. */
+const attributesFor = (lifetime: Duration.Duration) => ({
   "csi.storage.k8s.io/ephemeral": "true",
   "csi.storage.k8s.io/pod.name": "web",
   "csi.storage.k8s.io/pod.namespace": "apps",
-  "csi.storage.k8s.io/pod.uid": "5f3c4f0e-9d53-4d0b-a6a7-0d1f0c2b7a11",
+  "csi.storage.k8s.io/pod.uid": podUid,
   "csi.storage.k8s.io/serviceAccount.name": "default",
   "csi.cert-manager.io/issuer-name": "demo-ca",
   // biome-ignore lint/suspicious/noTemplateCurlyInString: certlet expands these, not JavaScript
@@ -35,12 +39,20 @@ const attributes = {
   "csi.cert-manager.io/dns-names": "${POD_NAME}.${POD_NAMESPACE}.svc",
   "csi.cert-manager.io/key-algorithm": "ECDSA",
   "csi.cert-manager.io/key-usages": "digital signature,server auth,client auth",
-  "csi.cert-manager.io/duration": "12s"
-} as const
+  "csi.cert-manager.io/duration": `${Duration.toSeconds(lifetime)}s`
+})
 const servername = "web.apps.svc"
 
-/** The longest that two renewals may take: they are due after eight seconds each. */
-const patience = Duration.seconds(30)
+/** The longest that a renewal may take, in lifetimes: it is due after two thirds of one. */
+const patience = 2.5
+
+/** How much of that passes between two lines, where no terminal shows one that moves. */
+const plainShare = 0.13
+
+const paint = paintFor("stdout")
+
+/** A line about one part of what runs. */
+const say = (part: string, text: string) => Console.log(`${paint("bold", part.padEnd(9))} ${text}`)
 
 /** Says what is claimed and whether it holds. */
 const makeJudge = Effect.gen(function* () {
@@ -48,7 +60,7 @@ const makeJudge = Effect.gen(function* () {
   return {
     claim: (sentence: string, holds: boolean) =>
       Effect.gen(function* () {
-        yield* Console.log(`  ${holds ? "ok    " : "FAILED"}  ${sentence}`)
+        yield* Console.log(`  ${holds ? paint("green", "ok    ") : paint("red", "FAILED")}  ${sentence}`)
         if (!holds) yield* Ref.update(failed, (before) => [...before, sentence])
       }),
     verdict: Effect.flatMap(Ref.get(failed), (failed) =>
@@ -65,7 +77,7 @@ const temporaryFolder = Effect.acquireRelease(
 
 /** Where everything of the demo lies. */
 const layOut = (folder: string) => {
-  const volumes = join(folder, "pods", attributes["csi.storage.k8s.io/pod.uid"], "volumes", "kubernetes.io~csi", "tls")
+  const volumes = join(folder, "pods", podUid, "volumes", "kubernetes.io~csi", "tls")
   mkdirSync(volumes, { recursive: true })
   const at = (name: string) => join(folder, name)
   return {
@@ -98,10 +110,10 @@ const serve = Effect.fnUntraced(function* (layout: Layout) {
         )
   )
   const [took] = yield* Effect.timed(
-    waiting.pipe(Effect.retry(Schedule.spaced("20 millis")), Effect.timeout("20 seconds"))
+    waiting.pipe(Effect.retry(Schedule.spaced("20 millis")), Effect.timeout("3 minutes"))
   )
-  yield* Console.log(`certlet   process ${process.pid} serves unix://${layout.socket} after ${milliseconds(took)}`)
-  return { process, kubelet }
+  yield* say("certlet", `process ${process.pid} serves unix://${layout.socket} after ${milliseconds(took)}`)
+  return { process, kubelet, took }
 })
 
 const milliseconds = (duration: Duration.Duration): string => `${Math.round(Duration.toMillis(duration))} ms`
@@ -110,18 +122,22 @@ const milliseconds = (duration: Duration.Duration): string => `${Math.round(Dura
  * Waits for something, with a line that shows that somebody is waiting: one that moves on a terminal, a few plain ones
  * else.
  */
-const awaitWith = Effect.fnUntraced(function* <E>(line: Effect.Effect<string>, done: Effect.Effect<boolean, E>) {
+const awaitWith = Effect.fnUntraced(function* <E>(
+  line: Effect.Effect<string>,
+  done: Effect.Effect<boolean, E>,
+  longest: Duration.Duration
+) {
   const terminal = process.stdout.isTTY === true
   const show = Effect.flatMap(line, (text) =>
     terminal ? Effect.sync(() => void process.stdout.write(`\r\u001b[2K${text}`)) : Console.log(text)
   )
   const showing = yield* show.pipe(
-    Effect.repeat(Schedule.spaced(terminal ? "250 millis" : "4 seconds")),
+    Effect.repeat(Schedule.spaced(terminal ? Duration.millis(250) : Duration.times(longest, plainShare))),
     Effect.forkScoped
   )
   const arrived = yield* done.pipe(
     Effect.repeat({ schedule: Schedule.spaced("50 millis"), until: (is) => is }),
-    Effect.timeoutOption(patience)
+    Effect.timeoutOption(longest)
   )
   showing.interruptUnsafe()
   if (terminal) process.stdout.write("\r\u001b[2K")
@@ -132,37 +148,41 @@ const progress = (witness: Witness, wanted: number) =>
   `          waiting for renewal ${Math.min(witness.serials.length, wanted)} of ${wanted}: ` +
   `${witness.handshakes} handshakes, ${witness.failures.length} failed`
 
-const awaitRenewals = Effect.fnUntraced(function* (witness: Effect.Effect<Witness>, judge: Judge, renewals: number) {
+const awaitRenewals = Effect.fnUntraced(function* (
+  witness: Effect.Effect<Witness>,
+  judge: Judge,
+  renewals: number,
+  lifetime: Duration.Duration
+) {
   const [took, arrived] = yield* Effect.timed(
     awaitWith(
       Effect.map(witness, (seen) => progress(seen, renewals)),
-      Effect.map(witness, ({ serials }) => serials.length > renewals)
+      Effect.map(witness, ({ serials }) => serials.length > renewals),
+      Duration.times(lifetime, patience)
     )
   )
   yield* judge.claim(`renewal ${renewals} was seen by the TLS client, ${milliseconds(took)} later`, arrived)
 })
 
 const publishOnce = Effect.fnUntraced(function* (layout: Layout, judge: Judge) {
-  const { kubelet, process } = yield* serve(layout)
+  const { kubelet, process, took: start } = yield* serve(layout)
+  const lifetime = lifetimeFor(start)
+  const context = attributesFor(lifetime)
   const info = yield* kubelet.pluginInfo
   yield* judge.claim(
     `the driver calls itself ${info.name}, version ${info.vendorVersion}`,
     info.name === "csi.cert-manager.io"
   )
-  const [took] = yield* Effect.timed(
-    kubelet.publish({ volumeId: "csi-demo", target: layout.target, context: attributes })
-  )
-  yield* Console.log(`publish   pod apps/web has its volume after ${milliseconds(took)}`)
+  const [took] = yield* Effect.timed(kubelet.publish({ volumeId: "csi-demo", target: layout.target, context }))
+  yield* say("publish", `pod apps/web has its volume after ${milliseconds(took)}`)
   yield* Effect.forEach(stepLines(yield* process.log), (line) => Console.log(line), { discard: true })
   yield* Effect.forEach([...treeLines(layout.target), ...certificateLines(layout.target)], (line) => Console.log(line))
-  const [again] = yield* Effect.timed(
-    kubelet.publish({ volumeId: "csi-demo", target: layout.target, context: attributes })
-  )
+  const [again] = yield* Effect.timed(kubelet.publish({ volumeId: "csi-demo", target: layout.target, context }))
   yield* judge.claim(
     `published again, it is left alone (${milliseconds(again)})`,
     existsSync(join(layout.target, "tls.crt"))
   )
-  return process
+  return { process, lifetime }
 })
 
 const restart = Effect.fnUntraced(function* (layout: Layout, before: CertletProcess, judge: Judge) {
@@ -186,14 +206,14 @@ export const playDemo = Effect.gen(function* () {
   const layout = layOut(yield* temporaryFolder)
   const cluster = yield* EmbeddedCluster.make()
   yield* cluster.writeKubeconfig(layout.kubeconfig, "certificate")
-  yield* Console.log(`cluster   embedded API server, approver and CA at ${cluster.url}`)
-  const first = yield* publishOnce(layout, judge)
-  yield* Console.log("tls       a server and a client use the mounted files, ten handshakes a second")
+  yield* say("cluster", `embedded API server, approver and CA at ${cluster.url}`)
+  const { lifetime, process: first } = yield* publishOnce(layout, judge)
+  yield* say("tls", "a server and a client use the mounted files, ten handshakes a second")
   const tls = yield* Scope.fork(yield* Effect.scope)
   const witness = yield* Scope.provide(witnessHandshakes(layout.target, servername), tls)
-  yield* awaitRenewals(witness, judge, 1)
+  yield* awaitRenewals(witness, judge, 1, lifetime)
   const second = yield* restart(layout, first, judge)
-  yield* awaitRenewals(witness, judge, 2)
+  yield* awaitRenewals(witness, judge, 2, lifetime)
   const { failures, handshakes, serials } = yield* witness
   yield* Scope.close(tls, Exit.void)
   const failed = `${failures.length} failed${failures.length > 0 ? `: ${failures[0]}` : ""}`
@@ -202,11 +222,11 @@ export const playDemo = Effect.gen(function* () {
     handshakes > 50 && failures.length === 0
   )
   const [took] = yield* Effect.timed(second.kubelet.unpublish({ volumeId: "csi-demo", target: layout.target }))
-  yield* Console.log(`unpublish after ${milliseconds(took)}`)
+  yield* say("unpublish", `after ${milliseconds(took)}`)
   yield* judge.claim("nothing is left of the volume", !existsSync(layout.target) && recordsLeft(layout) === 0)
   yield* judge.claim("certlet ended in good order", (yield* second.process.stop) === 0)
   yield* judge.verdict
-  yield* Console.log("All of it held.")
+  yield* Console.log(paint("green", "All of it held."))
 }).pipe(Effect.scoped)
 
 const recordsLeft = ({ records }: Layout): number =>

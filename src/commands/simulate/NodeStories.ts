@@ -5,6 +5,7 @@
  */
 import { availableParallelism } from "node:os"
 import { Console, Duration, Effect, Stream } from "effect"
+import { paintFor } from "../../observability/NodePaint.ts"
 import { describeStory } from "../../testing/story/explain.ts"
 import { drawStory } from "../../testing/story/Story.ts"
 import { makeProgress } from "./NodeProgress.ts"
@@ -17,6 +18,8 @@ import { Tally } from "./Tally.ts"
 const twiceEvery = 20
 /** So many broken stories are told at most. */
 const mostTold = 5
+const paint = paintFor("stdout")
+
 /** A single story shows this many events: more than fit in any. */
 const allEvents = 10_000_000
 
@@ -105,7 +108,9 @@ export const tellStories = Effect.fnUntraced(function* (order: StoriesOrder, ent
         tally.add(result)
         if (result.lines.length > 0 || result.verdict !== "passed") yield* watch.clear
         yield* Effect.forEach(result.lines, (line) => Console.log(line))
-        if (result.verdict !== "passed") yield* Console.log(`seed ${result.seed}  ${result.verdict}  ${result.finding}`)
+        if (result.verdict !== "passed") {
+          yield* Console.log(`seed ${result.seed}  ${paint("red", result.verdict)}  ${result.finding}`)
+        }
         yield* watch.done(result.seed)
       })
     )
@@ -113,7 +118,7 @@ export const tellStories = Effect.fnUntraced(function* (order: StoriesOrder, ent
   const [took] = yield* Effect.timed(run)
   const texts = yield* explainAll(ask, order, jobs, tally.firsts)
   yield* Effect.forEach(texts, (text) => Console.log(`\n${text}\n`))
-  yield* Console.log(tally.summary)
+  yield* Console.log(paint(tally.worst === "passed" ? "green" : "red", tally.summary))
   yield* Console.error(tally.pace(Duration.toSeconds(took), jobs))
   return exitCodes[tally.worst]
 }, Effect.scoped)

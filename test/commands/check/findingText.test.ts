@@ -6,6 +6,7 @@ import { Option } from "effect"
 import { describe, expect, it } from "vitest"
 import type { CheckedVolume, Finding } from "../../../src/commands/check/checkVolume.ts"
 import { findingLines, hasFailed, reportOf, summaryText } from "../../../src/commands/check/findingText.ts"
+import type { Paint } from "../../../src/observability/NodePaint.ts"
 
 const finding = (change: Partial<Finding> = {}): Finding => ({
   severity: "error",
@@ -37,10 +38,19 @@ const volumeWith = (...findings: ReadonlyArray<Finding>): CheckedVolume => ({
 const unreadable = [{ file: "b.yaml", line: 2, column: 7, detail: "is not YAML: a bracket is missing" }]
 const warning = finding({ severity: "warning", place: Option.none(), file: "-" })
 
+const plain: Paint = (_, text) => text
+
 describe("findings", () => {
+  it("paints where something is and how bad it is, for people only", () => {
+    const marked: Paint = (style, text) => `<${String(style)} ${text}>`
+    const checked = { unreadable: [], volumes: [volumeWith(finding()), volumeWith(warning)] }
+    expect(findingLines(checked, "text", marked)).toMatch(/^<bold [^>]+:\d+:\d+>: <(red error|yellow warning)>: /)
+    expect(findingLines(checked, "github", marked)).toBe(findingLines(checked, "github", plain))
+  })
+
   it("are lines with a place that editors know", () => {
     const volumes = [volumeWith(finding()), volumeWith(warning)]
-    expect(findingLines({ unreadable, volumes }, "text").split("\n")).toEqual([
+    expect(findingLines({ unreadable, volumes }, "text", plain).split("\n")).toEqual([
       expect.stringMatching(/^b\.yaml:2:7: error: is not YAML: a bracket is missing \(.*helm template/),
       "web.yaml:13:5: error: Deployment apps/web, volume tls: csi.cert-manager.io/duration: must be a duration",
       "-: warning: Deployment apps/web, volume tls: csi.cert-manager.io/duration: must be a duration",
@@ -50,7 +60,7 @@ describe("findings", () => {
 
   it("are annotations whose text cannot end them", () => {
     const odd = finding({ file: "a:b,c.yaml", rule: "100%\nsure" })
-    expect(findingLines({ unreadable: [], volumes: [volumeWith(odd)] }, "github")).toBe(
+    expect(findingLines({ unreadable: [], volumes: [volumeWith(odd)] }, "github", plain)).toBe(
       "::error file=a%3Ab%2Cc.yaml,line=13,col=5,title=Deployment apps/web%2C volume tls::" +
         "csi.cert-manager.io/duration: 100%25%0Asure\n"
     )

@@ -12,11 +12,14 @@ const read = (environment: Environment, name: string): string =>
   environment[name.toUpperCase()] || environment[name.toLowerCase()] || ""
 
 /** A proxy's address; one without a scheme is a proxy over HTTP. What is no address is no proxy. */
-const parseProxy = (text: string): string | undefined => {
+export const parseProxy = (text: string): string | undefined => {
   const address = text.includes("://") ? text : `http://${text}`
   const isProxy = URL.canParse(address) && /^(https?|socks5h?):$/.test(new URL(address).protocol)
   return isProxy && new URL(address).hostname !== "" ? address : undefined
 }
+
+/** The same proxy for Node's agents: Go has names looked up by a SOCKS proxy, as their `socks5h` does. */
+export const asAgentsTakeIt = (proxy: string): string => proxy.replace(/^socks5:/i, "socks5h:")
 
 const family = (address: string): "ipv4" | "ipv6" => (isIP(address) === 4 ? "ipv4" : "ipv6")
 

@@ -12,7 +12,7 @@ import type { KubeSettings } from "../Settings.ts"
 import { type Impersonation, impersonationIn, impersonationOf, nobodyElse } from "./impersonation.ts"
 import { isLargerThan } from "./isLargerThan.ts"
 import { locatedPlugin, type Plugin, pluginFor } from "./KubePlugin.ts"
-import { proxyFor } from "./KubeProxy.ts"
+import { asAgentsTakeIt, parseProxy, proxyFor } from "./KubeProxy.ts"
 
 /** Credentials cannot be had; the text is safe to show. `lasting`: what was asked for is wrong and stays so. */
 export class CredentialsUnusable {
@@ -153,8 +153,11 @@ const userWith = (settings: KubeSettings, user: User): User => {
 
 /** A server and the proxy that leads to it: the kubeconfig's, else the environment's. */
 const withProxy = (cluster: Cluster): Cluster => {
-  const proxyUrl = cluster.proxyUrl ?? proxyFor(cluster.server, process.env)
-  return proxyUrl === undefined ? cluster : { ...cluster, proxyUrl }
+  const named = cluster.proxyUrl ? parseProxy(cluster.proxyUrl) : proxyFor(cluster.server, process.env)
+  // The address is not quoted, because it may hold a password.
+  if (cluster.proxyUrl && named === undefined)
+    throw wrong("the kubeconfig's proxy-url is no address of a proxy; write one that begins with http, https or socks5")
+  return named === undefined ? cluster : { ...cluster, proxyUrl: asAgentsTakeIt(named) }
 }
 
 /** What the flags name must be there: without it certlet would be somebody else, or nobody. */

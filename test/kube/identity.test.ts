@@ -11,6 +11,7 @@ import { EmbeddedCluster } from "../../src/embedded/EmbeddedCluster.ts"
 import { connectProxy } from "../kit/ConnectProxy.ts"
 import { temporaryFolder } from "../kit/folders.ts"
 import { connect, draft, expectEvent, record } from "../kit/LiveClient.ts"
+import { socksProxy } from "../kit/SocksProxy.ts"
 
 const limit = 60_000
 
@@ -80,15 +81,23 @@ const scene = Effect.gen(function* () {
   return { client, cluster, folder }
 })
 
+const proxies = {
+  none: connectProxy,
+  HTTP: connectProxy,
+  SOCKS: (leadsTo: () => number) => socksProxy(leadsTo),
+  "SOCKS with a password": (leadsTo: () => number) => socksProxy(leadsTo, { name: "web", password: "p@ss:word/" })
+} as const
+const ways = ["none", "HTTP", "SOCKS", "SOCKS with a password"] as const
+
 describe("a call to the API server", () => {
-  it.live.each(own.flatMap((kind) => [false, true].map((proxied) => [kind, proxied] as const)))(
+  it.live.each(own.flatMap((kind) => ways.map((way) => [kind, way] as const)))(
     "with our own %s (proxy: %s) is ours, and one in a pod's name is the pod's alone",
-    ([kind, proxied]) =>
+    ([kind, way]) =>
       Effect.gen(function* () {
         const { client, cluster, folder } = yield* scene
-        const proxy = yield* connectProxy(() => portOf(cluster.url))
+        const proxy = yield* proxies[way](() => portOf(cluster.url))
         const document = yield* userOf(cluster, folder, kind)
-        if (proxied) document.clusters[0].cluster["proxy-url"] = proxy.url
+        if (way !== "none") document.clusters[0].cluster["proxy-url"] = proxy.url
         const events = record(cluster)
         const requests = yield* client(document)
         const token = Redacted.make(yield* cluster.podToken("shop", "web"))
@@ -100,18 +109,18 @@ describe("a call to the API server", () => {
         )
         const pod = "system:serviceaccount:shop:web"
         expect(creators).toEqual([pod, certletUser.name, pod])
-        if (proxied) expect(new Set(proxy.asked)).toEqual(new Set([new URL(cluster.url).host]))
+        if (way !== "none") expect(new Set(proxy.asked)).toEqual(new Set([new URL(cluster.url).host]))
         else expect(proxy.asked).toEqual([])
       }),
     limit
   )
 
-  it.live(
-    "goes through the proxy that the environment names, and a pod's goes the same way",
-    () =>
+  it.live.each(["HTTP", "SOCKS"] as const)(
+    "goes through the %s proxy that the environment names, which looks the server's name up; a pod's goes the same way",
+    (way) =>
       Effect.gen(function* () {
         const { client, cluster, folder } = yield* scene
-        const proxy = yield* connectProxy(() => portOf(cluster.url))
+        const proxy = yield* proxies[way](() => portOf(cluster.url))
         yield* Effect.acquireRelease(
           Effect.sync(() => void Object.assign(process.env, { HTTPS_PROXY: proxy.url })),
           () => Effect.sync(() => delete process.env.HTTPS_PROXY)

@@ -22,7 +22,7 @@ export interface Keystore {
   readonly file: string
   /** The name of the truststore's file, where one is asked for. */
   readonly truststore: Option.Option<string>
-  /** The truststore opens without a password. Of PKCS#12 only. */
+  /** The truststore opens without a password. */
   readonly isTruststoreOpen: boolean
   /** The name of the key's entry. */
   readonly alias: Option.Option<string>
@@ -40,7 +40,7 @@ const keystoreOf = (attributes: Attributes, kind: KeystoreKind): ReadonlyArray<K
       kind,
       file: files.keystore,
       truststore: Option.fromUndefinedOr(files.truststore),
-      isTruststoreOpen: kind === "pkcs12" && attributes["truststore-passwordless"] === true,
+      isTruststoreOpen: attributes["truststore-passwordless"] === true,
       // Without a name Java calls a PKCS#12 entry "1", and so it is with the driver that certlet replaces.
       alias: Option.fromUndefinedOr(attributes[`${kind}-alias`] ?? (kind === "jks" ? "certificate" : undefined)),
       profile: attributes["pkcs12-profile"] ?? "LegacyRC2",

@@ -63,14 +63,8 @@ export const brokenKeystores = (attributes: Attributes): ReadonlyArray<BrokenRul
 }
 
 const brokenOpenTruststore = (attributes: Attributes): ReadonlyArray<BrokenRule<AttributeName>> =>
-  attributes["truststore-passwordless"] === true &&
-  (attributes["truststore-enable"] !== true || attributes["pkcs12-enable"] !== true)
-    ? [
-        [
-          "truststore-passwordless",
-          'requires pkcs12-enable: "true" and truststore-enable: "true"; Java opens a JKS truststore without a password'
-        ]
-      ]
+  attributes["truststore-passwordless"] === true && attributes["truststore-enable"] !== true
+    ? [["truststore-passwordless", 'requires truststore-enable: "true"']]
     : []
 
 const brokenTruststore = (attributes: Attributes): ReadonlyArray<BrokenRule<AttributeName>> =>

@@ -51,8 +51,9 @@ const isIdle = (name: string, texts: Texts): boolean => {
   if (name.endsWith("-truststore-filename")) return !isOn("truststore-enable")
   if (name.endsWith("-password-file")) return texts[name.replace("-file", "-from")] !== "generate"
   if (name === "other-names") return isOn("spiffe")
-  if (name === "truststore-passwordless") return !isOn("pkcs12-enable") || !isOn("truststore-enable")
-  return name === "truststore-enable" && !isOn("pkcs12-enable") && !isOn("jks-enable")
+  const hasStore = isOn("pkcs12-enable") || isOn("jks-enable")
+  if (name === "truststore-passwordless") return !hasStore || !isOn("truststore-enable")
+  return name === "truststore-enable" && !hasStore
 }
 
 /** The attributes that a pod asks for, with the defaults; `written` is everything that it writes, empty ones too. */

@@ -80,6 +80,15 @@ const encode: Readonly<
   })
 }
 
+/**
+ * A truststore without a password. Java asks nobody for that of a JKS one, but some programs give it an empty one,
+ * which must then be the one that its digest was made with.
+ */
+const openTruststore = (keystore: Keystore, trusted: ReadonlyArray<Pkcs12.TrustedEntry>) =>
+  keystore.kind === "pkcs12"
+    ? Effect.succeed(Pkcs12.pkcs12WithoutPassword(trusted))
+    : encode.jks(keystore, { key: undefined, trusted }, "")
+
 const filesOfKeystore = Effect.fnUntraced(function* (
   spec: VolumeSpec,
   keystore: Keystore,
@@ -92,8 +101,8 @@ const filesOfKeystore = Effect.fnUntraced(function* (
     encode[keystore.kind](keystore, { key, trusted }, Redacted.value(password))
   const files = [fileOf(spec, keystore.file, yield* write(key))]
   if (Option.isSome(keystore.truststore)) {
-    const truststore = keystore.isTruststoreOpen ? Pkcs12.pkcs12WithoutPassword(trusted) : yield* write(undefined)
-    files.push(fileOf(spec, keystore.truststore.value, truststore))
+    const truststore = keystore.isTruststoreOpen ? openTruststore(keystore, trusted) : write(undefined)
+    files.push(fileOf(spec, keystore.truststore.value, yield* truststore))
   }
   if (keystore.password._tag === "Generated") {
     files.push(fileOf(spec, keystore.password.file, Redacted.value(password)))

@@ -137,6 +137,21 @@ describeWhere(here, "needs OpenSSL")("a truststore without a password", () => {
   })
 })
 
+describeWhere(here, "needs OpenSSL")("a keystore of the profile Modern2026", () => {
+  it("is read by openssl from version 3.4 on, and refused by name before it", async () => {
+    const attributes = { "pkcs12-enable": "true", "pkcs12-password": "changeit", "pkcs12-profile": "Modern2026" }
+    const files = Effect.runSync(filesFor(attributes, materialOf("P-256"), {}))
+    await layOut(files, async (path) => {
+      const [, major, minor] = /^OpenSSL (\d+)\.(\d+)/.exec(openssl("openssl version")) ?? []
+      const isNew = Number(major) * 100 + Number(minor) >= 304
+      const said = openssl(
+        `openssl pkcs12 -in ${path("keystore.p12")} -passin pass:changeit -noenc 2>&1 || echo refused`
+      )
+      expect([certificates(said) > 0, said.endsWith("refused\n")]).toEqual([isNew, !isNew])
+    })
+  })
+})
+
 /** Values that an attribute of a file or a keystore may well have. */
 const plausible: Readonly<Record<string, fc.Arbitrary<string>>> = {
   "key-encoding": fc.constantFrom("PKCS1", "PKCS8"),

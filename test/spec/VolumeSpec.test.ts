@@ -388,6 +388,7 @@ describe("an attribute", () => {
     ["jks-alias", { ...jks, "jks-alias": " a" }, "without spaces at the ends"],
     ["pkcs12-password", { "pkcs12-enable": "true", "pkcs12-password": "a\0b" }, "must be a password of 1 to 1024"],
     ["pkcs12-truststore-filename", { ...p12, "pkcs12-truststore-filename": "t" }, 'requires truststore-enable: "true"'],
+    ["truststore-passwordless", { ...jks, "truststore-passwordless": "true" }, 'requires truststore-enable: "true"'],
     ["truststore-enable", { "truststore-enable": "true" }, 'requires pkcs12-enable: "true" or jks-enable'],
     ["pkcs12-filename", { "pkcs12-filename": "k.p12" }, 'requires pkcs12-enable: "true"'],
     ["pkcs12-profile", { "pkcs12-profile": "LegacyDES" }, 'requires pkcs12-enable: "true"'],

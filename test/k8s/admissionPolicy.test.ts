@@ -35,7 +35,20 @@ describe("the schema for editors", () => {
   it("has every attribute with what the manual says of it", () => {
     const { properties } = JSON.parse(attributesSchema())
     expect(Object.keys(properties)).toEqual(attributeNames.map((name) => `csi.cert-manager.io/${name}`))
-    expect(properties["csi.cert-manager.io/is-ca"].enum).toEqual(["true", "false"])
+    expect(properties["csi.cert-manager.io/is-ca"].enum).toEqual([
+      "true",
+      "True",
+      "TRUE",
+      "t",
+      "T",
+      "1",
+      "false",
+      "False",
+      "FALSE",
+      "f",
+      "F",
+      "0"
+    ])
     expect(properties["csi.cert-manager.io/spiffe"].description).toMatch(/X\.509-SVID/)
   })
 })

@@ -21,6 +21,8 @@ export interface CertletOptions {
   readonly nodeId?: string
   /** The flag `-v`: "1" to "5"; 5, everything, by default. */
   readonly verbosity?: string
+  /** Let `timers` be asked; costs the process some memory and some time at its start. */
+  readonly countTimers?: true
   /** Further flags, after the ones that every certlet here gets. */
   readonly flags?: ReadonlyArray<string>
 }
@@ -83,6 +85,10 @@ export class Certlet {
     return join(this.folder, "csi.sock")
   }
 
+  get #timersFile(): string {
+    return join(this.folder, "timers")
+  }
+
   get #running(): Daemon {
     if (this.#daemon === undefined) throw new Error("certlet has not been started")
     return this.#daemon
@@ -115,12 +121,13 @@ export class Certlet {
   async startAgain(under: ReadonlyArray<string> = []): Promise<number> {
     this.#kubelet?.close()
     const start = performance.now()
-    const [command = process.execPath, ...args] = [...under, process.execPath, ...this.#arguments]
+    const counting = this.#options.countTimers ? ["--import", join(import.meta.dirname, "countTimers.ts")] : []
+    const [command = process.execPath, ...args] = [...under, process.execPath, ...counting, ...this.#arguments]
     const daemon = Daemon.start({
       name: "certlet",
       command,
       args,
-      environment: compileCacheEnvironment(this.#options.program),
+      environment: { ...compileCacheEnvironment(this.#options.program), CERTLET_TEST_TIMERS: this.#timersFile },
       logFile: join(this.folder, "certlet.log")
     })
     this.#daemon = daemon
@@ -206,6 +213,15 @@ export class Certlet {
     const resident = Number(status.match(/^VmRSS:\s+(\d+) kB$/m)?.[1])
     const { length: descriptors } = await readdir(`/proc/${this.pid}/fd`)
     return { cpuMilliseconds: ticks * millisecondsPerTick, residentBytes: resident * 1024, descriptors }
+  }
+
+  /** How many timers the process waits for; it must have been started to count them. */
+  async timers(): Promise<number> {
+    await rm(this.#timersFile, { force: true })
+    process.kill(this.pid, "SIGUSR2")
+    return await this.until("the timers to be counted", 30_000, async () =>
+      existsSync(this.#timersFile) ? Number(await readFile(this.#timersFile, "utf8")) : undefined
+    )
   }
 
   /** Ends the program and removes everything, whatever state it is in. May be called again. */

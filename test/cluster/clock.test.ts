@@ -1,7 +1,9 @@
-// A node's clock jumps ahead by a day and is set right again, while the rest of the cluster keeps its time. Running
-// pods keep their files, the API server is not stormed (the requests are counted), a new pod is refused and starts when
-// the clock is right again, and renewals come back by themselves. Timers are the machine's own all the time, as they
-// are where somebody sets the clock.
+// A node's clock jumps by a day, ahead or back, and is set right again, while the rest of the cluster keeps its time.
+// Running pods keep their files, the API server is not stormed (the requests are counted), and renewals come back by
+// themselves. A new pod is refused while the clock is ahead, and starts when it is right again; while the clock is
+// behind it starts at once. Timers are the machine's own all the time, as they are where somebody sets the clock.
+import { X509Certificate } from "node:crypto"
+import { readdir } from "node:fs/promises"
 import { setTimeout as pause } from "node:timers/promises"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import type { Certlet } from "./Certlet.ts"
@@ -19,7 +21,15 @@ beforeAll(async () => {
   stage = await cluster.stage("clock")
 }, clusterLimitMilliseconds)
 
-afterAll(() => cluster?.stop())
+/** The processes that were given a clock. */
+const pids: Array<number> = []
+
+afterAll(async () => {
+  await cluster?.stop()
+  for (const pid of pids) await FakeClock.forget(pid)
+  const left = (await readdir("/dev/shm")).filter((name) => pids.some((pid) => name.endsWith(`faketime_shm_${pid}`)))
+  expect(left).toEqual([])
+})
 
 interface Node {
   readonly certlet: Certlet
@@ -32,6 +42,7 @@ const makeNode = async (nodeId: string): Promise<Node> => {
   const clock = await FakeClock.make(certlet.folder)
   await certlet.end()
   await certlet.startAgain(clock.under)
+  pids.push(certlet.pid)
   return { certlet, clock }
 }
 
@@ -85,13 +96,18 @@ const expectSound = async (volumes: ReadonlyArray<PodVolume>) => {
 
 const halfADay = 12 * 3_600_000
 
+/** How far the clock of certlet's last log line is ahead of the machine's, in milliseconds. */
+const aheadBy = (certlet: Certlet): number => {
+  const times = [...certlet.log().matchAll(/"timestamp":"([^"]+)"/g)].map(([, time = ""]) => Date.parse(time))
+  return (times.at(-1) ?? Number.NaN) - Date.now()
+}
+
 /** Sets the clock; resolves when certlet writes log lines by it, here at the renewals that are due by it. */
 const jump = async ({ certlet, clock }: Node, offset: string, published: ReadonlyArray<PodVolume>): Promise<void> => {
   await clock.set(offset)
   await certlet.until(`the clock to jump by ${offset}`, 180_000, async () => {
     for (const volume of published) await certlet.publish(volume)
-    const times = [...certlet.log().matchAll(/"timestamp":"([^"]+)"/g)].map(([, time = ""]) => Date.parse(time))
-    return Math.abs((times.at(-1) ?? Number.NaN) - Date.now()) > halfADay ? true : undefined
+    return Math.abs(aheadBy(certlet)) > halfADay ? true : undefined
   })
 }
 
@@ -124,5 +140,41 @@ describe("a clock that jumps", { timeout: 600_000 }, () => {
     expect(requests.names.size).toBeLessThanOrEqual(long.length + 5 * short.length)
     expect(await serialsOf(long)).toEqual(longBefore)
     await expectSound([...long, ...short, pod])
+  })
+
+  it("a day back costs no certificate and no processor time, and a pod that starts meanwhile gets its own", async () => {
+    const node = await makeNode("back")
+    const { certlet, clock } = node
+    // Due after two minutes at the earliest, and good for another two and a half.
+    const { long, short } = await publishVolumes(node, "back", { duration: "300s", "renew-before": "150s" })
+    const [longBefore, shortBefore] = [await serialsOf(long), await serialsOf(short)]
+    const requests = watchRequests([...long, ...short])
+    await clock.set("-1d")
+    const pods: Array<PodVolume> = []
+    while (!(aheadBy(certlet) < -halfADay)) {
+      const pod = await stage.volume(certlet, `back-new-${pods.length}`, { attributes: { ...quick, duration: "300s" } })
+      await certlet.publish(pod)
+      pods.push(pod)
+      expect(pods.length).toBeLessThan(60)
+    }
+    for (const { target } of pods) await judge(target, stage.issuer.caFile)
+    const before = (await certlet.usage()).cpuMilliseconds
+    await pause(15_000)
+    const spent = (await certlet.usage()).cpuMilliseconds - before
+    await clock.set("+0")
+    const all = [...long, ...short, ...pods]
+    await certlet.until("the renewals", 400_000, async () => {
+      for (const { pod, target } of all) {
+        const { validToDate } = new X509Certificate((await readIssue(target)).certificate)
+        if (validToDate.getTime() < Date.now()) throw new Error(`the certificate of ${pod} has expired`)
+      }
+      return (await serialsOf(short)).every((serial, index) => serial !== shortBefore[index]) ? true : undefined
+    })
+    await requests.end()
+    console.log(`a day back: ${requests.names.size} requests, ${spent} ms of processor time in 15 s`)
+    expect(spent).toBeLessThan(3000)
+    expect(requests.names.size).toBeLessThanOrEqual(long.length + 3 * short.length)
+    expect(await serialsOf(long)).toEqual(longBefore)
+    await expectSound(all)
   })
 })

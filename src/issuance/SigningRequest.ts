@@ -4,7 +4,6 @@
  * cert-manager refuses a request whose two halves disagree. The subject is encoded here attribute by attribute, because
  * text would have to be escaped and could be misread on the way.
  */
-import "reflect-metadata"
 import {
   BasicConstraints,
   ExtendedKeyUsage,

@@ -7,11 +7,9 @@
  * business; whose signature it trusts is the pod's.
  */
 import { equalBytes } from "@noble/ciphers/utils.js"
-import "reflect-metadata"
 import { bytesToHex } from "@noble/hashes/utils.js"
 import { AsnConvert } from "@peculiar/asn1-schema"
 import { Certificate } from "@peculiar/asn1-x509"
-import { X509Certificate } from "@peculiar/x509"
 import { DateTime, Effect, Option, Result } from "effect"
 import { hasSigned, type ReadCertificate, readCertificates } from "../pki/readCertificates.ts"
 import { limits } from "../spec/Limits.ts"
@@ -112,8 +110,7 @@ const wrongWith = (leaf: Certificate, { now, spec, spki }: Candidate): Refusal |
 }
 
 /** What is wrong with a certificate for a volume that asks for more than names. */
-const wrongBeyond = (asn: Certificate, spec: VolumeSpec): Refusal | undefined => {
-  const leaf = new X509Certificate(AsnConvert.serialize(asn))
+const wrongBeyond = (leaf: Certificate, spec: VolumeSpec): Refusal | undefined => {
   const weaker = weakerThanAsked(leaf, spec.nameConstraints)
   if (weaker !== undefined) {
     return refuse("constraints", `the certificate would sign for names that it must not: ${weaker}`)

@@ -5,14 +5,14 @@
  */
 import { AsnConvert } from "@peculiar/asn1-schema"
 import {
+  type Certificate,
   type GeneralName,
   GeneralSubtree,
   GeneralSubtrees,
   id_ce_nameConstraints,
   NameConstraints
 } from "@peculiar/asn1-x509"
-import type * as x509 from "@peculiar/x509"
-import { type Extension, generalName } from "../pki/Extension.ts"
+import { type Extension, extensionIn, generalName } from "../pki/Extension.ts"
 import type { NameConstraint } from "../spec/NameConstraints.ts"
 
 const subtrees = (constraints: ReadonlyArray<NameConstraint>, side: NameConstraint["side"]) => {
@@ -48,10 +48,10 @@ const encoded = (base: GeneralName): string => {
 
 type Sides = Readonly<Record<NameConstraint["side"], ReadonlyArray<GeneralName>>>
 
-const constraintsOf = (certificate: x509.X509Certificate): Sides => {
-  const extension = certificate.getExtension(id_ce_nameConstraints)
-  if (extension === null) return { permitted: [], excluded: [] }
-  const { excludedSubtrees, permittedSubtrees } = AsnConvert.parse(extension.value, NameConstraints)
+const constraintsOf = (certificate: Certificate): Sides => {
+  const extension = extensionIn(certificate, id_ce_nameConstraints)
+  if (extension === undefined) return { permitted: [], excluded: [] }
+  const { excludedSubtrees, permittedSubtrees } = AsnConvert.parse(extension.extnValue, NameConstraints)
   return {
     permitted: [...(permittedSubtrees ?? [])].map(({ base }) => base),
     excluded: [...(excludedSubtrees ?? [])].map(({ base }) => base)
@@ -64,10 +64,7 @@ const kindOf = (encoding: string): string => encoding.slice(0, encoding.indexOf(
  * What makes a certificate's constraints weaker than those that were asked for; nothing where they are as strict. An
  * issuer may forbid more. A further permitted subtree of a kind that was asked for would allow more, and is weaker.
  */
-export const weakerThanAsked = (
-  certificate: x509.X509Certificate,
-  asked: ReadonlyArray<NameConstraint>
-): string | undefined => {
+export const weakerThanAsked = (certificate: Certificate, asked: ReadonlyArray<NameConstraint>): string | undefined => {
   if (asked.length === 0) return undefined
   const found = constraintsOf(certificate)
   const has = (side: NameConstraint["side"]) => new Set(found[side].map(encoded))

@@ -20,7 +20,7 @@ import {
   SubjectAlternativeName
 } from "@peculiar/asn1-x509"
 import { Duration } from "effect"
-import { otherName } from "../pki/Extension.ts"
+import { extensionIn, otherName } from "../pki/Extension.ts"
 import { attributeTypes, type NameAttribute } from "../spec/DistinguishedName.ts"
 import { extendedKeyUsages, type KeyUsage, keyUsageBits } from "../spec/KeyUsage.ts"
 import { formatOtherName } from "../spec/OtherName.ts"
@@ -37,8 +37,7 @@ export interface Lack {
   readonly what: string
 }
 
-const extensionOf = ({ tbsCertificate }: Certificate, id: string) =>
-  tbsCertificate.extensions?.find(({ extnID }) => extnID === id)?.extnValue
+const extensionOf = (certificate: Certificate, id: string) => extensionIn(certificate, id)?.extnValue
 
 /** A URI with its scheme and its host in small letters (RFC 5280, 7.4). */
 const canonicalUri = (uri: string): string => {

@@ -1,10 +1,9 @@
 /**
- * An extension of X.509 (RFC 5280, 4.2) on its way into a signing request, and the names that stand in extensions.
- * Pure.
+ * Extensions of X.509 (RFC 5280, 4.2): on their way into a signing request, as they stand in a certificate, and the
+ * names that they hold. Pure.
  */
-import "reflect-metadata"
 import { AsnConvert } from "@peculiar/asn1-schema"
-import { GeneralName, OtherName } from "@peculiar/asn1-x509"
+import { type Certificate, type Extension as EncodedExtension, GeneralName, OtherName } from "@peculiar/asn1-x509"
 import { boolean, type DerValue, der, octets, oid, sequence, utf8String } from "./Der.ts"
 
 /** One extension; its value is one that @peculiar/asn1-schema can encode. */
@@ -35,6 +34,10 @@ export const generalName = (kind: NameKind, value: string): GeneralName => {
 /** A name of another kind, which is an OID: its value is a UTF8String. */
 export const otherName = (typeId: string, value: string): GeneralName =>
   new GeneralName({ otherName: new OtherName({ typeId, value: der(utf8String(value)).slice().buffer }) })
+
+/** The extension of this kind (OBJECT IDENTIFIER, dotted) in a certificate, its value still encoded. */
+export const extensionIn = ({ tbsCertificate }: Certificate, id: string): EncodedExtension | undefined =>
+  tbsCertificate.extensions?.find(({ extnID }) => extnID === id)
 
 /**
  * An extension in DER; throws where its value cannot be encoded. What is not critical is left unsaid, as it is the

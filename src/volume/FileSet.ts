@@ -3,7 +3,6 @@
  * key and the issuer's answer to the set of files that the pod will see, and, for a key that is to be used again, the
  * way back. A set is written whole or not at all, so whatever belongs together belongs into one set.
  */
-import "reflect-metadata"
 import { equalBytes } from "@noble/ciphers/utils.js"
 import { concatBytes } from "@noble/hashes/utils.js"
 import { PrivateKey, PrivateKeyInfo } from "@peculiar/asn1-pkcs8"

@@ -1,11 +1,12 @@
 /**
- * Makes `dist/certlet.mjs`, the program as one file for Node; `dist/certlet-simulate.mjs` and `dist/certlet-yaml.mjs`,
- * the simulations and the reader of YAML, which it loads when a command needs them; and `dist/library`, the modules behind the package's front doors as JavaScript with
- * their types. The same sources give the same bytes, whatever the folder, the clock, the locale and the umask
+ * Makes `dist/certlet.mjs`, the program as one file for Node; the files of `dist/` that it loads only when a command or
+ * a setting needs them (`partsApart`); and `dist/library`, the modules behind the package's front doors as JavaScript
+ * with their types. The same sources give the same bytes, whatever the folder, the clock, the locale and the umask
  * (test/package/reproducible.test.ts).
  */
 import { execFileSync } from "node:child_process"
 import { chmodSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { basename } from "node:path"
 import { build, type Metafile, type Plugin } from "esbuild"
 import { type BundledPackage, budgetTable, bundledPackages, licenceTexts, objections } from "./k8s/image/bundled.ts"
 import { billOf, partOf } from "./k8s/image/sbom.ts"
@@ -32,29 +33,34 @@ if (Number(process.versions.node.split(".")[0]) < 24) {
 ${lean}
 ${require}`
 
-/** What a node's process never needs stays out of its file, and so out of its memory. */
-const apart = (filter: RegExp, path: string): Plugin => ({
-  name: path,
-  setup: ({ onResolve }) => onResolve({ filter }, () => ({ path, external: true }))
+/**
+ * What a node's process hardly ever needs stays out of its file, and so out of its memory: modules that become files of
+ * their own, each with whatever it imports. What crosses is plain, because each file has its own copy of Effect.
+ */
+const partsApart = [
+  ["certlet-simulate.mjs", "src/commands/simulate/simulateOrder.ts"],
+  ["certlet-demo.mjs", "src/commands/demo/playOnce.ts"],
+  ["certlet-yaml.mjs", "src/commands/check/yaml.ts"],
+  ["certlet-kubeconfig.mjs", "src/kube/KubeClientConfig.ts"]
+] as const
+
+const apart = ([file, entry]: (typeof partsApart)[number]): Plugin => ({
+  name: file,
+  setup: ({ onResolve }) =>
+    onResolve({ filter: new RegExp(`/${basename(entry)}$`) }, ({ kind }) =>
+      kind === "dynamic-import" ? { path: `./${file}`, external: true } : undefined
+    )
 })
-const simulationsApart = apart(/\/simulate\/simulateOrder\.ts$/, "./certlet-simulate.mjs")
-const yamlApart = apart(/\/yaml\.ts$/, "./certlet-yaml.mjs")
 
 const fromClient = /[/\\\\]@kubernetes[/\\\\]client-node[/\\\\]/
 
 /**
  * Of client-node only its reading of credentials is used: its models, its clients, and undici behind them would lie in
- * every node's memory for nothing. A module of it stays where something of it is used, and of undici no more than the
- * names, which say that they are not there.
+ * every node's memory for nothing. A module of it stays where something of it is used.
  */
 const leanClient: Plugin = {
   name: "lean client",
-  setup: ({ onLoad, onResolve, resolve }) => {
-    onResolve({ filter: /^undici$/ }, () => ({ path: "undici", namespace: "absent" }))
-    onLoad({ filter: /^undici$/, namespace: "absent" }, () => ({
-      contents: `const absent = function () { throw new Error("undici is not in this program: its calls go over node:https") }
-        module.exports = { Agent: absent, ProxyAgent: absent, fetch: absent }`
-    }))
+  setup: ({ onResolve, resolve }) => {
     onResolve(
       { filter: /^\.{1,2}\/|^@kubernetes\/client-node$/ },
       async ({ importer, kind, path, pluginData, resolveDir }) => {
@@ -64,6 +70,27 @@ const leanClient: Plugin = {
         return found.errors.length > 0 ? { errors: found.errors } : { path: found.path, sideEffects: false }
       }
     )
+  }
+}
+
+/**
+ * Packages that others ask for and that certlet never uses, with their names: undici is client-node's (our calls go over
+ * node:https), proto-loader is for services of grpc-js that certlet does not serve. What is called says what is missing.
+ */
+const namesAbsent: Readonly<Record<string, ReadonlyArray<string>>> = {
+  undici: ["Agent", "ProxyAgent", "fetch"],
+  "@grpc/proto-loader": ["loadSync"]
+}
+
+const absent: Plugin = {
+  name: "absent",
+  setup: ({ onLoad, onResolve }) => {
+    const filter = new RegExp(`^(${Object.keys(namesAbsent).join("|")})$`)
+    onResolve({ filter }, ({ path }) => ({ path, namespace: "absent" }))
+    onLoad({ filter, namespace: "absent" }, ({ path }) => ({
+      contents: `const absent = () => { throw new Error("${path} is not in this program") }
+        module.exports = { ${(namesAbsent[path] ?? []).map((name) => `${name}: absent`).join(", ")} }`
+    }))
   }
 }
 
@@ -124,14 +151,12 @@ const account = (packages: ReadonlyArray<BundledPackage>): void => {
 process.chdir(import.meta.dirname)
 // npm packs files with the modes that they have.
 process.umask(0o022)
-const node = await bundle("src/main.ts", "dist/certlet.mjs", program, [simulationsApart, yamlApart, leanClient])
-const simulate = await bundle("src/commands/simulate/simulateOrder.ts", "dist/certlet-simulate.mjs", require, [])
-const yaml = await bundle("src/commands/check/yaml.ts", "dist/certlet-yaml.mjs", require, [])
-const packages = [
-  ...look("dist/certlet.mjs", node),
-  ...look("dist/certlet-simulate.mjs", simulate),
-  ...look("dist/certlet-yaml.mjs", yaml)
-]
+const whole = await bundle("src/main.ts", "dist/certlet.mjs", program, [...partsApart.map(apart), absent, leanClient])
+const packages = [...look("dist/certlet.mjs", whole)]
+for (const [file, entry] of partsApart) {
+  const outfile = `dist/${file}`
+  packages.push(...look(outfile, await bundle(entry, outfile, require, [absent, leanClient])))
+}
 if (onlyLooks) process.exit(0)
 chmodSync("dist/certlet.mjs", 0o755)
 account(packages)

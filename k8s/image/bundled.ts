@@ -8,7 +8,13 @@ import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 
 /** The files of the program in `dist/`, as the build writes them and every way of shipping them takes them. */
-export const programFiles = ["certlet.mjs", "certlet-simulate.mjs", "certlet-yaml.mjs"]
+export const programFiles = [
+  "certlet.mjs",
+  "certlet-demo.mjs",
+  "certlet-kubeconfig.mjs",
+  "certlet-simulate.mjs",
+  "certlet-yaml.mjs"
+]
 
 /** The program with what lies next to it: licences, and the bill of materials. */
 export const shippedFiles = [...programFiles, "THIRD-PARTY-LICENSES.txt", "sbom.cdx.json"]

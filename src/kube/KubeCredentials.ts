@@ -7,11 +7,9 @@
  */
 import { Agent as HttpAgent } from "node:http"
 import { Agent as HttpsAgent, type RequestOptions } from "node:https"
-import { type Cluster, KubeConfig } from "@kubernetes/client-node"
-import { Clock, Effect, Option, Predicate, Semaphore } from "effect"
+import { Clock, Effect, Predicate, Semaphore } from "effect"
 import type { KubeSettings } from "../Settings.ts"
 import { identityText } from "./KubeIdentity.ts"
-import { pluginFailure } from "./KubePlugin.ts"
 import { CredentialsUnusable, harmless, readSource, type Source } from "./KubeSources.ts"
 
 /** One way to the API server. Headers hold secrets: they go into requests and nowhere else. */
@@ -91,25 +89,6 @@ const headersOf = (options: RequestOptions, { impersonation }: Source): Connecti
   return { ...headers, ...impersonation }
 }
 
-/** What client-node makes of a source: TLS, headers, and an agent where a proxy leads to the server. */
-const optionsOf = async ({ config, plugin }: Source): Promise<RequestOptions> => {
-  const options: RequestOptions = {}
-  try {
-    await config.applyToHTTPSOptions(options)
-  } catch (cause) {
-    if (Option.isSome(plugin)) throw new CredentialsUnusable(pluginFailure(plugin.value, cause), false)
-    throw cause
-  }
-  return options
-}
-
-/** The same server, and nobody in particular: no certificate, no token. */
-const nobodyAt = (cluster: Cluster): KubeConfig => {
-  const config = new KubeConfig()
-  config.loadFromClusterAndUser(cluster, { name: "nobody" })
-  return config
-}
-
 /** Through a proxy client-node's own agent goes, which knows how. */
 const proxyAgent = ({ agent }: RequestOptions): HttpAgent => {
   if (!(agent instanceof HttpAgent)) throw new CredentialsUnusable("the kubeconfig's proxy-url cannot be used", true)
@@ -117,7 +96,7 @@ const proxyAgent = ({ agent }: RequestOptions): HttpAgent => {
 }
 
 /** Agents for us, and for whoever's bearer token goes over them: over those no certificate of ours may go. */
-const agentsFor = async ({ cluster }: Source, options: RequestOptions, server: string) => {
+const agentsFor = async ({ cluster, nobody }: Source, options: RequestOptions, server: string) => {
   const transport = transportOf(options)
   const { cert, key, pfx, passphrase, ...nameless } = transport
   const identified = cert !== undefined || pfx !== undefined
@@ -127,13 +106,11 @@ const agentsFor = async ({ cluster }: Source, options: RequestOptions, server: s
   }
   const agent = proxyAgent(options)
   if (!identified) return { agent, anonymous: agent }
-  const unnamed: RequestOptions = {}
-  await nobodyAt(cluster).applyToHTTPSOptions(unnamed)
-  return { agent, anonymous: proxyAgent(unnamed) }
+  return { agent, anonymous: proxyAgent(await nobody()) }
 }
 
 const connect = async (source: Source, before: Current | undefined, now: number): Promise<Current> => {
-  const options = await optionsOf(source)
+  const options = await source.options()
   const server = source.cluster.server.replace(/\/$/, "")
   const print = fingerprint(server, source.cluster.proxyUrl, transportOf(options))
   const headers = headersOf(options, source)
@@ -173,7 +150,7 @@ export const makeCredentials = Effect.fnUntraced(function* (settings: KubeSettin
     const now = yield* Clock.currentTimeMillis
     const source =
       again || current === undefined
-        ? yield* Effect.try({ try: () => readSource(settings), catch: unusable(true) })
+        ? yield* Effect.tryPromise({ try: () => readSource(settings), catch: unusable(true) })
         : current.source
     const next = yield* Effect.tryPromise({ try: () => connect(source, current, now), catch: unusable(false) })
     current = next

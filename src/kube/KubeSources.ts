@@ -1,18 +1,23 @@
 /**
- * Which API server certlet talks to, and as whom, before a connection is made: client-node's KubeConfig reads
- * kubeconfigs, the pod's ServiceAccount and credential plugins, and the flags overrule it. What client-node does not
- * know is translated here: `tokenFile`, groups to impersonate, what a credential plugin is told, and the proxies of the
- * environment. Texts of errors that may hold a secret go no further.
+ * Which API server certlet talks to, and as whom, before a connection is made. In a pod of the DaemonSet its
+ * ServiceAccount says all of it. Elsewhere client-node's KubeConfig, loaded only then, reads kubeconfigs and credential
+ * plugins, and the flags overrule it. What client-node does not know is translated here: `tokenFile`, groups to
+ * impersonate, what a credential plugin is told, and the proxies of the environment. Texts of errors that may hold a
+ * secret go no further.
  */
-import { readFileSync, statSync } from "node:fs"
-import { dirname, resolve } from "node:path"
-import { type Cluster, KubeConfig, loadYaml, type User } from "@kubernetes/client-node"
+import { existsSync, readFileSync, statSync } from "node:fs"
+import type { RequestOptions } from "node:https"
+import { dirname, join, resolve } from "node:path"
+import type { Cluster, KubeConfig, User } from "@kubernetes/client-node"
 import { Option, Predicate, Redacted } from "effect"
 import type { KubeSettings } from "../Settings.ts"
 import { type Impersonation, impersonationIn, impersonationOf, nobodyElse } from "./impersonation.ts"
 import { isLargerThan } from "./isLargerThan.ts"
-import { locatedPlugin, type Plugin, pluginFor } from "./KubePlugin.ts"
+import { locatedPlugin, type Plugin, pluginFailure, pluginFor } from "./KubePlugin.ts"
 import { asAgentsTakeIt, parseProxy, proxyFor } from "./KubeProxy.ts"
+import { findServiceAccount } from "./KubeServiceAccount.ts"
+
+type Client = typeof import("./KubeClientConfig.ts")
 
 /** Credentials cannot be had; the text is safe to show. `lasting`: what was asked for is wrong and stays so. */
 export class CredentialsUnusable {
@@ -42,13 +47,15 @@ export const harmless = (cause: unknown, otherwise: string): string => {
     : otherwise
 }
 
-/** One cluster and one user, as client-node takes them, and what it does not know of them. */
+/** One API server and one user of it. */
 export interface Source {
-  readonly config: KubeConfig
-  readonly cluster: Cluster
+  readonly cluster: Pick<Cluster, "server" | "proxyUrl">
   /** Whom to impersonate besides the user, as headers. */
   readonly impersonation: Readonly<Record<string, string | Array<string>>>
-  readonly plugin: Option.Option<Plugin>
+  /** TLS and headers as they are now, and an agent where a proxy leads to the server. */
+  readonly options: () => Promise<RequestOptions>
+  /** The same for nobody in particular: no certificate, no token. */
+  readonly nobody: () => Promise<RequestOptions>
 }
 
 const textOf = (value: unknown, key: string): string | undefined =>
@@ -91,7 +98,7 @@ interface Kubeconfig {
   readonly pluginConfigs: ReadonlyMap<string, unknown>
 }
 
-const readKubeconfig = (file: string): Kubeconfig => {
+const readKubeconfig = ({ KubeConfig, loadYaml }: Client, file: string): Kubeconfig => {
   if (statSync(file).size > largestKubeconfig) throw wrong(`${file} is larger than 4 MiB`)
   const document = loadYaml<unknown>(readFileSync(file, "utf8"))
   if (isLargerThan(document, mostValues)) throw wrong(`${file} holds too much for a kubeconfig`)
@@ -111,15 +118,18 @@ const readKubeconfig = (file: string): Kubeconfig => {
   return { config, impersonations: new Map(impersonations), pluginConfigs: new Map(configs) }
 }
 
-/** The flag, else KUBECONFIG, else what client-node finds by itself: ~/.kube/config, else the pod's ServiceAccount. */
-const readSources = (settings: KubeSettings): Kubeconfig => {
-  const named = Option.match(settings.kubeconfig, {
+/** The kubeconfigs that are named: by the flag, else by KUBECONFIG. */
+const namedFiles = ({ kubeconfig }: KubeSettings): ReadonlyArray<string> =>
+  Option.match(kubeconfig, {
     onNone: () => (process.env.KUBECONFIG ?? "").split(":").filter((file) => file !== ""),
     onSome: (file) => [file]
   })
-  const [first, ...others] = named.map(readKubeconfig)
+
+/** What is named, else what client-node finds by itself: ~/.kube/config, else the pod's ServiceAccount. */
+const readSources = (client: Client, settings: KubeSettings): Kubeconfig => {
+  const [first, ...others] = namedFiles(settings).map((file) => readKubeconfig(client, file))
   if (first === undefined) {
-    const config = new KubeConfig()
+    const config = new client.KubeConfig()
     config.loadFromDefault()
     const found = config.getCurrentCluster()?.server !== nothingFound || Option.isSome(settings.server)
     if (!found)
@@ -175,9 +185,20 @@ const requireNamed = (config: KubeConfig, { cluster, context, user }: KubeSettin
   }
 }
 
-/** Reads everything anew; throws `CredentialsUnusable`, or what a file or its YAML is wrong with. */
-export const readSource = (settings: KubeSettings): Source => {
-  const { config, impersonations, pluginConfigs } = readSources(settings)
+const optionsOf = async (config: KubeConfig, plugin: Option.Option<Plugin>): Promise<RequestOptions> => {
+  const options: RequestOptions = {}
+  try {
+    await config.applyToHTTPSOptions(options)
+  } catch (cause) {
+    if (Option.isSome(plugin)) throw new CredentialsUnusable(pluginFailure(plugin.value, cause), false)
+    throw cause
+  }
+  return options
+}
+
+/** What client-node makes of kubeconfigs and flags. */
+const clientSource = (client: Client, settings: KubeSettings): Source => {
+  const { config, impersonations, pluginConfigs } = readSources(client, settings)
   requireNamed(config, settings)
   if (Option.isSome(settings.context)) config.setCurrentContext(settings.context.value)
   const named = Option.match(settings.cluster, {
@@ -211,12 +232,46 @@ export const readSource = (settings: KubeSettings): Source => {
     ? Option.some(pluginFor(asked.exec, cluster, pluginConfigs.get(named?.name ?? "")))
     : Option.none()
   const reached = withProxy(cluster)
-  const effective = new KubeConfig()
-  effective.loadFromClusterAndUser(reached, Option.isNone(plugin) ? asked : { ...asked, exec: plugin.value })
+  const configFor = (user: User) => {
+    const config = new client.KubeConfig()
+    config.loadFromClusterAndUser(reached, user)
+    return config
+  }
+  const effective = configFor(Option.isNone(plugin) ? asked : { ...asked, exec: plugin.value })
   return {
-    config: effective,
     cluster: reached,
-    plugin,
+    options: () => optionsOf(effective, plugin),
+    nobody: () => optionsOf(configFor({ name: "nobody" }), Option.none()),
     impersonation: impersonationOf(settings, impersonations.get(user?.name ?? "") ?? nobodyElse)
   }
 }
+
+/** True where no flag, variable or file says anything of an API server: the pod's own ServiceAccount counts then. */
+const saysNothing = (settings: KubeSettings): boolean => {
+  const { as, certificateAuthority, clientCertificate, clientKey, cluster, context, server, tlsServerName } = settings
+  const named = [as, certificateAuthority, clientCertificate, clientKey, cluster, context, server, tlsServerName]
+  return (
+    [...named, settings.user].every(Option.isNone) &&
+    Option.isNone(settings.token) &&
+    !settings.insecureSkipTlsVerify &&
+    namedFiles(settings).length === 0 &&
+    !existsSync(join(process.env.HOME ?? "", ".kube", "config"))
+  )
+}
+
+/** The ServiceAccount of the pod that certlet runs in, where nothing else counts and no proxy leads to the server. */
+const ownAccount = (settings: KubeSettings): Source | undefined => {
+  const account = saysNothing(settings) ? findServiceAccount(process.env) : undefined
+  if (account === undefined || proxyFor(account.server, process.env) !== undefined) return undefined
+  const { options, server } = account
+  return {
+    cluster: { server },
+    options: async () => options(),
+    nobody: async () => ({ ca: options().ca }),
+    impersonation: impersonationOf(settings, nobodyElse)
+  }
+}
+
+/** Reads everything anew; rejects with `CredentialsUnusable`, or what a file or its YAML is wrong with. */
+export const readSource = async (settings: KubeSettings): Promise<Source> =>
+  ownAccount(settings) ?? clientSource(await import("./KubeClientConfig.ts"), settings)

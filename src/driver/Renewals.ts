@@ -4,7 +4,7 @@
  * and the pod keeps its old files; waiting for an approval is not a failure. A publish that needs files joins the
  * running attempt or begins one.
  */
-import { Context, DateTime, Deferred, Duration, Effect, FiberMap, Layer, Option, Random, Ref } from "effect"
+import { Context, DateTime, Deferred, Duration, Effect, FiberMap, Layer, Option, Random, Ref, Tracer } from "effect"
 import { RequestError } from "../issuance/CertificateRequests.ts"
 import { leastInterval, lifeLeft, renewalTime } from "../issuance/RenewalTime.ts"
 import type { Pods } from "../kube/Pods.ts"
@@ -57,8 +57,14 @@ export class Renewals extends Context.Service<
       const fibers = yield* FiberMap.make<string>()
       const services = yield* Effect.context<DriverServices | Refusals>()
       const refusals = yield* Refusals
-      const start = (volume: Volume, due: Effect.Effect<void, never, Pods>) =>
-        FiberMap.run(fibers, volume.id, Effect.provideContext(life(volume, due), services))
+      // A life takes the trace of the call that begins it and nothing else: it would hold it as long as its volume.
+      const start = Effect.fnUntraced(function* (volume: Volume, due: Effect.Effect<void, never, Pods>) {
+        const span = yield* Effect.serviceOption(Tracer.ParentSpan)
+        const taken = Option.isNone(span) ? services : Context.add(services, Tracer.ParentSpan, span.value)
+        yield* FiberMap.run(fibers, volume.id, life(volume, due)).pipe(
+          Effect.updateContext((_: Context.Context<never>) => taken)
+        )
+      })
       const startNow = Effect.fnUntraced(function* (volume: Volume) {
         if (!(yield* Ref.get(volume.renewing))) yield* start(volume, Effect.void)
       })
@@ -126,9 +132,16 @@ export const runningAttempt = Effect.fnUntraced(function* (volume: Volume) {
 
 /** What a volume does until it is unpublished: it renews, and follows its trust bundle if it has one. */
 const life = (volume: Volume, due: Effect.Effect<void, never, Pods>) =>
-  alongside(renewals(volume, due), Option.as(volume.spec.trustBundle, followTrust(volume))).pipe(
-    Effect.annotateLogs({ volumeId: volume.id, pod: podOf(volume) })
+  alongside(
+    renewals(volume, due),
+    Option.as(
+      volume.spec.trustBundle,
+      Effect.suspend(() => toldOf(volume)(followTrust(volume)))
+    )
   )
+
+/** A log line says whose it is. A volume that only sleeps is told of by nobody. */
+const toldOf = (volume: Volume) => Effect.annotateLogs({ volumeId: volume.id, pod: podOf(volume) })
 
 /** Runs a program together with another one, if there is one, until either ends: most volumes need a single fiber. */
 const alongside = <R, S>(program: Effect.Effect<void, never, R>, other: Option.Option<Effect.Effect<void, never, S>>) =>
@@ -203,21 +216,24 @@ const remainingUntil = Effect.fnUntraced(function* (volume: Volume, instant: "re
 })
 
 /** Renews until the volume has its next certificate. */
-const renewUntilDone = Effect.fnUntraced(function* (volume: Volume) {
-  // Whoever cuts a pause short does not begin again with the short pauses of a first failure.
-  const before = Option.match(yield* Ref.get(volume.lastFailure), {
-    onNone: () => 0,
-    onSome: ({ failures }) => failures
-  })
-  for (let failures = before + 1; ; failures++) {
-    const failure = yield* Effect.flip(renewing(volume)).pipe(Effect.option)
-    if (Option.isNone(failure)) break
-    yield* pause(volume, failure.value, failures)
-  }
-  yield* Ref.set(volume.lastFailure, Option.none())
-  yield* Effect.flatMap(Refusals, (refusals) => refusals.forget(volume.id))
-  yield* endAttempt(volume, Effect.void)
-})
+const renewUntilDone = Effect.fnUntraced(
+  function* (volume: Volume) {
+    // Whoever cuts a pause short does not begin again with the short pauses of a first failure.
+    const before = Option.match(yield* Ref.get(volume.lastFailure), {
+      onNone: () => 0,
+      onSome: ({ failures }) => failures
+    })
+    for (let failures = before + 1; ; failures++) {
+      const failure = yield* Effect.flip(renewing(volume)).pipe(Effect.option)
+      if (Option.isNone(failure)) break
+      yield* pause(volume, failure.value, failures)
+    }
+    yield* Ref.set(volume.lastFailure, Option.none())
+    yield* Effect.flatMap(Refusals, (refusals) => refusals.forget(volume.id))
+    yield* endAttempt(volume, Effect.void)
+  },
+  (program, volume) => toldOf(volume)(program)
+)
 
 const renewing = (volume: Volume) =>
   Effect.acquireUseRelease(

@@ -46,7 +46,11 @@ in
       wants = [ "network-online.target" ];
       after = [ "network-online.target" ];
       # As in k8s/certlet.yaml, and so are the capabilities and the memory below.
-      environment.MALLOC_ARENA_MAX = "2";
+      environment = {
+        MALLOC_ARENA_MAX = "2";
+        MALLOC_MMAP_THRESHOLD_ = "65536";
+        MALLOC_TRIM_THRESHOLD_ = "131072";
+      };
       serviceConfig = {
         ExecStart = utils.escapeSystemdExecArgs (
           [

@@ -195,7 +195,8 @@ describe("the NixOS module", () => {
     for (const flag of flags) expect(help).toMatch(new RegExp(`^ *${flag.split("=")[0]}[ ,]`, "m"))
     const manifest = readFileSync(join(flake, "k8s/certlet.yaml"), "utf8")
     expect(manifest).toContain(`memory: ${service.serviceConfig.MemoryMax}i`)
-    expect(manifest).toContain(`name: MALLOC_ARENA_MAX, value: "${service.environment.MALLOC_ARENA_MAX}"`)
+    for (const name of ["MALLOC_ARENA_MAX", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"])
+      expect(manifest).toContain(`name: ${name}, value: "${service.environment[name]}"`)
   })
   it("has a test for a virtual machine, whose script Python reads", async () => {
     const script = join(await nix.build(flake, `${output}default.tests.service`), "testScript.py")

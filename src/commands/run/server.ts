@@ -22,6 +22,7 @@ import * as NodeEntropy from "../../volume/NodeEntropy.ts"
 import * as NodeVolumeFS from "../../volume/NodeVolumeFS.ts"
 import * as NodeVolumeRecords from "../../volume/NodeVolumeRecords.ts"
 import { announceApiServer } from "./announceApiServer.ts"
+import * as NodeCollector from "./NodeCollector.ts"
 import * as NodeHardening from "./NodeHardening.ts"
 
 const liveDriver = Driver.layer.pipe(
@@ -50,6 +51,7 @@ const doors = Layer.provideMerge(NodeAdmin.layer, door)
 /** Everything that serves; `Health` outlives all that it speaks of, and first of all it says that certlet is ending. */
 export const server = Health.endsFirst.pipe(
   Layer.provide(Layer.mergeAll(doors, NodeMetrics.layer, NodeTelemetry.metricsLayer)),
+  Layer.provide(NodeCollector.layer),
   Layer.provide(liveDriver),
   Layer.provide(HealthDoor.layer),
   Layer.provide(NodeTelemetry.layer),

@@ -1,15 +1,15 @@
 // How fast certlet is, beside the floor: a bare program that does what every certificate needs and nothing else,
 // against the same API server, etcd and cert-manager, with the same ServiceAccount, in the same namespace, in turns
 // with certlet, so that whatever else the machine does hits both. Figures are ratios; absolute times mean little on a
-// shared machine. Run it by itself with `node test/cluster/bench.ts`; performance.test.ts takes fewer samples and
-// judges what must hold.
+// shared machine. Run it by itself with `npm run bench`; performance.test.ts takes fewer samples and judges what must
+// hold.
 
 import { until } from "../kit/until.ts"
 import type { Certlet } from "./Certlet.ts"
 import { inParallel } from "./inParallel.ts"
 import { measureFloor } from "./measureFloor.ts"
 import type { PodVolume } from "./PodVolume.ts"
-import { RealCluster, type Stage } from "./RealCluster.ts"
+import type { RealCluster, Stage } from "./RealCluster.ts"
 
 export interface BenchOptions {
   /** Turns of floor and certlet at each concurrency. */
@@ -25,7 +25,7 @@ export interface BenchOptions {
 export const thorough: BenchOptions = { turns: 8, alone: 25, together: 100, idleMilliseconds: 10_000 }
 export const brief: BenchOptions = { turns: 4, alone: 25, together: 100, idleMilliseconds: 5_000 }
 
-export interface Pace {
+interface Pace {
   readonly atOnce: number
   readonly p50: number
   readonly p99: number
@@ -205,13 +205,4 @@ export const describeFigures = (figures: Figures): string => {
     `memory (RSS): ${megabytes(figures.residentAtStart)} at start, ${megabytes(figures.resident)} with ${figures.volumes} volumes`,
     `start to serving with ${figures.volumes} volumes: ${figures.restartMilliseconds.toFixed(0)} ms`
   ].join("\n")
-}
-
-if (import.meta.main) {
-  const cluster = await RealCluster.start()
-  try {
-    console.log(describeFigures(await measure(cluster, thorough)))
-  } finally {
-    await cluster.stop()
-  }
 }

@@ -48,6 +48,20 @@ describe("the manuals", () => {
   })
 })
 
+describe("an alert", () => {
+  const rules = readFileSync(join(root, "k8s/chart/files/alerts.yaml"), "utf8").split("- alert: ").slice(1)
+
+  it.each(rules.map((rule) => ({ rule, name: /^\w+/.exec(rule)?.[0] ?? "" })))(
+    "$name leads to its runbook",
+    (alert) => {
+      const [, heading = ""] = /runbook_url: \S+\/k8s\/README\.md#(\S+)$/m.exec(alert.rule) ?? []
+      expect(anchorsOf(join(root, "k8s/README.md"))).toContain(heading)
+      const manual = readFileSync(join(root, "k8s/README.md"), "utf8").split(/^#+ /m)
+      expect(manual.find((section) => anchor(section.split("\n")[0] ?? "") === heading)).toContain(`\`${alert.name}\``)
+    }
+  )
+})
+
 describe("the threat model", () => {
   const text = readFileSync(join(root, ".github/SECURITY.md"), "utf8")
   const named = [...text.matchAll(/`(test\/[^` ]+) › ([^`]+)`/g)].map(([, file = "", title = ""]) => ({ file, title }))

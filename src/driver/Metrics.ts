@@ -150,11 +150,15 @@ const seconds = (time: DateTime.Utc | undefined): number =>
 const set = (metric: Metric.Gauge<number>, value: number, labels: Readonly<Record<string, string>> = {}) =>
   Metric.update(Metric.withAttributes(metric, labels), value)
 
-/** The series of one volume: five, in the peer's names. */
+/**
+ * The series of one volume: five, in the peer's names. The peer has no label for the pod; `pod` would be taken for
+ * certlet's own by a scraper that names its targets.
+ */
 const describe = Effect.fnUntraced(function* ({ certificate, issuer, pending, pod }: VolumeStatus) {
   const labels = {
     name: certificate?.requestName ?? pending?.requestName ?? "",
     namespace: pod.namespace,
+    pod_name: pod.name,
     issuer_name: issuer.name,
     issuer_kind: issuer.kind,
     issuer_group: issuer.group

@@ -185,6 +185,21 @@ describe("the chart", { timeout: 60_000 }, () => {
     expect(shown).toEqual(JSON.parse(await readFile(join(chartFolder, "files/dashboard.json"), "utf8")))
   })
 
+  it("takes the alerts' thresholds from its values, each where it belongs", async () => {
+    const thresholds = { renewalTimeLeft: 0.31, requestSeconds: 1201, publishSeconds: 47, failedCalls: 0.73 }
+    const metrics = { prometheusRule: { enabled: true, thresholds } }
+    const objects = loadAllYaml(await render({ metrics }))
+    const rule = objects.find((object) => at(object, "kind") === "PrometheusRule")
+    const rules = at(rule, "spec", "groups", 0, "rules")
+    const expressions = Object.fromEntries(
+      (Array.isArray(rules) ? rules : []).map((one: unknown) => [String(at(one, "alert")), String(at(one, "expr"))])
+    )
+    expect(expressions.CertletCertificateNearExpiry).toContain("< 0.31 * ")
+    expect(expressions.CertletRequestsWaitLong).toMatch(/> 1201$/)
+    expect(expressions.CertletPublishSlow).toMatch(/> 47$/)
+    expect(expressions.CertletApiCallsFail).toContain("> 0.73 * ")
+  })
+
   it("takes the values of the driver that it replaces, and uses what has a meaning", async () => {
     const theirs = {
       imageRegistry: "quay.io",

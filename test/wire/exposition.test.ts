@@ -37,7 +37,7 @@ const exposition = Effect.promise(() => {
 })
 
 /** What Prometheus adds to every series, to histograms, and to a series that has a label of the target's name. */
-const prometheusOwn = ["instance", "job", "le", "exported_namespace"]
+const prometheusOwn = ["cluster", "instance", "job", "le", "exported_namespace"]
 
 const Targets = Schema.Struct({
   panels: Schema.Array(
@@ -56,7 +56,11 @@ const Rules = Schema.Struct({
           alert: Schema.String,
           expr: Schema.String,
           labels: Schema.Struct({ severity: Schema.Literals(["critical", "warning"]) }),
-          annotations: Schema.Struct({ summary: Schema.String, description: Schema.String })
+          annotations: Schema.Struct({
+            runbook_url: Schema.String,
+            summary: Schema.String,
+            description: Schema.String
+          })
         })
       )
     })
@@ -118,8 +122,8 @@ describe("what is exposed", () => {
         "certlet_volume",
         'certlet_volume{state="Failing"}'
       ])
-      expect(missing(known, 'sum by (pod) (certlet_volumes{state="Lost"})', ["issuer"])).toEqual([
-        'certlet_volumes{state="Lost"}',
+      expect(missing(known, 'sum by (pod) (certlet_volumes{state="Nowhere"})', ["issuer"])).toEqual([
+        'certlet_volumes{state="Nowhere"}',
         "pod",
         "issuer"
       ])

@@ -21,7 +21,8 @@ export interface Query {
 const unquoted = (text: string): string => text.slice(1, -1)
 
 /** Grafana puts its own values in before Prometheus sees the query. */
-const filledIn = (expression: string): string => expression.replace("$__rate_interval", "5m").replace("$instance", ".*")
+const filledIn = (expression: string): string =>
+  expression.replaceAll("$__rate_interval", "5m").replace(/\$(cluster|job|instance|namespace)\b/g, ".*")
 
 /** Reads an expression; throws where it is not one. */
 export const readQuery = (given: string): Query => {

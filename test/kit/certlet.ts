@@ -28,9 +28,9 @@ export const runCertlet = (args: ReadonlyArray<string>, environment: Environment
 }
 
 /** The same while this process goes on, for a command that talks to it. */
-export const certlet = (args: ReadonlyArray<string>, environment: Environment = {}) =>
+export const certlet = (args: ReadonlyArray<string>, environment: Environment = {}, timeout = runLimit) =>
   Effect.callback<{ readonly code: number | null; readonly stdout: string; readonly stderr: string }>((resume) => {
-    const options = { env: environmentOf(environment), encoding: "utf8", timeout: runLimit } as const
+    const options = { env: environmentOf(environment), encoding: "utf8", timeout } as const
     const child = execFile(process.execPath, [main, ...args], options, (_, stdout, stderr) =>
       resume(Effect.succeed({ code: child.exitCode, stdout, stderr }))
     )

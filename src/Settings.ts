@@ -68,6 +68,8 @@ export class Settings extends Context.Service<
     readonly strictAttributes: boolean
     /** Refuse a certificate that lacks a name that was requested, instead of telling its pod's owner. */
     readonly requireAllNames: boolean
+    /** How many keys of RSA-2048 are made ahead of time. */
+    readonly rsaKeyPool: number
     /** What every pod of this node must have come to before its first certificate is asked for. */
     readonly podReadinessGates: ReadonlyArray<ReadinessGate>
     /** The DNS domain of the cluster's services. */

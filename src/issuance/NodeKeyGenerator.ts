@@ -2,7 +2,8 @@
  * The live side of `KeyGenerator`: Node's cryptography. Keys of curves are made on the spot. An RSA key takes a core
  * for a tenth of a second and more and must never block the event loop: it is made in turn, RSA-2048 on Node's thread
  * pool and larger ones in a process of their own (`NodeBigKey`). Keys have to reach the pod's volume; they leave this
- * module as DER inside a Redacted, and nowhere else.
+ * module as DER inside a Redacted, and nowhere else. Some of RSA-2048, which most pods get, are made ahead of time
+ * (`KeyPool`).
  */
 import {
   createPrivateKey,
@@ -12,10 +13,11 @@ import {
   type KeyObject,
   sign
 } from "node:crypto"
-import { Effect, Layer, Metric, Redacted } from "effect"
+import { Effect, Layer, Metric, Option, Redacted } from "effect"
 import { gaugeDuring } from "../kube/gaugeDuring.ts"
 import type { KeyParameters } from "../spec/VolumeSpec.ts"
 import { KeyError, KeyGenerator, type PrivateKey, type SignatureAlgorithm, type WantedKey } from "./KeyGenerator.ts"
+import { type KeyPool, makeKeyPool } from "./KeyPool.ts"
 import { isBig, type KeyQueue, makeKeyQueue } from "./KeyQueue.ts"
 import { makeBigKey } from "./NodeBigKey.ts"
 
@@ -90,13 +92,24 @@ const makeInPool = (modulusLength: number) =>
     )
   ).pipe(Effect.uninterruptible)
 
-const makeKey = (queue: KeyQueue, wanted: WantedKey): Effect.Effect<KeyObject, unknown> => {
+/** The keys that are made ahead of time. */
+const pooledBits = 2048
+
+const makeRsa = (queue: KeyQueue, wanted: WantedKey, bits: number): Effect.Effect<KeyObject, unknown> => {
+  const make = isBig(wanted.parameters) ? makeBigKey(bits) : makeInPool(bits)
+  return gaugeDuring(inTheMaking)(queue.inTurn(wanted, make))
+}
+
+const makeKey = (queue: KeyQueue, pool: KeyPool<KeyObject>, wanted: WantedKey): Effect.Effect<KeyObject, unknown> => {
   const { parameters } = wanted
   switch (parameters.algorithm) {
-    case "RSA": {
-      const make = isBig(parameters) ? makeBigKey(parameters.size) : makeInPool(parameters.size)
-      return gaugeDuring(inTheMaking)(queue.inTurn(wanted, make))
-    }
+    case "RSA":
+      return parameters.size === pooledBits
+        ? Effect.flatMap(
+            pool.take,
+            Option.match({ onNone: () => makeRsa(queue, wanted, pooledBits), onSome: Effect.succeed })
+          )
+        : makeRsa(queue, wanted, parameters.size)
     case "ECDSA":
       return Effect.sync(() => generateKeyPairSync("ec", { namedCurve: `P-${parameters.size}` }).privateKey)
     case "Ed25519":
@@ -128,10 +141,10 @@ const readKey = (pkcs8: Uint8Array, parameters: KeyParameters): PrivateKey => {
   return describe(key, parameters)
 }
 
-const makeKeyGenerator = (queue: KeyQueue) =>
+const makeKeyGenerator = (queue: KeyQueue, pool: KeyPool<KeyObject>) =>
   KeyGenerator.of({
     generate: Effect.fn("KeyGenerator.generate")((wanted: WantedKey) =>
-      makeKey(queue, wanted).pipe(
+      Effect.andThen(pool.stayBack, makeKey(queue, pool, wanted)).pipe(
         Effect.map((key) => describe(key, wanted.parameters)),
         Effect.catchDefect((cause: unknown) => Effect.fail(cause)),
         Effect.mapError((cause) => new KeyError({ reason: "Failed", cause }))
@@ -146,8 +159,17 @@ const makeKeyGenerator = (queue: KeyQueue) =>
     )
   })
 
-/** Keys from Node's own cryptography. */
-export const layer: Layer.Layer<KeyGenerator> = Layer.effect(
-  KeyGenerator,
-  Effect.map(Metric.modify(inTheMaking, 0), () => makeKeyGenerator(makeKeyQueue()))
-)
+/** Keys from Node's own cryptography, of which so many of RSA-2048 are made ahead of time. */
+export const layerWithPool = (size: number): Layer.Layer<KeyGenerator> =>
+  Layer.effect(
+    KeyGenerator,
+    Effect.gen(function* () {
+      yield* Metric.modify(inTheMaking, 0)
+      const pool = makeKeyPool(size, makeInPool(pooledBits))
+      if (size > 0) yield* Effect.forkScoped(pool.fill)
+      return makeKeyGenerator(makeKeyQueue(), pool)
+    })
+  )
+
+/** Keys from Node's own cryptography, each made when it is wanted. */
+export const layer: Layer.Layer<KeyGenerator> = layerWithPool(0)

@@ -24,3 +24,9 @@ describe.each(kinds)("the live KeyGenerator, $algorithm $size", (parameters) => 
     it.live(law, () => Effect.provide(program, NodeKeyGenerator.layer))
   }
 })
+
+describe("the live KeyGenerator with keys made ahead of time", () => {
+  for (const { law, program } of laws({ algorithm: "RSA", size: 2048 })) {
+    it.live(law, () => Effect.provide(program, NodeKeyGenerator.layerWithPool(2)))
+  }
+})

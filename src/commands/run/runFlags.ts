@@ -71,6 +71,13 @@ const driverFlags = {
     "require-all-names",
     "refuse a certificate that lacks a name that was requested; without it an Event on the pod tells of it"
   ),
+  rsaKeyPool: settingOr(
+    "rsa-key-pool",
+    Rules.wholeNumber(0, 100),
+    "how many RSA-2048 keys, the default, are made ahead of time while nothing is under way",
+    "4",
+    4
+  ),
   clusterDomain: settingOr(
     "cluster-domain",
     Rules.domain,

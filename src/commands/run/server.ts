@@ -2,7 +2,7 @@
  * The node's process as layers: which live layer stands behind which contract, and in which order they end. There is
  * no logic here.
  */
-import { Layer } from "effect"
+import { Effect, Layer } from "effect"
 import * as NodeAdmin from "../../admin/NodeAdmin.ts"
 import * as GrpcKubelet from "../../csi/GrpcKubelet.ts"
 import * as GrpcRegistration from "../../csi/GrpcRegistration.ts"
@@ -18,6 +18,7 @@ import * as KubeApiServer from "../../kube/KubeApiServer.ts"
 import * as HealthDoor from "../../observability/HealthDoor.ts"
 import * as NodeMetrics from "../../observability/NodeMetrics.ts"
 import * as NodeTelemetry from "../../observability/NodeTelemetry.ts"
+import { Settings } from "../../Settings.ts"
 import * as NodeEntropy from "../../volume/NodeEntropy.ts"
 import * as NodeVolumeFS from "../../volume/NodeVolumeFS.ts"
 import * as NodeVolumeRecords from "../../volume/NodeVolumeRecords.ts"
@@ -27,7 +28,7 @@ import * as NodeHardening from "./NodeHardening.ts"
 
 const liveDriver = Driver.layer.pipe(
   Layer.provide([
-    NodeKeyGenerator.layer,
+    Layer.unwrap(Effect.map(Settings, ({ rsaKeyPool }) => NodeKeyGenerator.layerWithPool(rsaKeyPool))),
     ApiCertificateRequests.layer,
     ApiPodEvents.layer,
     ApiPods.layer,

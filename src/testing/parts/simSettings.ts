@@ -44,6 +44,7 @@ export const simSettings: Settings["Service"] = {
   defaultAttributes: {},
   strictAttributes: false,
   requireAllNames: false,
+  rsaKeyPool: 0,
   podReadinessGates: [],
   clusterDomain: "cluster.local",
   useTokenRequest: false,

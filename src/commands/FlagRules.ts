@@ -111,7 +111,7 @@ export const timeout: FlagRule<Duration.Duration> = durationWithin(Duration.mill
 /** A number of a range, with decimals or without. */
 export const decimal = (least: number, most: number): FlagRule<number> =>
   typed("number", (text) => {
-    const number = /^(\d+(\.\d*)?|\.\d+)$/.test(text) ? Number(text) : Number.NaN
+    const number = /^\+?(\d+(\.\d*)?|\.\d+)$/.test(text) ? Number(text) : Number.NaN
     return when(number >= least && number <= most, number, `a number from ${least} to ${most}`)
   })
 

@@ -29,11 +29,8 @@ export const flag: Rule<boolean> = mustBe(boolean)
 /** One of some words, in any letter case. */
 export const oneOf = <const A extends string>(words: ReadonlyArray<A>): Rule<A> => mustBe(anyOf(words))
 
-/** A whole number of a range, in decimal; Go takes a plus sign before it. */
-export const integer =
-  (least: number, most: number): Rule<number> =>
-  (text) =>
-    mustBe(wholeNumber(least, most))(/^\+\d/.test(text) ? text.slice(1) : text)
+/** A whole number of a range, in decimal. */
+export const integer = (least: number, most: number): Rule<number> => mustBe(wholeNumber(least, most))
 
 /** A list at plain commas, trimmed. Empty elements are skipped: a comma at the end makes one. */
 export const commaList: Rule<ReadonlyArray<string>> = (text) =>

@@ -42,11 +42,11 @@ export const says = (text: string | undefined, word: keyof typeof booleanWords):
 export const boolean: Rule<boolean> = (text) =>
   when(says(text, "on") || says(text, "off"), says(text, "on"), "true or false")
 
-/** A whole number of a range, in decimal. */
+/** A whole number of a range, in decimal; as in Go a plus sign may stand before it. */
 export const wholeNumber =
   (least: number, most: number): Rule<number> =>
   (text) => {
-    const number = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN
+    const number = /^\+?\d{1,10}$/.test(text) ? Number(text) : Number.NaN
     return when(number >= least && number <= most, number, `a whole number from ${least} to ${most}`)
   }
 

@@ -142,6 +142,18 @@ describe("the rules of flags", () => {
     expect(limit === undefined ? undefined : Duration.toMillis(limit)).toBe(millis)
   })
 
+  it("reads numbers as Go does, with a plus sign or without, and never in part", () => {
+    expect(
+      ["5", "+5", "05", "5.0", "5x", "-5", "++5", ""].map((text) => accepts(Rules.wholeNumber(1, 9), text))
+    ).toEqual([5, 5, 5, ...Array.from({ length: 5 }, () => undefined)])
+    expect(["0.5", "+.5", "2.", "1e3", "-1", "."].map((text) => accepts(Rules.decimal(0, 9), text))).toEqual([
+      0.5,
+      0.5,
+      2,
+      ...Array.from({ length: 3 }, () => undefined)
+    ])
+  })
+
   it("reads a pair at its first sign of equality", () => {
     expect(accepts(Rules.pair, "scopes=a=b")).toEqual(["scopes", "a=b"])
     expect(accepts(Rules.pair, "scopes=")).toEqual(["scopes", ""])

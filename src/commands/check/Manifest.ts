@@ -76,10 +76,29 @@ const placeIn = (lines: LineCounter, offset: number): Place => {
 /** The parser's sentence, without the place, which is told in front of it. */
 const sentenceOf = (message: string): string => (message.split("\n")[0] ?? "").replace(/ at line .*$/, "")
 
+/** Where a map has a key that it has already; kubectl refuses that. */
+const repeatedKey = (document: Document, yaml: Yaml): number | undefined => {
+  let at: number | undefined
+  yaml.visit(document, {
+    Map: (_, { items }) => {
+      const known = new Set<unknown>()
+      for (const { key } of items) {
+        if (!yaml.isScalar(key) || key.value === "<<") continue
+        if (known.has(key.value)) at ??= key.range?.[0] ?? 0
+        known.add(key.value)
+      }
+      return at === undefined ? undefined : yaml.visit.BREAK
+    }
+  })
+  return at
+}
+
 const readDocument = (file: string, document: Document, at: (offset: number) => Place, yaml: Yaml): Read => {
   const broken = (offset: number, detail: string) => Result.fail({ file, ...at(offset), detail })
   const [error] = document.errors
   if (error !== undefined) return broken(error.pos[0], `is not YAML: ${sentenceOf(error.message)}`)
+  const repeated = repeatedKey(document, yaml)
+  if (repeated !== undefined) return broken(repeated, "is not YAML: Map keys must be unique")
   return Result.try({
     try: (): Manifest => ({
       file,
@@ -96,8 +115,12 @@ const withPlaces = (file: string, text: string, yaml: Yaml): ReadonlyArray<Read>
   const documents = yaml.parseAllDocuments(text, {
     lineCounter: lines,
     version: "1.1",
+    // The parser compares each key with every other one; `repeatedKey` takes a set.
+    uniqueKeys: false,
     customTags: (tags) => tags.filter((tag) => typeof tag === "string" || !foreignTags.has(tag.tag)),
-    logLevel: "silent"
+    logLevel: "silent",
+    // Places are told by us; a text that is broken at every line would be quoted for each of them.
+    prettyErrors: false
   })
   return documents.map((document) => readDocument(file, document, (offset) => placeIn(lines, offset), yaml))
 }

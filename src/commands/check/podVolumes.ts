@@ -72,6 +72,8 @@ const unnamed: ObjectName = { kind: "object", namespace: "", name: "" }
 /** The volumes of a driver in a document. */
 export const podVolumes = (manifest: Manifest, driver: string, namespace: string): ReadonlyArray<PodVolume> => {
   const found: Array<PodVolume> = []
+  /** What is being looked at: an alias of YAML may lead back to what holds it. */
+  const above = new Set<unknown>()
 
   const take = (csi: unknown, rest: Omit<PodVolume, "csi" | "manifest">): void => {
     if (isRecord(csi) && csi.driver === driver) found.push({ ...rest, csi, manifest })
@@ -83,7 +85,8 @@ export const podVolumes = (manifest: Manifest, driver: string, namespace: string
       for (const [index, item] of value.entries()) look(item, [...path, index], object, undefined)
       return
     }
-    if (!isRecord(value)) return
+    if (!isRecord(value) || above.has(value)) return
+    above.add(value)
     const here = Option.getOrElse(objectAt(value, namespace), () => object)
     const pod = {
       name: podNameOf(here, metadata),
@@ -102,6 +105,7 @@ export const podVolumes = (manifest: Manifest, driver: string, namespace: string
         take(below, { object: here, path: way, volume: here.name, inline: false, pod })
       } else look(below, way, here, key === "spec" ? value.metadata : undefined)
     }
+    above.delete(value)
   }
 
   look(manifest.value, [], unnamed, undefined)

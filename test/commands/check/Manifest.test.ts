@@ -46,6 +46,9 @@ describe("a stream of documents", () => {
       expect(yield* values("a: 1\nb: 2\na: 3\n")).toEqual([
         { file: "a.yaml", line: 3, column: 1, detail: "is not YAML: Map keys must be unique" }
       ])
+      expect(yield* values("a: 1\n1: 2\n'1': 3\nb: [{c: 1, d: 2, c: 3}]\n")).toEqual([
+        { file: "a.yaml", line: 4, column: 18, detail: "is not YAML: Map keys must be unique" }
+      ])
     })
   )
 })
@@ -69,6 +72,17 @@ describe("a place", () => {
 })
 
 describe("a text that is too much", () => {
+  // A comparison of each key with every other one would take longer than ten minutes.
+  it.effect(
+    "is read in linear time where it is one map of 300,000 keys",
+    () =>
+      Effect.gen(function* () {
+        const [read] = yield* values(Array.from({ length: 300_000 }, (_, index) => `k${index}: v`).join("\n"))
+        expect(Object.keys(read ?? {})).toHaveLength(300_000)
+      }),
+    120_000
+  )
+
   it.effect("is refused where aliases multiply it", () =>
     Effect.gen(function* () {
       const folds = Array.from(

@@ -79,3 +79,19 @@ describe("volumes are found", () => {
     }
   })
 })
+
+describe("an object that holds itself, as an alias of YAML can make it,", () => {
+  it("is looked at once", () => {
+    const list: Record<string, unknown> = { kind: "List", apiVersion: "v1" }
+    list.items = [of("Pod", { spec }), list]
+    expect(found(list).map(({ path }) => path)).toEqual(["items.0.spec.volumes.2.csi"])
+  })
+
+  it("is looked at in each place where it stands beside itself", () => {
+    const pod = of("Pod", { spec })
+    expect(found({ items: [pod, pod] }).map(({ path }) => path)).toEqual([
+      "items.0.spec.volumes.2.csi",
+      "items.1.spec.volumes.2.csi"
+    ])
+  })
+})

@@ -4,7 +4,7 @@
  * `CERTLET_SOME_FLAG`. What is asked of one command at one moment (`ruled`, `argument`) can not, because a variable
  * that somebody has forgotten would answer instead of the operator.
  */
-import { Config, Effect, Option, Path, Redacted, Result } from "effect"
+import { Config, Effect, identity, Option, Path, Redacted, Result } from "effect"
 import { Argument, CliError, Flag, Param, Primitive } from "effect/cli"
 import { meantBy } from "../spec/nearestOf.ts"
 import { boolean, type Rule } from "../spec/Rule.ts"
@@ -96,13 +96,36 @@ export const onOff = (name: string, description: string) =>
     Flag.mapEffect((value) => read("flag", name, boolean, value))
   )
 
+/** Where a setting was found: in its variable, or on the command line. */
+type Found<A> = { readonly value: A; readonly from: Option.Option<string> }
+
+const onCommandLine = <A>(value: A): Found<A> => ({ value, from: Option.none() })
+
+/** The flag, or else its variable. */
+const orVariable = <A>(flag: Flag.Flag<A>, name: string, split: (text: string) => A): Flag.Flag<Found<A>> =>
+  flag.pipe(
+    Flag.map(onCommandLine),
+    Flag.withFallbackConfig(
+      Config.map(Config.String(variable(name)), (text) => ({ value: split(text), from: Option.some(variable(name)) }))
+    )
+  )
+
+/** A mistake in a variable is looked for on the command line in vain, so the variable is named. */
+const naming = <A>(from: Option.Option<string>, rule: Rule<A>): Rule<A> =>
+  Option.match(from, {
+    onNone: () => rule,
+    onSome: (name) => (text) => Result.mapError(rule(text), (expected) => `${expected}; it comes from ${name}`)
+  })
+
 /** A setting of plain text. */
 const text = (name: string, type: string, description: string) =>
-  written(name, type, `${description} [${variable(name)}]`).pipe(Flag.withFallbackConfig(Config.String(variable(name))))
+  orVariable(written(name, type, `${description} [${variable(name)}]`), name, identity)
 
 /** A setting that is read by a rule. */
 export const setting = <A>(name: string, rule: FlagRule<A>, description: string) =>
-  text(name, rule.type, description).pipe(Flag.mapEffect((value) => read("flag", name, rule, value)))
+  text(name, rule.type, description).pipe(
+    Flag.mapEffect(({ from, value }) => read("flag", name, naming(from, rule), value))
+  )
 
 const resolved = (value: string) => Effect.map(Path.Path, (path) => path.resolve(value))
 
@@ -130,21 +153,25 @@ export const optional = <A>(name: string, rule: FlagRule<A>, description: string
 
 /** A setting that is secret, and may be absent. */
 export const secret = (name: string, description: string) =>
-  text(name, "text", description).pipe(Flag.map(Redacted.make), Flag.optional)
+  text(name, "text", description).pipe(
+    Flag.map(({ value }) => Redacted.make(value)),
+    Flag.optional
+  )
 
 /** A setting that is on or off; off without a word. */
 export const toggle = (name: string, description: string) =>
-  onOrOff(name, `${description} [${variable(name)}]`).pipe(
-    Flag.withFallbackConfig(Config.String(variable(name))),
-    Flag.withDefault("false"),
-    Flag.mapEffect((value) => read("flag", name, boolean, value))
+  orVariable(onOrOff(name, `${description} [${variable(name)}]`), name, identity).pipe(
+    Flag.withDefault(onCommandLine("false")),
+    Flag.mapEffect(({ from, value }) => read("flag", name, naming(from, boolean), value))
   )
 
 /** A setting that can be given again and again; its environment variable separates values by commas. */
 export const many = <A>(name: string, rule: FlagRule<A>, description: string) =>
-  written(name, rule.type, `${description} [${variable(name)}, comma-separated]`).pipe(
-    Flag.between(1, 100),
-    Flag.withFallbackConfig(Config.map(Config.String(variable(name)), (values) => values.split(","))),
-    Flag.withDefault([]),
-    Flag.mapEffect((values) => readAll(name, rule, values))
+  orVariable(
+    written(name, rule.type, `${description} [${variable(name)}, comma-separated]`).pipe(Flag.between(1, 100)),
+    name,
+    (values) => values.split(",")
+  ).pipe(
+    Flag.withDefault(onCommandLine<ReadonlyArray<string>>([])),
+    Flag.mapEffect(({ from, value }) => readAll(name, naming(from, rule), value))
   )

@@ -173,8 +173,8 @@ describe("a wrong command line", () => {
       const { code, stderr } = yield* commandLine(required, environment)
       expect(code).toBe(64)
       expect(stderr).toEqual([
-        'certlet: --use-token-request is "maybe", and must be true or false',
-        'certlet: --kube-api-qps is "many", and must be a number from 0 to 1000000',
+        'certlet: --use-token-request is "maybe", and must be true or false; it comes from CERTLET_USE_TOKEN_REQUEST',
+        'certlet: --kube-api-qps is "many", and must be a number from 0 to 1000000; it comes from CERTLET_KUBE_API_QPS',
         "See certlet --help"
       ])
     })

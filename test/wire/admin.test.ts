@@ -76,7 +76,7 @@ describe("an operator on the node", () => {
       const elsewhere = yield* node.ask("status", "-n", "shop", "-o", "json")
       expect((yield* readStatus(elsewhere.stdout)).volumes).toEqual([])
       const mistyped = yield* node.ask("status", "--state", "Failing,Broken")
-      expect(mistyped.code).toBe(2)
+      expect(mistyped.code).toBe(64)
       expect(mistyped.stderr).toMatch(/one of Ready, Renewing, .*Refused, with commas between; "Broken" is not/)
     })
   )

@@ -41,7 +41,8 @@ const partsApart = [
   ["certlet-simulate.mjs", "src/commands/simulate/simulateOrder.ts"],
   ["certlet-demo.mjs", "src/commands/demo/playOnce.ts"],
   ["certlet-yaml.mjs", "src/commands/check/yaml.ts"],
-  ["certlet-kubeconfig.mjs", "src/kube/KubeClientConfig.ts"]
+  ["certlet-kubeconfig.mjs", "src/kube/KubeClientConfig.ts"],
+  ["certlet-kubectl.mjs", "src/commands/kubectl/NodeKubectlPlugin.ts"]
 ] as const
 
 const apart = ([file, entry]: (typeof partsApart)[number]): Plugin => ({
@@ -151,11 +152,12 @@ const account = (packages: ReadonlyArray<BundledPackage>): void => {
 process.chdir(import.meta.dirname)
 // npm packs files with the modes that they have.
 process.umask(0o022)
-const whole = await bundle("src/main.ts", "dist/certlet.mjs", program, [...partsApart.map(apart), absent, leanClient])
+const plugins = [...partsApart.map(apart), absent, leanClient]
+const whole = await bundle("src/main.ts", "dist/certlet.mjs", program, plugins)
 const packages = [...look("dist/certlet.mjs", whole)]
 for (const [file, entry] of partsApart) {
   const outfile = `dist/${file}`
-  packages.push(...look(outfile, await bundle(entry, outfile, require, [absent, leanClient])))
+  packages.push(...look(outfile, await bundle(entry, outfile, require, plugins)))
 }
 if (onlyLooks) process.exit(0)
 chmodSync("dist/certlet.mjs", 0o755)

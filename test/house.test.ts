@@ -56,7 +56,7 @@ const otherwiseNamed: Readonly<Record<string, string>> = {
 }
 
 const prefix = /^(Grpc|Kube|Node)(?=[A-Z])/
-const worldly = /^(node:|@grpc\/|@kubernetes\/|@effect\/platform)/
+const worldly = /^(node:|ws$|@grpc\/|@kubernetes\/|@effect\/platform)/
 
 const touchesTheWorld = (source: Source): boolean =>
   source.imports.some((one) => worldly.test(one)) || /\bprocess\./.test(source.code)

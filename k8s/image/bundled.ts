@@ -7,7 +7,7 @@
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 
-/** The files of the program in `dist/`, as the build writes them and every way of shipping them takes them. */
+/** The files of the program in `dist/`, as the build writes them and every image takes them. */
 export const programFiles = [
   "certlet.mjs",
   "certlet-demo.mjs",
@@ -16,8 +16,11 @@ export const programFiles = [
   "certlet-yaml.mjs"
 ]
 
-/** The program with what lies next to it: licences, and the bill of materials. */
-export const shippedFiles = [...programFiles, "THIRD-PARTY-LICENSES.txt", "sbom.cdx.json"]
+/** The plugin of kubectl: the program, and what it loads under that name. A node has no use for it. */
+export const pluginFiles = ["certlet.mjs", "certlet-kubeconfig.mjs", "certlet-kubectl.mjs"]
+
+/** The program with what lies next to it: the plugin of kubectl, licences, and the bill of materials. */
+export const shippedFiles = [...new Set([...programFiles, ...pluginFiles]), "THIRD-PARTY-LICENSES.txt", "sbom.cdx.json"]
 
 /** One package in a bundle. */
 export interface BundledPackage {

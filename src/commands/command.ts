@@ -62,6 +62,8 @@ interface Parts<F extends Flags, E, R> {
   /** What somebody may want, with the command line that does it. */
   readonly examples: ReadonlyArray<Command.Command.Example>
   readonly flags: F
+  /** The program that it is a command of, where that is not certlet. */
+  readonly below?: string
   /** What is wrong with flags that are right one by one. */
   readonly mistakesAmong?: (given: Command.Command.Config.Infer<F>) => Effect.Effect<ReadonlyArray<Mistake>>
   readonly does: (given: Command.Command.Config.Infer<F>) => Effect.Effect<void, E, R>
@@ -69,8 +71,8 @@ interface Parts<F extends Flags, E, R> {
 
 /** Makes a command. */
 export const command = <const Name extends string, const F extends Flags, E, R>(name: Name, parts: Parts<F, E, R>) => {
-  const { description, does, examples, flags, mistakesAmong = () => Effect.succeed([]) } = parts
-  const commandPath = name === "certlet" ? [name] : ["certlet", name]
+  const { below = "certlet", description, does, examples, flags, mistakesAmong = () => Effect.succeed([]) } = parts
+  const commandPath = name === below ? [name] : [below, name]
   return Command.make(name, allAtOnce(commandPath, flags), (given) =>
     Effect.flatMap(OnlyReading, (only) => (only ? Effect.void : does(given)))
   ).pipe(

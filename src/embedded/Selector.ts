@@ -1,7 +1,7 @@
 /**
  * Label and field selectors as the API server's query parameters carry them. Labels know `key`, `!key`, `key=value`,
- * `key==value` and `key!=value`, joined by commas; fields know `metadata.name`, `metadata.namespace` and
- * `spec.nodeName`. Set-based selectors (`in`, `notin`) are refused rather than misunderstood. Pure.
+ * `key==value` and `key!=value`, joined by commas; fields know `metadata.name`, `metadata.namespace`, `spec.nodeName`
+ * and `involvedObject.uid`. Set-based selectors (`in`, `notin`) are refused rather than misunderstood. Pure.
  */
 import { Predicate, Result } from "effect"
 import { type Refusal, refusal } from "./ApiStatus.ts"
@@ -33,7 +33,8 @@ const labelTerm = (term: string): Result.Result<Selector, Refusal> => {
 }
 
 const fieldTerm = (term: string): Result.Result<Selector, Refusal> => {
-  const [, field, value] = /^(metadata\.name|metadata\.namespace|spec\.nodeName)==?([^=\s]*)$/.exec(term) ?? []
+  const [, field, value] =
+    /^(metadata\.name|metadata\.namespace|spec\.nodeName|involvedObject\.uid)==?([^=\s]*)$/.exec(term) ?? []
   switch (field) {
     case "metadata.name":
       return Result.succeed((object) => object.metadata.name === value)
@@ -41,6 +42,10 @@ const fieldTerm = (term: string): Result.Result<Selector, Refusal> => {
       return Result.succeed((object) => object.metadata.namespace === value)
     case "spec.nodeName":
       return Result.succeed(({ spec }) => Predicate.hasProperty(spec, "nodeName") && spec.nodeName === value)
+    case "involvedObject.uid":
+      return Result.succeed(
+        ({ involvedObject }) => Predicate.hasProperty(involvedObject, "uid") && involvedObject.uid === value
+      )
     default:
       return Result.fail(refusal.badRequest(`field label not supported: ${term}`))
   }

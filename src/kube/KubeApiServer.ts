@@ -8,15 +8,21 @@
 import { type IncomingMessage, request as overHttp } from "node:http"
 import { request as overHttps } from "node:https"
 import { Clock, Duration, Effect, Layer, Option, Predicate, Redacted } from "effect"
-import { Settings } from "../Settings.ts"
+import { type KubeSettings, Settings } from "../Settings.ts"
 import { ApiError, apiFailure } from "./ApiError.ts"
 import { observeCall, observeNothing, observeWait } from "./ApiMetrics.ts"
 import { type ApiCall, ApiServer } from "./ApiServer.ts"
-import { type Connection, keepAliveMillis, makeCredentials } from "./KubeCredentials.ts"
+import {
+  type Connection,
+  type KubeCredentials,
+  keepAliveMillis,
+  makeCredentials,
+  tryConnection
+} from "./KubeCredentials.ts"
 import { tokenBucket } from "./tokenBucket.ts"
 
 /** The network's own failure, before any answer. */
-interface Severed {
+export interface Severed {
   readonly _tag: "Severed"
   readonly detail: string
   /** The connection had been used before, and broke before an answer: the server had most likely closed it as idle. */
@@ -24,13 +30,14 @@ interface Severed {
 }
 
 /** The answer has a body or a line that is longer than certlet reads. */
-interface Oversized {
+export interface Oversized {
   readonly _tag: "Oversized"
 }
 
 const oversized: Oversized = { _tag: "Oversized" }
 
-const severed = (cause: unknown, stale: boolean): Severed => {
+/** The network's failure as a value. `reused`: the connection had served a call before. */
+export const severed = (cause: unknown, stale: boolean): Severed => {
   const code = Predicate.hasProperty(cause, "code") ? cause.code : undefined
   const detail = Predicate.isError(cause) ? cause.message : "the connection failed"
   return { _tag: "Severed", detail, stale: stale && (code === "ECONNRESET" || code === "EPIPE") }
@@ -87,7 +94,7 @@ const open = (connection: Connection, call: ApiCall): Effect.Effect<IncomingMess
  * No body and no line of a watch is longer, in characters. The largest object that etcd takes by default is a tenth of
  * it, and JSON may write a character as six.
  */
-const longestText = 16 * 1024 * 1024
+export const longestText = 16 * 1024 * 1024
 
 /**
  * Reads an answer line by line, the last one also where it has no line break. What goes wrong in a reader is a defect
@@ -177,13 +184,14 @@ const tooLarge = (call: ApiCall) =>
     oversized: true
   })
 
-const refused = Effect.fnUntraced(function* (call: ApiCall, answer: IncomingMessage) {
+/** An answer of 400 or more as the error that it is. */
+export const refused = Effect.fnUntraced(function* (action: string, answer: IncomingMessage) {
   // The status alone says enough where the text with it is too long.
   const text = yield* Effect.catchTag(readAll(answer), "Oversized", () => Effect.succeed(""))
   const body = parseJson(text)
   const status = answer.statusCode ?? 0
   const retryAfter = answer.headers["retry-after"]
-  return yield* apiFailure(call.action, { status, retryAfter, body }, yield* Clock.currentTimeMillis)
+  return yield* apiFailure(action, { status, retryAfter, body }, yield* Clock.currentTimeMillis)
 })
 
 /**
@@ -219,7 +227,7 @@ const exchange = <A>(
     }
   )
   const refusal = (answer: IncomingMessage) =>
-    Effect.mapError(refused(call, answer), (error) => (sentTwice ? ofSecond(call, error) : error))
+    Effect.mapError(refused(call.action, answer), (error) => (sentTwice ? ofSecond(call, error) : error))
   // Between the answer's headers and its reader nothing may slip away: whoever has the answer also lets go of it.
   return Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(restore(opening(opened)), (answer) =>
@@ -237,9 +245,8 @@ const json = (call: ApiCall) => (answer: IncomingMessage) =>
     return body === undefined ? Effect.fail(unavailable(call, "the answer is no JSON")) : Effect.succeed(body)
   })
 
-const make = Effect.gen(function* () {
-  const { kube: settings } = yield* Settings
-  const credentials = yield* makeCredentials(settings)
+/** The API server to which these credentials lead. */
+export const makeApiServer = Effect.fnUntraced(function* (settings: KubeSettings, credentials: KubeCredentials) {
   const limited = rateLimit(settings.qps, settings.burst)
   yield* observeNothing
 
@@ -252,14 +259,9 @@ const make = Effect.gen(function* () {
 
   const perform = <A>(call: ApiCall, attempt: (connection: Connection) => Attempt<A>): Effect.Effect<A, ApiError> => {
     const ours = Option.isNone(call.token ?? Option.none())
-    return Effect.flatMap(credentials.current, (connection) =>
-      Effect.catchIf(
-        attempt(connection),
-        (error) => ours && error._tag === "ApiError" && error.reason === "Unauthorized",
-        // A token that has been rotated on disk is refused by the server before we have looked at the file again.
-        () => Effect.flatMap(credentials.renew(connection), attempt)
-      )
-    ).pipe(
+    const isStale = (error: Severed | Oversized | ApiError) =>
+      ours && error._tag === "ApiError" && error.reason === "Unauthorized"
+    return tryConnection(credentials, attempt, isStale).pipe(
       Effect.catchTag(["Severed", "CredentialsUnusable"], (error) => Effect.fail(unavailable(call, error.detail))),
       Effect.catchTag("Oversized", () => Effect.fail(tooLarge(call)))
     )
@@ -284,4 +286,10 @@ const make = Effect.gen(function* () {
 })
 
 /** The API server that the settings name; nobody is called before somebody asks. */
-export const layer: Layer.Layer<ApiServer, never, Settings> = Layer.effect(ApiServer, make)
+export const layer: Layer.Layer<ApiServer, never, Settings> = Layer.effect(
+  ApiServer,
+  Effect.gen(function* () {
+    const { kube } = yield* Settings
+    return yield* makeApiServer(kube, yield* makeCredentials(kube))
+  })
+)

@@ -7,7 +7,7 @@
  */
 import { Agent as HttpAgent } from "node:http"
 import { Agent as HttpsAgent, type RequestOptions } from "node:https"
-import { Clock, Effect, Predicate, Semaphore } from "effect"
+import { Clock, Effect, type Option, Predicate, Semaphore } from "effect"
 import type { KubeSettings } from "../Settings.ts"
 import { identityText } from "./KubeIdentity.ts"
 import { CredentialsUnusable, harmless, readSource, type Source } from "./KubeSources.ts"
@@ -19,6 +19,8 @@ export interface Connection {
   readonly headers: Readonly<Record<string, string | Array<string>>>
   /** Who we are, in words. */
   readonly identity: string
+  /** The namespace that the kubeconfig's context names. */
+  readonly namespace: Option.Option<string>
   /** Connections without a client certificate: over them a bearer token of somebody else is who we are. */
   readonly anonymous: HttpAgent
 }
@@ -120,7 +122,12 @@ const connect = async (source: Source, before: Current | undefined, now: number)
   }
   const agents = await agentsFor(source, options, server)
   if (before !== undefined) [before.connection.agent, before.connection.anonymous].forEach(retire)
-  return { source, fingerprint: print, readAt: now, connection: { server, ...agents, headers, identity } }
+  return {
+    source,
+    fingerprint: print,
+    readAt: now,
+    connection: { server, ...agents, headers, identity, namespace: source.namespace }
+  }
 }
 
 /** The credentials of this process. */
@@ -176,6 +183,19 @@ export const makeCredentials = Effect.fnUntraced(function* (settings: KubeSettin
       )
   }
 })
+
+/**
+ * Attempts something over the connection of now, and once more where the server does not know who we are: a token that
+ * has been rotated on disk is refused by the server before we have looked at the file again.
+ */
+export const tryConnection = <A, E, R>(
+  credentials: KubeCredentials,
+  attempt: (connection: Connection) => Effect.Effect<A, E, R>,
+  isStale: (error: E) => boolean
+): Effect.Effect<A, E | CredentialsUnusable, R> =>
+  Effect.flatMap(credentials.current, (connection) =>
+    Effect.catchIf(attempt(connection), isStale, () => Effect.flatMap(credentials.renew(connection), attempt))
+  )
 
 /** Where the API server is and who we are to it, by what is there now. */
 export const identify = Effect.fnUntraced(function* (settings: KubeSettings) {

@@ -56,6 +56,8 @@ export interface Source {
   readonly options: () => Promise<RequestOptions>
   /** The same for nobody in particular: no certificate, no token. */
   readonly nobody: () => Promise<RequestOptions>
+  /** The namespace that the context names. */
+  readonly namespace: Option.Option<string>
 }
 
 const textOf = (value: unknown, key: string): string | undefined =>
@@ -242,6 +244,7 @@ const clientSource = (client: Client, settings: KubeSettings): Source => {
     cluster: reached,
     options: () => optionsOf(effective, plugin),
     nobody: () => optionsOf(configFor({ name: "nobody" }), Option.none()),
+    namespace: Option.fromUndefinedOr(config.getContextObject(config.getCurrentContext())?.namespace),
     impersonation: impersonationOf(settings, impersonations.get(user?.name ?? "") ?? nobodyElse)
   }
 }
@@ -268,6 +271,7 @@ const ownAccount = (settings: KubeSettings): Source | undefined => {
     cluster: { server },
     options: async () => options(),
     nobody: async () => ({ ca: options().ca }),
+    namespace: Option.none(),
     impersonation: impersonationOf(settings, nobodyElse)
   }
 }

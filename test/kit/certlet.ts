@@ -4,7 +4,7 @@
  * process that a test started ends with the test.
  */
 import { execFile, spawn, spawnSync } from "node:child_process"
-import { writeFileSync } from "node:fs"
+import { existsSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { Effect, Schedule } from "effect"
 import { connectKubelet } from "../../src/commands/demo/GrpcKubeletClient.ts"
@@ -20,6 +20,16 @@ const environmentOf = (environment: Environment) => ({ PATH, NODE_COMPILE_CACHE,
 /** More than a command takes on a busy machine, in milliseconds. */
 const runLimit = 100_000
 
+/** Runs a command to its end, and waits for it while this process goes on. */
+const runToEnd = (program: string, args: ReadonlyArray<string>, environment: Environment, timeout: number) =>
+  Effect.callback<{ readonly code: number | null; readonly stdout: string; readonly stderr: string }>((resume) => {
+    const options = { env: environmentOf(environment), encoding: "utf8", timeout } as const
+    const child = execFile(process.execPath, [program, ...args], options, (_, stdout, stderr) =>
+      resume(Effect.succeed({ code: child.exitCode, stdout, stderr }))
+    )
+    return Effect.sync(() => child.kill("SIGKILL"))
+  })
+
 /** Runs one of certlet's commands to its end, and waits for it. */
 export const runCertlet = (args: ReadonlyArray<string>, environment: Environment = {}, cwd = process.cwd()) => {
   const options = { cwd, env: environmentOf(environment), encoding: "utf8", timeout: runLimit } as const
@@ -29,13 +39,14 @@ export const runCertlet = (args: ReadonlyArray<string>, environment: Environment
 
 /** The same while this process goes on, for a command that talks to it. */
 export const certlet = (args: ReadonlyArray<string>, environment: Environment = {}, timeout = runLimit) =>
-  Effect.callback<{ readonly code: number | null; readonly stdout: string; readonly stderr: string }>((resume) => {
-    const options = { env: environmentOf(environment), encoding: "utf8", timeout } as const
-    const child = execFile(process.execPath, [main, ...args], options, (_, stdout, stderr) =>
-      resume(Effect.succeed({ code: child.exitCode, stdout, stderr }))
-    )
-    return Effect.sync(() => child.kill("SIGKILL"))
-  })
+  runToEnd(main, args, environment, timeout)
+
+/** The same under the name by which kubectl knows its plugin, for which a link is laid into a folder. */
+export const kubectlCertlet = (folder: string, args: ReadonlyArray<string>, environment: Environment = {}) => {
+  const link = join(folder, "kubectl-certlet")
+  if (!existsSync(link)) symlinkSync(main, link)
+  return runToEnd(link, args, environment, runLimit)
+}
 
 /** Starts `certlet run`. `ended` waits for its end, and `log` is what it has logged so far. */
 export const startCertlet = (flags: ReadonlyArray<string>, environment: Environment = {}) =>

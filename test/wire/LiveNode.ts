@@ -16,10 +16,19 @@ export const startNode = Effect.fnUntraced(function* (
   flags: ReadonlyArray<string> = [],
   environment: (folder: string) => Environment = () => ({})
 ) {
+  return yield* startNodeOn(yield* EmbeddedCluster.make(), "node-1", flags, environment)
+})
+
+/** The same as one of the nodes of a cluster. */
+export const startNodeOn = Effect.fnUntraced(function* (
+  cluster: EmbeddedCluster,
+  nodeId: string,
+  flags: ReadonlyArray<string> = [],
+  environment: (folder: string) => Environment = () => ({})
+) {
   const folder = yield* temporaryFolder
-  const cluster = yield* EmbeddedCluster.make()
   yield* cluster.writeKubeconfig(join(folder, "kubeconfig"), "certificate")
-  const running = yield* startCertlet([...flagsIn(folder), ...flags], environment(folder))
+  const running = yield* startCertlet([...flagsIn(folder, nodeId), ...flags], environment(folder))
   const kubelet = yield* kubeletIn(folder)
   const request = (pod: string, attributes: Environment = {}) => {
     const volumes = join(folder, "pods", `uid-${pod}`, "volumes", "kubernetes.io~csi", "tls")

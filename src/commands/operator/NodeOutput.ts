@@ -22,6 +22,10 @@ export const remark = (text: string): Effect.Effect<void> => write(process.stder
 /** True where a terminal shows standard output. */
 export const isTerminal: Effect.Effect<boolean> = Effect.sync(() => process.stdout.isTTY === true)
 
+/** Replaces the line that says how far a command has come; only a terminal shows one. Empty text takes it away. */
+export const progress = (text: string): Effect.Effect<void> =>
+  Effect.suspend(() => (process.stderr.isTTY === true ? remark(`\r${text}${clearLine}`) : Effect.void))
+
 const home = "\u001b[H"
 const clearLine = "\u001b[K"
 const clearBelow = "\u001b[J"

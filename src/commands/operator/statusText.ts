@@ -18,7 +18,7 @@ import { type Column, layOut } from "./layOut.ts"
 const namesShown = 2
 
 /** `in 15h 59m`, `3m ago`. */
-const when = (time: DateTime.Utc | undefined, now: DateTime.Utc): string => {
+export const when = (time: DateTime.Utc | undefined, now: DateTime.Utc): string => {
   if (time === undefined) return "-"
   const left = DateTime.distance(now, time)
   const span = spokenDuration(Duration.abs(left))
@@ -73,7 +73,7 @@ const lastError = (volume: VolumeStatus, now: DateTime.Utc): string => {
 }
 
 /** A volume as it was seen: where, and when by that node's clock. */
-interface SeenVolume {
+export interface SeenVolume {
   readonly volume: VolumeStatus
   readonly node: string
   readonly at: DateTime.Utc
@@ -117,7 +117,7 @@ const wideColumns: ReadonlyArray<VolumeColumn> = [
 const nodeColumn: VolumeColumn = { heading: "NODE", cell: (_, __, node) => node }
 
 /** How a table is to look: absolute times and more columns where it is wide, and with the node in front. */
-interface TableLook {
+export interface TableLook {
   readonly layout: "plain" | "wide"
   readonly withNode: boolean
   /** The terminal's, infinite without one. */
@@ -125,7 +125,7 @@ interface TableLook {
 }
 
 /** Volumes as a table with a heading, in the order given; empty where there are none. */
-const volumesTable = (seen: ReadonlyArray<SeenVolume>, { layout, width, withNode }: TableLook): string => {
+export const volumesTable = (seen: ReadonlyArray<SeenVolume>, { layout, width, withNode }: TableLook): string => {
   if (seen.length === 0) return ""
   const shown = [...(withNode ? [nodeColumn] : []), ...(layout === "wide" ? wideColumns : columns)]
   const cells = seen.map(({ at, node, volume }) => shown.map(({ cell }) => cell(volume, at, node)))
@@ -168,7 +168,7 @@ const counted = (volumes: ReadonlyArray<VolumeStatus>): string =>
  * Volumes at a place in a sentence: how many are how, and what runs out first. `among` is how many there are, where
  * only some are shown.
  */
-const volumesSentence = (seen: ReadonlyArray<SeenVolume>, place: string, among: number): string => {
+export const volumesSentence = (seen: ReadonlyArray<SeenVolume>, place: string, among: number): string => {
   const volumes = seen.map(({ volume }) => volume)
   const of = among > volumes.length ? ` of ${among}` : ""
   const many = of === "" && volumes.length === 1 ? "1 volume" : `${volumes.length}${of} volumes`
@@ -184,7 +184,7 @@ const volumesSentence = (seen: ReadonlyArray<SeenVolume>, place: string, among: 
 }
 
 /** What a node's certlet complains of, a sentence each. */
-const nodeComplaints = ({ complaints, dataRootOnDisk }: NodeStatus): ReadonlyArray<string> => [
+export const nodeComplaints = ({ complaints, dataRootOnDisk }: NodeStatus): ReadonlyArray<string> => [
   ...complaints.map(({ check, complaint }) => `certlet is not ready: ${check}: ${complaint}`),
   ...(dataRootOnDisk
     ? ["the data root is on a disk, so pending requests are asked for again after a restart; put it in memory"]
@@ -200,8 +200,9 @@ export const statusSummary = (status: NodeStatus, among = status.volumes.length)
     .join("")
 }
 
-const labelled = (rows: ReadonlyArray<readonly [label: string, value: string]>): string =>
-  rows.map(([label, value]) => `  ${`${label}:`.padEnd(14)}${value}\n`).join("")
+/** Values with their labels, a line each. */
+export const labelled = (rows: ReadonlyArray<readonly [label: string, value: string]>, indent = "  "): string =>
+  rows.map(([label, value]) => `${indent}${`${label}:`.padEnd(14)}${value}\n`).join("")
 
 const certificateRows = ({ certificate }: VolumeStatus, now: DateTime.Utc) =>
   certificate === undefined

@@ -12,6 +12,10 @@ import type { WorkerNode } from "./WorkerNode.ts"
 export interface DaemonSetPodOptions {
   /** Flags as `--name=value`, added to those of the manifest or replacing the one with this name. */
   readonly flags?: ReadonlyArray<string>
+  /**
+   * The pod uses the machine's own network: the networks of two nodes' pods would have the same addresses.
+   */
+  readonly hostNetwork?: boolean
 }
 
 const startLimitMilliseconds = 90_000
@@ -141,7 +145,7 @@ const flagName = (argument: unknown): string | undefined => String(argument).spl
  * A pod of the DaemonSet on a node: its template, and what else a cluster's DaemonSet controller and service proxy do
  * for it.
  */
-const podOf = (set: KubeObject, node: WorkerNode, { flags = [] }: DaemonSetPodOptions) => {
+const podOf = (set: KubeObject, node: WorkerNode, { flags = [], hostNetwork = false }: DaemonSetPodOptions) => {
   const template = at(set, "spec", "template")
   const named = new Set(flags.map(flagName))
   const [first, ...others] = listAt(template, "spec", "containers")
@@ -158,6 +162,6 @@ const podOf = (set: KubeObject, node: WorkerNode, { flags = [] }: DaemonSetPodOp
     apiVersion: "v1",
     kind: "Pod",
     metadata: { ...Object(at(template, "metadata")), namespace, name: `certlet-${++count}` },
-    spec: { ...Object(at(template, "spec")), nodeName: node.name, containers: [container, ...others] }
+    spec: { ...Object(at(template, "spec")), nodeName: node.name, hostNetwork, containers: [container, ...others] }
   }
 }

@@ -1,7 +1,7 @@
 // What a control plane consists of before anything runs: a folder, its certificates and keys, its ports, and the
 // command lines of its programs. The API server is set up as a real cluster's is (node and RBAC authorization,
 // NodeRestriction, ServiceAccount tokens, priority and fairness); where a flag differs from that, the reason stands
-// beside it. All servers listen on loopback only; etcd is reached there without TLS.
+// beside it. Its servers listen on loopback only; etcd is reached there without TLS.
 import { mkdir } from "node:fs/promises"
 import { join } from "node:path"
 import { freePorts } from "../kit/freePorts.ts"
@@ -85,6 +85,10 @@ export const apiServerArguments = (layout: Layout): ReadonlyArray<string> => [
   "--authorization-mode=Node,RBAC",
   "--enable-admission-plugins=NodeRestriction",
   "--allow-privileged=true",
+  // The way into containers: kubelets know the administrator by its certificate.
+  `--kubelet-client-certificate=${layout.admin.certFile}`,
+  `--kubelet-client-key=${layout.admin.keyFile}`,
+  "--kubelet-preferred-address-types=InternalIP",
   // Without it, an API server that is asked to end first waits up to a minute for the watches to end by themselves.
   "--shutdown-watch-termination-grace-period=1s",
   // A loopback address cannot be the endpoint of the service "kubernetes".

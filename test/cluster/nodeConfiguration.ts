@@ -73,7 +73,9 @@ export interface KubeletOptions {
 export const kubeletConfiguration = (options: KubeletOptions) => ({
   apiVersion: "kubelet.config.k8s.io/v1beta1",
   kind: "KubeletConfiguration",
-  address: "127.0.0.1",
+  // The API server reaches it at the node's address, which may not be one of loopback; nobody enters without a
+  // certificate of the cluster's.
+  address: "0.0.0.0",
   port: options.ports.kubelet,
   healthzBindAddress: "127.0.0.1",
   healthzPort: options.ports.health,

@@ -10,7 +10,7 @@ import { VolumeRecords } from "../volume/VolumeRecord.ts"
 import type { PublishCall, UnpublishCall } from "./DriverCalls.ts"
 import type { PublishError, RenewError, UnknownVolume, UnpublishError, Unpublished } from "./DriverError.ts"
 import type { DriverServices } from "./DriverServices.ts"
-import { inspectVolume, volumeStatus } from "./inspectVolume.ts"
+import { inspectVolume, measuredStatus, volumeStatus } from "./inspectVolume.ts"
 import { exposition, measure, type Registry } from "./Metrics.ts"
 import { publish } from "./publish.ts"
 import { Refusals } from "./Refusals.ts"
@@ -65,7 +65,7 @@ export class Driver extends Context.Service<
       const { nodeId } = yield* Settings
       const { keepsKeys } = yield* VolumeRecords
       const measured = Effect.provideContext(
-        Effect.flatMap(Effect.all([statuses, keepsKeys]), ([volumes, keepsKeys]) =>
+        Effect.flatMap(Effect.all([statusesBy(measuredStatus), keepsKeys]), ([volumes, keepsKeys]) =>
           measure(volumes, { nodeId, keepsKeys })
         ),
         services
@@ -75,7 +75,7 @@ export class Driver extends Context.Service<
         unpublish: (call) => Effect.provideContext(unpublish(call), services),
         inspect: (volumeId, path) => Effect.provideContext(inspectVolume(volumeId, path), services),
         renewNow: (volumeId, patience) => Effect.provideContext(renewNow(volumeId, patience), services),
-        status: Effect.provideContext(statuses, services),
+        status: Effect.provideContext(statusesBy(volumeStatus), services),
         keepsKeys,
         measure: measured,
         metrics: Effect.flatMap(measured, exposition)
@@ -89,9 +89,9 @@ export class Driver extends Context.Service<
   )
 }
 
-const statuses = Effect.gen(function* () {
+const statusesBy = Effect.fnUntraced(function* (status: typeof volumeStatus) {
   const volumes = yield* Volumes
-  const tended = yield* Effect.forEach(yield* volumes.all, volumeStatus)
+  const tended = yield* Effect.forEach(yield* volumes.all, status)
   const untended = [...(yield* volumes.untended).values()].map(untendedStatus)
   const known = new Set([...tended, ...untended].map(({ volumeId }) => volumeId))
   const refused = yield* Effect.flatMap(RefusedPublishes, ({ all }) => all)

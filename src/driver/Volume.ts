@@ -29,6 +29,7 @@ import { VolumeError, type VolumePlace } from "../volume/VolumeFS.ts"
 import { type VolumeRecord, VolumeRecords } from "../volume/VolumeRecord.ts"
 import type { RenewError, Unpublished } from "./DriverError.ts"
 import type { Untended } from "./Untended.ts"
+import type { VolumeComplaint } from "./VolumeStatus.ts"
 
 /** What a publish waits for: files in the volume, or the failure that ends the wait. */
 export type Attempt = Deferred.Deferred<void, RenewError | Unpublished>
@@ -41,6 +42,12 @@ export interface LastFailure {
   readonly at: DateTime.Utc
   /** The pause ends then. */
   readonly nextTry: DateTime.Utc
+}
+
+/** What was wrong with a volume's mount or files at a moment. */
+export interface Look {
+  readonly at: DateTime.Utc
+  readonly harm: Option.Option<VolumeComplaint>
 }
 
 /** One volume. */
@@ -68,6 +75,8 @@ export interface Volume {
   readonly damaged: Ref.Ref<boolean>
   /** When the mount was found gone, with files in it, and made again; the containers of that time do not see it. */
   readonly remounted: Ref.Ref<Option.Option<DateTime.Utc>>
+  /** What the last look at the mount and the files found; none before the first. */
+  readonly lastLook: Ref.Ref<Option.Option<Look>>
   /** True once a publish was answered OK: its pod may be running since then. */
   readonly published: Ref.Ref<boolean>
   /** What of the last publish was refused while the volume kept its files. */
@@ -114,6 +123,7 @@ export const makeVolume = Effect.fnUntraced(function* (
     lastFailure: yield* Ref.make(Option.none<LastFailure>()),
     damaged: yield* Ref.make(false),
     remounted: yield* Ref.make(Option.none<DateTime.Utc>()),
+    lastLook: yield* Ref.make(Option.none<Look>()),
     // What a restart finds filled has most likely been answered.
     published: yield* Ref.make(Option.isSome(record.issued)),
     refusal: yield* Ref.make(Option.none<SpecError>())

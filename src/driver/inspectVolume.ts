@@ -4,7 +4,7 @@
  * no certificate, one that has expired or is about to because its renewal is late, a renewal that keeps failing. What
  * passes by itself is not one, so that a volume is not abnormal for the moment that a renewal takes.
  */
-import { DateTime, Effect, Option, Ref, Result } from "effect"
+import { DateTime, Duration, Effect, Option, Ref, Result } from "effect"
 import { CertificateRequests } from "../issuance/CertificateRequests.ts"
 import { faultsSentence } from "../spec/SpecError.ts"
 import { type VolumeCondition, type VolumeError, VolumeFS } from "../volume/VolumeFS.ts"
@@ -85,10 +85,24 @@ const harmTo = Effect.fnUntraced(function* (volume: Volume) {
   const { issued } = yield* Ref.get(volume.record)
   const looked = yield* volume.swapping.withPermitsIfAvailable(1)(Effect.result(fs.inspect(volume.place.target)))
   if (Option.isNone(looked)) return undefined
-  return Result.match(looked.value, {
+  const harm = Result.match(looked.value, {
     onFailure: unreadable,
     onSuccess: (found) => placeComplaint(found, Option.isSome(issued))
   })
+  yield* Ref.set(volume.lastLook, Option.some({ at: yield* DateTime.now, harm: Option.fromUndefinedOr(harm) }))
+  return harm
+})
+
+/** For so long the gauges go by the last look: a scraper comes often, and a node has many volumes. */
+const lookLasts = Duration.minutes(1)
+
+const harmLately = Effect.fnUntraced(function* (volume: Volume) {
+  const now = yield* DateTime.now
+  const last = Option.filter(yield* Ref.get(volume.lastLook), ({ at }) => {
+    const age = DateTime.distance(at, now)
+    return !Duration.isNegative(age) && Duration.isLessThan(age, lookLasts)
+  })
+  return Option.isSome(last) ? Option.getOrUndefined(last.value.harm) : yield* harmTo(volume)
 })
 
 const unreadable = ({ message }: VolumeError): VolumeComplaint => ({
@@ -100,6 +114,11 @@ const unreadable = ({ message }: VolumeError): VolumeComplaint => ({
 /** The status of a volume now. */
 export const volumeStatus = Effect.fnUntraced(function* (volume: Volume) {
   return yield* statusWith(volume, yield* harmTo(volume))
+})
+
+/** The status of a volume for the gauges, whose mount and files were looked at within the last minute. */
+export const measuredStatus = Effect.fnUntraced(function* (volume: Volume) {
+  return yield* statusWith(volume, yield* harmLately(volume))
 })
 
 /** The status of a volume whose mount and files have been looked at. */

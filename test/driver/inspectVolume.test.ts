@@ -104,6 +104,18 @@ describe("a volume that is looked at", () => {
     }).pipe(onNode("states"))
   )
 
+  it.effect("is looked at once a minute for the gauges, however often they are scraped", () =>
+    Effect.gen(function* () {
+      const { disk, driver } = yield* published
+      const lost = Effect.map(driver.metrics, (page) => page.match(/^certlet_volumes\{.*state="Lost".*\} (\d+)$/m)?.[1])
+      expect(yield* lost).toBe("0")
+      yield* disk.clean(web.target)
+      expect(yield* lost).toBe("0")
+      yield* TestClock.adjust("1 minute")
+      expect(yield* lost).toBe("1")
+    }).pipe(onNode("scraped"))
+  )
+
   it.effect("says which key, files and keystores its pod asks for, and no password", () =>
     Effect.gen(function* () {
       const driver = yield* startDriver

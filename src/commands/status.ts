@@ -6,6 +6,7 @@ import { DateTime, Duration, Effect, Option } from "effect"
 import { Argument, type Command, Flag } from "effect/cli"
 import { NodeStatus } from "../admin/AdminApi.ts"
 import { AdminError, askStatus } from "../admin/NodeAdminClient.ts"
+import { paintFor } from "../observability/NodePaint.ts"
 import { adminSocketOf, placeFlags } from "./AdminPlace.ts"
 import { command } from "./command.ts"
 import * as Rules from "./FlagRules.ts"
@@ -56,7 +57,7 @@ const picture = Effect.fnUntraced(function* ({ namespace, output, pod, state, ..
   const shown: Picture = { text: json, summary: "", essence }
   if (layout === "json") return shown
   if (layout === "plain" && Option.isSome(pod)) return { ...shown, text: statusDetails(volumes, whole.at) }
-  const text = statusTable(status, layout, yield* outputWidth)
+  const text = statusTable(status, { layout, width: yield* outputWidth, paint: paintFor("stdout") })
   return { ...shown, text, summary: statusSummary(status, Option.isSome(pod) ? meant.length : whole.volumes.length) }
 })
 

@@ -5,6 +5,7 @@
  */
 import { DateTime, Duration, Effect, Option, Ref } from "effect"
 import { CliError, type Command, Flag } from "effect/cli"
+import { paintFor } from "../../observability/NodePaint.ts"
 import { nearestFew } from "../../spec/nearestOf.ts"
 import { spokenDuration } from "../../spec/spokenDuration.ts"
 import { command, type Mistake } from "../command.ts"
@@ -80,7 +81,7 @@ const pictureOf = Effect.fnUntraced(function* (
   const essence = yield* jsonText(FleetStatus, timeless)
   if (output === "json") return { text: yield* jsonText(FleetStatus, fleet), summary: "", essence }
   const layout = output === "wide" ? "wide" : "plain"
-  const text = fleetTable(fleet, { layout, width: yield* outputWidth })
+  const text = fleetTable(fleet, { layout, width: yield* outputWidth, paint: paintFor("stdout") })
   const picture: Picture = { text, summary: fleetSummary(fleet, among), essence }
   return picture
 })

@@ -9,6 +9,8 @@ export interface Column {
   readonly heading: string
   /** A narrow table goes without it, the lowest number first; one without a number is always there. */
   readonly goes?: number
+  /** How a cell looks on a terminal with colours; what it makes of a text is as wide as the text. */
+  readonly paint?: (cell: string) => string
 }
 
 const gap = "   "
@@ -18,9 +20,18 @@ const leastWords = 30
 /** Nothing is wrapped into less. */
 const leastWidth = 8
 
-const padded = (cells: ReadonlyArray<string>, widths: ReadonlyArray<number>): string =>
+/** A cell that stands in a column. */
+interface Cell {
+  readonly text: string
+  readonly column: Column | undefined
+}
+
+const padded = (cells: ReadonlyArray<Cell>, widths: ReadonlyArray<number>): string =>
   cells
-    .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+    .map(({ column, text }, at) => {
+      const painted = text === column?.heading ? text : (column?.paint?.(text) ?? text)
+      return painted + " ".repeat(Math.max(0, (widths[at] ?? 0) - text.length))
+    })
     .join(gap)
     .trimEnd()
 
@@ -53,24 +64,41 @@ const choices = (columns: ReadonlyArray<Column>): ReadonlyArray<ReadonlyArray<nu
 }
 
 /** Cells and words side by side; the words' further lines stand under the first. */
-const besides = (rows: ReadonlyArray<ReadonlyArray<string>>, chosen: ReadonlyArray<number>, room: number) => {
+const besides = (
+  columns: ReadonlyArray<Column>,
+  rows: ReadonlyArray<ReadonlyArray<string>>,
+  chosen: ReadonlyArray<number>,
+  room: number
+) => {
   const widths = chosen.map((at) => rows.reduce((widest, row) => Math.max(widest, row[at]?.length ?? 0), 0))
   return rows.flatMap((row) =>
     wrap(row.at(-1) ?? "", room).map((words, line) =>
-      padded([...chosen.map((at) => (line === 0 ? (row[at] ?? "") : "")), words], widths)
+      padded(
+        [
+          ...chosen.map((at) => ({ text: line === 0 ? (row[at] ?? "") : "", column: columns[at] })),
+          { text: words, column: undefined }
+        ],
+        widths
+      )
     )
   )
 }
 
 /** Each row in lines of its own: its first cell, the others beside or below it, and its words below. */
-const stacked = (rows: ReadonlyArray<ReadonlyArray<string>>, chosen: ReadonlyArray<number>, width: number) => {
+const stacked = (
+  columns: ReadonlyArray<Column>,
+  rows: ReadonlyArray<ReadonlyArray<string>>,
+  chosen: ReadonlyArray<number>,
+  width: number
+) => {
   const widths = chosen.map((at) => rows.reduce((widest, row) => Math.max(widest, row[at]?.length ?? 0), 0))
   const isNarrow = sum(widths) + gap.length * (chosen.length - 1) > width
   return rows.flatMap((row) => {
-    const [first = "", ...others] = chosen.map((column) => row[column] ?? "")
+    const placed = chosen.map((at) => ({ text: row[at] ?? "", column: columns[at] }))
+    const [first, ...others] = placed
     const cells = isNarrow
-      ? [...wrap(first, width), indent + padded(others, widths.slice(1))]
-      : [padded([first, ...others], widths)]
+      ? [...wrap(first?.text ?? "", width), indent + padded(others, widths.slice(1))]
+      : [padded(placed, widths)]
     const words = row.at(-1) ?? ""
     const below = words === "-" ? [] : wrap(words, width - indent.length)
     return [...cells, ...below.map((line) => indent + line)]
@@ -88,7 +116,7 @@ export const layOut = (
   const words = Math.min(widest.at(-1) ?? 0, leastWords)
   const taken = (chosen: ReadonlyArray<number>) => sum(chosen.map((at) => (widest[at] ?? 0) + gap.length))
   const wide = choices(columns).find((chosen) => taken(chosen) + words <= width)
-  if (wide !== undefined) return besides(rows, wide, width - taken(wide))
+  if (wide !== undefined) return besides(columns, rows, wide, width - taken(wide))
   const fitting = choices(columns).find((chosen) => taken(chosen) - gap.length <= width)
-  return stacked(rows, fitting ?? choices(columns).at(-1) ?? [], width)
+  return stacked(columns, rows, fitting ?? choices(columns).at(-1) ?? [], width)
 }

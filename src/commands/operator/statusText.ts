@@ -7,12 +7,14 @@ import { DateTime, Duration } from "effect"
 import { type NodeStatus, podName, volumeName } from "../../admin/AdminApi.ts"
 import type { VolumeState, VolumeStatus } from "../../driver/VolumeStatus.ts"
 import { isTooShort } from "../../issuance/RenewalTime.ts"
+import type { Paint } from "../../observability/NodePaint.ts"
 import { namespacedName } from "../../spec/NamespacedName.ts"
 import { oneLine } from "../../spec/oneLine.ts"
 import { rfc3339 } from "../../spec/rfc3339.ts"
 import { spokenDuration } from "../../spec/spokenDuration.ts"
 import { inOrder } from "./chooseVolumes.ts"
 import { type Column, layOut } from "./layOut.ts"
+import { paintState } from "./paintState.ts"
 
 /** How many names a line has room for. */
 const namesShown = 2
@@ -122,12 +124,21 @@ export interface TableLook {
   readonly withNode: boolean
   /** The terminal's, infinite without one. */
   readonly width: number
+  readonly paint: Paint
 }
 
+const painted = (column: VolumeColumn, paint: Paint): VolumeColumn =>
+  column.heading === "STATE" ? { ...column, paint: paintState(paint) } : column
+
 /** Volumes as a table with a heading, in the order given; empty where there are none. */
-export const volumesTable = (seen: ReadonlyArray<SeenVolume>, { layout, width, withNode }: TableLook): string => {
+export const volumesTable = (
+  seen: ReadonlyArray<SeenVolume>,
+  { layout, paint, width, withNode }: TableLook
+): string => {
   if (seen.length === 0) return ""
-  const shown = [...(withNode ? [nodeColumn] : []), ...(layout === "wide" ? wideColumns : columns)]
+  const shown = [...(withNode ? [nodeColumn] : []), ...(layout === "wide" ? wideColumns : columns)].map((column) =>
+    painted(column, paint)
+  )
   const cells = seen.map(({ at, node, volume }) => shown.map(({ cell }) => cell(volume, at, node)))
   // Whoever asks for everything gets whole lines, however wide.
   return layOut(shown, cells, layout === "wide" ? Number.POSITIVE_INFINITY : width)
@@ -136,10 +147,10 @@ export const volumesTable = (seen: ReadonlyArray<SeenVolume>, { layout, width, w
 }
 
 /** A node's volumes as a table. */
-export const statusTable = ({ at, node, volumes }: NodeStatus, layout: "plain" | "wide", width: number): string =>
+export const statusTable = ({ at, node, volumes }: NodeStatus, look: Omit<TableLook, "withNode">): string =>
   volumesTable(
     inOrder(volumes).map((volume) => ({ volume, node, at })),
-    { layout, width, withNode: false }
+    { ...look, withNode: false }
   )
 
 /** The worst first. */

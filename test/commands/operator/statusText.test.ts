@@ -52,10 +52,25 @@ const { certificate: _, ...unfilled } = volumeStatus("new", {
 })
 
 const wide = Number.POSITIVE_INFINITY
+const plainly = (_: unknown, text: string) => text
 
 describe("the table of volumes", () => {
+  it.each([wide, 60, 44])(
+    "at %s columns has the states in colour and nothing else, and stands where it stood",
+    (width) => {
+      const volumes = [volumeStatus("web"), failing, unfilled]
+      const table = statusTable(node(volumes), { layout: "plain", width, paint: (style, text) => `<${style}:${text}>` })
+      const found = [...table.matchAll(/<(\w+):(\w+)>/g)].map(([, style, text]) => `${text} ${style}`)
+      expect(found.toSorted()).toEqual(["Failing red", "Issuing yellow", "Ready green"])
+      const plain = statusTable(node(volumes), { layout: "plain", width, paint: plainly })
+      expect(table.replaceAll(/<\w+:(\w+)>/g, "$1")).toBe(plain)
+    }
+  )
+
   it("is aligned, in order, one line for each, whatever stands in it", () => {
-    expect(statusTable(node([volumeStatus("web"), unfilled, failing]), "plain", wide)).toBe(
+    expect(
+      statusTable(node([volumeStatus("web"), unfilled, failing]), { layout: "plain", width: wide, paint: plainly })
+    ).toBe(
       [
         "POD         VOLUME   ISSUER             NAMES                   STATE     EXPIRES   RENEWAL   LAST ERROR",
         "apps/mail   tls      ClusterIssuer/ca   mail.apps.svc,mail +2   Failing   in 14h    in 15m    CertificateRequest apps/r: it was denied; change the policy",
@@ -69,7 +84,11 @@ describe("the table of volumes", () => {
   it("says of a certificate that it expires before its renewal", () => {
     const held = { requestName: "r", serialNumber: "1", notBefore: at(9), notAfter: at(10.1), renewAt: at(10.1) }
     const table = (state: "Ready" | "Renewing") =>
-      statusTable(node([volumeStatus("brief", { state, certificate: held })]), "plain", wide)
+      statusTable(node([volumeStatus("brief", { state, certificate: held })]), {
+        layout: "plain",
+        width: wide,
+        paint: plainly
+      })
     expect(table("Ready")).toContain("   the certificate expires before it is renewed; set a longer duration")
     expect(table("Renewing")).not.toContain("longer duration")
   })
@@ -81,7 +100,11 @@ describe("the table of volumes", () => {
         state: "Failing",
         failure: { ...failure, sentence: "CertificateRequest apps/7f2c9a4e: the issuer is gone" }
       })
-      const lines = statusTable(node([long, failing, volumeStatus("web")]), "plain", width)
+      const lines = statusTable(node([long, failing, volumeStatus("web")]), {
+        layout: "plain",
+        width: width,
+        paint: plainly
+      })
         .trimEnd()
         .split("\n")
       for (const line of lines) expect(line.length).toBeLessThanOrEqual(width)
@@ -95,7 +118,7 @@ describe("the table of volumes", () => {
 
   it("wraps sentences, and goes without the columns that are worth least, as far as a terminal is narrow", () => {
     const mail = { ...failing, names: ["mail.apps.svc"] }
-    expect(statusTable(node([mail, volumeStatus("web")]), "plain", 80)).toBe(
+    expect(statusTable(node([mail, volumeStatus("web")]), { layout: "plain", width: 80, paint: plainly })).toBe(
       [
         "POD         VOLUME   STATE     EXPIRES   LAST ERROR",
         "apps/mail   tls      Failing   in 14h    CertificateRequest apps/r: it was",
@@ -104,7 +127,7 @@ describe("the table of volumes", () => {
         ""
       ].join("\n")
     )
-    expect(statusTable(node([mail, volumeStatus("web")]), "plain", 50)).toBe(
+    expect(statusTable(node([mail, volumeStatus("web")]), { layout: "plain", width: 50, paint: plainly })).toBe(
       [
         "POD         VOLUME   STATE     EXPIRES   RENEWAL",
         "  LAST ERROR",
@@ -119,7 +142,7 @@ describe("the table of volumes", () => {
 
   it("of a thousand volumes has a thousand lines and a heading, all columns under each other", () => {
     const many = Array.from({ length: 1000 }, (_, i) => volumeStatus(`web-${i}`))
-    const lines = statusTable(node(many), "plain", wide).trimEnd().split("\n")
+    const lines = statusTable(node(many), { layout: "plain", width: wide, paint: plainly }).trimEnd().split("\n")
     expect(lines).toHaveLength(1001)
     const [heading = "", ...rows] = lines
     for (const row of rows) expect(row.indexOf("Ready")).toBe(heading.indexOf("STATE"))
@@ -129,13 +152,17 @@ describe("the table of volumes", () => {
   })
 
   it("is empty where there is nothing, and the summary says so", () => {
-    expect(statusTable(node([]), "plain", wide)).toBe("")
+    expect(statusTable(node([]), { layout: "plain", width: wide, paint: plainly })).toBe("")
     expect(statusSummary(node([]))).toBe("no volumes on node node-1\n")
   })
 
   it("says what is wrong with the files, and what was ignored where nothing is wrong", () => {
     const last = (change: Partial<VolumeStatus>) => {
-      const [, line = ""] = statusTable(node([volumeStatus("web", change)]), "plain", wide).split("\n")
+      const [, line = ""] = statusTable(node([volumeStatus("web", change)]), {
+        layout: "plain",
+        width: wide,
+        paint: plainly
+      }).split("\n")
       return line.slice(line.indexOf("in 6h") + 10)
     }
     const harm = "the volume's mount is gone"
@@ -147,7 +174,7 @@ describe("the table of volumes", () => {
   })
 
   it("has absolute times and every name where it is wide", () => {
-    const [, line = ""] = statusTable(node([failing]), "wide", wide).split("\n")
+    const [, line = ""] = statusTable(node([failing]), { layout: "wide", width: wide, paint: plainly }).split("\n")
     expect(line).toContain("mail.apps.svc,mail,imap.example,smtp.example")
     expect(line).toContain("1970-01-02T00:00:00Z")
     expect(line).toContain("ClusterIssuer.cert-manager.io/ca")
@@ -230,7 +257,7 @@ describe("a volume in detail", () => {
     const waits = volumeStatus("web", { state: "Renewing", pending })
     const text = statusDetails([waits], at(10))
     expect(text).toContain("  Issuer says:  the order is pending\n  What to do:   look at the issuer\n")
-    expect(statusTable(node([waits]), "plain", wide)).toContain(
+    expect(statusTable(node([waits]), { layout: "plain", width: wide, paint: plainly })).toContain(
       "CertificateRequest apps/r waits for signature, 1h so far: the order is pending; look at the issuer\n"
     )
   })

@@ -129,6 +129,12 @@ const soak = async (volumes: ReadonlyArray<PodVolume>): Promise<ReadonlyArray<Re
   return seen
 }
 
+/** A connection to the API server that nobody uses is closed after a minute. */
+const connectionsClosed = (before: Held) =>
+  certlet.until("idle connections to close", 300_000, async () =>
+    (await certlet.usage()).descriptors <= before.descriptors + atOnce ? true : undefined
+  )
+
 /** How many requests the volume with the most of them has. */
 const mostRequests = async (volumes: ReadonlyArray<PodVolume>): Promise<number> => {
   const owners = (await cluster.requests(stage.namespace)).map(volumeOf)
@@ -153,6 +159,7 @@ describe(`${soakVolumes} volumes that renew all the time`, { timeout: 7_200_000 
     // One that is being renewed at this moment has two.
     expect(await mostRequests(volumes)).toBeLessThanOrEqual(2)
     await inParallel(volumes, atOnce, (volume) => certlet.unpublish(volume))
+    await connectionsClosed(empty)
     expectNoMoreThan(empty, await look("nothing"))
   })
 })

@@ -157,7 +157,8 @@ describe("the image", () => {
 
 describe("nix flake check", () => {
   it("passes", async () => {
-    await nix.on(flake, ["flake", "check"], "path:.")
+    // The ten lines that Nix shows by itself do not reach up to the test that failed.
+    await nix.on(flake, ["flake", "check"], "path:.", "--log-lines", "60")
   })
 })
 

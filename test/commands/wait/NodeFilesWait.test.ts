@@ -83,8 +83,10 @@ describe("certlet wait", () => {
       const denied = asStranger(() => Effect.runSyncExit(quiet(waitForFiles(order(folder)))))
       expect(String(denied)).toContain("set fsGroup in the pod's securityContext")
       fs.chmodSync(`${folder}/..stage`, 0o755)
-      fs.chmodSync(folder, 0o700)
+      // Not even for its owner, whom nothing makes a stranger where the tests run without root.
+      fs.chmodSync(folder, 0o000)
       const outside = asStranger(() => Effect.runSyncExit(quiet(waitForFiles(order(folder)))))
+      fs.chmodSync(folder, 0o700)
       expect(String(outside)).toContain(`may not read what is in ${folder}; set fsGroup in the pod's securityContext`)
       const misspelt = yield* Effect.flip(waitForFiles(order(folder, { files: ["tls.pem"] })))
       expect(misspelt.message).toContain("holds ca.crt, tls.crt, tls.key and no tls.pem")

@@ -134,10 +134,7 @@ export const runningAttempt = Effect.fnUntraced(function* (volume: Volume) {
 const life = (volume: Volume, due: Effect.Effect<void, never, Pods>) =>
   alongside(
     renewals(volume, due),
-    Option.as(
-      volume.spec.trustBundle,
-      Effect.suspend(() => toldOf(volume)(followTrust(volume)))
-    )
+    Option.map(volume.spec.trustBundle, () => toldOf(volume)(followTrust(volume)))
   )
 
 /** A log line says whose it is. A volume that only sleeps is told of by nobody. */

@@ -4,7 +4,7 @@
  * after nobody has wanted a key for a while, so that a burst of publishes is no slower than without a pool. A key is
  * handed out once and lies nowhere but in memory. Pure: what a key is and how it is made is the owner's business.
  */
-import { Clock, Duration, Effect, Option, Schedule } from "effect"
+import { Clock, Duration, Effect, Option } from "effect"
 
 /** Keys that are ready. */
 export interface KeyPool<A> {
@@ -18,6 +18,7 @@ export interface KeyPool<A> {
 
 /** How long nobody must have wanted a key before one is made for the pool. */
 export const quietTime = Duration.seconds(2)
+const lookEvery = Duration.divideUnsafe(quietTime, 4)
 
 /** A pool of so many keys, empty at first. `make` makes one; where it fails it is tried again later. */
 export const makeKeyPool = <A, E>(size: number, make: Effect.Effect<A, E>): KeyPool<A> => {
@@ -37,9 +38,7 @@ export const makeKeyPool = <A, E>(size: number, make: Effect.Effect<A, E>): KeyP
   return {
     take: Effect.sync(() => Option.fromUndefinedOr(ready.shift())),
     stayBack,
-    fill: Effect.ignore(addOne).pipe(
-      Effect.repeat(Schedule.spaced(Duration.divideUnsafe(quietTime, 4))),
-      Effect.andThen(Effect.never),
+    fill: Effect.forever(Effect.andThen(Effect.ignore(addOne), Effect.sleep(lookEvery))).pipe(
       Effect.ensuring(
         Effect.sync(() => {
           ready.length = 0

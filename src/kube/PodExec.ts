@@ -51,7 +51,7 @@ const ExecStatus = Schema.fromJsonString(
 
 const decodeStatus = Schema.decodeUnknownOption(ExecStatus)
 
-/** The command's exit code, or the server's words on why there is none. */
+/** The command's exit code; where the command was not run, what the server says of it. */
 export const exitCodeIn = (status: string): Result.Result<number, string> => {
   const read = Option.getOrUndefined(decodeStatus(status))
   if (read === undefined) return Result.fail("the command's end cannot be read")

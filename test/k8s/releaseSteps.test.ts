@@ -1,7 +1,7 @@
 /**
- * The scripts of the release's steps, run as the workflow runs them, in their order, with programs that publish nothing
- * in the place of those that do: each looks whether the files are there that it is given, and writes down how it was
- * called. So what is published is what was built, what is signed has a digest, and a failed upload ends the release.
+ * The scripts of the release's steps, run in their order as the workflow runs them. Stubs replace the programs that
+ * would publish something: each checks that its files exist, and records how it was called. So what is published is
+ * what was built, what is signed has a digest, and a failed upload ends the release.
  */
 import { execFileSync } from "node:child_process"
 import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"

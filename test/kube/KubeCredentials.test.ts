@@ -23,7 +23,7 @@ describe("the credentials", () => {
   )
 
   it.live.each(["socks4://user:s3cret@proxy:1080", "ftp://proxy", "http://", "://"])(
-    "go through no proxy that is none: %s",
+    "are refused with a proxy-url that names no proxy: %s",
     (url) =>
       Effect.gen(function* () {
         const folder = yield* temporaryFolder

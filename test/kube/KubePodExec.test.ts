@@ -1,6 +1,6 @@
 /**
  * Commands in containers over a real WebSocket: what they say, how they end, and what becomes of a call that is
- * refused, cannot be carried out, or is given up.
+ * refused, cannot be carried out, or is interrupted.
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Option } from "effect"

@@ -190,7 +190,7 @@ export class Cluster {
    * @example
    * yield* cluster.reboot("node-1", "3 minutes")
    * assert.equal(pod.phase, "pending")
-   * yield* cluster.settle
+   * yield* cluster.settle()
    * assert.equal(pod.phase, "running")
    */
   readonly reboot = (node: string, time: Duration.Input): Effect.Effect<void> =>
@@ -210,7 +210,7 @@ export class Cluster {
   readonly readdress = (pod: SimPod) => this.#within(Effect.suspend(() => this.#parts.network.readdress(pod)))
 
   /** No ServiceAccount token that was handed out so far is good any more; the next publish brings a new one. */
-  get expireTokens(): Effect.Effect<void> {
+  readonly expireTokens = (): Effect.Effect<void> => {
     const told = tell(this.#parts, "api", "takes no token any more that was handed out so far")
     return Effect.andThen(told, Effect.sync(this.#parts.accounts.revoke))
   }
@@ -237,12 +237,11 @@ export class Cluster {
    * @example
    * yield* cluster.api.down("1 day")
    * yield* cluster.advance("4 hours")
-   * yield* cluster.settle
+   * yield* cluster.settle()
    * yield* cluster.exec(pod)
    */
-  get settle(): Effect.Effect<void, InvariantBroken> {
-    return Effect.andThen(this.#within(this.#unlessFound(settle(this.#parts))), this.#verdict)
-  }
+  readonly settle = (): Effect.Effect<void, InvariantBroken> =>
+    Effect.andThen(this.#within(this.#unlessFound(settle(this.#parts))), this.#verdict)
 
   /**
    * Every invariant, as far as the cluster has come; fails with the trace, the seed and how to run it again.
@@ -250,11 +249,9 @@ export class Cluster {
    * @example
    * yield* cluster.kill("node-1")
    * yield* cluster.advance("1 day")
-   * yield* cluster.check
+   * yield* cluster.check()
    */
-  get check(): Effect.Effect<void, InvariantBroken> {
-    return this.#verdict
-  }
+  readonly check = (): Effect.Effect<void, InvariantBroken> => this.#verdict
 
   /** A node by its name. */
   readonly node = (name: string): SimNode => named("node", this.#parts.nodes, name)

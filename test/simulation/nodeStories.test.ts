@@ -35,7 +35,7 @@ const watched = (cluster: Cluster, pods: ReadonlyArray<SimPod>, minutes: number)
       yield* cluster.advance("10 seconds")
       last = yield* serials(cluster, pods)
     }
-    yield* cluster.check
+    yield* cluster.check()
     return { before, last }
   })
 
@@ -120,8 +120,8 @@ describe("in a simulated cluster", () => {
         const cluster = yield* SimCluster.make({ seed: story })
         const crowd = yield* gather(cluster)
         yield* told[story](cluster, crowd)
-        yield* cluster.settle
-        yield* cluster.check
+        yield* cluster.settle()
+        yield* cluster.check()
       }).pipe(Effect.scoped)
     )
   }

@@ -18,12 +18,12 @@ describe("stories that once went wrong", () => {
       yield* cluster.advance("1 minute")
       const before = yield* cluster.exec(pod)
       yield* cluster.issuer.deny("10 minutes")
-      yield* cluster.disk("node-1").wipeRecords
+      yield* cluster.disk("node-1").wipeRecords()
       yield* cluster.kill("node-1")
       yield* cluster.advance("10 minutes")
       expect((yield* cluster.exec(pod)).certificate.serialNumber).toBe(before.certificate.serialNumber)
       yield* cluster.advance("6 hours")
-      yield* cluster.settle
+      yield* cluster.settle()
       const after = yield* cluster.exec(pod)
       expect(after.certificate.serialNumber).not.toBe(before.certificate.serialNumber)
     }).pipe(Effect.scoped)
@@ -132,7 +132,7 @@ describe("stories that once went wrong", () => {
       const cluster = yield* SimCluster.make({ seed: "lost answer 5" })
       yield* cluster.advance("1 minute")
       yield* cluster.api.latency("50 seconds", "30 seconds")
-      yield* cluster.api.dropWatches
+      yield* cluster.api.dropWatches()
       const pod = yield* cluster.schedule()
       yield* cluster.advance("29 seconds")
       const created = () => cluster.trace.lines().filter((line) => line.endsWith("is created"))
@@ -171,7 +171,7 @@ describe("stories that once went wrong", () => {
       const pod = yield* cluster.schedule({ labels: { team: "red" }, dnsNames: ["${POD_LABEL:team}.example.com"] })
       yield* cluster.advance("1 minute")
       expect((yield* cluster.exec(pod)).certificate.names).toEqual(["DNS:red.example.com"])
-      yield* cluster.check
+      yield* cluster.check()
     }).pipe(Effect.scoped)
   )
 

@@ -13,8 +13,8 @@ describe("a simulated cluster", () => {
       yield* cluster.issuer.stall("20 minutes")
       yield* cluster.kill("node-2")
       yield* cluster.advance("7 days")
-      yield* cluster.settle
-      yield* cluster.check
+      yield* cluster.settle()
+      yield* cluster.check()
       const after = yield* cluster.exec(pod)
       expect(after.matchesKey && after.chains).toBe(true)
       expect(after.certificate.serialNumber).not.toBe(before.certificate.serialNumber)

@@ -51,7 +51,7 @@ const moduleOf = (all: ReadonlyArray<Example>): string =>
       "(cluster: Cluster, pod: SimPod) => Effect.gen(function* () {",
       "assert.equal(pod.phase, 'running')",
       ...lines.map((line) => `  ${line}`),
-      "  yield* cluster.check",
+      "  yield* cluster.check()",
       "}),"
     ]),
     "]",

@@ -122,13 +122,13 @@ export const issuerLevers = (workings: Workings, levers: TimedLevers) => {
      *
      * @example
      * const before = yield* cluster.exec(pod)
-     * yield* cluster.issuer.rotateCa
+     * yield* cluster.issuer.rotateCa()
      * yield* cluster.advance("1 hour")
      * const after = yield* cluster.exec(pod)
      * assert.notEqual(after.files.get("ca.crt")?.text, before.files.get("ca.crt")?.text)
      * assert.equal(after.chains, true)
      */
-    rotateCa: Effect.andThen(tell(workings, "issuer", "signs with a new key from now on"), workings.issuer.rotate)
+    rotateCa: () => Effect.andThen(tell(workings, "issuer", "signs with a new key from now on"), workings.issuer.rotate)
   }
 }
 
@@ -171,29 +171,29 @@ export const apiLevers = (workings: Workings, levers: TimedLevers) => {
      * Every watch is cut off once.
      *
      * @example
-     * yield* cluster.api.dropWatches
+     * yield* cluster.api.dropWatches()
      * yield* cluster.advance("1 hour")
      * yield* cluster.exec(pod)
      */
-    dropWatches: Effect.andThen(tell(workings, "api", "drops every watch"), drop),
+    dropWatches: () => Effect.andThen(tell(workings, "api", "drops every watch"), drop),
     /**
      * Every watch gets something that is no event, as a broken proxy would send it: clients take the watch up again.
      *
      * @example
-     * yield* cluster.api.garbleWatches
+     * yield* cluster.api.garbleWatches()
      * yield* cluster.advance("1 hour")
      * yield* cluster.exec(pod)
      */
-    garbleWatches: Effect.andThen(tell(workings, "api", "garbles every watch"), server.garbleWatches),
+    garbleWatches: () => Effect.andThen(tell(workings, "api", "garbles every watch"), server.garbleWatches),
     /**
      * History is forgotten and watches end: clients have to list again (410).
      *
      * @example
-     * yield* cluster.api.expire
+     * yield* cluster.api.expire()
      * yield* cluster.advance("1 minute")
      * assert.match(cluster.trace.lines().join(), /Gone/)
      */
-    expire: Effect.andThen(tell(workings, "api", "forgets its history"), Effect.andThen(forget, drop)),
+    expire: () => Effect.andThen(tell(workings, "api", "forgets its history"), Effect.andThen(forget, drop)),
     /**
      * Somebody deletes one of the requests that are there; `draw`, a share from 0 to 1, picks it.
      *

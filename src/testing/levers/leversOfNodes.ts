@@ -66,12 +66,12 @@ export const diskLevers = (workings: Workings, levers: TimedLevers, node: SimNod
      * The record that was written last before certlet's next death is left half written.
      *
      * @example
-     * yield* cluster.disk("node-1").tear
+     * yield* cluster.disk("node-1").tear()
      * yield* cluster.kill("node-1")
      * yield* cluster.advance("1 hour")
      * assert.match(cluster.trace.lines().join(), /a record makes no sense and is set aside/)
      */
-    tear: Effect.andThen(tell(workings, node.name, "the next crash will tear a record"), node.tear),
+    tear: () => Effect.andThen(tell(workings, node.name, "the next crash will tear a record"), node.tear),
     /**
      * A stranger unmounts the pod's volume.
      *
@@ -92,12 +92,12 @@ export const diskLevers = (workings: Workings, levers: TimedLevers, node: SimNod
      * A stranger removes the whole data root.
      *
      * @example
-     * yield* cluster.disk("node-1").wipeRecords
+     * yield* cluster.disk("node-1").wipeRecords()
      * yield* cluster.kill("node-1")
      * yield* cluster.advance("2 hours")
-     * yield* cluster.check
+     * yield* cluster.check()
      */
-    wipeRecords: Effect.andThen(tell(workings, node.name, "a stranger wipes the data root"), records.levers.wipe)
+    wipeRecords: () => Effect.andThen(tell(workings, node.name, "a stranger wipes the data root"), records.levers.wipe)
   }
 }
 
@@ -145,18 +145,18 @@ export const bundleLevers = (workings: Workings, levers: TimedLevers, name: stri
      * It holds a new CA from now on; the first time, it is made.
      *
      * @example
-     * yield* cluster.bundle("ConfigMap/roots").rotate
+     * yield* cluster.bundle("ConfigMap/roots").rotate()
      * const attributes = { "csi.cert-manager.io/trust-bundle": "ConfigMap/roots" }
      * const trusting = yield* cluster.schedule({ attributes })
      * yield* cluster.advance("1 minute")
      * const before = yield* cluster.exec(trusting)
-     * yield* cluster.bundle("ConfigMap/roots").rotate
+     * yield* cluster.bundle("ConfigMap/roots").rotate()
      * yield* cluster.advance("1 minute")
      * const after = yield* cluster.exec(trusting)
      * assert.notEqual(after.files.get("ca.crt")?.text, before.files.get("ca.crt")?.text)
      * assert.equal(after.certificate.pem, before.certificate.pem)
      */
-    rotate: Effect.andThen(tell(workings, "api", `${text} holds a new CA`), rotate(bundle)),
+    rotate: () => Effect.andThen(tell(workings, "api", `${text} holds a new CA`), rotate(bundle)),
     /**
      * It holds this text from now on.
      *
@@ -172,7 +172,7 @@ export const bundleLevers = (workings: Workings, levers: TimedLevers, name: stri
      * It is deleted, and made again after so long.
      *
      * @example
-     * yield* cluster.bundle("ConfigMap/roots").rotate
+     * yield* cluster.bundle("ConfigMap/roots").rotate()
      * yield* cluster.bundle("ConfigMap/roots").lose("1 hour")
      * const late = yield* cluster.schedule({ attributes: { "csi.cert-manager.io/trust-bundle": "ConfigMap/roots" } })
      * yield* cluster.advance("50 minutes")
@@ -185,7 +185,7 @@ export const bundleLevers = (workings: Workings, levers: TimedLevers, name: stri
      * It is cut off in the middle of a certificate, and mended after so long.
      *
      * @example
-     * yield* cluster.bundle("ConfigMap/roots").rotate
+     * yield* cluster.bundle("ConfigMap/roots").rotate()
      * const attributes = { "csi.cert-manager.io/trust-bundle": "ConfigMap/roots" }
      * const trusting = yield* cluster.schedule({ attributes })
      * yield* cluster.advance("1 minute")

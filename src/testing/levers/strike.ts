@@ -33,9 +33,9 @@ const onBundle = (
 }
 
 const strikes: Readonly<Record<IncidentName, Strike>> = {
-  watchDropsPerDay: (cluster) => cluster.api.dropWatches,
-  watchesGarbledPerDay: (cluster) => cluster.api.garbleWatches,
-  historyLossesPerDay: (cluster) => cluster.api.expire,
+  watchDropsPerDay: (cluster) => cluster.api.dropWatches(),
+  watchesGarbledPerDay: (cluster) => cluster.api.garbleWatches(),
+  historyLossesPerDay: (cluster) => cluster.api.expire(),
   apiOutagesPerDay: (cluster, _, time) => cluster.api.down(time),
   forbiddenPerDay: (cluster, _, time) => cluster.api.forbid(time),
   cutsPerDay: (cluster, { node }, time) => cluster.cut(node, time),
@@ -48,7 +48,7 @@ const strikes: Readonly<Record<IncidentName, Strike>> = {
   // Mostly as much as issuers allow for clocks, sometimes longer than the certificate lives.
   backdatingPerDay: (cluster, { draw }, time) => cluster.issuer.backdate(Duration.seconds(10 + 1e6 * draw ** 8), time),
   commonNameDropsPerDay: (cluster, _, time) => cluster.issuer.dropCommonName(time),
-  caRotationsPerDay: (cluster) => cluster.issuer.rotateCa,
+  caRotationsPerDay: (cluster) => cluster.issuer.rotateCa(),
   requestsDeletedPerDay: (cluster, { draw }) => cluster.api.deleteRequest(draw),
   killsPerDay: (cluster, { node }, time) => cluster.kill(node, { downtime: time }),
   crashPointsPerDay: (cluster, { draw, draw2, node }) =>
@@ -59,10 +59,10 @@ const strikes: Readonly<Record<IncidentName, Strike>> = {
   rebootsPerDay: (cluster, { node }, time) => cluster.reboot(node, time),
   disksFullPerDay: (cluster, { node }, time) => cluster.disk(node).fill(time),
   disksBrokenPerDay: (cluster, { node }, time) => cluster.disk(node).fail(time),
-  tornRecordsPerDay: (cluster, { node }) => cluster.disk(node).tear,
+  tornRecordsPerDay: (cluster, { node }) => cluster.disk(node).tear(),
   cleanedVolumesPerDay: (cluster, incident) => onPod(cluster, incident, cluster.disk(incident.node).clean),
-  wipedRecordsPerDay: (cluster, { node }) => cluster.disk(node).wipeRecords,
-  bundleRotationsPerDay: (cluster, incident) => onBundle(cluster, incident, (bundle) => bundle.rotate),
+  wipedRecordsPerDay: (cluster, { node }) => cluster.disk(node).wipeRecords(),
+  bundleRotationsPerDay: (cluster, incident) => onBundle(cluster, incident, (bundle) => bundle.rotate()),
   bundleLossesPerDay: (cluster, incident, time) =>
     onBundle(cluster, incident, ({ damage, lose }) => (incident.draw2 < 0.5 ? lose(time) : damage(time))),
   addressChangesPerDay: (cluster, incident) => onPod(cluster, incident, cluster.readdress),
@@ -70,7 +70,7 @@ const strikes: Readonly<Record<IncidentName, Strike>> = {
     onPod(cluster, incident, (pod) =>
       cluster.change(pod, { labels: { team: `team-${Math.floor(incident.draw2 * 5)}` } })
     ),
-  tokenExpiriesPerDay: (cluster) => cluster.expireTokens,
+  tokenExpiriesPerDay: (cluster) => cluster.expireTokens(),
   clockSkewsPerDay: (cluster, { draw, draw2, node }) =>
     cluster.clock(node).skew(Duration.seconds(Math.ceil(draw ** 3 * 600)), draw2 < 0.5 ? "ahead" : "behind")
 }

@@ -47,7 +47,7 @@ const perform = Effect.fnUntraced(function* (
       pods.set(act.wish.name, yield* cluster.schedule(act.wish))
       return
     case "WriteBundle":
-      return yield* cluster.bundle(act.bundle).rotate
+      return yield* cluster.bundle(act.bundle).rotate()
   }
   const pod = pods.get(act.name)
   if (pod === undefined || pod.phase === "gone") return
@@ -76,10 +76,10 @@ const play = Effect.fnUntraced(function* (cluster: Cluster, story: Story) {
     yield* perform(cluster, pods, act)
   }
   if (story.millis > now) yield* cluster.advance(after(story.millis - now))
-  yield* cluster.settle
+  yield* cluster.settle()
   // And so it stays: every certificate of now has to be replaced in time, with nobody's help.
   yield* cluster.advance(after(Math.min(longestCalm, outlivingMillis(cluster.world))))
-  yield* cluster.settle
+  yield* cluster.settle()
 })
 
 const verdictOf = (exit: Exit.Exit<unknown, InvariantBroken>): Verdict => {

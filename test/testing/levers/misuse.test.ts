@@ -8,7 +8,7 @@ const wrong: ReadonlyArray<
 > = [
   ["there is no node node-9; there are node-1, node-2", (cluster) => cluster.schedule({ node: "node-9" })],
   ["there is no node node-9; there are node-1, node-2", (cluster) => cluster.kill("node-9")],
-  ["there is no node node-9; there are node-1, node-2", (cluster) => cluster.disk("node-9").tear],
+  ["there is no node node-9; there are node-1, node-2", (cluster) => cluster.disk("node-9").tear()],
   ["there is a pod apps/web already; give the other one another name", (cluster) => cluster.schedule({ name: "web" })],
   [
     "how much the API server throttles is a share from 0 (none) to 1 (all), and not 50",
@@ -24,7 +24,7 @@ const wrong: ReadonlyArray<
   ['5 parsecs is no length of time; write "20 minutes"', (cluster) => cluster.advance("5 parsecs" as "5 days")],
   ['-5 minutes is no length of time; write "20 minutes"', (cluster) => cluster.issuer.stall("-5 minutes")],
   ["calls count from 1, and none is number 0", (cluster) => cluster.kill("node-1", { at: { call: 0, when: "after" } })],
-  ["a trust bundle must be ConfigMap/NAME", (cluster) => cluster.bundle("roots").rotate]
+  ["a trust bundle must be ConfigMap/NAME", (cluster) => cluster.bundle("roots").rotate()]
 ]
 
 describe("a cluster that is asked for what makes no sense", () => {

@@ -56,7 +56,7 @@ describeWhere(isThere, "needs OpenSSL")("OpenSSL", () => {
       })
       yield* cluster.advance("1 minute")
       accepts(yield* cluster.exec(pod), "TLS Web Server Authentication, TLS Web Client Authentication")
-      yield* cluster.issuer.rotateCa
+      yield* cluster.issuer.rotateCa()
       yield* cluster.advance("1 hour")
       accepts(yield* cluster.exec(pod), "Digital Signature")
       for (const object of cluster.world.server.api.stores.requests.all()) {

@@ -73,13 +73,13 @@ describe("what certlet follows", () => {
     Effect.gen(function* () {
       const cluster = yield* SimCluster.make({ seed: "forgotten" })
       const roots = cluster.bundle("ConfigMap/roots")
-      yield* roots.rotate
+      yield* roots.rotate()
       const pod = yield* cluster.schedule(trusting)
       yield* cluster.advance("1 minute")
       const before = (yield* cluster.exec(pod)).files.get("ca.crt")?.text
       yield* cluster.api.down("10 minutes")
-      yield* roots.rotate
-      yield* cluster.api.expire
+      yield* roots.rotate()
+      yield* cluster.api.expire()
       yield* cluster.advance("9 minutes")
       expect((yield* cluster.exec(pod)).files.get("ca.crt")?.text).toBe(before)
       yield* cluster.advance("5 minutes")

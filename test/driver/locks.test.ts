@@ -1,0 +1,295 @@
+/**
+ * What happens to one volume at the same time, on a disk that takes its time: two calls for it, a call that the kubelet
+ * cancels half way, a renewal and a rotation.
+ */
+import { describe, expect, it } from "@effect/vitest"
+import { Duration, Effect, Fiber, Option } from "effect"
+import { TestClock } from "effect/testing"
+import { authorities } from "../../src/testing/contract/authorities.ts"
+import { SimBundleShelf } from "../../src/testing/parts/SimBundleShelf.ts"
+import { SimControlPlane } from "../../src/testing/parts/SimControlPlane.ts"
+import { SimRecordDisk } from "../../src/testing/parts/SimVolumeRecords.ts"
+import { VolumeFS } from "../../src/volume/VolumeFS.ts"
+import { PacedDisk } from "../kit/PacedDisk.ts"
+import { during, leafSeen, onNode, publishCall, startDriver } from "../kit/SimulatedNode.ts"
+
+const web = publishCall("web")
+const none = { mount: "absent", records: [] }
+const filled = { mount: "filled", records: [web.volumeId] }
+
+/** A node whose disk is at a pace. */
+const onPacedNode = <A, E, R>(seed: string, story: (disk: PacedDisk) => Effect.Effect<A, E, R>) => {
+  const disk = new PacedDisk()
+  return story(disk).pipe(Effect.provide(disk.layer), onNode(seed))
+}
+
+/** What stands on the disk. */
+const stands = Effect.gen(function* () {
+  const mount = yield* Effect.flatMap(VolumeFS, (fs) => fs.inspect(web.target))
+  const texts = yield* Effect.flatMap(SimRecordDisk, ({ texts }) => texts)
+  return { mount, records: [...texts.keys()] }
+})
+
+const submissions = Effect.flatMap(SimControlPlane, ({ submitted }) => Effect.map(submitted, ({ length }) => length))
+
+const pass = (time: Duration.Input) => TestClock.adjust(time)
+
+const published = Effect.tap(startDriver, (driver) => during("1 second", driver.publish(web)))
+
+describe("two calls for one volume", () => {
+  it.effect("that publish it are one claim and one request", () =>
+    onPacedNode("two publishes", (disk) =>
+      Effect.gen(function* () {
+        const driver = yield* startDriver
+        disk.slow("save", "5 seconds", "5 seconds")
+        const both = Effect.all([driver.publish(web), driver.publish(web)], { concurrency: 2 })
+        yield* during("30 seconds", both)
+        expect(yield* submissions).toBe(1)
+        expect(yield* stands).toEqual(filled)
+      })
+    )
+  )
+
+  it.effect("leave a volume where the second one publishes it, although the first one undoes its own", () =>
+    onPacedNode("undo and publish", (disk) =>
+      Effect.gen(function* () {
+        const cluster = yield* SimControlPlane
+        const driver = yield* startDriver
+        yield* cluster.behave({ approval: { deny: "by policy" } })
+        disk.slow("unmount", "10 seconds")
+        const first = yield* Effect.forkChild(Effect.flip(driver.publish(web)))
+        yield* pass("5 seconds")
+        yield* cluster.behave({ approval: "approve" })
+        const second = yield* Effect.forkChild(driver.publish(web))
+        yield* pass("30 seconds")
+        expect((yield* Fiber.join(first)).reason).toMatchObject({ _tag: "IssuanceError", reason: "Denied" })
+        yield* Fiber.join(second)
+        expect(yield* stands).toEqual(filled)
+      })
+    )
+  )
+
+  it.effect("leave a volume whose second publish has begun another attempt when the first one fails", () =>
+    onPacedNode("another attempt", (disk) =>
+      Effect.gen(function* () {
+        const cluster = yield* SimControlPlane
+        const driver = yield* startDriver
+        yield* cluster.behave({ approval: "hold" })
+        const first = yield* Effect.forkChild(Effect.flip(driver.publish(web)))
+        yield* pass("1 second")
+        disk.slow("mount", "10 seconds")
+        const second = yield* Effect.forkChild(driver.publish(web))
+        yield* pass("1 second")
+        yield* cluster.behave({ approval: { deny: "by policy" } })
+        yield* pass("1 second")
+        yield* cluster.behave({ approval: "approve" })
+        yield* pass("30 seconds")
+        expect((yield* Fiber.join(first)).reason).toMatchObject({ reason: "Denied" })
+        yield* Fiber.join(second)
+        expect(yield* stands).toEqual(filled)
+      })
+    )
+  )
+
+  it.effect("leave nothing where the second one unpublishes it", () =>
+    onPacedNode("publish and unpublish", (disk) =>
+      Effect.gen(function* () {
+        const driver = yield* startDriver
+        disk.slow("save", "5 seconds")
+        const publishing = yield* Effect.forkChild(Effect.exit(driver.publish(web)))
+        yield* pass("1 second")
+        yield* during("30 seconds", driver.unpublish(web))
+        yield* Fiber.join(publishing)
+        expect(yield* stands).toEqual(none)
+        yield* pass("1 day")
+        expect(yield* stands).toEqual(none)
+      })
+    )
+  )
+
+  it.effect("begin no renewal by hand while it is being unpublished", () =>
+    onPacedNode("unpublish and renew", (disk) =>
+      Effect.gen(function* () {
+        const driver = yield* published
+        disk.slow("unmount", "10 seconds")
+        const unpublishing = yield* Effect.forkChild(driver.unpublish(web))
+        yield* pass("1 second")
+        const error = yield* Effect.flip(during("1 minute", driver.renewNow(web.volumeId, Duration.seconds(30))))
+        yield* Fiber.join(unpublishing)
+        expect(error).toMatchObject({ reason: { _tag: "VolumeError", reason: "Foreign" } })
+        yield* pass("1 day")
+        expect(yield* submissions).toBe(1)
+        expect(yield* stands).toEqual(none)
+      })
+    )
+  )
+})
+
+describe("a call that the kubelet cancels half way", () => {
+  it.effect("leaves the request that it has made to the next publish", () =>
+    onPacedNode("cancelled claim", (disk) =>
+      Effect.gen(function* () {
+        const driver = yield* startDriver
+        disk.slow("mount", "5 seconds")
+        const publishing = yield* Effect.forkChild(driver.publish(web))
+        yield* pass("1 second")
+        expect(yield* submissions).toBe(1)
+        yield* Effect.forkChild(Fiber.interrupt(publishing))
+        yield* pass("10 seconds")
+        yield* during("10 seconds", driver.publish(web))
+        expect(yield* submissions).toBe(1)
+        expect(yield* stands).toEqual(filled)
+      })
+    )
+  )
+
+  it.effect("takes a volume away to its end that was refused", () =>
+    onPacedNode("cancelled undo", (disk) =>
+      Effect.gen(function* () {
+        const cluster = yield* SimControlPlane
+        const driver = yield* startDriver
+        yield* cluster.behave({ approval: { deny: "by policy" } })
+        disk.slow("unmount", "5 seconds")
+        const publishing = yield* Effect.forkChild(driver.publish(web))
+        yield* pass("1 second")
+        yield* Effect.forkChild(Fiber.interrupt(publishing))
+        yield* pass("10 seconds")
+        expect(yield* stands).toEqual(none)
+      })
+    )
+  )
+
+  it.effect.each(["unmount", "remove"] as const)("unpublishes to its end: %s", (call) =>
+    onPacedNode(`cancelled ${call}`, (disk) =>
+      Effect.gen(function* () {
+        const driver = yield* published
+        disk.slow(call, "5 seconds")
+        const unpublishing = yield* Effect.forkChild(driver.unpublish(web))
+        yield* pass("1 second")
+        yield* Effect.forkChild(Fiber.interrupt(unpublishing))
+        yield* pass("10 seconds")
+        expect(yield* stands).toEqual(none)
+      })
+    )
+  )
+})
+
+describe("a record that is removed late", () => {
+  it.effect("is not the one of the volume's next publish", () =>
+    onPacedNode("late removal", () =>
+      Effect.gen(function* () {
+        const disk = yield* SimRecordDisk
+        const driver = yield* published
+        yield* disk.lock
+        yield* driver.unpublish(web)
+        yield* disk.unlock
+        yield* during("500 millis", driver.publish(web))
+        yield* pass("1 minute")
+        expect(yield* stands).toEqual(filled)
+      })
+    )
+  )
+
+  it.effect("is waited for by the volume's next publish", () =>
+    onPacedNode("slow late removal", (paced) =>
+      Effect.gen(function* () {
+        const disk = yield* SimRecordDisk
+        const driver = yield* published
+        yield* disk.lock
+        yield* driver.unpublish(web)
+        yield* disk.unlock
+        paced.slow("remove", "10 seconds")
+        yield* pass("2 seconds")
+        yield* during("30 seconds", driver.publish(web))
+        expect(yield* stands).toEqual(filled)
+      })
+    )
+  )
+})
+
+describe("files that change", () => {
+  const bundle = { kind: "ConfigMap", namespace: "apps", name: "corp-ca", key: "ca.crt" } as const
+  const trusting = publishCall("web", { "csi.cert-manager.io/trust-bundle": "ConfigMap/corp-ca" })
+
+  it.effect("by a renewal during a rotation are those of the renewal", () =>
+    onPacedNode("rotation and renewal", (disk) =>
+      Effect.gen(function* () {
+        const shelf = yield* SimBundleShelf
+        const driver = yield* startDriver
+        const [old, next] = authorities
+        yield* shelf.write(bundle, old)
+        yield* during("1 second", driver.publish(trusting))
+        const first = yield* leafSeen(web.target)
+        disk.slow("write", "10 seconds", "1 second")
+        yield* shelf.write(bundle, next)
+        yield* pass("1 second")
+        const renewing = yield* Effect.forkChild(driver.renewNow(web.volumeId, Duration.minutes(1)))
+        yield* pass("1 minute")
+        const { certificate } = yield* Fiber.join(renewing)
+        const held = yield* leafSeen(web.target)
+        expect(held.serialNumber).not.toBe(first.serialNumber)
+        expect(held.serialNumber).toBe(certificate?.serialNumber)
+      })
+    )
+  )
+
+  it.effect("are neither swept nor looked at meanwhile", () =>
+    onPacedNode("swap under way", (disk) =>
+      Effect.gen(function* () {
+        const driver = yield* published
+        disk.slow("write", "10 seconds")
+        const renewing = yield* Effect.forkChild(driver.renewNow(web.volumeId, Duration.minutes(1)))
+        yield* pass("5 seconds")
+        disk.diary.length = 0
+        disk.diary.push("write begins")
+        const { complaints } = yield* driver.inspect(web.volumeId, Option.none())
+        expect(complaints).toEqual([])
+        expect(disk.overlapped("inspect", "write")).toBe(false)
+        yield* driver.publish(web)
+        yield* pass("10 seconds")
+        yield* Fiber.join(renewing)
+        expect(disk.diary).toContain("write ends")
+        expect(disk.overlapped("sweep", "write")).toBe(false)
+        yield* driver.publish(web)
+        expect(disk.diary).toContain("sweep begins")
+      })
+    )
+  )
+
+  it.effect("do not change any more while the volume is being taken away", () =>
+    onPacedNode("renewal and unpublish", (disk) =>
+      Effect.gen(function* () {
+        const cluster = yield* SimControlPlane
+        const driver = yield* published
+        yield* cluster.behave({ approval: "hold" })
+        const renewing = yield* Effect.forkChild(Effect.exit(driver.renewNow(web.volumeId, Duration.minutes(1))))
+        yield* pass("1 second")
+        disk.slow("unmount", "10 seconds")
+        const unpublishing = yield* Effect.forkChild(driver.unpublish(web))
+        yield* pass("1 second")
+        yield* cluster.behave({ approval: "approve" })
+        yield* pass("30 seconds")
+        yield* Fiber.join(unpublishing)
+        yield* Fiber.join(renewing)
+        expect(disk.overlapped("write", "unmount")).toBe(false)
+        expect(yield* stands).toEqual(none)
+      })
+    )
+  )
+})
+
+describe("a record", () => {
+  it.effect("that could not be saved is not believed", () =>
+    onPacedNode("not saved", () =>
+      Effect.gen(function* () {
+        const disk = yield* SimRecordDisk
+        const driver = yield* published
+        yield* disk.fill
+        const error = yield* Effect.flip(during("10 seconds", driver.renewNow(web.volumeId, Duration.seconds(5))))
+        expect(error).toMatchObject({ reason: { _tag: "RecordError", reason: "Full" } })
+        expect((yield* driver.status).map(({ pending }) => pending)).toEqual([undefined])
+        expect(yield* submissions).toBe(1)
+      })
+    )
+  )
+})

@@ -66,9 +66,10 @@ const openFolder = ({ fd }: Folder): string => `/proc/${process.pid}/fd/${fd}/.`
 /** A mounter whose mounts are named `source`. */
 export const makeMounter = Effect.fnUntraced(function* (source: string): Effect.fn.Return<Mounter, never, Scope.Scope> {
   // -i: no helper programs, -n: no /etc/mtab, -c: the path is to be taken as it is, because it names an open file.
-  const mount = yield* makeRunner("mount", ["-i", "-n", "-c", "-t", "tmpfs", source, "-o"], 2)
+  const first = ["-i", "-n", "-c", "-t", "tmpfs", source, "-o"]
+  const mount = yield* makeRunner({ program: "mount", first, count: 2, together: 1 })
   // Without -c, or umount(8) would read the whole mount table each time.
-  const umount = yield* makeRunner("umount", ["-i", "-n"], 1)
+  const umount = yield* makeRunner({ program: "umount", first: ["-i", "-n"], count: 1, together: 16 })
   return {
     mountTmpfs: (spot, folder, options) => mount.run(spot, [options.join(","), openFolder(folder)]),
     unmount: (spot) =>

@@ -2,14 +2,15 @@
  * Runs mount(8) and umount(8). Starting a program costs a large process more than a small one, so xargs(1), started
  * once, starts them: it takes arguments ended by NUL, never a shell, and always adds them to the same command. Without
  * it a publish took a fifth more CPU (43 ms instead of 35), a publish 8 % and an unpublish a quarter more time (three
- * paired runs of 60 publishes on two busy cores). What xargs prints is only the sign to look: whether a run succeeded
- * is seen at the target. Where it is not seen, or there is no xargs, the program is started directly, and its own exit
- * code and words decide.
+ * paired runs of 60 publishes on two busy cores). Targets that wait while the program runs share the next run, because
+ * its start costs ten times what it does to one target. What xargs prints is only the sign to look: whether a run
+ * succeeded is seen at the target. Where it is not seen, or there is no xargs, the program is started directly, and its
+ * own exit code and words decide.
  */
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process"
 import * as fs from "node:fs"
-import { Effect, type Scope, Semaphore } from "effect"
-import { attempt, identityOf, type Spot as OpenSpot } from "./NodeFolder.ts"
+import { Effect, Option, type Scope, Semaphore } from "effect"
+import { identityOf, type Spot as OpenSpot } from "./NodeFolder.ts"
 import { VolumeError } from "./VolumeFS.ts"
 
 /** The target that a program is to change. */
@@ -38,15 +39,28 @@ const silenceMillis = 1_000
 /** So often in a row a helper may be of no use; after that the program is always started directly. */
 const strikes = 3
 
-/**
- * A program with its first arguments; `count` more come with each run. It has to know `-v`, which makes it say when it
- * is done.
- */
-export const makeRunner = Effect.fnUntraced(function* (
-  program: string,
-  first: ReadonlyArray<string>,
-  count: number
-): Effect.fn.Return<Runner, never, Scope.Scope> {
+/** What a program is given. */
+interface Command {
+  readonly program: string
+  /** Its first arguments. It has to know `-v`, which makes it say when it is done, and `-n`, which changes nothing. */
+  readonly first: ReadonlyArray<string>
+  /** How many arguments follow for each target. */
+  readonly count: number
+  /** How many targets it may be given in one run. It has to go on with the others after one has failed. */
+  readonly together: number
+}
+
+/** A target that waits for its turn. */
+interface Errand {
+  readonly spot: Spot
+  readonly args: ReadonlyArray<string>
+  /** None until its turn has come; false where nothing has changed at the target. */
+  changed: Option.Option<boolean>
+}
+
+/** Runs a program. */
+export const makeRunner = Effect.fnUntraced(function* (command: Command): Effect.fn.Return<Runner, never, Scope.Scope> {
+  const { count, first, program, together } = command
   const path = locate(program)
   if (path === undefined) {
     const missing = (spot: Spot) =>
@@ -57,8 +71,36 @@ export const makeRunner = Effect.fnUntraced(function* (
   const xargs = locate("xargs")
   if (xargs === undefined) return { run: runDirectly, runDirectly }
 
+  const runTogether = yield* makeHelped(xargs, ["-0", "-n", `${count * together}`, path, "-v", ...first])
   // Runs go one by one, so that what the helper prints belongs to the one that is under way.
   const turn = yield* Semaphore.make(1)
+  let waiting: ReadonlyArray<Errand> = []
+  // Turns come in the order in which errands began to wait: an errand that is still open at its turn is the first.
+  const runNext = Effect.suspend(() => {
+    const batch = batchOf(waiting, together)
+    waiting = waiting.filter((errand) => !batch.includes(errand))
+    return runTogether(batch, count * together)
+  })
+  const run: Runner["run"] = Effect.fnUntraced(function* (spot, args) {
+    const errand: Errand = { spot, args, changed: Option.none() }
+    waiting = [...waiting, errand]
+    yield* turn.withPermit(Effect.suspend(() => (Option.isNone(errand.changed) ? runNext : Effect.void)))
+    if (!Option.contains(errand.changed, true)) yield* runDirectly(spot, args)
+  }, Effect.uninterruptible)
+  return { run, runDirectly }
+})
+
+/** The first that wait. A target stands in it once: what a second run finds there is what the first has left. */
+const batchOf = (waiting: ReadonlyArray<Errand>, together: number): ReadonlyArray<Errand> => {
+  const targets = new Map<string, Errand>()
+  for (const errand of waiting) {
+    if (targets.size < together && !targets.has(errand.spot.target)) targets.set(errand.spot.target, errand)
+  }
+  return [...targets.values()]
+}
+
+/** Runs errands through a helper, as long as that is of use, and notes of each whether its target has changed. */
+const makeHelped = Effect.fnUntraced(function* (xargs: string, args: ReadonlyArray<string>) {
   let helper: Helper | undefined
   let failures = 0
   const retire = Effect.suspend(() => {
@@ -68,45 +110,51 @@ export const makeRunner = Effect.fnUntraced(function* (
   })
   yield* Effect.addFinalizer(() => retire)
 
-  const runThroughHelper = Effect.fnUntraced(function* (spot: Spot, args: ReadonlyArray<string>) {
-    const before = yield* identityAt(spot)
-    if (helper === undefined || helper.ended) helper = engage(xargs, ["-0", "-n", `${count}`, path, "-v", ...first])
-    const spoke = yield* ask(helper, args)
-    if (spoke && (yield* identityAt(spot)) !== before) {
+  return Effect.fnUntraced(function* (errands: ReadonlyArray<Errand>, room: number) {
+    const before = errands.map(({ spot }) => identityAt(spot))
+    const look = () => {
+      errands.forEach((errand, i) => {
+        errand.changed = Option.some(differ(identityAt(errand.spot), before[i] ?? Option.none()))
+      })
+      return errands.every(({ changed }) => Option.contains(changed, true))
+    }
+    if (failures === strikes) return void look()
+    if (helper === undefined || helper.ended) helper = engage(xargs, args)
+    const given = errands.flatMap(({ args }) => args)
+    const padding = Array.from({ length: room - given.length }, () => "-n")
+    const spoke = yield* ask(helper, [...given, ...padding], errands.length)
+    if (spoke && look()) {
       failures = 0
-      return true
+      return
     }
     // Only when the helper and whatever it started have ended is it certain that nothing more happens.
     yield* retire
     if (!spoke) failures++
-    return (yield* identityAt(spot)) !== before
+    look()
   })
-  const run: Runner["run"] = Effect.fnUntraced(function* (spot, args) {
-    const done = failures < strikes && (yield* turn.withPermit(runThroughHelper(spot, args)))
-    if (!done) yield* runDirectly(spot, args)
-  }, Effect.uninterruptible)
-  return { run, runDirectly }
 })
 
-/** What stands at the spot now: a mount or an unmount changes it. */
-const identityAt = (spot: Spot): Effect.Effect<string, VolumeError> =>
-  attempt(spot, () => {
+/** What stands at the spot now: a mount or an unmount changes it. None where that cannot be seen. */
+const identityAt = (spot: Spot): Option.Option<string> =>
+  Option.liftThrowable(() => {
     const stat = fs.lstatSync(spot.path, { bigint: true, throwIfNoEntry: false })
     return stat === undefined ? "" : identityOf(stat)
-  })
+  })()
+
+const differ = (one: Option.Option<string>, other: Option.Option<string>): boolean =>
+  Option.isSome(one) && Option.isSome(other) && one.value !== other.value
 
 interface Helper {
   readonly child: ChildProcessWithoutNullStreams
-  /** Is called when the helper has printed a line, and when it has ended with everything it started. */
-  heard: () => void
+  /** Is called with what the helper has printed, and with nothing when it has ended with everything it started. */
+  heard: (text: string) => void
   ended: boolean
 }
 
 const engage = (xargs: string, args: ReadonlyArray<string>): Helper => {
   const child = spawn(xargs, args, { env, stdio: "pipe" })
   const helper: Helper = { child, heard: () => {}, ended: false }
-  // A success is one line, which may come in pieces: the rest of it must not be taken for the next run's word.
-  const listen = (text: string) => text.endsWith("\n") && helper.heard()
+  const listen = (text: string) => helper.heard(text)
   child.stdout.setEncoding("utf8").on("data", listen)
   child.stderr.setEncoding("utf8").on("data", listen)
   // A helper that cannot start or whose pipe is broken also closes; what failed is seen at the target.
@@ -114,17 +162,24 @@ const engage = (xargs: string, args: ReadonlyArray<string>): Helper => {
   child.stdin.on("error", () => {})
   child.on("close", () => {
     helper.ended = true
-    helper.heard()
+    helper.heard("")
   })
   return helper
 }
 
-/** Hands the helper one run's arguments and waits; true where it said something, false where it is of no use. */
-const ask = (helper: Helper, args: ReadonlyArray<string>): Effect.Effect<boolean> =>
+/**
+ * Hands the helper one run's arguments and waits until it has said as many lines as there are targets: each success is
+ * one, which may come in pieces. True where it has; false where it is of no use.
+ */
+const ask = (helper: Helper, args: ReadonlyArray<string>, targets: number): Effect.Effect<boolean> =>
   Effect.callback<boolean>((resume) => {
     if (helper.ended) return resume(Effect.succeed(false))
     const timer = setTimeout(() => resume(Effect.succeed(false)), silenceMillis)
-    helper.heard = () => {
+    let lines = 0
+    helper.heard = (text) => {
+      lines += text.split("\n").length - 1
+      timer.refresh()
+      if (lines < targets && !helper.ended) return
       clearTimeout(timer)
       resume(Effect.succeed(!helper.ended))
     }

@@ -4,7 +4,7 @@ import * as os from "node:os"
 import * as path from "node:path"
 import { Worker } from "node:worker_threads"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Layer, Logger, Option, Redacted } from "effect"
+import { Effect, Layer, Logger, Option, Redacted, Result } from "effect"
 import fc from "fast-check"
 import { VolumeScene } from "../../src/testing/contract/VolumeScene.ts"
 import { parseMounts } from "../../src/volume/NodeMounts.ts"
@@ -441,11 +441,61 @@ describeWhere(canMount, "needs the right to mount")("the programs that mount and
     }).pipe(on("tmpfs"))
   )
 
+  const umountTogether = { program: "umount", first: ["-i", "-n"], count: 1, together: 16 }
+  const spotOf = (target: string) => ({ action: "unmount", target, path: target })
+
+  it.live("take many targets at once, and tell a failure to its own target only", () =>
+    Effect.gen(function* () {
+      const scene = yield* VolumeScene
+      const umount = yield* makeRunner(umountTogether)
+      const targets = yield* Effect.replicateEffect(scene.target, 40)
+      const [busy = "", missing = "", ...well] = targets
+      for (const target of targets) fs.mkdirSync(target)
+      for (const target of [busy, ...well]) mountForeign(target)
+      const handle = fs.openSync(busy, "r")
+      const outcomes = yield* Effect.forEach(targets, (target) => Effect.result(umount.run(spotOf(target), [target])), {
+        concurrency: "unbounded"
+      })
+      fs.closeSync(handle)
+      const failures = outcomes.map((outcome) => Option.getOrUndefined(Result.getFailure(outcome)))
+      expect(failures[0]).toMatchObject({ reason: "Busy", path: busy })
+      expect(failures[1]).toMatchObject({ reason: "Io", path: missing, detail: expect.stringContaining("not mounted") })
+      expect(failures.slice(2).filter((failure) => failure !== undefined)).toEqual([])
+      expect(targets.flatMap((target) => mountsBelow(path.dirname(target)))).toEqual([busy])
+      yield* umount.run(spotOf(busy), [busy])
+    }).pipe(Effect.scoped, on("tmpfs"))
+  )
+
+  it.live("start once for all targets that wait", () =>
+    Effect.gen(function* () {
+      const scene = yield* VolumeScene
+      const log = `${path.dirname(yield* scene.target)}/runs`
+      const counted = `n=0; for i; do [ $i = -n ] || n=$((n+1)); done; echo $n >> ${log}; umount -v "$@"`
+      const umount = yield* makeRunner({ ...umountTogether, program: "sh", first: ["-c", counted, "sh"] })
+      const targets = yield* Effect.replicateEffect(scene.target, 33)
+      for (const target of targets) mountForeign(target)
+      yield* Effect.forEach(targets, (target) => umount.run(spotOf(target), [target]), { concurrency: "unbounded" })
+      // The first goes alone, because nobody waits yet.
+      expect(fs.readFileSync(log, "utf8")).toBe("1\n16\n16\n")
+    }).pipe(Effect.scoped, on("tmpfs"))
+  )
+
+  it.live("unmount once where two ask for the same target, and the second sees what the first has left", () =>
+    Effect.gen(function* () {
+      const umount = yield* makeRunner(umountTogether)
+      const target = yield* Effect.flatMap(VolumeScene, (scene) => scene.target)
+      const other = yield* Effect.flatMap(VolumeScene, (scene) => scene.target)
+      for (const one of [other, target, target]) mountForeign(one)
+      const run = (target: string) => Effect.exit(umount.run(spotOf(target), [target]))
+      const exits = yield* Effect.forEach([other, target, target, target], run, { concurrency: "unbounded" })
+      expect(exits.map(({ _tag }) => _tag)).toEqual(["Success", "Success", "Success", "Failure"])
+    }).pipe(Effect.scoped, on("tmpfs"))
+  )
+
   it.live("say why they fail, and go on", () =>
     Effect.gen(function* () {
       const scene = yield* VolumeScene
-      const umount = yield* makeRunner("umount", ["-i", "-n"], 1)
-      const spotOf = (target: string) => ({ action: "unmount", target, path: target })
+      const umount = yield* makeRunner(umountTogether)
       for (let i = 0; i < 3; i++) {
         const target = yield* scene.target
         mountForeign(target)
@@ -458,7 +508,7 @@ describeWhere(canMount, "needs the right to mount")("the programs that mount and
         fs.closeSync(handle)
         yield* umount.run(spotOf(target), [target])
       }
-      const nothing = yield* makeRunner("no-such-program", [], 1)
+      const nothing = yield* makeRunner({ ...umountTogether, program: "no-such-program" })
       expect(yield* reasonOf(nothing.run(spotOf("/x"), ["/x"]))).toBe("NotPermitted")
     }).pipe(Effect.scoped, on("tmpfs"))
   )

@@ -5,17 +5,19 @@
  * certificates of an hour and runs on node-1, and `assert` is `node:assert/strict`; each of them is run by the tests.
  */
 
-import { Deferred, type Duration, Effect, Option } from "effect"
+import { type Duration, Effect, flow, Option } from "effect"
 import { TestClock } from "effect/testing"
 import { namespacedName } from "../spec/NamespacedName.ts"
 import type { PodState } from "../spec/PodState.ts"
 import type { InvariantBroken, World } from "./judges/Invariants.ts"
 import { CannotSee, type Sight, seeVolume } from "./judges/Sight.ts"
+import { type Controller, controllersOf } from "./levers/Hand.ts"
 import { apiLevers, issuerLevers } from "./levers/levers.ts"
 import { bundleLevers, clockLever, cutOff, diskLevers } from "./levers/leversOfNodes.ts"
 import { Misuse, named, present, timeOf, worded } from "./levers/misuse.ts"
+import { PassingTime } from "./levers/PassingTime.ts"
 import { settle } from "./levers/settle.ts"
-import { tell } from "./levers/TimedLevers.ts"
+import { isLevers, type Levers, tell } from "./levers/TimedLevers.ts"
 import { type ClusterParts, downtimeOf, type Ending, sound } from "./parts/ClusterParts.ts"
 import { type CrashPoint, fenced } from "./parts/Fence.ts"
 import type { SimNode } from "./parts/SimNode.ts"
@@ -27,16 +29,38 @@ export class Cluster {
   readonly seed: string
   readonly trace: Trace
   readonly world: World
-  readonly issuer: ReturnType<typeof issuerLevers>
-  readonly api: ReturnType<typeof apiLevers>
+  readonly issuer: Levers<ReturnType<typeof issuerLevers>>
+  readonly api: Levers<ReturnType<typeof apiLevers>>
+  /**
+   * Runs a controller of your own on the cluster's clock, for as long as the cluster lives. What it fails with ends the
+   * stretch of time that passes.
+   *
+   * @example
+   * yield* cluster.run(({ sleep, watch }) =>
+   *   Effect.gen(function* () {
+   *     const running = yield* watch(({ pods }) => pods.find(({ name }) => name === "web"))
+   *     yield* sleep("10 minutes")
+   *     yield* cluster.delete(running)
+   *   })
+   * )
+   * const web = yield* cluster.schedule({ name: "web" })
+   * yield* cluster.advance("9 minutes")
+   * assert.equal(web.phase, "running")
+   * yield* cluster.advance("2 minutes")
+   * assert.equal(web.phase, "gone")
+   */
+  readonly run: (controller: Controller) => Effect.Effect<void>
   readonly #parts: ClusterParts
+  readonly #time: PassingTime
   #pods = 0
 
   constructor(parts: ClusterParts) {
     this.#parts = parts
+    this.#time = new PassingTime(parts)
     this.seed = parts.seed
     this.trace = parts.trace
     this.world = parts.world
+    this.run = flow(controllersOf(parts), this.#within)
     this.issuer = this.#byItsClock(issuerLevers(parts, parts.timed))
     this.api = this.#byItsClock(apiLevers(parts, parts.timed))
   }
@@ -89,12 +113,14 @@ export class Cluster {
    * assert.deepEqual(certificate.names, ["DNS:pod-1.apps.svc"])
    */
   readonly exec = (pod: SimPod): Effect.Effect<Sight, CannotSee> =>
-    Effect.suspend(() => {
-      const fail = (detail: string) => Effect.fail(new CannotSee({ pod: namespacedName(pod), detail }))
-      if (pod.phase !== "running") return fail(`no container runs, the pod is ${pod.phase}`)
-      if (Option.isNone(pod.held)) return fail("the container has no volume")
-      return Effect.catch(Effect.fromResult(seeVolume(pod.held.value)), fail)
-    })
+    this.#within(
+      Effect.suspend(() => {
+        const fail = (detail: string) => Effect.fail(new CannotSee({ pod: namespacedName(pod), detail }))
+        if (pod.phase !== "running") return fail(`no container runs, the pod is ${pod.phase}`)
+        if (Option.isNone(pod.held)) return fail("the container has no volume")
+        return Effect.catch(Effect.fromResult(seeVolume(pod.held.value)), fail)
+      })
+    )
 
   /**
    * Lets time pass. Fails where an invariant was broken meanwhile.
@@ -105,10 +131,7 @@ export class Cluster {
    * assert.notEqual((yield* cluster.exec(pod)).certificate.serialNumber, before.certificate.serialNumber)
    */
   readonly advance = (time: Duration.Input): Effect.Effect<void, InvariantBroken> =>
-    Effect.andThen(this.#within(this.#unlessFound(TestClock.adjust(timeOf(time)))), this.#verdict)
-
-  readonly #unlessFound = (passing: Effect.Effect<void>): Effect.Effect<void> =>
-    Effect.raceFirst(passing, Deferred.await(this.#parts.court.finding))
+    this.#within(this.#time.pass(Effect.suspend(() => TestClock.adjust(timeOf(time)))))
 
   /**
    * Ends certlet on a node in order, as a rollout does; it is started again.
@@ -135,7 +158,11 @@ export class Cluster {
    * assert.equal((yield* cluster.exec(pod)).matchesKey, true)
    */
   readonly kill = (node: string, ending: Ending & { readonly at?: CrashPoint } = {}): Effect.Effect<void> =>
-    this.#within(this.node(node).kill(downtimeOf(ending), Option.map(Option.fromUndefinedOr(ending.at), sound)))
+    this.#within(
+      Effect.suspend(() =>
+        this.node(node).kill(downtimeOf(ending), Option.map(Option.fromUndefinedOr(ending.at), sound))
+      )
+    )
 
   /**
    * Nothing of certlet on this node moves for so long: no call, no answer, no timer.
@@ -240,8 +267,7 @@ export class Cluster {
    * yield* cluster.settle()
    * yield* cluster.exec(pod)
    */
-  readonly settle = (): Effect.Effect<void, InvariantBroken> =>
-    Effect.andThen(this.#within(this.#unlessFound(settle(this.#parts))), this.#verdict)
+  readonly settle = (): Effect.Effect<void, InvariantBroken> => this.#within(this.#time.pass(settle(this.#parts)))
 
   /**
    * Every invariant, as far as the cluster has come; fails with the trace, the seed and how to run it again.
@@ -251,25 +277,18 @@ export class Cluster {
    * yield* cluster.advance("1 day")
    * yield* cluster.check()
    */
-  readonly check = (): Effect.Effect<void, InvariantBroken> => this.#verdict
+  readonly check = (): Effect.Effect<void, InvariantBroken> => this.#within(this.#time.verdict)
 
   /** A node by its name. */
   readonly node = (name: string): SimNode => named("node", this.#parts.nodes, name)
 
   /** Levers are pulled from anywhere, and what they do happens by the cluster's own clock and chance. */
-  readonly #byItsClock = <L extends object>(levers: L): L =>
-    fenced(levers, (pull) => Effect.provideContext(pull, this.#parts.context))
+  readonly #byItsClock = <L extends object>(levers: L): Levers<L> =>
+    fenced({ ...levers, [isLevers]: true as const }, this.#within)
 
-  readonly #within = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-    Effect.provideContext(effect, this.#parts.context)
-
-  get #verdict(): Effect.Effect<void, InvariantBroken> {
-    return Effect.suspend(() => {
-      const { found } = this.#parts.court
-      const crash = this.#parts.crash()
-      // What does not converge because something died is no finding about certlet.
-      if (crash !== undefined && found?.kind !== "safety") return Effect.failCause(crash)
-      return found === undefined ? Effect.void : Effect.fail(found)
+  readonly #within = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.suspend(() => {
+      if (this.#parts.hasEnded()) return Effect.die(new Misuse("this cluster has ended: nothing can be asked of it"))
+      return Effect.provideContext(effect, this.#parts.context)
     })
-  }
 }

@@ -202,7 +202,13 @@ const makeParts = Effect.fnUntraced(function* (options: ClusterOptions, seed: st
   }
   const timed = new TimedLevers(workings)
   const dice = new Dice(`${seed}/cluster`)
-  return { ...workings, seed, context, dice, court, world, timed, pods }
+  let ended = false
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      ended = true
+    })
+  )
+  return { ...workings, seed, context, dice, court, world, timed, pods, hasEnded: () => ended }
 })
 
 const make = Effect.fnUntraced(function* (options: ClusterOptions = {}): Effect.fn.Return<Cluster, never, Scope.Scope> {

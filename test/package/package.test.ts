@@ -77,9 +77,16 @@ describe("the package", () => {
   it(
     "simulates clusters under vitest",
     async () => {
-      const vitest = ["node_modules/vitest/vitest.mjs", "run", "--dir", "examples", "--testTimeout", "60000", "vitest"]
-      const found = await node(vitest)
-      expect(found).toMatch(/Tests {2}1 passed/)
+      const vitest = ["node_modules/vitest/vitest.mjs", "run", "--dir", "examples", "--testTimeout", "60000"]
+      expect(await node([...vitest, "vitest", "effect"])).toMatch(/Tests {2}2 passed/)
+    },
+    packLimitMilliseconds
+  )
+
+  it(
+    "simulates clusters in plain JavaScript under node:test",
+    async () => {
+      expect(await node(["--test", "examples/plain.test.js"])).toMatch(/^. pass 1\n. fail 0$/m)
     },
     packLimitMilliseconds
   )
@@ -111,10 +118,10 @@ describe("the package", () => {
     packLimitMilliseconds
   )
 
-  it("is shown in its README by an example that runs", () => {
+  it("is shown in its README by examples that run", () => {
     const readme = readFileSync(join(root, "src/testing/README.md"), "utf8")
-    const [, section = ""] = readme.split("## Simulated clusters in your tests\n")
-    const [, shown = "nothing"] = /```ts\n([\s\S]*?)```/.exec(section) ?? []
-    expect(readFileSync(join(root, "test/examples/vitest.test.ts"), "utf8")).toBe(shown)
+    const shown = [...readme.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code]) => code)
+    const runs = ["vitest", "effect"].map((name) => readFileSync(join(root, `test/examples/${name}.test.ts`), "utf8"))
+    expect(shown).toEqual(runs)
   })
 })

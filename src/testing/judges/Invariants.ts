@@ -80,7 +80,7 @@ export class InvariantBroken extends Schema.TaggedError<InvariantBroken>()("Inva
       `${this.name} does not hold: ${this.sentence}`,
       `seen at step ${this.step}: ${this.detail}`,
       ...this.trace.map((line) => `  ${line}`),
-      `the seed is ${this.seed}`
+      `the seed is ${this.seed}; a cluster with that seed does the same again`
     ].join("\n")
   }
 }
@@ -108,6 +108,12 @@ export class Court {
     // Whoever tells of an event is not to blame for a judge that throws.
     const heard = Result.try(() => this.#judge(event, world))
     if (Result.isFailure(heard)) this.crash ??= Cause.die(heard.failure)
+  }
+
+  /** Ends the stretch of time that passes: something of the simulation itself has failed. */
+  readonly stop = (cause: Cause.Cause<never>): void => {
+    this.crash ??= cause
+    Deferred.doneUnsafe(this.finding, Effect.void)
   }
 
   #judge(event: Event, world: World): void {

@@ -31,6 +31,7 @@ export interface ClusterParts extends Workings {
   /** The first defect of the simulation itself. */
   readonly crash: () => Cause.Cause<never> | undefined
   readonly syncFrequency: Duration.Duration
+  readonly hasEnded: () => boolean
 }
 
 /** How long a node is without certlet. */

@@ -5,11 +5,14 @@
  */
 import { type FleetLog, type FleetPlan, fleetStart } from "./Fleet.ts"
 
-/** A series over time: the mean and the highest of each stretch. */
+/** A series over time: the mean, the 99th percentile and the highest of each stretch's seconds. */
 export interface Series {
+  /** How long each stretch is, in seconds. */
+  readonly stretchSeconds: number
   /** When each stretch begins, in days from the start of the fleet. */
   readonly days: ReadonlyArray<number>
   readonly mean: ReadonlyArray<number>
+  readonly p99: ReadonlyArray<number>
   readonly peak: ReadonlyArray<number>
 }
 
@@ -151,24 +154,25 @@ export class FleetRecord implements FleetLog {
   }
 
   #series(at: (second: number) => number, fromDay: number, toDay: number, count: number): Series {
-    const days: Array<number> = []
-    const mean: Array<number> = []
-    const peak: Array<number> = []
     const first = Math.floor(fromDay * 86_400)
-    const span = (Math.min(this.#seconds, toDay * 86_400) - first) / count
-    for (let stretch = 0; stretch < count; stretch++) {
-      const from = first + Math.floor(stretch * span)
-      const to = Math.max(from + 1, first + Math.floor((stretch + 1) * span))
-      let [sum, highest] = [0, 0]
-      for (let second = from; second < to; second++) {
-        const value = at(second)
-        sum += value
-        if (value > highest) highest = value
+    const stretchSeconds = (Math.min(this.#seconds, toDay * 86_400) - first) / count
+    const parts = Array.from({ length: count }, (_, stretch) => {
+      const from = first + Math.floor(stretch * stretchSeconds)
+      const to = Math.max(from + 1, first + Math.floor((stretch + 1) * stretchSeconds))
+      const seconds = Uint32Array.from({ length: to - from }, (_, second) => at(from + second)).sort()
+      return {
+        day: from / 86_400,
+        mean: seconds.reduce((sum, calls) => sum + calls, 0) / seconds.length,
+        p99: seconds[Math.ceil(0.99 * seconds.length) - 1] ?? 0,
+        peak: seconds[seconds.length - 1] ?? 0
       }
-      days.push(from / 86_400)
-      mean.push(sum / (to - from))
-      peak.push(highest)
+    })
+    return {
+      stretchSeconds,
+      days: parts.map(({ day }) => day),
+      mean: parts.map(({ mean }) => mean),
+      p99: parts.map(({ p99 }) => p99),
+      peak: parts.map(({ peak }) => peak)
     }
-    return { days, mean, peak }
   }
 }

@@ -4,6 +4,7 @@
  * same fleets give the same page.
  */
 import { Duration, Option } from "effect"
+import { roughly } from "../../testing/story/incidentSentence.ts"
 import type { Fleet, FleetPlan } from "./Fleet.ts"
 import type { FleetRecord, Series } from "./FleetRecord.ts"
 import { type Plot, plot } from "./plot.ts"
@@ -22,11 +23,17 @@ export interface Fleets {
   readonly plain: RecordedFleet
 }
 
-const style = `body{font:16px/1.5 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem;color:#222}
-h1{font-size:1.6rem}h2{font-size:1.15rem;margin-top:2.2rem}svg{width:100%;height:auto}
+const style = `:root{color-scheme:light dark;--page:#fff;--text:#222;--rule:#ddd;--shade:#e69f00;--pale:#8cbfdc;
+--line-1:#0072b2;--line-2:#d55e00;--line-3:#007a59;--good:#00664b;--bad:#b3261e}
+@media(prefers-color-scheme:dark){:root{--page:#16181c;--text:#e3e3e3;--rule:#3a3d42;--shade:#c98f00;--pale:#3f6f8f;
+--line-1:#56b4e9;--line-2:#f0883e;--line-3:#2fc79a;--good:#4fd6a8;--bad:#ff8a80}}
+body{font:16px/1.5 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem;background:var(--page);
+color:var(--text)}h1{font-size:1.6rem}h2{font-size:1.15rem;margin-top:2.2rem}svg{width:100%;height:auto}.narrow{display:none}
+.verdict{font-size:1.1rem;border-left:.3rem solid var(--good);padding-left:.8rem}.verdict.bad{border-color:var(--bad)}
 table{border-collapse:collapse;margin:1rem 0}td,th{padding:.25rem 1rem .25rem 0;text-align:left;vertical-align:top}
-td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}thead th{border-bottom:1px solid #888}
-figure{margin:1rem 0}figcaption{color:#444}`
+td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}thead th{border-bottom:1px solid var(--rule)}
+figure{margin:1rem 0}@media(max-width:40rem){body{margin:1rem auto}.wide{display:none}.narrow{display:block}
+td,th{padding-right:.6rem}}`
 
 const pointsOf = (days: ReadonlyArray<number>, values: ReadonlyArray<number>, scale = 1, shift = 0) =>
   days.map((day, index) => [(day - shift) * scale, values[index] ?? 0] as const)
@@ -50,22 +57,29 @@ const herdWindow = (plan: FleetPlan) => {
 const figure = (id: string, caption: string, drawn: Plot): string =>
   `<figure id="${id}" role="img" aria-label="${caption}">${plot(id, drawn)}<figcaption>${caption}</figcaption></figure>`
 
-/** A round number above this one, with room for a word. */
-const roundUp = (value: number): number => {
-  const unit = 10 ** Math.floor(Math.log10(Math.max(1, value)))
-  return Math.ceil((value * 1.1) / unit) * unit
-}
+/** The power of ten above this one, with room for a word. */
+const roundUp = (value: number): number => 10 ** Math.ceil(Math.log10(Math.max(1, value * 1.3)))
+
+/** Where the axes of rates begin: a request in a hundred seconds. */
+const leastRate = 0.01
 
 const overTime = (plan: FleetPlan, series: Series, most: number): Plot => ({
   x: "days",
   y: "requests per second",
   most,
+  least: leastRate,
   shade: { ...outageDays(plan), word: "issuer away" },
   lines: [
     { name: "highest second", points: pointsOf(series.days, series.peak), pale: true },
+    { name: "99th percentile", points: pointsOf(series.days, series.p99) },
     { name: "mean", points: pointsOf(series.days, series.mean) }
   ]
 })
+
+const lengthOf = (seconds: number): string => roughly(seconds * 1000)
+
+const bins = ({ stretchSeconds }: Series): string =>
+  `Each point is ${lengthOf(stretchSeconds)}: its mean, and of its seconds the highest and the 99th percentile`
 
 const lifetimes = ({ plan, record: { looks } }: RecordedFleet): Plot => ({
   x: "days",
@@ -78,14 +92,18 @@ const lifetimes = ({ plan, record: { looks } }: RecordedFleet): Plot => ({
   ]
 })
 
+/** The herd is looked at more closely. */
+const herdStretches = 720
+
 const herd = ({ jittered, plain }: Fleets): Plot => {
   const { from, to } = herdWindow(plain.plan)
   const outage = outageDays(plain.plan)
   const line = (fleet: RecordedFleet) => {
-    const { days, mean } = fleet.record.issuer(from, to, 720)
+    const { days, mean } = fleet.record.issuer(from, to, herdStretches)
     return pointsOf(days, mean, 24, outage.from)
   }
   return {
+    least: leastRate,
     x: "hours from the beginning of the outage",
     y: "requests per second",
     shade: { from: 0, to: (outage.to - outage.from) * 24, word: "issuer away" },
@@ -119,6 +137,22 @@ ${pair("most requests of one node within a minute", ({ record }) => whole(record
 </tbody></table>`
 }
 
+/** What became of a fleet, in two sentences: whether anybody's certificate expired, and what jitter was good for. */
+const verdict = ({ jittered, plain }: Fleets): string => {
+  const { expired, lowestMillis, totals } = jittered.record
+  const least = `the least life that one had left at its renewal was ${hours(lowestMillis)}`
+  const lives =
+    expired === 0
+      ? `No certificate expired, though the issuer was away for ${Duration.format(plain.plan.outage.lasts)}: ${least}.`
+      : `${whole(expired)} of ${whole(totals.signatures)} certificates expired before their renewal: the issuer was away
+for ${Duration.format(plain.plan.outage.lasts)}, longer than they had left.`
+  const { to } = outageDays(plain.plan)
+  const later = ({ record }: RecordedFleet) =>
+    whole(highest(record.issuer(to + Duration.toDays(plain.plan.duration) / 2)))
+  return `<p class="verdict${expired === 0 ? "" : " bad"}">${lives} Once the issuer was back and the herd was through, its
+busiest second had ${later(jittered)} requests with jitter, ${later(plain)} without.</p>`
+}
+
 const renewedBefore = ({ renewBefore }: FleetPlan): string =>
   Option.match(renewBefore, { onNone: () => "a third of the lifetime", onSome: Duration.format })
 
@@ -147,21 +181,24 @@ export const fleetPage = (fleets: Fleets): string => {
   const [calls, plainCalls, asked] = [jittered.record.apiServer(), plain.record.apiServer(), jittered.record.issuer()]
   const mostCalls = roundUp(Math.max(highest(calls), highest(plainCalls)))
   const mostAsked = roundUp(highest(asked))
-  const echoes = "Requests per second that reach the issuer, before, in and after the outage, with and without jitter"
+  const { from, to } = herdWindow(plan)
+  const echoes = `Requests that reach the issuer, with and without jitter; each point is the mean of
+${lengthOf(((to - from) * 86_400) / herdStretches)}`
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>certlet: ${title}</title>
 <link rel="icon" href="data:,"><style>${style}</style></head><body>
 <h1>${title}</h1>
-${planTable(fleets)}
+${verdict(fleets)}
 ${results(fleets)}
+${planTable(fleets)}
 <h2>Requests at the API server</h2>
-${figure("api-server", "With jitter: requests per second at the API server", overTime(plan, calls, mostCalls))}
+${figure("api-server", `With jitter. ${bins(calls)}`, overTime(plan, calls, mostCalls))}
 ${figure("api-server-plain", "The same fleet without jitter, on the same scale", overTime(plan, plainCalls, mostCalls))}
 <h2>Requests at the issuer</h2>
-${figure("issuer", "With jitter: requests per second that reach the issuer", overTime(plan, asked, mostAsked))}
+${figure("issuer", `With jitter. ${bins(asked)}`, overTime(plan, asked, mostAsked))}
 <h2>Life left in the pods' certificates</h2>
-${figure("lifetimes", "Hours left over all pods, with jitter", lifetimes(jittered))}
+${figure("lifetimes", `With jitter, over all pods, looked at every ${lengthOf(calls.stretchSeconds)}`, lifetimes(jittered))}
 <h2>The herd after the outage</h2>
 ${figure("herd", echoes, herd(fleets))}
 <h2>What is real here</h2>

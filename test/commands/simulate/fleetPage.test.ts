@@ -33,10 +33,10 @@ const order: FleetOrder = {
   outageKind: "stalls"
 }
 
-const pageOf = (seed: number) =>
+const pageOf = (seed: number, knobs: Partial<FleetOrder> = {}) =>
   Effect.runSync(
     Effect.map(
-      runFleet(planOf(order), seed, () => Effect.void),
+      runFleet(planOf({ ...order, ...knobs }), seed, () => Effect.void),
       fleetPage
     )
   )
@@ -53,6 +53,25 @@ describe("the fleet's page", () => {
     expect(addresses.filter((address) => !/^(data:|#)/.test(address ?? ""))).toEqual([])
     expect(page).not.toContain("<script")
     expect([...page.matchAll(/<figure id="([a-z-]+)"/g)].map(([, id]) => id)).toEqual(figures)
+  })
+
+  it("says on top what became of the fleet", () => {
+    const [verdict = ""] = /<p class="verdict.*?<\/p>/s.exec(pageOf(7)) ?? []
+    expect(verdict).toMatch(
+      /No certificate expired, though the issuer was away for 6h: the least life .* was [\d.]+ h\./
+    )
+    expect(verdict).toMatch(/busiest second had \d+ requests? with jitter, \d+ without/)
+    const late = pageOf(7, { outageSeconds: 172_800 })
+    expect(late).toContain('class="verdict bad"')
+    expect(late).toMatch(/[\d,]+ of [\d,]+ certificates expired before their renewal/)
+  })
+
+  it("says how long the stretches are that its points stand for", () => {
+    const captions = [...pageOf(7).matchAll(/<figcaption>([^<]*)/g)].map(([, text]) => text)
+    expect(captions).toHaveLength(figures.length)
+    expect(captions[0]).toBe(
+      "With jitter. Each point is 48m: its mean, and of its seconds the highest and the 99th percentile"
+    )
   })
 
   it("is the same for the same seed, and another for another", () => {
@@ -76,18 +95,20 @@ describe("the fleet's page", () => {
 const look = `
 const box = (element) => element.getBoundingClientRect()
 const figures = [...document.querySelectorAll("figure")].map((figure) => {
-  const svg = figure.querySelector("svg")
+  const svg = [...figure.querySelectorAll("svg")].find((each) => box(each).width > 0)
   const marks = [...svg.querySelectorAll(":not(clipPath) > path, text")]
   const inside = marks.filter((mark) => {
     const [outer, inner] = [box(svg), box(mark)]
     return inner.left >= outer.left - 1 && inner.right <= outer.right + 1 && inner.top >= outer.top - 1 && inner.bottom <= outer.bottom + 1
   })
-  const lines = [...svg.querySelectorAll('path[fill="none"][stroke="#0072b2"], path[fill="none"][stroke="#d55e00"], path[fill="none"][stroke="#8cbfdc"]')]
+  const lines = [...svg.querySelectorAll('path[fill="none"][stroke^="var(--line"], path[fill="none"][stroke="var(--pale)"]')]
   return {
     id: figure.id,
     width: box(svg).width,
     marks: marks.length,
     inside: inside.length,
+    smallestText: Math.min(...[...svg.querySelectorAll("text")].map((text) => box(text).height)),
+    shade: Math.max(...[...svg.querySelectorAll('[fill="var(--shade)"]')].map((shade) => box(shade).width)),
     tallestLine: Math.max(...lines.map((line) => box(line).height))
   }
 })
@@ -97,45 +118,69 @@ const found = {
   loaded: performance.getEntriesByType("resource").length,
   tooWide: document.scrollingElement.scrollWidth > innerWidth
 }
-const pre = document.createElement("pre")
-pre.id = "found"
-pre.textContent = JSON.stringify(found)
-document.body.append(pre)`
+parent.postMessage(JSON.stringify(found), "*")`
 
 interface Found {
   readonly title: string
-  readonly figures: ReadonlyArray<Readonly<Record<"width" | "marks" | "inside" | "tallestLine", number>>>
+  readonly figures: ReadonlyArray<
+    Readonly<Record<"width" | "marks" | "inside" | "smallestText" | "shade" | "tallestLine", number>>
+  >
   readonly loaded: number
   readonly tooWide: boolean
 }
 
-describeWhere(browser !== undefined, "needs Chromium or Chrome")("the fleet's page in a browser", () => {
-  let found: Found
-  beforeAll(() => {
-    const file = join(folder, "looked-at.html")
-    writeFileSync(file, pageOf(7).replace("</body>", `<script>${look}</script></body>`))
-    const flags = ["--headless", "--no-sandbox", "--disable-gpu", `--user-data-dir=${folder}/profile`]
-    const dom = execFileSync(
-      browser ?? "",
-      [...flags, "--window-size=1100,900", "--dump-dom", pathToFileURL(file).href],
-      { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"], timeout: 60_000 }
-    )
-    found = JSON.parse(/<pre id="found">(.*?)<\/pre>/.exec(dom)?.[1] ?? "null")
-  }, 90_000)
+/** Opens the page in the browser, in a window of this width, and says what it made of it. */
+const lookedAt = (width: number): Found => {
+  const file = join(folder, `looked-at-${width}.html`)
+  // A headless window is never narrower than 500 pixels; a frame is.
+  const page = pageOf(7).replace("</body>", `<script>${look}</script></body>`)
+  writeFileSync(file, page)
+  const frame = join(folder, `frame-${width}.html`)
+  const { href } = pathToFileURL(file)
+  writeFileSync(
+    frame,
+    `<!doctype html><iframe id="page" src="${href}" style="width:${width}px;height:900px;border:0"></iframe><pre id="found"></pre>
+<script>addEventListener("message", ({ data }) => { document.getElementById("found").textContent = data })</script>`
+  )
+  const flags = ["--headless", "--no-sandbox", "--disable-gpu", `--user-data-dir=${folder}/profile`]
+  const dom = execFileSync(
+    browser ?? "",
+    [...flags, "--window-size=1300,1000", "--virtual-time-budget=5000", "--dump-dom", pathToFileURL(frame).href],
+    { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"], timeout: 60_000 }
+  )
+  return JSON.parse(/<pre id="found">(.*?)<\/pre>/.exec(dom)?.[1] || "null")
+}
 
-  it("shows every plot, whole and at a size that can be read", () => {
-    expect(found.title).toBe("certlet: 400 pods on 20 nodes for 12 days")
-    expect(found.figures).toHaveLength(figures.length)
-    for (const figure of found.figures) {
-      expect(figure.width).toBeGreaterThan(600)
-      expect(figure.marks).toBeGreaterThan(20)
-      expect(figure.inside).toBe(figure.marks)
-      // A line that is drawn has a height: the load goes up and down.
-      expect(figure.tallestLine).toBeGreaterThan(50)
+for (const { width, leastWidth } of [
+  { width: 1100, leastWidth: 600 },
+  { width: 390, leastWidth: 330 }
+]) {
+  describeWhere(browser !== undefined, "needs Chromium or Chrome")(
+    `the fleet's page in a browser, ${width} pixels wide`,
+    () => {
+      let found: Found
+      beforeAll(() => {
+        found = lookedAt(width)
+      }, 90_000)
+
+      it("shows every plot, whole and at a size that can be read", () => {
+        expect(found.title).toBe("certlet: 400 pods on 20 nodes for 12 days")
+        expect(found.figures).toHaveLength(figures.length)
+        for (const figure of found.figures) {
+          expect(figure.width).toBeGreaterThan(leastWidth)
+          expect(figure.marks).toBeGreaterThan(20)
+          expect(figure.inside).toBe(figure.marks)
+          expect(figure.smallestText).toBeGreaterThan(11)
+          // The outage can be seen, however long the fleet runs.
+          expect(figure.shade).toBeGreaterThan(2)
+          // A line that is drawn has a height: the load goes up and down.
+          expect(figure.tallestLine).toBeGreaterThan(50)
+        }
+      })
+
+      it("fits the window and loads nothing", () => {
+        expect([found.tooWide, found.loaded]).toEqual([false, 0])
+      })
     }
-  })
-
-  it("fits the window and loads nothing", () => {
-    expect([found.tooWide, found.loaded]).toEqual([false, 0])
-  })
-})
+  )
+}

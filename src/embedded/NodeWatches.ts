@@ -39,7 +39,7 @@ export class NodeWatches {
     response.writeHead(200, { "content-type": "application/json" })
     response.flushHeaders()
     const open: Open = { response, watch }
-    const unsubscribe = watch.begin({ tell: (event) => this.#write(open, line(event)) })
+    const unsubscribe = watch.begin((event) => this.#write(open, line(event)))
     this.#open.add(open)
     this.#observe("WatchOpened")
     const end =

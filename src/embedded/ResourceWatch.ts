@@ -19,13 +19,6 @@ export interface WatchEvent {
 /** A refusal as an event: real servers refuse a watch either way. */
 export const errorEvent = (no: Refusal): WatchEvent => ({ type: "ERROR", object: statusBody(no) })
 
-/** Who hears a watch. */
-export interface Listener {
-  readonly tell: (event: WatchEvent) => void
-  /** Something has changed that this watch does not select. */
-  readonly passed?: () => void
-}
-
 /** A change as this selector sees it: an object that begins or ceases to be selected is added or deleted. */
 const eventOf = ({ object, previous, type }: Change, selects: Selector): WatchEvent | undefined => {
   const before = previous !== undefined && selects(previous)
@@ -72,12 +65,11 @@ export class ResourceWatch {
   }
 
   /** Tells what was missed, and from then on each change, within it; the answer ends that. */
-  begin({ passed, tell }: Listener): () => void {
+  begin(tell: (event: WatchEvent) => void): () => void {
     for (const event of this.#missed) tell(event)
     return this.#store.subscribe((change) => {
       const event = eventOf(change, this.#selects)
-      if (event === undefined) passed?.()
-      else tell(event)
+      if (event !== undefined) tell(event)
     })
   }
 

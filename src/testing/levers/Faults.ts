@@ -18,6 +18,12 @@ const weather = {
   apiThrottledShare: off,
   apiLostShare: off,
   watchDuplicatedShare: off,
+  /** The most that a throttled call is asked to stay away; a second where nothing is said. */
+  apiRetryAfterSeconds: off,
+  /** The most objects in a page of a list, a whole number; as many as a client asks for where nothing is said. */
+  apiPageObjects: off,
+  /** The share of further pages that the API server no longer knows. */
+  apiPagesExpiredShare: off,
   /** The most that approver and issuer take for a request. */
   issuerDawdleSeconds: off,
   /** Shares of requests. */
@@ -32,6 +38,8 @@ const weather = {
 
 const incidents = {
   watchDropsPerDay: off,
+  watchEndsPerDay: off,
+  watchSilencesPerDay: off,
   historyLossesPerDay: off,
   apiOutagesPerDay: off,
   forbiddenPerDay: off,
@@ -104,6 +112,9 @@ const strong: Readonly<Record<FaultName, number>> = {
   apiThrottledShare: 0.2,
   apiLostShare: 0.2,
   watchDuplicatedShare: 0.5,
+  apiRetryAfterSeconds: 30,
+  apiPageObjects: 5,
+  apiPagesExpiredShare: 0.3,
   issuerDawdleSeconds: 120,
   deniedShare: 0.1,
   failedShare: 0.2,
@@ -111,6 +122,8 @@ const strong: Readonly<Record<FaultName, number>> = {
   diskLatencyMillis: 500,
   podAddressLateSeconds: 120,
   watchDropsPerDay: 24,
+  watchEndsPerDay: 24,
+  watchSilencesPerDay: 8,
   historyLossesPerDay: 8,
   apiOutagesPerDay: 4,
   forbiddenPerDay: 2,

@@ -138,7 +138,7 @@ export const apiLevers = (workings: Workings, levers: TimedLevers) => {
   const pull = puller(workings, levers, "api")
   const { requests } = server.api.stores
   const forget = Effect.sync(() => server.api.forget())
-  const drop = server.dropWatches(() => true, "the connection was dropped (simulated)")
+  const drop = server.watches.drop("the connection was dropped")
   return {
     /**
      * Calls take up to `most`, each way, for so long.
@@ -177,6 +177,26 @@ export const apiLevers = (workings: Workings, levers: TimedLevers) => {
      */
     dropWatches: () => Effect.andThen(tell(workings, "api", "drops every watch"), drop),
     /**
+     * Every watch ends in order, before its time, as those of a server that is told to stop: clients go on where they
+     * were.
+     *
+     * @example
+     * yield* cluster.api.endWatches()
+     * yield* cluster.advance("1 hour")
+     * yield* cluster.exec(pod)
+     */
+    endWatches: () => Effect.andThen(tell(workings, "api", "ends every watch in order"), server.watches.end),
+    /**
+     * The connection of every watch goes silent and stays open: clients have to notice by themselves.
+     *
+     * @example
+     * yield* cluster.api.silenceWatches()
+     * const late = yield* cluster.schedule()
+     * yield* cluster.advance("5 minutes")
+     * assert.equal(late.phase, "running")
+     */
+    silenceWatches: () => Effect.andThen(tell(workings, "api", "falls silent on every watch"), server.watches.silence),
+    /**
      * Every watch gets something that is no event, as a broken proxy would send it: clients take the watch up again.
      *
      * @example
@@ -184,7 +204,7 @@ export const apiLevers = (workings: Workings, levers: TimedLevers) => {
      * yield* cluster.advance("1 hour")
      * yield* cluster.exec(pod)
      */
-    garbleWatches: () => Effect.andThen(tell(workings, "api", "garbles every watch"), server.garbleWatches),
+    garbleWatches: () => Effect.andThen(tell(workings, "api", "garbles every watch"), server.watches.garble),
     /**
      * History is forgotten and watches end: clients have to list again (410).
      *

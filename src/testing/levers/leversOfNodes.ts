@@ -103,11 +103,10 @@ export const diskLevers = (workings: Workings, levers: TimedLevers, node: SimNod
 
 /** Cuts a node off from the API server for so long. */
 export const cutOff = (workings: Workings, levers: TimedLevers, { link, name }: SimNode, time: Duration.Input) => {
-  const turn = (cut: boolean) => Effect.sync(() => void Object.assign(link, { cut }))
-  const drop = workings.server.dropWatches((other) => other === link, "the connection timed out (simulated)")
+  const { cut, mend } = workings.server.watches
   return Effect.andThen(
     tell(workings, name, `the API server is out of reach for ${worded(time)}`),
-    levers.pull(`${name}/cut`, time, turn(true), Effect.andThen(turn(false), drop))
+    levers.pull(`${name}/cut`, time, cut(link), mend(link))
   )
 }
 

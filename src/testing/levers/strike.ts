@@ -34,6 +34,8 @@ const onBundle = (
 
 const strikes: Readonly<Record<IncidentName, Strike>> = {
   watchDropsPerDay: (cluster) => cluster.api.dropWatches(),
+  watchEndsPerDay: (cluster) => cluster.api.endWatches(),
+  watchSilencesPerDay: (cluster) => cluster.api.silenceWatches(),
   watchesGarbledPerDay: (cluster) => cluster.api.garbleWatches(),
   historyLossesPerDay: (cluster) => cluster.api.expire(),
   apiOutagesPerDay: (cluster, _, time) => cluster.api.down(time),

@@ -4,7 +4,7 @@
  */
 import { Duration } from "effect"
 import { calmIssuance, type IssuanceBehaviour } from "../../embedded/Controllers.ts"
-import { type ApiBehaviour, calmApi } from "../parts/SimApiServer.ts"
+import { type ApiBehaviour, calmApi } from "../parts/ApiBehaviour.ts"
 import type { Faults } from "./Faults.ts"
 
 /** How the cluster behaves under these faults. */
@@ -15,8 +15,11 @@ export const weatherOf = (faults: Faults): ApiBehaviour & IssuanceBehaviour => (
   callLatency: Duration.millis(faults.apiLatencyMillis),
   watchLatency: Duration.millis(faults.watchLatencyMillis),
   throttled: faults.apiThrottledShare,
+  retryAfterSeconds: Math.max(1, faults.apiRetryAfterSeconds),
   lost: faults.apiLostShare,
   duplicated: faults.watchDuplicatedShare,
+  pageSize: Math.ceil(faults.apiPageObjects),
+  pagesExpired: faults.apiPagesExpiredShare,
   dawdle: Duration.seconds(faults.issuerDawdleSeconds),
   denied: faults.deniedShare,
   failed: faults.failedShare,

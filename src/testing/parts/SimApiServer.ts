@@ -2,52 +2,22 @@
  * The API server of a simulated cluster behind a simulated network: the third face of the embedded one. Each node has
  * its way to it, an `ApiServer` for the real clients: every call takes its way there and back, can be refused,
  * throttled or lost on either way, and is served whether or not its caller still lives. A watch gets each change in
- * order, late, perhaps twice, until its connection ends.
+ * order, late, perhaps twice, until its connection ends. A link that is cut carries nothing, and its clients find out
+ * as real ones do.
  */
 import { Clock, Deferred, Duration, Effect, FiberSet, Option, Random, Redacted, Result, type Scope } from "effect"
-import { type Refusal, refusalOf, statusBody } from "../../embedded/ApiStatus.ts"
+import { type Refusal, refusal, refusalOf, statusBody } from "../../embedded/ApiStatus.ts"
 import { type ApiUser, certletUser } from "../../embedded/ApiUser.ts"
 import { EmbeddedApi } from "../../embedded/EmbeddedApi.ts"
-import type { ResourceName } from "../../embedded/Resource.ts"
-import { callOf } from "../../embedded/ResourceApi.ts"
+import { type Call, callOf } from "../../embedded/ResourceApi.ts"
 import { errorEvent, type ResourceWatch, type WatchEvent } from "../../embedded/ResourceWatch.ts"
-import { ApiError, type ApiReason, apiFailure } from "../../kube/ApiError.ts"
+import { ApiError, apiFailure } from "../../kube/ApiError.ts"
 import type { ApiCall, ApiServer, EventReader } from "../../kube/ApiServer.ts"
 import type { Happening } from "../story/Happening.ts"
+import { calmApi } from "./ApiBehaviour.ts"
 import { Dice } from "./Dice.ts"
 import { type Link, SimConnection } from "./SimConnection.ts"
-
-/** How the API server and the network before it behave from now on. Probabilities are per call or per event. */
-export interface ApiBehaviour {
-  /** What a call meets: it is answered, or fails with this reason. */
-  readonly api: "up" | ApiReason
-  /** cert-manager's webhook: while it is down, the API server takes no request in (500), and everything else works. */
-  readonly webhook: "up" | "down"
-  /** What certlet has no right to (403), though it should. */
-  readonly forbidden: ReadonlyArray<ResourceName>
-  /** The most that a call takes, each way; drawn for every call. */
-  readonly callLatency: Duration.Duration
-  /** The most that an event of a watch is late. */
-  readonly watchLatency: Duration.Duration
-  /** How many calls are throttled (429, with Retry-After). */
-  readonly throttled: number
-  /** How many calls are lost: half of them on their way there, half of them with their answer. */
-  readonly lost: number
-  /** How many events of a watch come twice. */
-  readonly duplicated: number
-}
-
-/** An API server that is well. */
-export const calmApi: ApiBehaviour = {
-  api: "up",
-  webhook: "up",
-  forbidden: [],
-  callLatency: Duration.zero,
-  watchLatency: Duration.zero,
-  throttled: 0,
-  lost: 0,
-  duplicated: 0
-}
+import { SimWatches } from "./SimWatches.ts"
 
 /** What becomes of a call on its way. */
 type Fate = "arrives" | "throttled" | "request lost" | "answer lost"
@@ -55,9 +25,7 @@ type Fate = "arrives" | "throttled" | "request lost" | "answer lost"
 /** How long a client waits for an answer that does not come, in milliseconds: the default of `--request-timeout`. */
 const requestTimeout = 30_000
 /** A server sends its watchers a bookmark about once a minute. */
-const bookmarkInterval = 60_000
-/** What the server asks a throttled client to wait, in seconds. */
-const retryAfter = "1"
+const bookmarkInterval = Duration.minutes(1)
 
 const webhookDown: Refusal = {
   code: 500,
@@ -75,7 +43,7 @@ export class SimApiServer {
   readonly observe: (where: string, what: Happening) => void
   readonly #run: (effect: Effect.Effect<unknown>) => unknown
   readonly #now: () => number
-  readonly #connections = new Set<SimConnection>()
+  readonly watches: SimWatches
 
   constructor(options: {
     readonly seed: string
@@ -87,6 +55,7 @@ export class SimApiServer {
     this.#run = options.run
     this.#now = options.now
     this.observe = options.observe
+    this.watches = new SimWatches(this.run)
     this.api = new EmbeddedApi({ now: options.now, uid: this.dice.uuid })
     const { events, requests } = this.api.stores
     requests.subscribe(({ object, type }) => {
@@ -106,7 +75,8 @@ export class SimApiServer {
   readonly connect = (link: Link): ApiServer["Service"] => ({
     call: (call) =>
       this.#carry(link, call.action, () => {
-        const parsed = callOf(call.method, call.path, call.query)
+        const parsed = this.#paged(callOf(call.method, call.path, call.query))
+        if (parsed === "expired") return Result.fail(refusal.expired("The provided continue parameter is too old"))
         const isRequest = parsed?.resource === "requests" && parsed.verb === "create"
         if (isRequest && this.behaviour.webhook === "down") return Result.fail(webhookDown)
         return Result.map(this.api.act(this.#callerOf(call), parsed, call.body), ({ body }) => body)
@@ -114,26 +84,13 @@ export class SimApiServer {
     follow: (call, reader) => this.#follow(link, call, reader)
   })
 
-  /** Ends the watches that `which` picks, as a server does that goes, or a proxy that forgets. */
-  readonly dropWatches = (which: (link: Link) => boolean, detail: string): Effect.Effect<void> =>
-    this.#onWatches(which, ({ action, end }) =>
-      end(Effect.fail(new ApiError({ reason: "Unavailable", action, detail })))
-    )
-
-  /** Every watch gets something that is no event. */
-  readonly garbleWatches: Effect.Effect<void> = this.#onWatches(
-    () => true,
-    (connection) => connection.take(undefined)
-  )
-
-  /** How many watches are open on a resource. */
-  readonly watchesOn = (resource: ResourceName): number =>
-    [...this.#connections].filter((connection) => connection.resource === resource).length
-
-  #onWatches(which: (link: Link) => boolean, act: (connection: SimConnection) => void): Effect.Effect<void> {
-    return Effect.sync(() => {
-      for (const connection of [...this.#connections]) if (which(connection.link)) act(connection)
-    })
+  /** A list with no larger pages than this server gives; "expired" where the next one is no longer known. */
+  #paged(call: Call | undefined): Call | "expired" | undefined {
+    const { pageSize, pagesExpired } = this.behaviour
+    if (call?.verb !== "list" || pageSize === 0) return call
+    if (call.query.continue !== undefined && this.dice.chance(pagesExpired)) return "expired"
+    const asked = Number(call.query.limit ?? 0) || pageSize
+    return { ...call, query: { ...call.query, limit: String(Math.min(asked, pageSize)) } }
   }
 
   get #certlet(): ApiUser {
@@ -162,11 +119,16 @@ export class SimApiServer {
       if (there + back === 0) return arrive
       return Effect.gen({ self: this }, function* (this: SimApiServer) {
         const reply = yield* Deferred.make<A, ApiError>()
-        const answer = Effect.flatMap(Effect.delay(Effect.exit(arrive), there), (exit) =>
-          Effect.delay(Deferred.done(reply, exit), back)
+        const unlessCut = <B, E>(arrival: Effect.Effect<B, E>) =>
+          Effect.when(
+            arrival,
+            Effect.sync(() => !link.cut)
+          )
+        const answer = Effect.flatMap(Effect.delay(unlessCut(Effect.exit(arrive)), there), (exit) =>
+          Option.isNone(exit) ? Effect.void : Effect.delay(unlessCut(Deferred.done(reply, exit.value)), back)
         )
         this.run(answer)
-        return yield* there + back < requestTimeout ? Deferred.await(reply) : silence
+        return yield* Effect.raceFirst(Deferred.await(reply), silence)
       })
     })
   }
@@ -192,45 +154,48 @@ export class SimApiServer {
         Effect.andThen(reader.opened),
         Effect.andThen(Effect.sync(connection.granted)),
         Effect.andThen(Deferred.await(connection.ended)),
-        Effect.ensuring(Effect.sync(() => this.#close(connection, Effect.void)))
+        Effect.ensuring(Effect.sync(() => this.watches.close(connection)))
       )
     })
   }
 
   /** The server begins to tell when the call has reached it, not when its answer is back. */
   #begin(connection: SimConnection, watch: ResourceWatch): void {
-    this.#connections.add(connection)
-    connection.bookmarkedAt = this.#now()
+    this.watches.add(connection)
+    const end = watch.begin((event) => this.#deliver(connection, event))
+    let isTold = true
+    connection.unsubscribe = () => {
+      isTold = false
+      end()
+    }
     const bookmark = (): void => {
       const event = watch.bookmark()
       if (event !== undefined) this.#deliver(connection, event)
     }
-    connection.unsubscribe = watch.begin({
-      tell: (event) => this.#deliver(connection, event),
-      passed: () => {
-        if (this.#now() - connection.bookmarkedAt < bookmarkInterval) return
-        connection.bookmarkedAt = this.#now()
-        bookmark()
-      }
+    const bookmarks: Effect.Effect<void> = Effect.suspend(() => {
+      if (!isTold) return Effect.void
+      bookmark()
+      return Effect.delay(bookmarks, bookmarkInterval)
     })
+    this.run(Effect.delay(bookmarks, bookmarkInterval))
     if (watch.timeoutSeconds === 0) return
     const timeout = Effect.sync(() => {
-      if (!connection.isOpen) return
+      if (!isTold) return
       bookmark()
       connection.unsubscribe()
-      this.#later(connection, () => this.#close(connection, Effect.void))
+      this.#later(connection, () => connection.finish(Effect.void))
     })
     this.run(Effect.delay(timeout, Duration.seconds(watch.timeoutSeconds)))
-  }
-
-  #close(connection: SimConnection, how: Effect.Effect<void, ApiError>): void {
-    this.#connections.delete(connection)
-    connection.end(how)
   }
 
   #draw(most: Duration.Duration): number {
     const millis = Duration.toMillis(most)
     return millis === 0 ? 0 : Math.ceil(this.dice.between(0, millis))
+  }
+
+  #retryAfter(): string {
+    const most = Math.ceil(this.behaviour.retryAfterSeconds)
+    return most <= 1 ? "1" : String(this.dice.whole(1, most + 1))
   }
 
   #fate(): Fate {
@@ -248,7 +213,7 @@ export class SimApiServer {
   ): Effect.Effect<A, ApiError> {
     const { api } = this.behaviour
     if (api !== "up") return this.#fail(link, new ApiError({ reason: api, action, detail: "simulated" }))
-    if (fate === "throttled") return this.#refuse(link, action, refusalOf(429, retryAfter))
+    if (fate === "throttled") return this.#refuse(link, action, refusalOf(429, this.#retryAfter()))
     if (fate === "request lost") return this.#unanswered(link, action, "connection reset")
     const answer = serve()
     if (fate === "answer lost") return this.#unanswered(link, action, "connection reset")

@@ -72,5 +72,5 @@ export const bundlesIn = (stores: Stores): Pick<SimBundleShelf["Service"], "get"
 /** The levers of the bundles that a server keeps. */
 export const makeSimBundleShelf = (server: SimApiServer): SimBundleShelf["Service"] => ({
   ...bundlesIn(server.api.stores),
-  watches: Effect.sync(() => server.watchesOn("configMaps") + server.watchesOn("clusterTrustBundles"))
+  watches: Effect.sync(() => server.watches.openOn("configMaps") + server.watches.openOn("clusterTrustBundles"))
 })

@@ -13,8 +13,10 @@ import * as ApiPods from "../../kube/ApiPods.ts"
 import { ApiServer } from "../../kube/ApiServer.ts"
 import * as ApiTrustBundles from "../../kube/ApiTrustBundles.ts"
 import { Settings } from "../../Settings.ts"
-import { type ApiBehaviour, makeSimApiServer, type SimApiServer } from "./SimApiServer.ts"
+import type { ApiBehaviour } from "./ApiBehaviour.ts"
+import { makeSimApiServer, type SimApiServer } from "./SimApiServer.ts"
 import { makeSimBundleShelf, SimBundleShelf } from "./SimBundleShelf.ts"
+import { makeLink } from "./SimConnection.ts"
 import { makeSimEvents, SimEvents } from "./SimEvents.ts"
 import { makeSimIssuer } from "./SimIssuer.ts"
 import { makeSimPodRegistry, SimPodRegistry } from "./SimPodRegistry.ts"
@@ -60,7 +62,7 @@ const planeOf = (
       }),
     disturb: Effect.andThen(
       Effect.sync(() => server.api.forget()),
-      server.dropWatches(() => true, "the connection was reset (simulated)")
+      server.watches.drop("the connection was reset")
     )
   }
 }
@@ -103,7 +105,7 @@ export const layer = Layer.unwrap(
       Layer.succeed(SimPodRegistry, makeSimPodRegistry(server)),
       Layer.succeed(SimBundleShelf, makeSimBundleShelf(server)),
       Layer.succeed(SimEvents, makeSimEvents(server.api.stores.events))
-    ).pipe(Layer.provide(Layer.succeed(ApiServer, server.connect({ node: nodeId, cut: false }))))
+    ).pipe(Layer.provide(Layer.succeed(ApiServer, server.connect(makeLink(nodeId)))))
   })
 )
 
@@ -115,9 +117,6 @@ export const behave = (
 ): Effect.Effect<void> =>
   Effect.suspend(() => {
     server.behaviour = { ...server.behaviour, ...change }
-    const down =
-      server.behaviour.api === "Unavailable"
-        ? server.dropWatches(() => true, "the server is gone (simulated)")
-        : Effect.void
+    const down = server.behaviour.api === "Unavailable" ? server.watches.drop("the server is gone") : Effect.void
     return Effect.andThen(down, controllers.behave(change))
   })

@@ -16,7 +16,7 @@ import { Dice } from "./Dice.ts"
 import { type CrashPoint, type Fence, fenced } from "./Fence.ts"
 import type { SimApiServer } from "./SimApiServer.ts"
 import type { Skew } from "./SimClock.ts"
-import type { Link } from "./SimConnection.ts"
+import { type Link, makeLink } from "./SimConnection.ts"
 import { clients } from "./SimControlPlane.ts"
 import type { SimKeyKind } from "./SimCrypto.ts"
 import { drawBytes } from "./SimEntropy.ts"
@@ -78,7 +78,7 @@ export class SimNode {
   constructor(parts: NodeParts) {
     this.#parts = parts
     this.name = parts.name
-    this.link = { node: parts.name, cut: false }
+    this.link = makeLink(parts.name)
     this.#dice = new Dice(`${parts.seed}/${parts.name}`)
     this.disk = makeSimDisk(this.observe)
     this.records = makeSimRecords((change) => {

@@ -46,7 +46,7 @@ export const podObject = ({ name, namespace, node = "node-1" }: PlacedPod, state
 })
 
 /** The levers of the pods that a server keeps. */
-export const makeSimPodRegistry = ({ api, watchesOn }: SimApiServer): SimPodRegistry["Service"] => {
+export const makeSimPodRegistry = ({ api, watches }: SimApiServer): SimPodRegistry["Service"] => {
   const { pods } = api.stores
   const states = new Map<string, PodState>()
   return {
@@ -62,6 +62,6 @@ export const makeSimPodRegistry = ({ api, watchesOn }: SimApiServer): SimPodRegi
         states.delete(uid)
         pods.delete(namespace, name, uid)
       }),
-    watches: Effect.sync(() => watchesOn("pods"))
+    watches: Effect.sync(() => watches.openOn("pods"))
   }
 }

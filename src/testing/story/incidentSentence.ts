@@ -7,6 +7,8 @@ import { type Incident, type IncidentName, isIncidentName } from "../levers/Faul
 
 const sentences: Readonly<Record<IncidentName, (where: string, time: string) => string>> = {
   watchDropsPerDay: () => "every watch is dropped",
+  watchEndsPerDay: () => "the API server ends every watch in order",
+  watchSilencesPerDay: () => "every watch goes silent and stays open",
   watchesGarbledPerDay: () => "every watch gets something that is no event",
   historyLossesPerDay: () => "the API server forgets its history",
   apiOutagesPerDay: (_, time) => `the API server is down for ${time}`,

@@ -4,8 +4,9 @@ import { Duration, Effect, Fiber, Option, Predicate, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import { podUser } from "../../../src/embedded/ApiUser.ts"
 import type { ApiCall } from "../../../src/kube/ApiServer.ts"
-import { type ApiBehaviour, calmApi, makeSimApiServer } from "../../../src/testing/parts/SimApiServer.ts"
-import type { Link } from "../../../src/testing/parts/SimConnection.ts"
+import { type ApiBehaviour, calmApi } from "../../../src/testing/parts/ApiBehaviour.ts"
+import { makeSimApiServer } from "../../../src/testing/parts/SimApiServer.ts"
+import { makeLink } from "../../../src/testing/parts/SimConnection.ts"
 
 const events = "/api/v1/namespaces/apps/events"
 
@@ -34,7 +35,7 @@ const told = (event: unknown): string => {
 const server = Effect.fnUntraced(function* (change: Partial<ApiBehaviour> = {}) {
   const server = yield* makeSimApiServer("a server")
   server.behaviour = { ...calmApi, ...change }
-  const link: Link = { node: "node-1", cut: false }
+  const link = makeLink("node-1")
   const client = server.connect(link)
   const { pods, events: stored } = server.api.stores
   const seen: Array<readonly [at: number, event: string]> = []
@@ -61,7 +62,7 @@ const server = Effect.fnUntraced(function* (change: Partial<ApiBehaviour> = {}) 
   return { server, link, client, pods, stored, seen, pod, watch, create }
 })
 
-const settled = TestClock.adjust("1 minute")
+const settled = TestClock.adjust("25 seconds")
 
 describe("the simulated API server", () => {
   it.effect("gives every change a version that is higher than the last", () =>
@@ -137,21 +138,33 @@ describe("the simulated API server", () => {
     })
   )
 
-  it.effect(
-    "tells nothing of what a watch does not select but a bookmark, a minute after the last at the earliest",
-    () =>
-      Effect.gen(function* () {
-        const { pod, seen, watch } = yield* server()
-        yield* watch(undefined, { labelSelector: "node=ours" })
-        yield* TestClock.adjust(0)
-        pod("theirs-1", { node: "theirs" })
-        yield* settled
-        expect(seen).toEqual([])
-        pod("theirs-2", { node: "theirs" })
-        pod("theirs-3", { node: "theirs" })
-        yield* settled
-        expect(seen.map(([, event]) => event)).toEqual(["BOOKMARK 3"])
-      })
+  it.effect("tells nothing of what a watch does not select", () =>
+    Effect.gen(function* () {
+      const { pod, seen, watch } = yield* server()
+      yield* watch(undefined, { labelSelector: "node=ours" })
+      yield* TestClock.adjust(0)
+      pod("theirs", { node: "theirs" })
+      yield* TestClock.adjust("59 seconds")
+      expect(seen).toEqual([])
+    })
+  )
+
+  it.effect("sends a bookmark a minute as long as a watch is open, also while nothing changes", () =>
+    Effect.gen(function* () {
+      const { pod, seen, server: api, watch } = yield* server()
+      yield* watch(undefined, { labelSelector: "node=ours" })
+      yield* TestClock.adjust("150 seconds")
+      pod("theirs", { node: "theirs" })
+      yield* TestClock.adjust("60 seconds")
+      expect(seen.map(([at, event]) => `${at / 60_000} ${event}`)).toEqual([
+        "1 BOOKMARK 1",
+        "2 BOOKMARK 1",
+        "3 BOOKMARK 2"
+      ])
+      yield* api.watches.end
+      yield* TestClock.adjust("10 minutes")
+      expect(seen).toHaveLength(3)
+    })
   )
 
   it.effect("ends a watch at its time, with a bookmark", () =>
@@ -162,7 +175,58 @@ describe("the simulated API server", () => {
       expect(watching.pollUnsafe()).toBeUndefined()
       yield* TestClock.adjust("1 second")
       yield* Fiber.join(watching)
-      expect(seen.map(([, event]) => event)).toEqual(["BOOKMARK 1"])
+      expect(seen.map(([, event]) => event)).toEqual(Array.from({ length: 5 }, () => "BOOKMARK 1"))
+    })
+  )
+
+  it.effect("ends watches in order when it is told to, before their time", () =>
+    Effect.gen(function* () {
+      const { pod, seen, server: api, watch } = yield* server()
+      const watching = yield* watch(undefined, { timeoutSeconds: "300" })
+      yield* TestClock.adjust("10 seconds")
+      yield* api.watches.end
+      yield* Fiber.join(watching)
+      pod("one")
+      yield* TestClock.adjust("10 minutes")
+      expect(seen).toEqual([])
+      expect(api.watches.openOn("pods")).toBe(0)
+    })
+  )
+
+  it.effect("falls silent on a watch, and neither tells anything nor ends it", () =>
+    Effect.gen(function* () {
+      const { pod, seen, server: api, watch } = yield* server()
+      const watching = yield* watch(undefined, { timeoutSeconds: "300" })
+      yield* TestClock.adjust("10 seconds")
+      yield* api.watches.silence
+      pod("one")
+      yield* api.watches.drop("dropped")
+      yield* TestClock.adjust("1 hour")
+      expect(seen).toEqual([])
+      expect(watching.pollUnsafe()).toBeUndefined()
+      yield* watch()
+      yield* TestClock.adjust(0)
+      pod("two")
+      expect(seen.map(([, event]) => event)).toEqual(["ADDED two 3"])
+    })
+  )
+
+  it.effect("gives a list in pages, and forgets some of them", () =>
+    Effect.gen(function* () {
+      const { client, pod, server: api } = yield* server({ pageSize: 2 })
+      for (const name of ["one", "two", "three", "four", "five"]) pod(name)
+      const page = (query: Readonly<Record<string, string>>) =>
+        client.call({ action: "list", method: "GET", path: "/api/v1/pods", query: { limit: "500", ...query } })
+      const first = yield* page({})
+      expect(at(first, "items")).toHaveLength(2)
+      const next = String(at(first, "metadata", "continue"))
+      api.behaviour = { ...api.behaviour, pagesExpired: 1 }
+      expect((yield* Effect.flip(page({ continue: next }))).reason).toBe("Gone")
+      api.behaviour = { ...api.behaviour, pagesExpired: 0 }
+      const second = yield* page({ continue: next })
+      expect(at(second, "items")).toHaveLength(2)
+      const third = yield* page({ continue: String(at(second, "metadata", "continue")) })
+      expect([at(third, "items"), at(third, "metadata", "continue")]).toMatchObject([[{}], undefined])
     })
   )
 
@@ -238,13 +302,24 @@ describe("the simulated API server", () => {
     })
   )
 
+  it.effect("asks whom it throttles to stay away for up to as long as it is said", () =>
+    Effect.gen(function* () {
+      const { create } = yield* server({ throttled: 1, retryAfterSeconds: 30 })
+      const errors = yield* Effect.forEach(Array.from({ length: 60 }), () => Effect.flip(create("one")))
+      const seconds = errors.map(({ retryAfterMillis = 0 }) => retryAfterMillis / 1000)
+      expect(Math.min(...seconds)).toBeGreaterThanOrEqual(1)
+      expect(Math.max(...seconds)).toBeLessThanOrEqual(30)
+      expect(new Set(seconds).size).toBeGreaterThan(10)
+    })
+  )
+
   it.effect.each([
     ["over a link that is cut", {}, true],
     ["where it takes too long", { callLatency: Duration.minutes(30) }, false]
   ] as const)("says nothing %s: the client gives up after half a minute", ([, behaviour, cut]) =>
     Effect.gen(function* () {
-      const { create, link } = yield* server(behaviour)
-      link.cut = cut
+      const { create, link, server: api } = yield* server(behaviour)
+      if (cut) yield* api.watches.cut(link)
       const call = yield* Effect.forkChild(create("one"))
       yield* TestClock.adjust("29 seconds")
       expect(call.pollUnsafe()).toBeUndefined()
@@ -253,13 +328,55 @@ describe("the simulated API server", () => {
     })
   )
 
-  it.effect("tells nothing over a link that is cut", () =>
+  it.effect("loses a call that is on its way when the link is cut, and an answer that is on its way back", () =>
     Effect.gen(function* () {
-      const { link, pod, seen, watch } = yield* server()
-      yield* watch()
-      yield* settled
-      link.cut = true
+      const { create, link, server: api, stored } = yield* server({ callLatency: Duration.seconds(10) })
+      const names = Array.from({ length: 20 }, (_, index) => `request-${index}`)
+      const calls = yield* Effect.forEach(names, (name) => Effect.forkChild(create(name)))
+      yield* TestClock.adjust("5 seconds")
+      yield* api.watches.cut(link)
+      const done = stored.all().length
+      expect(done).toBeGreaterThan(0)
+      const known = calls.filter((call) => call.pollUnsafe() !== undefined).length
+      expect(known).toBeLessThan(done)
+      yield* TestClock.adjust("15 seconds")
+      yield* api.watches.mend(link)
+      yield* TestClock.adjust("30 seconds")
+      const exits = yield* Effect.forEach(calls, Fiber.await)
+      expect(exits.filter(({ _tag }) => _tag === "Success")).toHaveLength(known)
+      expect(stored.all()).toHaveLength(done)
+    })
+  )
+
+  it.effect("tells over a link that was cut for a moment what happened meanwhile, and in order", () =>
+    Effect.gen(function* () {
+      const { link, pod, seen, server: api, watch } = yield* server()
+      const watching = yield* watch()
+      yield* TestClock.adjust(0)
+      yield* api.watches.cut(link)
       pod("one")
+      pod("two")
+      yield* TestClock.adjust("20 seconds")
+      expect(seen).toEqual([])
+      yield* api.watches.mend(link)
+      expect(seen.map(([, event]) => event)).toEqual(["ADDED one 2", "ADDED two 3"])
+      yield* TestClock.adjust("20 seconds")
+      expect(watching.pollUnsafe()).toBeUndefined()
+    })
+  )
+
+  it.effect("tells nothing over a link that stays cut, and the client notices after half a minute", () =>
+    Effect.gen(function* () {
+      const { link, pod, seen, server: api, watch } = yield* server()
+      const watching = yield* watch()
+      yield* TestClock.adjust(0)
+      yield* api.watches.cut(link)
+      pod("one")
+      yield* TestClock.adjust("24 seconds")
+      expect(watching.pollUnsafe()).toBeUndefined()
+      yield* TestClock.adjust("1 second")
+      expect((yield* Effect.flip(Fiber.join(watching))).reason).toBe("Unavailable")
+      yield* api.watches.mend(link)
       yield* settled
       expect(seen).toEqual([])
     })
@@ -270,9 +387,9 @@ describe("the simulated API server", () => {
       const { pod, seen, server: api, watch } = yield* server()
       const watching = yield* watch()
       yield* settled
-      yield* api.dropWatches(() => true, "dropped")
+      yield* api.watches.drop("dropped")
       expect((yield* Effect.flip(Fiber.join(watching))).reason).toBe("Unavailable")
-      expect(api.watchesOn("pods")).toBe(0)
+      expect(api.watches.openOn("pods")).toBe(0)
       pod("one")
       yield* settled
       expect(seen).toEqual([])

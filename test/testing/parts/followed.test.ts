@@ -101,16 +101,35 @@ describe("what certlet follows", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("tells pods' owners nothing while the API server is away", () =>
+    Effect.gen(function* () {
+      const cluster = yield* SimCluster.make({ seed: "nobody told" })
+      const pod = yield* cluster.schedule()
+      yield* cluster.advance("1 minute")
+      const told = () => cluster.trace.lines(2000).filter((line) => line.includes("Event VolumeMountLost"))
+      yield* cluster.api.down("1 hour")
+      yield* cluster.disk("node-1").clean(pod)
+      yield* cluster.advance("50 minutes")
+      expect(cluster.trace.lines(2000).join("\n")).toMatch(/create an Event.*Unavailable/)
+      expect(told()).toEqual([])
+      const other = yield* cluster.schedule()
+      yield* cluster.advance("15 minutes")
+      yield* cluster.disk("node-1").clean(other)
+      yield* cluster.advance("5 minutes")
+      expect(told()).toHaveLength(1)
+    }).pipe(Effect.scoped)
+  )
+
   it.live("leaves no watch behind once no pod of the node needs it", () =>
     Effect.gen(function* () {
       const cluster = yield* SimCluster.make({ seed: "no watch" })
       const { server } = cluster.world
       const pod = yield* cluster.schedule(named)
       yield* cluster.advance("1 minute")
-      expect(server.watchesOn("pods")).toBe(1)
+      expect(server.watches.openOn("pods")).toBe(1)
       yield* cluster.delete(pod)
       yield* cluster.advance("5 minutes")
-      expect(server.watchesOn("pods")).toBe(0)
+      expect(server.watches.openOn("pods")).toBe(0)
     }).pipe(Effect.scoped)
   )
 })

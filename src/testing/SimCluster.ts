@@ -86,7 +86,8 @@ interface Time {
 
 /** The clock and the scheduler of the cluster, and how it runs its fibers. */
 const makeTime = Effect.fnUntraced(function* (seed: string): Effect.fn.Return<Time, never, Scope.Scope> {
-  const time = yield* Layer.build(TestClock.layer())
+  // Time waits for whatever is under way, however long a busy machine takes: else a seed's story depends on the machine.
+  const time = yield* Layer.build(TestClock.layer({ warningDelay: "Infinity" }))
   const context = Context.add(yield* Effect.context<never>(), Random.Random, new Dice(seed).random)
   const within = Context.merge(context, time)
   yield* Effect.provideContext(

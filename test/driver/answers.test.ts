@@ -1,7 +1,9 @@
 /** What becomes of an issuer's answer: it is used and what it lacks is told, or it is refused and asked for seldom. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Option } from "effect"
+import { Duration, Effect, Exit, Layer, Option } from "effect"
 import { TestClock } from "effect/testing"
+import type { RequestReference } from "../../src/issuance/CertificateRequest.ts"
+import { CertificateRequests } from "../../src/issuance/CertificateRequests.ts"
 import { SimControlPlane } from "../../src/testing/parts/SimControlPlane.ts"
 import { SimEvents } from "../../src/testing/parts/SimEvents.ts"
 import { during, isServed, onNode, publishCall, seen, startDriver } from "../kit/SimulatedNode.ts"
@@ -29,6 +31,32 @@ const kubelet = (driver: Effect.Success<typeof startDriver>, minutes: number) =>
     }
     return answers
   })
+
+describe("an answer whose CA cannot be read", () => {
+  it.effect("is used, and the volume keeps the CA that it has", () => {
+    let isDamaged = false
+    const damaged = Layer.effect(
+      CertificateRequests,
+      Effect.map(CertificateRequests, (requests) => ({
+        ...requests,
+        await: (request: RequestReference) =>
+          Effect.map(requests.await(request), (end) =>
+            end._tag === "Ready" && isDamaged ? { ...end, signed: { ...end.signed, ca: "no certificate" } } : end
+          )
+      }))
+    )
+    return Effect.gen(function* () {
+      const driver = yield* startDriver
+      yield* during("1 second", driver.publish(web))
+      const before = Option.getOrThrow(yield* seen(web.target))
+      isDamaged = true
+      yield* during("1 minute", driver.renewNow(web.volumeId, Duration.seconds(30)))
+      const after = Option.getOrThrow(yield* seen(web.target))
+      expect(after["tls.crt"]).not.toBe(before["tls.crt"])
+      expect(after["ca.crt"]).toBe(before["ca.crt"])
+    }).pipe(Effect.provide(damaged), onNode("damaged CA"))
+  })
+})
 
 describe("an answer that lacks something", () => {
   it.effect("is used, and it is told by one Event, the metrics and the status", () =>

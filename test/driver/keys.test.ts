@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from "node:crypto"
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Fiber, Layer, Option, Redacted } from "effect"
 import { TestClock } from "effect/testing"
@@ -77,6 +78,29 @@ describe("a publish that runs out of time while its key is being made", () => {
       const status = (yield* driver.status).find(({ pod }) => pod.name === "modest")
       expect(status?.missing).toMatch(/^the RSA-4096 key, which is still being made/)
     }).pipe(Effect.provide(slowKeys), onNode("late", { publishTimeout: Duration.seconds(5) }))
+  )
+})
+
+describe("a key that is to be used again", () => {
+  it.effect("and that cannot be used is replaced by a new one, and the pod is served", () =>
+    Effect.gen(function* () {
+      const driver = yield* startDriver
+      const fs = yield* VolumeFS
+      const web = publishCall("web", { "csi.cert-manager.io/reuse-private-key": "true" })
+      yield* during("1 second", driver.publish(web))
+      const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 })
+      const other = String(privateKey.export({ type: "pkcs8", format: "pem" }))
+      const files = Object.entries(Option.getOrThrow(yield* seen(web.target))).map(([name, text]) => ({
+        name,
+        content: Redacted.make(new TextEncoder().encode(name === "tls.key" ? other : text)),
+        mode: 0o440
+      }))
+      yield* fs.write({ target: web.target, mountFlags: [], group: Option.none() }, files)
+      const { state } = yield* during("10 seconds", driver.renewNow(web.volumeId, Duration.seconds(5)))
+      expect(state).toBe("Ready")
+      expect(Option.getOrThrow(yield* seen(web.target))["tls.key"]).not.toBe(other)
+      expect(yield* isServed(web.target)).toBe(true)
+    }).pipe(onNode("another key"))
   )
 })
 

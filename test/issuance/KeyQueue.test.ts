@@ -68,6 +68,19 @@ describe("the queue of keys", () => {
     })
   )
 
+  it.effect("gives no seat to a key that has left the line", () =>
+    Effect.gen(function* () {
+      const { diary, order } = makeShop()
+      for (const n of [1, 2]) yield* order("first", `f${n}`, 8192)
+      const unwanted = yield* Effect.forEach([1, 2], (n) => order("greedy", `g${n}`, 8192))
+      for (const n of [1, 2]) yield* order("modest", `m${n}`, 8192)
+      yield* TestClock.adjust("1 second")
+      yield* Effect.forEach(unwanted, Fiber.interrupt)
+      yield* TestClock.adjust("10 seconds")
+      expect(diary.filter((line) => line.startsWith("begin"))).toEqual(["begin f1", "begin f2", "begin m1", "begin m2"])
+    })
+  )
+
   it.effect("gives a seat on only when the key on it has truly ended, and lets its owner go at once", () =>
     Effect.gen(function* () {
       const queue = makeKeyQueue()

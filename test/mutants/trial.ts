@@ -15,7 +15,7 @@ export interface Verdict {
 }
 
 /** How long the tests that are near a mutant may take, all the others, and one seed, in seconds. */
-const patience = { near: 600, others: 2400, seed: 20 } as const
+const patience = { near: 400, others: 2400, seed: 20 } as const
 
 interface Report {
   readonly testResults: ReadonlyArray<{

@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process"
-import * as fs from "node:fs"
+import nodeFs, * as fs from "node:fs"
+import { syncBuiltinESMExports } from "node:module"
 import * as os from "node:os"
 import * as path from "node:path"
 import { Worker } from "node:worker_threads"
@@ -108,6 +109,30 @@ describe.each<VolumeMedium>(canMount ? ["tmpfs", "directory"] : ["directory"])(
         yield* volumes.write(placeOf(target), pair)
         expect(treeOf(target).length).toBe(well)
         expect(treeOf(target).join()).not.toContain("torn")
+        yield* volumes.unmount(target)
+      }).pipe(on(medium))
+    )
+
+    it.live("is as it was after a swap that failed at its last step", () =>
+      Effect.gen(function* () {
+        const { target, volumes } = yield* freshVolume
+        const before = treeOf(target)
+        const rename = fs.renameSync
+        nodeFs.renameSync = (from, to) => {
+          if (String(to).endsWith("/..data")) throw Object.assign(new Error("EIO: i/o error, rename"), { code: "EIO" })
+          rename(from, to)
+        }
+        syncBuiltinESMExports()
+        const failed = yield* reasonOf(volumes.write(placeOf(target), [...pair, ...files({ "ca.crt": "CA" })])).pipe(
+          Effect.ensuring(
+            Effect.sync(() => {
+              nodeFs.renameSync = rename
+              syncBuiltinESMExports()
+            })
+          )
+        )
+        expect(failed).toBe("Io")
+        expect(treeOf(target)).toEqual(before)
         yield* volumes.unmount(target)
       }).pipe(on(medium))
     )

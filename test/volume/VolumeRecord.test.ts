@@ -145,6 +145,34 @@ describe("the live records", () => {
     })
   )
 
+  it.live("are replaced whole: who has opened the one before goes on reading it", () =>
+    Effect.gen(function* () {
+      const dataRoot = yield* memoryFolder
+      const { records } = yield* start(dataRoot)
+      yield* records.save(plain("a"))
+      const [name = ""] = fs.readdirSync(`${dataRoot}/volumes`)
+      const before = fs.readFileSync(`${dataRoot}/volumes/${name}`, "utf8")
+      fs.linkSync(`${dataRoot}/volumes/${name}`, `${dataRoot}/before`)
+      yield* records.save(withKey("a", new Uint8Array(8)))
+      expect(fs.readFileSync(`${dataRoot}/before`, "utf8")).toBe(before)
+      expect(yield* records.all).toEqual([withKey("a", new Uint8Array(8))])
+    })
+  )
+
+  it.live("leave nothing of a save that failed, and least of all its key", () =>
+    Effect.gen(function* () {
+      const dataRoot = yield* memoryFolder
+      const { records } = yield* start(dataRoot)
+      yield* records.save(plain("a"))
+      const [name = ""] = fs.readdirSync(`${dataRoot}/volumes`)
+      fs.rmSync(`${dataRoot}/volumes/${name}`)
+      fs.mkdirSync(`${dataRoot}/volumes/${name}/in-the-way`, { recursive: true })
+      const error = yield* Effect.flip(records.save(withKey("a", new Uint8Array(8))))
+      expect(error).toMatchObject({ _tag: "RecordError", action: "save", volumeId: "a" })
+      expect(fs.readdirSync(`${dataRoot}/volumes`)).toEqual([name])
+    })
+  )
+
   it("name their volume as long as its id is whole, whatever became of the rest", () => {
     expect(volumeIdIn('{"version":1,"volumeId":"csi-1","target":"/var')).toBe("csi-1")
     expect(volumeIdIn('{"volumeId":"a\\"b","volumeId":"c"')).toBe('a\\"b')

@@ -104,7 +104,8 @@ const inLocks: ReadonlyArray<Mutant> = [
       name: "record-change-interruptible",
       from: "  yield* Ref.set(volume.record, changed)\n}, Effect.uninterruptible)",
       to: "  yield* Ref.set(volume.record, changed)\n})",
-      broken: "an interruption between disk and memory leaves a record that memory does not know"
+      broken: "an interruption between disk and memory leaves a record that memory does not know",
+      equivalent: "whoever interrupts what a volume does forgets the volume, or begins again from what memory knows"
     },
     {
       name: "target-shared",

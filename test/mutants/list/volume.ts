@@ -73,7 +73,8 @@ export const inVolume: ReadonlyArray<Mutant> = [
       name: "swap-interruptible",
       from: "  if (options.durable) yield* synced(spot, folder.fd)\n}, Effect.uninterruptible)",
       to: "  if (options.durable) yield* synced(spot, folder.fd)\n})",
-      broken: "a swap that is interrupted half way leaves a set with a key that nobody knows"
+      broken: "a swap that is interrupted half way leaves a set with a key that nobody knows",
+      equivalent: "a swap that is interrupted is taken back as one that failed, and the set before it stands"
     },
     {
       name: "failed-swap-stays",

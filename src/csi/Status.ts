@@ -2,10 +2,10 @@
  * From an error of the driver to what crosses the wire: a gRPC code and a sentence. It is the only file that knows
  * codes, and a reason without a row does not compile. The sentence lands in `kubectl describe pod`, so it says what to
  * do. The code tells the kubelet whether the call has come to an end: DEADLINE_EXCEEDED, UNAVAILABLE, ABORTED and
- * RESOURCE_EXHAUSTED mean that it may still be going on, and are used exactly where the driver keeps the volume and
- * goes on issuing.
+ * RESOURCE_EXHAUSTED mean that it may still be going on, and are used exactly where something of the volume is left.
+ * After any other code the kubelet forgets the volume, and no unpublish follows.
  */
-import { Schema } from "effect"
+import { Option, Schema } from "effect"
 import { adviceFor, type ReasonName, reasonName } from "../driver/Advice.ts"
 import type { PublishError, UnknownVolume, UnpublishError } from "../driver/DriverError.ts"
 import { oneLine } from "../spec/oneLine.ts"
@@ -29,6 +29,15 @@ export class Status extends Schema.TaggedError<Status>()("Status", { code: Statu
     return this.sentence
   }
 }
+
+/** The codes after which the kubelet takes a call for one that may still be going on (kubernetes: `isFinalError`). */
+const uncertain: ReadonlyArray<string> = ["DEADLINE_EXCEEDED", "UNAVAILABLE", "ABORTED"]
+
+/**
+ * Whether a failed publish has come to its end: the kubelet forgets the volume then, and no unpublish follows where the
+ * pod goes.
+ */
+export const isFinal = ({ code }: { readonly code: string }): boolean => !uncertain.includes(code)
 
 /**
  * What a sentence keeps of its beginning and of its end, where the advice stands: with nine bytes a character it fits a
@@ -89,6 +98,11 @@ const subject = (error: Failure): string =>
 /** What the kubelet is told of a failed call: whose it was, what happened, what to do. */
 export const statusOf = (error: Failure): Status => {
   const reason = error._tag === "UnknownVolume" ? error : error.reason
+  const code = codes[reasonName(reason)]
   const sentence = `${subject(error)}: ${error.message}; ${adviceFor(reason)}`
-  return new Status({ code: codes[reasonName(reason)], sentence })
+  const left = error._tag === "PublishError" && isFinal({ code }) ? error.left : Option.none()
+  return Option.match(left, {
+    onNone: () => new Status({ code, sentence }),
+    onSome: (left) => new Status({ code: "UNAVAILABLE", sentence: `${sentence}; ${left}` })
+  })
 }

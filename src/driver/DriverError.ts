@@ -3,7 +3,7 @@
  * below knows these, and nobody above looks into a leaf without its operation: the sentence a pod's owner reads needs
  * both. The temper is always the leaf's own.
  */
-import { Schema } from "effect"
+import { Effect, Schema } from "effect"
 import { RequestError } from "../issuance/CertificateRequests.ts"
 import { IssuanceError } from "../issuance/IssuanceError.ts"
 import { KeyError } from "../issuance/KeyGenerator.ts"
@@ -68,7 +68,9 @@ export class PublishError extends Schema.TaggedError<PublishError>()("PublishErr
     RecordError,
     Defect,
     Unpublished
-  ])
+  ]),
+  /** Why the kubelet has to call again although the call has ended: what is left on the node, as a clause. */
+  left: Schema.Option(Schema.String).pipe(Schema.withConstructorDefault(Effect.succeedNone))
 }) {
   get temper(): Temper {
     return this.reason.temper

@@ -2,7 +2,8 @@
  * A pod gets its volume. The spec is read, the volume is claimed (mounted and recorded) and filled, and the call
  * answers when the files are there. What is already well is left alone, so that the kubelet may call every minute. A
  * call that times out says what it waited for and leaves the issuance running; the next one joins it. When a
- * certificate is refused, a volume that never had one is taken away again.
+ * certificate is refused, a volume that never had one is taken away again; where something of it stays, the kubelet is
+ * told to call again.
  */
 import { DateTime, Deferred, Duration, Effect, Option, Ref, Result, SubscriptionRef } from "effect"
 import { Settings } from "../Settings.ts"
@@ -17,7 +18,8 @@ import { type VolumeCondition, VolumeError, VolumeFS } from "../volume/VolumeFS.
 import { type VolumeRecord, VolumeRecords } from "../volume/VolumeRecord.ts"
 import { awaitAttempt } from "./awaitAttempt.ts"
 import type { PublishCall } from "./DriverCalls.ts"
-import { PublishError } from "./DriverError.ts"
+import type { PublishError } from "./DriverError.ts"
+import { failPublish } from "./failPublish.ts"
 import { heal, noteDamage, sweep } from "./heal.ts"
 import { leaveInherited, leaveRefused, noteRefusal } from "./leave.ts"
 import { observeStep, timeCall } from "./Metrics.ts"
@@ -62,10 +64,7 @@ export const publish = Effect.fn("driver.publish")(
   },
   (program, call) =>
     program.pipe(
-      Effect.mapError((error) => {
-        const reason = error._tag === "RenewError" ? error.reason : error
-        return new PublishError({ volumeId: call.volumeId, pod: podIn(call.context), reason })
-      }),
+      Effect.catch((error) => failPublish(call, error._tag === "RenewError" ? error.reason : error)),
       remember(call),
       timeCall("publish"),
       Effect.annotateLogs({ volumeId: call.volumeId, pod: podIn(call.context) })
@@ -282,7 +281,7 @@ const undo = Effect.fnUntraced(function* (claim: Claim) {
   const { volume } = claim
   if (!(yield* isUnfilled(claim))) return
   yield* takeAway(volume.id, volume.place.target).pipe(
-    Effect.catch((error) => Effect.logWarning(`what could not be undone goes with the unpublish: ${error.message}`))
+    Effect.catch((error) => Effect.logWarning(`the volume stays until the kubelet's next call: ${error.message}`))
   )
 })
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
+import { Option } from "effect"
 import * as fc from "fast-check"
-import { Status, StatusCode, statusOf, wireSentence } from "../../src/csi/Status.ts"
+import { isFinal, Status, StatusCode, statusOf, wireSentence } from "../../src/csi/Status.ts"
 import { Defect, PublishError, UnpublishError, Unpublished } from "../../src/driver/DriverError.ts"
 import { RequestError } from "../../src/issuance/CertificateRequests.ts"
 import { IssuanceError } from "../../src/issuance/IssuanceError.ts"
@@ -85,6 +86,16 @@ describe("statusOf", () => {
       "RequestError.Unavailable",
       "Unpublished"
     ])
+  })
+
+  it("tells the kubelet to call again where something of the volume is left, and why", () => {
+    for (const reason of everyReason) {
+      const error = new PublishError({ volumeId: "csi-1", pod: "apps/web", reason, left: Option.some("it is mounted") })
+      const status = statusOf(error)
+      expect(isFinal(status)).toBe(false)
+      const isNews = isFinal(publish(reason))
+      expect(status.sentence).toBe(`${publish(reason).sentence}${isNews ? "; it is mounted" : ""}`)
+    }
   })
 
   it("for every reason and pod: a known code, one line, and no cause", () => {

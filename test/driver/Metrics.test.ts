@@ -151,6 +151,7 @@ describe("metrics", () => {
           )
         yield* publishAll(["first"])
         yield* driver.unpublish(publishCall("first"))
+        yield* TestClock.adjust("1 second")
         const none = yield* series
         const pods = Array.from({ length: 40 }, (_, i) => `pod-${i}`)
         yield* publishAll(pods)

@@ -187,6 +187,29 @@ describe("stories that once went wrong", () => {
       })
   )
 
+  // Found by seed 144: the refusal was answered as one that had ended, so no unpublish came, and certlet went on for
+  // ever.
+  it.live("a volume that cannot be taken away after a refusal goes with its pod", () =>
+    Effect.gen(function* () {
+      const cluster = yield* SimCluster.make({ seed: "refused, disk broken" })
+      yield* cluster.issuer.stall("1 minute")
+      yield* cluster.issuer.deny("30 seconds")
+      const pod = yield* cluster.schedule()
+      yield* cluster.advance("10 millis")
+      yield* cluster.disk("node-1").fail("10 seconds")
+      yield* cluster.advance("5 seconds")
+      const failed = cluster.trace.lines().filter((line) => line.includes("is not published"))
+      expect(failed.join("\n")).toMatch(/UNAVAILABLE.*denied.*may be left|UNAVAILABLE.*denied.*keeps the volume/)
+      yield* cluster.delete(pod)
+      yield* cluster.advance("1 minute")
+      const { disk, texts } = cluster.node("node-1")
+      expect([pod.phase, disk.volumes.size, texts.size]).toEqual(["gone", 0, 0])
+      yield* cluster.settle()
+      yield* cluster.advance("1 day")
+      yield* cluster.check()
+    }).pipe(Effect.scoped)
+  )
+
   // Found by seed 110152: a publish that looked at the volume while the attempt that filled it ended asked once more.
   it.live("an attempt that ends while a publish looks is enough", () =>
     Effect.gen(function* () {

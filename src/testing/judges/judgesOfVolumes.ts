@@ -4,6 +4,7 @@
  */
 
 import { Option, Result } from "effect"
+import { isFinal } from "../../csi/Status.ts"
 import type { StoredObject } from "../../embedded/ObjectStore.ts"
 import { volumeAnnotation } from "../../issuance/RequestLabels.ts"
 import { namespacedName } from "../../spec/NamespacedName.ts"
@@ -119,8 +120,40 @@ const nothingLeft = safety(
   }
 )
 
+/** What stands on a node of a pod's volume; nothing where nothing does. */
+const leftOf = (pod: SimPod, world: World): string | undefined => {
+  const node = world.nodes.get(pod.node)
+  if (node?.disk.volumes.has(pod.target)) return "its mount is left"
+  return node?.texts.has(pod.volumeId) ? "its record is left" : undefined
+}
+
+const finalIsFinal = safety(
+  "final is final",
+  "When a publish has failed for good, so that no unpublish need follow, neither mount nor record are left, and nothing works for that volume before the next publish.",
+  () => {
+    const ended = new Map<string, number>()
+    return ({ at, what }, world) => {
+      if (what._tag === "PublishCalled") ended.delete(what.pod.volumeId)
+      if (what._tag === "RecordSaved" && ended.has(what.volumeId)) return `a record of ${what.volumeId} is saved`
+      if (what._tag === "RequestCreated" && at - (ended.get(volumeOf(what.object)) ?? at) > stragglers) {
+        return `a request for ${volumeOf(what.object)} is made`
+      }
+      if (what._tag !== "PublishAnswered" || what.failure === undefined || !isFinal(what.failure)) return undefined
+      ended.set(what.pod.volumeId, at)
+      const left = leftOf(what.pod, world)
+      return left === undefined ? undefined : `${namespacedName(what.pod)}: ${what.failure.code}, and ${left}`
+    }
+  }
+)
+
 /** Volumes. */
-export const judgesOfVolumes: ReadonlyArray<Invariant> = [wholeSets, ownCertificate, nobodyElses, nothingLeft]
+export const judgesOfVolumes: ReadonlyArray<Invariant> = [
+  wholeSets,
+  ownCertificate,
+  nobodyElses,
+  nothingLeft,
+  finalIsFinal
+]
 
 /** True where a volume has files. */
 export const isFilled = (pod: SimPod, world: World): boolean => {

@@ -2,11 +2,11 @@
  * A kubelet that behaves as the real one was seen to (version 1.37, against a plugin that recorded its calls). It
  * drives each pod's volume through its life: publish until it succeeds, start the container, publish again and again
  * while the pod lives (`requiresRepublish`), unpublish once it is deleted. One operation per volume at a time; whatever
- * is not answered is asked again with the kubelet's backoff. It remembers nothing across its own restart but what
- * stands in its folders.
+ * is not answered is asked again with the kubelet's backoff. A volume whose publish has failed for good is forgotten,
+ * and no unpublish follows. It remembers nothing across its own restart but what stands in its folders.
  */
 import { DateTime, Deferred, Duration, Effect, type Fiber, Option } from "effect"
-import { Status } from "../../csi/Status.ts"
+import { isFinal, Status } from "../../csi/Status.ts"
 import type { Happening } from "../story/Happening.ts"
 import type { Dice } from "./Dice.ts"
 import { publishCallOf, type SimPod } from "./SimPod.ts"
@@ -49,6 +49,10 @@ export interface KubeletParts {
   readonly plugin: () => SimProcess | undefined
   /** The volume that stands at a target. */
   readonly volumeAt: (target: string) => SimVolume | undefined
+  /** Makes the folder that a target is in. */
+  readonly makeFolder: (target: string) => void
+  /** Removes the folder that a target is in, where nothing is mounted. */
+  readonly removeFolder: (target: string) => void
   /** What the volume context holds besides the pod's attributes: tokens, where the CSIDriver object asks for them. */
   readonly contextOf: (pod: SimPod) => Readonly<Record<string, string>>
   /** The pod's volumes are there, so that its sandbox is made: it gets its address. Comes back when it has it. */
@@ -57,10 +61,21 @@ export interface KubeletParts {
   readonly onGone: (pod: SimPod) => Effect.Effect<void>
 }
 
+/**
+ * What the kubelet takes a volume for (its "actual state of the world"): a volume that is `unmounted` is never
+ * unpublished, and a mount that is `uncertain` is made again, or taken away when the pod goes.
+ */
+type MountState = "unmounted" | "uncertain" | "mounted"
+
 interface PodLife {
   readonly pod: SimPod
   readonly deleted: Deferred.Deferred<void>
   fiber: Fiber.Fiber<unknown, unknown> | undefined
+  state: MountState
+  /** The kubelet has found the volume after a restart of its own: no failed publish makes it forget this one. */
+  isReconstructed: boolean
+  /** The kubelet's note of the volume lies in the pod's folder (`vol_data.json`): it is found after a restart. */
+  isNoted: boolean
 }
 
 /** The kubelet of one node. */
@@ -80,7 +95,8 @@ export class SimKubelet {
 
   /** A pod was scheduled to this node. */
   readonly add = (pod: SimPod): void => {
-    const life: PodLife = { pod, deleted: Deferred.makeUnsafe<void>(), fiber: undefined }
+    const deleted = Deferred.makeUnsafe<void>()
+    const life: PodLife = { pod, deleted, fiber: undefined, state: "unmounted", isReconstructed: false, isNoted: false }
     this.#lives.set(pod.uid, life)
     this.#parts.observe({ _tag: "PodScheduled", pod })
     if (this.#up) this.#begin(life, 0)
@@ -108,15 +124,16 @@ export class SimKubelet {
   readonly start = (): void => {
     if (this.#up) return
     this.#up = true
-    for (const life of this.#lives.values()) this.#begin(life, this.#parts.dice.between(0, reconstruction))
+    for (const life of this.#lives.values()) {
+      life.state = life.isNoted ? "uncertain" : "unmounted"
+      life.isReconstructed = life.isNoted
+      this.#begin(life, this.#parts.dice.between(0, reconstruction))
+    }
   }
 
   #begin(life: PodLife, delay: number): void {
-    const work = Effect.delay(
-      Effect.suspend(() => this.#live(life)),
-      Duration.millis(delay)
-    )
-    life.fiber = this.#parts.run(delay === 0 ? Effect.suspend(() => this.#live(life)) : work)
+    const work = Effect.suspend(() => this.#live(life))
+    life.fiber = this.#parts.run(delay === 0 ? work : Effect.delay(work, Duration.millis(delay)))
   }
 
   /** A pod's life from wherever it stands. */
@@ -124,7 +141,7 @@ export class SimKubelet {
     const { pod } = life
     return Effect.gen({ self: this }, function* (this: SimKubelet) {
       if (pod.phase === "pending" || pod.phase === "running") {
-        yield* this.#repeat(life, (attempt) => this.#publish(pod, attempt), true)
+        yield* this.#repeat(life, (attempt) => this.#publish(life, attempt), true)
         if (this.#isPending(pod)) {
           yield* Effect.raceFirst(this.#parts.onSandbox(pod), Deferred.await(life.deleted))
           if (this.#isPending(pod)) this.#startContainer(pod)
@@ -133,7 +150,7 @@ export class SimKubelet {
       }
       yield* Effect.sleep(Duration.millis(this.#parts.dice.between(teardown / 4, teardown)))
       pod.held = Option.none()
-      yield* this.#repeat(life, (attempt) => this.#unpublish(pod, attempt), false)
+      if (life.state !== "unmounted") yield* this.#repeat(life, (attempt) => this.#unpublish(life, attempt), false)
       pod.phase = "gone"
       this.#lives.delete(pod.uid)
       this.#parts.observe({ _tag: "PodEnded", pod })
@@ -159,7 +176,7 @@ export class SimKubelet {
     return Effect.gen({ self: this }, function* (this: SimKubelet) {
       let pause = firstRepublish
       while (!(yield* this.#sleepOrDeleted(life, pause))) {
-        yield* this.#repeat(life, (attempt) => this.#publish(life.pod, attempt), true)
+        yield* this.#repeat(life, (attempt) => this.#publish(life, attempt), true)
         pause = sync()
       }
     })
@@ -190,22 +207,54 @@ export class SimKubelet {
     return Effect.map(Effect.timeoutOption(Deferred.await(life.deleted), pause), Option.isSome)
   }
 
-  #publish(pod: SimPod, attempt: number): Effect.Effect<Option.Option<Status>> {
+  #publish(life: PodLife, attempt: number): Effect.Effect<Option.Option<Status>> {
+    const { pod } = life
     const plugin = this.#parts.plugin()
     this.#parts.observe({ _tag: "PublishCalled", pod, attempt })
+    if (plugin !== undefined) this.#parts.makeFolder(pod.target)
+    life.isNoted ||= plugin !== undefined
     const deadline =
       plugin === undefined
         ? Option.none<DateTime.Utc>()
         : Option.some(DateTime.makeUnsafe(plugin.deadline(this.#parts.now(), patience)))
     return this.#call("PublishAnswered", pod, plugin, (calls) =>
       calls.publish({ ...publishCallOf(pod, this.#parts.contextOf(pod)), deadline })
-    )
+    ).pipe(Effect.tap((failure) => Effect.sync(() => this.#noteAnswer(life, plugin, failure))))
   }
 
-  #unpublish(pod: SimPod, attempt: number): Effect.Effect<Option.Option<Status>> {
+  /** What a publish's answer makes of the volume (kubernetes: `SetUpAt`, `markVolumeErrorState`). */
+  #noteAnswer(life: PodLife, plugin: SimProcess | undefined, failure: Option.Option<Status>): void {
+    if (Option.isNone(failure)) {
+      life.state = "mounted"
+      life.isReconstructed = false
+      return
+    }
+    // No call was made: nothing is known that was not known before.
+    if (plugin === undefined) return
+    if (!isFinal(failure.value)) {
+      if (life.state === "unmounted") life.state = "uncertain"
+      return
+    }
+    if (life.isReconstructed || life.state === "mounted") return
+    life.state = "unmounted"
+    this.#removeFolder(life)
+  }
+
+  #removeFolder(life: PodLife): void {
+    if (this.#parts.volumeAt(life.pod.target) !== undefined) return
+    this.#parts.removeFolder(life.pod.target)
+    life.isNoted = false
+  }
+
+  #unpublish(life: PodLife, attempt: number): Effect.Effect<Option.Option<Status>> {
+    const { pod } = life
     this.#parts.observe({ _tag: "UnpublishCalled", pod, attempt })
     const { target, volumeId } = pod
-    return this.#call("UnpublishAnswered", pod, this.#parts.plugin(), (calls) => calls.unpublish({ volumeId, target }))
+    const call = this.#call("UnpublishAnswered", pod, this.#parts.plugin(), (calls) =>
+      calls.unpublish({ volumeId, target })
+    )
+    const removed = Effect.sync(() => this.#removeFolder(life))
+    return Effect.tap(call, (failure) => (Option.isNone(failure) ? removed : Effect.void))
   }
 
   #call(

@@ -93,6 +93,8 @@ export class SimNode {
       run: parts.run,
       plugin: () => this.#process,
       volumeAt: (target) => this.disk.volumes.get(target),
+      makeFolder: (target) => this.disk.folders.make(target),
+      removeFolder: (target) => this.disk.folders.remove(target),
       contextOf: parts.contextOf,
       onSandbox: parts.onSandbox,
       onGone: parts.onGone

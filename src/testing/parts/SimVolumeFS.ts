@@ -250,7 +250,12 @@ export const makeSimDisk = (observe: (change: DiskChange) => void = () => undefi
     release: (target) => release(disk, target)
   })
   const volumes: ReadonlyMap<string, SimVolume> = disk.volumes
-  return { volumeFS, levers: levers(disk), volumes }
+  /** The folders that targets are in, as the kubelet makes and removes them. */
+  const folders = {
+    make: (target: string) => void disk.cleared.delete(target),
+    remove: (target: string) => void disk.cleared.add(target)
+  }
+  return { volumeFS, levers: levers(disk), volumes, folders }
 }
 
 /** The simulated disk: `VolumeFS` for the programs, `SimDisk` for the test. */

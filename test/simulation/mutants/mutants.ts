@@ -1,5 +1,6 @@
 /** For every invariant of certlet, by its name, the mutants that break it. */
 import { Context, Duration, Effect, Option, Redacted } from "effect"
+import { PublishError } from "../../../src/driver/DriverError.ts"
 import { CertificateRequests } from "../../../src/issuance/CertificateRequests.ts"
 import { KeyGenerator, type PrivateKey } from "../../../src/issuance/KeyGenerator.ts"
 import { Pods } from "../../../src/kube/Pods.ts"
@@ -220,11 +221,22 @@ const hoarding = onEdge("no request is ever discarded", CertificateRequests, (re
   discard: () => Effect.void
 }))
 
+const forgetful = onPrograms(
+  "a volume that could not be taken away is answered as one that is gone",
+  (driver) => ({
+    ...driver,
+    publish: (call) =>
+      Effect.mapError(driver.publish(call), ({ pod, reason, volumeId }) => new PublishError({ pod, reason, volumeId }))
+  }),
+  { disksBrokenPerDay: 12, deniedShare: 0.5 }
+)
+
 export const mutants: Readonly<Record<string, ReadonlyArray<Mutant>>> = {
   "whole sets": [oldKeyStays, fileByFile],
   "own certificate": [oneForAll],
   "nobody else's volume": [zealous],
   "nothing left": [recordStays, mountStays, lifeGoesOn],
+  "final is final": [forgetful],
   "published is filled": [hasty],
   "gates hold": [gatesIgnored],
   "own names": [guessing],

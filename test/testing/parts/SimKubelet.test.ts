@@ -6,6 +6,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { Driver } from "../../../src/driver/Driver.ts"
 import { PublishError, UnpublishError } from "../../../src/driver/DriverError.ts"
+import { RequestError } from "../../../src/issuance/CertificateRequests.ts"
 import { SpecError } from "../../../src/spec/SpecError.ts"
 import { type ClusterOptions, type Event, SimCluster } from "../../../src/testing/index.ts"
 import { VolumeError } from "../../../src/volume/VolumeFS.ts"
@@ -37,6 +38,16 @@ const pausesOf = (times: ReadonlyArray<number>) => times.slice(1).map((time, ind
 const refused: Answers = {
   publish: ({ volumeId }) =>
     Effect.fail(new PublishError({ volumeId, pod: "", reason: new SpecError({ field: "x", rule: "is wrong" }) }))
+}
+const away: Answers = {
+  publish: ({ volumeId }) =>
+    Effect.fail(
+      new PublishError({
+        volumeId,
+        pod: "",
+        reason: new RequestError({ reason: "Unavailable", action: "create CertificateRequest", detail: "is away" })
+      })
+    )
 }
 const busy: Answers = {
   unpublish: ({ target, volumeId }) =>
@@ -94,7 +105,7 @@ describe("the simulated kubelet", () => {
       const pod = yield* cluster.schedule()
       yield* cluster.advance("10 seconds")
       expect(pod.phase).toBe("running")
-      answers = refused
+      answers = away
       events.length = 0
       yield* cluster.advance("5 minutes")
       expect(pausesOf(times("PublishCalled")).slice(0, 6)).toEqual(doubling.slice(0, 6))
@@ -102,9 +113,36 @@ describe("the simulated kubelet", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("unpublishes within two seconds of a deletion, once, also what was never published", () =>
+  it.live("sends no unpublish for a volume whose publish has failed for good", () =>
     Effect.gen(function* () {
       const { cluster, times } = yield* watched(() => refused)
+      const pod = yield* cluster.schedule()
+      yield* cluster.advance("10 seconds")
+      yield* cluster.delete(pod)
+      yield* cluster.advance("1 minute")
+      yield* cluster.restartKubelet("node-1", "1 minute")
+      yield* cluster.advance("5 minutes")
+      expect([times("UnpublishCalled"), pod.phase]).toEqual([[], "gone"])
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("forgets a volume that was uncertain when its next publish fails for good", () =>
+    Effect.gen(function* () {
+      let answers = away
+      const { cluster, times } = yield* watched(() => answers)
+      const pod = yield* cluster.schedule()
+      yield* cluster.advance("2 seconds")
+      answers = refused
+      yield* cluster.advance("10 seconds")
+      yield* cluster.delete(pod)
+      yield* cluster.advance("1 minute")
+      expect([times("UnpublishCalled"), pod.phase]).toEqual([[], "gone"])
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("unpublishes within two seconds of a deletion, once, also what was never published", () =>
+    Effect.gen(function* () {
+      const { cluster, times } = yield* watched(() => away)
       const pod = yield* cluster.schedule()
       yield* cluster.advance("10 seconds")
       const deleted = cluster.world.now

@@ -16,21 +16,23 @@ import { volumeOf } from "./judgesOfVolumes.ts"
 import { type SeenCertificate, seeVolume } from "./Sight.ts"
 import { attribute, isFollowing } from "./wishes.ts"
 
+/** The signing request in a request, PEM; empty where there is none. */
+const textIn = (object: StoredObject): string =>
+  Option.getOrElse(Option.flatMap(specOf(object), signingRequestOf), () => "")
+
 /** The public key that a request is about, as text. */
-const keyIn = (object: StoredObject): string => {
-  const text = Option.flatMap(specOf(object), signingRequestOf)
-  return Option.match(text, {
-    onNone: () => "",
-    onSome: (pem) => bytesToHex(new Uint8Array(signingRequestIn(pem)?.publicKey.rawData ?? new ArrayBuffer(0)))
-  })
-}
+const keyIn = (object: StoredObject): string =>
+  bytesToHex(new Uint8Array(signingRequestIn(textIn(object))?.publicKey.rawData ?? new ArrayBuffer(0)))
 
 const oneKeyOneRequest = safety(
   "one key, one request",
-  "A key serves one request, unless its pod wants to keep it; and never two pods.",
+  "A key serves one request, unless its pod wants to keep it, and never two pods; a request that certlet has deleted is not made again.",
   () => {
     const seen = new Map<string, StoredObject>()
+    /** The names of the requests that certlet has deleted: it was done with them. */
+    const withdrawn = new Set<string>()
     return ({ what }, world) => {
+      if (what._tag === "RequestDeleted" && what.by !== undefined) withdrawn.add(namespacedName(what.object.metadata))
       if (what._tag !== "RequestCreated") return undefined
       const { object } = what
       const key = keyIn(object)
@@ -38,8 +40,13 @@ const oneKeyOneRequest = safety(
       seen.set(key, object)
       if (before === undefined) return undefined
       const isSame = before.metadata.name === object.metadata.name && volumeOf(before) === volumeOf(object)
-      // A draft that is submitted again, because its request was deleted meanwhile, is the same request.
-      if (isSame) return undefined
+      if (isSame) {
+        // A draft may be submitted again where somebody else has deleted its request, and nobody knows whether it was
+        // made at all: it is the same request then, to the letter.
+        const name = namespacedName(object.metadata)
+        if (withdrawn.has(name)) return `request ${name} is made again, and certlet has deleted it`
+        return textIn(before) === textIn(object) ? undefined : `request ${name} is made again, and says something else`
+      }
       const pod = world.pods.find(({ volumeId }) => volumeId === volumeOf(object))
       const keeps = pod !== undefined && attribute(pod, "reuse-private-key") === "true"
       if (keeps && volumeOf(before) === volumeOf(object)) return undefined

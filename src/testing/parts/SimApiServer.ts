@@ -44,6 +44,8 @@ export class SimApiServer {
   readonly #run: (effect: Effect.Effect<unknown>) => unknown
   readonly #now: () => number
   readonly watches: SimWatches
+  /** The node whose call is being served. */
+  #acting: string | undefined
 
   constructor(options: {
     readonly seed: string
@@ -60,7 +62,7 @@ export class SimApiServer {
     const { events, requests } = this.api.stores
     requests.subscribe(({ object, type }) => {
       if (type === "ADDED") this.observe("api", { _tag: "RequestCreated", object })
-      if (type === "DELETED") this.observe("api", { _tag: "RequestDeleted", object })
+      if (type === "DELETED") this.observe("api", { _tag: "RequestDeleted", object, by: this.#acting })
     })
     events.subscribe(({ object, type }) => {
       if (type !== "DELETED") this.observe("api", { _tag: "EventWritten", object })
@@ -79,7 +81,10 @@ export class SimApiServer {
         if (parsed === "expired") return Result.fail(refusal.expired("The provided continue parameter is too old"))
         const isRequest = parsed?.resource === "requests" && parsed.verb === "create"
         if (isRequest && this.behaviour.webhook === "down") return Result.fail(webhookDown)
-        return Result.map(this.api.act(this.#callerOf(call), parsed, call.body), ({ body }) => body)
+        this.#acting = link.node
+        const served = this.api.act(this.#callerOf(call), parsed, call.body)
+        this.#acting = undefined
+        return Result.map(served, ({ body }) => body)
       }),
     follow: (call, reader) => this.#follow(link, call, reader)
   })

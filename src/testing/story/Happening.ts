@@ -33,7 +33,9 @@ export type Happening =
   | { readonly _tag: "Unmounted" | "Written"; readonly target: string; readonly volume: SimVolume }
   | { readonly _tag: "RecordSaved"; readonly volumeId: string; readonly text: string }
   | { readonly _tag: "RecordRemoved"; readonly volumeId: string }
-  | { readonly _tag: "RequestCreated" | "RequestDeleted"; readonly object: StoredObject }
+  | { readonly _tag: "RequestCreated"; readonly object: StoredObject }
+  /** `by` is the node whose certlet asked for it; undefined where somebody else did. */
+  | { readonly _tag: "RequestDeleted"; readonly object: StoredObject; readonly by: string | undefined }
   | { readonly _tag: "RequestDecided"; readonly object: StoredObject; readonly decision: string }
   | { readonly _tag: "CallFailed"; readonly action: string; readonly reason: string }
   | { readonly _tag: "Logged"; readonly level: string; readonly message: string; readonly annotations: string }

@@ -135,6 +135,20 @@ const thrifty = onEdge("a key is made once and used for everything", KeyGenerato
   }
 })
 
+const repentant = onEdge("a request is deleted and made again under its name", CertificateRequests, (requests) => ({
+  ...requests,
+  submit: (draft) => {
+    const { spec, volumeId } = draft
+    const { namespace } = spec.pod
+    return requests
+      .submit(draft)
+      .pipe(
+        Effect.andThen(requests.discard({ volumeId, namespace, keep: Option.none() })),
+        Effect.andThen(requests.submit(draft))
+      )
+  }
+}))
+
 const ownName = onEdge(
   "requests are made in certlet's name, whatever the settings say",
   CertificateRequests,
@@ -240,7 +254,7 @@ export const mutants: Readonly<Record<string, ReadonlyArray<Mutant>>> = {
   "published is filled": [hasty],
   "gates hold": [gatesIgnored],
   "own names": [guessing],
-  "one key, one request": [thrifty],
+  "one key, one request": [thrifty, repentant],
   "own account": [ownName],
   "few tries": [impatient],
   unhurried: [eager],

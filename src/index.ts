@@ -5,6 +5,8 @@
  * they belong to the program `certlet`, and bring its sockets and mounts with them.
  */
 
+import "./NodeVersion.ts"
+
 export { type Calls, Kubelet, KubeletError } from "./csi/Kubelet.ts"
 export { Status, StatusCode, statusOf } from "./csi/Status.ts"
 export { serve } from "./csi/serve.ts"

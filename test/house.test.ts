@@ -37,7 +37,7 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
 }
 /** The front doors: they know every room. */
 const doors = ["main.ts", "index.ts"]
-const top = [...doors, "Settings.ts", "Health.ts", "Temper.ts", "Version.ts"]
+const top = [...doors, "NodeVersion.ts", "Settings.ts", "Health.ts", "Temper.ts", "Version.ts"]
 
 /** Files whose name stands in none of their exports, and why. */
 const otherwiseNamed: Readonly<Record<string, string>> = {
@@ -99,7 +99,8 @@ describe("imports", () => {
   })
 
   it("of testing/ reach no live file and no test runner", () => {
-    const live = /\/(Grpc|Kube|Node)[A-Z]|vitest|node:test/
+    // The one exception: a door has to look at the Node that it is opened on, before anything else of it runs.
+    const live = /\/(?!NodeVersion\.ts)(Grpc|Kube|Node)[A-Z]|vitest|node:test/
     const simulated = sources.filter((source) => source.room === "testing")
     expect(simulated.length).toBeGreaterThan(20)
     expect(offences(simulated, (source) => source.imports.filter((one) => live.test(one)))).toEqual([])

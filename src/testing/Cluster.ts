@@ -14,9 +14,10 @@ import { CannotSee, type Sight, seeVolume } from "./judges/Sight.ts"
 import { type Controller, controllersOf } from "./levers/Hand.ts"
 import { apiLevers, issuerLevers } from "./levers/levers.ts"
 import { bundleLevers, clockLever, cutOff, diskLevers } from "./levers/leversOfNodes.ts"
-import { Misuse, named, present, timeOf, worded } from "./levers/misuse.ts"
+import { known, Misuse, named, present, timeOf, worded } from "./levers/misuse.ts"
 import { PassingTime } from "./levers/PassingTime.ts"
 import { settle } from "./levers/settle.ts"
+import { changeableNames, soundWish } from "./levers/soundWish.ts"
 import { isLevers, type Levers, tell } from "./levers/TimedLevers.ts"
 import { type ClusterParts, downtimeOf, type Ending, sound } from "./parts/ClusterParts.ts"
 import { type CrashPoint, fenced } from "./parts/Fence.ts"
@@ -79,6 +80,7 @@ export class Cluster {
         const { dice, nodes, pods } = this.#parts
         const names = [...nodes.keys()]
         const node = this.node(wish.node ?? names[this.#pods % names.length] ?? "")
+        soundWish(wish)
         const name = wish.name ?? `pod-${this.#pods + 1}`
         const pod = makePod({ ...wish, name, node: node.name }, dice.uuid(), dice.hex(64))
         if ([...pods.values()].some((other) => namespacedName(other) === namespacedName(pod))) {
@@ -231,7 +233,11 @@ export class Cluster {
    * assert.deepEqual(cluster.world.stateOf(pod).labels, { team: "blue" })
    */
   readonly change = (pod: SimPod, change: Partial<PodState>): Effect.Effect<void> =>
-    this.#within(Effect.suspend(() => this.#parts.network.change(present(this.#parts.pods, pod), change)))
+    this.#within(
+      Effect.suspend(() =>
+        this.#parts.network.change(present(this.#parts.pods, pod), known("a change of a pod", change, changeableNames))
+      )
+    )
 
   /** The pod's sandbox is made again, under another address. */
   readonly readdress = (pod: SimPod) => this.#within(Effect.suspend(() => this.#parts.network.readdress(pod)))

@@ -9,12 +9,11 @@ import { TestClock } from "effect/testing"
 import { Driver } from "../driver/Driver.ts"
 import { Controllers } from "../embedded/Controllers.ts"
 import { Issuer } from "../embedded/Issuer.ts"
-import type { Settings } from "../Settings.ts"
 import { Cluster } from "./Cluster.ts"
 import { Court, type Invariant, type World } from "./judges/Invariants.ts"
 import { judges } from "./judges/judges.ts"
 import { Faults, type Incident, incidentsOf } from "./levers/Faults.ts"
-import { countOf } from "./levers/misuse.ts"
+import { amountOf, countOf, known, oneOf, timeOf } from "./levers/misuse.ts"
 import { type OwnFault, strikeAll } from "./levers/strike.ts"
 import { TimedLevers } from "./levers/TimedLevers.ts"
 import { weatherOf } from "./levers/weatherOf.ts"
@@ -33,7 +32,7 @@ import { type NodeParts, SimNode } from "./parts/SimNode.ts"
 import type { SimPod } from "./parts/SimPod.ts"
 import { makeSimPodRegistry } from "./parts/SimPodRegistry.ts"
 import type { Edges } from "./parts/SimProcess.ts"
-import { simSettings } from "./parts/simSettings.ts"
+import { type SettingsWish, settingsOf } from "./parts/simSettings.ts"
 import { Trace } from "./story/Trace.ts"
 
 /** What a cluster is made of; everything has a default. */
@@ -43,12 +42,13 @@ export interface ClusterOptions {
   /** How many nodes, named `node-1` and so on; 1 by default. */
   readonly nodes?: number
   /** What goes wrong by itself; by default nothing. Incidents are drawn for each simulated day. */
-  readonly faults?: Faults
+  readonly faults?: Partial<Faults>
   /** Incidents to strike instead of those that `faults` would draw. */
   readonly incidents?: ReadonlyArray<Incident>
   /** Faults of one's own; they strike besides the others. */
   readonly ownFaults?: ReadonlyArray<OwnFault>
-  readonly settings?: Partial<Settings["Service"]>
+  /** Settings of every node's certlet; the others are those of an empty command line. */
+  readonly settings?: SettingsWish
   readonly kubelet?: {
     /** `requiresRepublish` of the CSIDriver object; true by default. */
     readonly requiresRepublish?: boolean
@@ -71,10 +71,54 @@ export interface ClusterOptions {
   }
 }
 
-const kubeletSettings = ({ kubelet = {} }: ClusterOptions): KubeletSettings => ({
-  requiresRepublish: kubelet.requiresRepublish ?? true,
-  syncFrequency: Duration.fromInputUnsafe(kubelet.syncFrequency ?? "1 minute")
-})
+const optionNames: Readonly<Record<keyof ClusterOptions, true>> = {
+  seed: true,
+  nodes: true,
+  faults: true,
+  incidents: true,
+  ownFaults: true,
+  settings: true,
+  kubelet: true,
+  keys: true,
+  invariants: true,
+  traceEvents: true,
+  layers: true
+}
+
+/** The options, if each of them makes sense. */
+const sound = (given: ClusterOptions) => {
+  const {
+    faults = {},
+    kubelet = {},
+    keys = "Ed25519",
+    layers = {},
+    nodes = 1,
+    settings = {},
+    traceEvents = 2000
+  } = known("a cluster's options", given, optionNames)
+  if (typeof given.seed === "number") amountOf("a seed", given.seed)
+  known("a cluster's layers", layers, { edges: true, driver: true, issuer: true })
+  return {
+    ...given,
+    nodes: countOf(nodes),
+    keys: oneOf("a kind of keys", keys, ["Ed25519", "P-256"]),
+    faults: Faults.of(faults),
+    drawsFaults: given.faults !== undefined || given.ownFaults !== undefined,
+    kubelet: kubeletSettings(kubelet),
+    layers,
+    settings: settingsOf(settings),
+    traceEvents: amountOf("how many events are kept", traceEvents)
+  }
+}
+type SoundOptions = ReturnType<typeof sound>
+
+const kubeletSettings = (kubelet: NonNullable<ClusterOptions["kubelet"]>): KubeletSettings => {
+  known("a kubelet", kubelet, { requiresRepublish: true, syncFrequency: true })
+  return {
+    requiresRepublish: kubelet.requiresRepublish ?? true,
+    syncFrequency: timeOf(kubelet.syncFrequency ?? "1 minute")
+  }
+}
 
 interface Time {
   readonly context: Context.Context<never>
@@ -86,7 +130,7 @@ interface Time {
 
 /** The clock and the scheduler of the cluster, and how it runs its fibers. */
 const makeTime = Effect.fnUntraced(function* (seed: string): Effect.fn.Return<Time, never, Scope.Scope> {
-  // Time waits for whatever is under way, however long a busy machine takes: else a seed's story depends on the machine.
+  // Time waits for whatever is under way, however long a busy machine takes, or a story would depend on the machine.
   const time = yield* Layer.build(TestClock.layer({ warningDelay: "Infinity" }))
   const context = Context.add(yield* Effect.context<never>(), Random.Random, new Dice(seed).random)
   const within = Context.merge(context, time)
@@ -111,35 +155,35 @@ const makeTime = Effect.fnUntraced(function* (seed: string): Effect.fn.Return<Ti
 
 /** A cluster's nodes, none of them started. */
 const makeNodes = (
-  options: ClusterOptions,
+  options: SoundOptions,
   parts: Omit<NodeParts, "name" | "settings" | "kubelet" | "keys" | "edges" | "driver">
 ): ReadonlyMap<string, SimNode> =>
   new Map(
-    Array.from({ length: countOf(options.nodes ?? 1) }, (_, i) => {
+    Array.from({ length: options.nodes }, (_, i) => {
       const node = new SimNode({
         ...parts,
         name: `node-${i + 1}`,
-        settings: { ...simSettings, ...options.settings },
-        kubelet: kubeletSettings(options),
-        keys: options.keys ?? "Ed25519",
-        edges: options.layers?.edges ?? Layer.empty,
-        driver: options.layers?.driver ?? Driver.layer
+        settings: options.settings,
+        kubelet: options.kubelet,
+        keys: options.keys,
+        edges: options.layers.edges ?? Layer.empty,
+        driver: options.layers.driver ?? Driver.layer
       })
-      node.diskLatency = Duration.millis((options.faults ?? Faults.none).diskLatencyMillis)
+      node.diskLatency = Duration.millis(options.faults.diskLatencyMillis)
       return [node.name, node] as const
     })
   )
 
-const makeIssuer = ({ keys = "Ed25519", layers }: ClusterOptions) =>
-  Effect.map(Layer.build(layers?.issuer ?? issuerLayer(keys)), (built) => Context.get(built, Issuer))
+const makeIssuer = ({ keys, layers }: SoundOptions) =>
+  Effect.map(Layer.build(layers.issuer ?? issuerLayer(keys)), (built) => Context.get(built, Issuer))
 
 /** Kubernetes' garbage collector works some seconds after a pod is gone. */
 const collectionDelay = Duration.seconds(5)
 
 /** What the parts of a cluster are, before anything moves. */
-const makeParts = Effect.fnUntraced(function* (options: ClusterOptions, seed: string, time: Time) {
+const makeParts = Effect.fnUntraced(function* (options: SoundOptions, seed: string, time: Time) {
   const { context, now, run } = time
-  const trace = new Trace(now, options.traceEvents ?? 2000)
+  const trace = new Trace(now, options.traceEvents)
   const server = yield* makeSimApiServer(`${seed}/api`, trace.record, run)
   const issuer = yield* makeIssuer(options)
   const controllers = new Controllers({
@@ -153,9 +197,9 @@ const makeParts = Effect.fnUntraced(function* (options: ClusterOptions, seed: st
   const pods = new Map<string, SimPod>()
   const registry = makeSimPodRegistry(server)
   const shelf = makeSimBundleShelf(server)
-  const settings = { ...simSettings, ...options.settings }
+  const { settings } = options
   const network = new SimNetwork(registry, new Dice(`${seed}/network`), trace.record)
-  network.lateness = Duration.seconds((options.faults ?? Faults.none).podAddressLateSeconds)
+  network.lateness = Duration.seconds(options.faults.podAddressLateSeconds)
   const accounts = new SimAccounts(now)
   server.userOf = accounts.userOf
   const nodes = makeNodes(options, {
@@ -193,13 +237,13 @@ const makeParts = Effect.fnUntraced(function* (options: ClusterOptions, seed: st
     issuer,
     network,
     accounts,
-    bundles: new SimBundles(shelf, seed, options.keys ?? "Ed25519"),
+    bundles: new SimBundles(shelf, seed, options.keys),
     nodes,
     now,
     run,
     crash: () => court.crash ?? time.crash(),
-    usual: () => weatherOf(options.faults ?? Faults.none),
-    syncFrequency: kubeletSettings(options).syncFrequency
+    usual: () => weatherOf(options.faults),
+    syncFrequency: options.kubelet.syncFrequency
   }
   const timed = new TimedLevers(workings)
   const dice = new Dice(`${seed}/cluster`)
@@ -212,7 +256,8 @@ const makeParts = Effect.fnUntraced(function* (options: ClusterOptions, seed: st
   return { ...workings, seed, context, dice, court, world, timed, pods, hasEnded: () => ended }
 })
 
-const make = Effect.fnUntraced(function* (options: ClusterOptions = {}): Effect.fn.Return<Cluster, never, Scope.Scope> {
+const make = Effect.fnUntraced(function* (given: ClusterOptions = {}): Effect.fn.Return<Cluster, never, Scope.Scope> {
+  const options = sound(given)
   const seed = String(options.seed ?? (yield* Random.nextIntBetween(0, 1_000_000_000)))
   const time = yield* makeTime(seed)
   return yield* Effect.gen(function* () {
@@ -231,9 +276,9 @@ const make = Effect.fnUntraced(function* (options: ClusterOptions = {}): Effect.
 })
 
 /** The incidents that the faults draw, day by day, for ever. */
-const strikeDaily = (cluster: Cluster, options: ClusterOptions, seed: string): Effect.Effect<void> => {
-  const { faults = Faults.none, ownFaults = [] } = options
-  if (options.faults === undefined && ownFaults.length === 0) return Effect.void
+const strikeDaily = (cluster: Cluster, options: SoundOptions, seed: string): Effect.Effect<void> => {
+  const { faults, ownFaults = [] } = options
+  if (!options.drawsFaults) return Effect.void
   const names = [...cluster.world.nodes.keys()]
   const day = Effect.fnUntraced(function* (n: number): Effect.fn.Return<void> {
     yield* strikeAll(cluster, incidentsOf(faults, seed, names, n, undefined, ownFaults), ownFaults)

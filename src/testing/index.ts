@@ -5,6 +5,8 @@
  * programs run under any.
  */
 
+import "../NodeVersion.ts"
+
 export { Issuer, NotSigned, type SigningOrder } from "../embedded/Issuer.ts"
 export type { Cluster } from "./Cluster.ts"
 export * as CertificateRequestsContract from "./contract/certificateRequests.ts"

@@ -3,15 +3,23 @@
  * plain script, by node:test and by vitest, with its types. The project's other dependencies are links to ours, so
  * nothing is fetched; what the package needs and does not declare is not there.
  */
+import { spawnSync } from "node:child_process"
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { beforeAll, describe, expect, it } from "vitest"
 import { folderOfTests } from "../kit/folders.ts"
+import { named } from "../kit/needs.ts"
 import { packedCopy, packLimitMilliseconds, run } from "../kit/packedCopy.ts"
 
 const root = join(import.meta.dirname, "../..")
 const folder = folderOfTests("package")
 const project = join(folder, "project")
+
+/** A Node that is older than the package's, where the machine has one. */
+const olderNode = ["/usr/local/bin/node", "/usr/bin/node"].find((path) => {
+  const { stdout } = spawnSync(path, ["--version"], { encoding: "utf8" })
+  return /^v(1\d|2[0-3])\./.test(stdout ?? "")
+})
 
 const node = (args: ReadonlyArray<string>) => run(project, process.execPath, args)
 const dependency = (name: string) => join(root, "node_modules", name)
@@ -30,6 +38,8 @@ beforeAll(async () => {
   const install = ["install", "--offline", "--ignore-scripts", "--no-audit", "--no-fund", tarball, ...links]
   await run(project, "npm", install, { npm_config_cache: join(folder, "cache") })
 }, packLimitMilliseconds)
+
+const saysWhichNode = "says on an older Node which one it needs"
 
 describe("the package", () => {
   it("ships JavaScript with types and no TypeScript sources", () => {
@@ -52,6 +62,13 @@ describe("the package", () => {
       ]))`
     const found = await node(["--input-type=module", "--eval", script])
     expect(JSON.parse(found)).toEqual(["open", "open", "certlet", "ERR_PACKAGE_PATH_NOT_EXPORTED"])
+  })
+
+  it.skipIf(olderNode === undefined)(named(olderNode !== undefined, "needs an older Node", saysWhichNode), async () => {
+    const open = (door: string) => run(project, String(olderNode), ["--eval", `import("${door}")`])
+    for (const door of ["certlet", "certlet/testing"]) {
+      await expect(open(door)).rejects.toThrow(/certlet needs Node 24 or newer, and this is Node \d+\./)
+    }
   })
 
   it(
@@ -86,7 +103,7 @@ describe("the package", () => {
   it(
     "simulates clusters in plain JavaScript under node:test",
     async () => {
-      expect(await node(["--test", "examples/plain.test.js"])).toMatch(/^. pass 1\n. fail 0$/m)
+      expect(await node(["--test", "examples/plain.test.js"])).toMatch(/^. pass 2\n. fail 0$/m)
     },
     packLimitMilliseconds
   )

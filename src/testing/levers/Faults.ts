@@ -6,6 +6,7 @@
  */
 import { Effect, Schema } from "effect"
 import { Dice } from "../parts/Dice.ts"
+import { amountOf, known, shareOf } from "./misuse.ts"
 
 const off = Schema.Number.pipe(Schema.withDecodingDefaultKey(Effect.succeed(0)))
 
@@ -169,6 +170,11 @@ export class Faults extends Schema.Opaque<Faults>()(Schema.Struct({ ...weather, 
 
   /** These faults, and no others. */
   static of(some: Partial<Faults>): Faults {
+    known("a set of faults", some, Faults.none)
+    for (const [name, amount] of Object.entries(some)) {
+      if (name.endsWith("Share")) shareOf(name, amount)
+      else amountOf(name, amount)
+    }
     return { ...Faults.none, ...some }
   }
 

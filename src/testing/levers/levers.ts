@@ -4,10 +4,10 @@
  * and `assert` is `node:assert/strict`; each of them is run by the tests.
  */
 import { type Duration, Effect, Option } from "effect"
-import type { ResourceName } from "../../embedded/Resource.ts"
+import { type ResourceName, resourceNames } from "../../embedded/Resource.ts"
 import { namespacedName } from "../../spec/NamespacedName.ts"
 import { behave } from "../parts/SimControlPlane.ts"
-import { shareOf, timeOf, worded } from "./misuse.ts"
+import { oneOf, shareOf, timeOf, worded } from "./misuse.ts"
 import { type Behaviour, type TimedLevers, tell, type Workings } from "./TimedLevers.ts"
 
 /** How a behaviour is changed for a time, and told of as something that happens there. */
@@ -245,7 +245,12 @@ export const apiLevers = (workings: Workings, levers: TimedLevers) => {
     forbid: (time: Duration.Input, resource?: ResourceName) =>
       resource === undefined
         ? pull("forbids every call", "api", { api: "Forbidden" }, time)
-        : pull(`forbids every call about ${resource}`, "forbidden", { forbidden: [resource] }, time),
+        : pull(
+            `forbids every call about ${oneOf("what is forbidden", resource, resourceNames)}`,
+            "forbidden",
+            { forbidden: [resource] },
+            time
+          ),
     /**
      * cert-manager's webhook is down for so long: no request is taken in, and everything else works.
      *

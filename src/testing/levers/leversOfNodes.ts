@@ -10,7 +10,7 @@ import { namespacedName } from "../../spec/NamespacedName.ts"
 import { bundleNamed } from "../parts/SimBundles.ts"
 import type { SimNode } from "../parts/SimNode.ts"
 import type { SimPod } from "../parts/SimPod.ts"
-import { Misuse, timeOf, worded } from "./misuse.ts"
+import { Misuse, oneOf, timeOf, worded } from "./misuse.ts"
 import { type TimedLevers, tell, type Workings } from "./TimedLevers.ts"
 
 /** The levers of a node's disk, with its volumes and its records. */
@@ -122,7 +122,11 @@ export const clockLever = (workings: Workings, node: SimNode) => ({
    */
   skew: (by: Duration.Input, direction: "ahead" | "behind" = "ahead") =>
     Effect.andThen(
-      tell(workings, node.name, `the clock is ${worded(by)} ${direction}`),
+      tell(
+        workings,
+        node.name,
+        `the clock is ${worded(by)} ${oneOf("where a clock goes", direction, ["ahead", "behind"])}`
+      ),
       Effect.sync(() => {
         node.skew.millis = Duration.toMillis(timeOf(by)) * (direction === "ahead" ? 1 : -1)
       })

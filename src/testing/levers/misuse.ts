@@ -1,11 +1,12 @@
 /**
- * What a cluster's user can get wrong, said at the door: a node or a pod that is not there, a share outside 0 to 1, a
- * negative time. The test is wrong then, and nothing in the cluster, so the test ends at once with a
- * sentence that names what there is.
+ * What a cluster's user can get wrong, said at the door: a node or a pod that is not there, a misspelt option, a share
+ * outside 0 to 1, a negative time. The test is wrong then, and nothing in the cluster, so the test ends at once with a
+ * sentence that names what there is. Plain JavaScript has no compiler that would have said it before.
  */
 
-import { Duration, Option } from "effect"
+import { Duration, Option, Predicate } from "effect"
 import { namespacedName } from "../../spec/NamespacedName.ts"
+import { nearestOf } from "../../spec/nearestOf.ts"
 import type { SimPod } from "../parts/SimPod.ts"
 
 /** A verb or a lever was called with something that means nothing. */
@@ -15,16 +16,50 @@ export class Misuse extends Error {
 
 const listed = (names: ReadonlyArray<string>): string => (names.length === 0 ? "none" : names.join(", "))
 
-/** A length of time, as Effect reads it; not a negative one. */
+const written = (given: unknown): string => (typeof given === "object" ? JSON.stringify(given) : String(given))
+
+const units = ["days", "hours", "microseconds", "milliseconds", "minutes", "nanoseconds", "seconds", "weeks"]
+
+/** Effect takes NaN and an object with a misspelt unit for no time at all. */
+const isReadable = (time: unknown): boolean => {
+  if (typeof time !== "object" || time === null || Array.isArray(time) || Duration.isDuration(time)) {
+    return !Number.isNaN(time)
+  }
+  return Object.keys(time).length > 0 && Object.keys(time).every((unit) => units.includes(unit))
+}
+
+/** A length of time, as Effect reads it; not a negative one, and one that ends. */
 export const timeOf = (time: Duration.Input): Duration.Duration => {
-  const read = Duration.fromInput(time)
-  if (Option.isSome(read) && !Duration.isNegative(read.value)) return read.value
-  const given = typeof time === "object" ? JSON.stringify(time) : String(time)
-  throw new Misuse(`${given} is no length of time; write "20 minutes", "7 days" or Duration.hours(2)`)
+  const read = isReadable(time) ? Duration.fromInput(time) : Option.none()
+  if (Option.isSome(read) && Number.isFinite(Duration.toMillis(read.value)) && !Duration.isNegative(read.value))
+    return read.value
+  throw new Misuse(`${written(time)} is no length of time; write "20 minutes", "7 days" or Duration.hours(2)`)
 }
 
 /** A length of time in words. */
 export const worded = (time: Duration.Input): string => Duration.format(timeOf(time))
+
+/** An object that has no other names than those of `names`. */
+export const known = <A extends object>(what: string, given: A, names: Readonly<Record<keyof A, unknown>>): A => {
+  if (!Predicate.isObject(given)) throw new Misuse(`${what} is an object, and not ${written(given)}`)
+  for (const name of Object.keys(given)) {
+    if (Object.hasOwn(names, name)) continue
+    throw new Misuse(`${what} has no ${name}; the nearest is ${nearestOf(name, Object.keys(names))}`)
+  }
+  return given
+}
+
+/** One of a few words. */
+export const oneOf = <A extends string>(what: string, word: A, words: ReadonlyArray<A>): A => {
+  if (words.includes(word)) return word
+  throw new Misuse(`${what} is ${words.join(" or ")}, and not ${written(word)}`)
+}
+
+/** A number that is not negative. */
+export const amountOf = (what: string, amount: number): number => {
+  if (Number.isFinite(amount) && amount >= 0) return amount
+  throw new Misuse(`${what} is a number from 0 on, and not ${written(amount)}`)
+}
 
 /** A number from 0 to 1. */
 export const shareOf = (what: string, share: number): number => {
@@ -36,7 +71,7 @@ export const shareOf = (what: string, share: number): number => {
 export const named = <A>(what: string, all: ReadonlyMap<string, A>, name: string): A => {
   const found = all.get(name)
   if (found !== undefined) return found
-  throw new Misuse(`there is no ${what} ${name}; there are ${listed([...all.keys()])}`)
+  throw new Misuse(`there is no ${what} ${written(name)}; there are ${listed([...all.keys()])}`)
 }
 
 /** A pod that this cluster has. */

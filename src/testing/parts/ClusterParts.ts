@@ -4,7 +4,7 @@
  */
 import type { Cause, Context, Duration } from "effect"
 import type { Court, World } from "../judges/Invariants.ts"
-import { Misuse, timeOf } from "../levers/misuse.ts"
+import { known, Misuse, oneOf, timeOf } from "../levers/misuse.ts"
 import type { TimedLevers, Workings } from "../levers/TimedLevers.ts"
 import type { Dice } from "./Dice.ts"
 import type { CrashPoint } from "./Fence.ts"
@@ -35,10 +35,13 @@ export interface ClusterParts extends Workings {
 }
 
 /** How long a node is without certlet. */
-export const downtimeOf = ({ downtime = "2 seconds" }: Ending): Duration.Duration => timeOf(downtime)
+export const downtimeOf = (ending: Ending & { readonly at?: CrashPoint }): Duration.Duration =>
+  timeOf(known("how a process ends", ending, { downtime: true, at: true }).downtime ?? "2 seconds")
 
 /** A point that a process can come to. */
 export const sound = (point: CrashPoint): CrashPoint => {
+  known("a crash point", point, { call: true, when: true })
+  oneOf("when a process crashes", point.when, ["before", "after"])
   if (Number.isInteger(point.call) && point.call >= 1) return point
   throw new Misuse(`calls count from 1, and none is number ${point.call}`)
 }

@@ -38,6 +38,22 @@ export interface PodWish {
   readonly fsGroup?: string
 }
 
+/** The names of all that a pod can ask for. */
+export const wishNames: Readonly<Record<keyof PodWish, true>> = {
+  name: true,
+  namespace: true,
+  node: true,
+  serviceAccount: true,
+  issuer: true,
+  duration: true,
+  renewBefore: true,
+  dnsNames: true,
+  reusePrivateKey: true,
+  labels: true,
+  attributes: true,
+  fsGroup: true
+}
+
 /**
  * Where a pod stands. `pending`: its volume is not there yet, so no container runs. `running`: its container sees the
  * volume. `ending`: it was deleted, its volume is being taken away. `gone`: nothing is left for the kubelet to do.
@@ -64,7 +80,7 @@ const prefix = "csi.cert-manager.io/"
 const kubelet = "csi.storage.k8s.io/"
 
 /** "1 hour" as Go writes it: attributes are read by Go's rules. */
-const goDuration = (text: string): string =>
+export const goDuration = (text: string): string =>
   text.replace(/\b(\d+(?:\.\d+)?) ?(second|minute|hour|day|week)s?\b/g, (_, amount: string, unit: string) => {
     const hours = { second: 1 / 3600, minute: 1 / 60, hour: 1, day: 24, week: 168 }[unit] ?? 1
     return `${Math.round(Number(amount) * hours * 3600)}s`

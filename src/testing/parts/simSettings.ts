@@ -4,6 +4,7 @@
  */
 import { Duration, Option } from "effect"
 import type { KubeSettings, Settings } from "../../Settings.ts"
+import { known, Misuse, timeOf } from "../levers/misuse.ts"
 
 /** How the API server is reached: by whatever a test puts in its place. */
 export const kubeSettings: KubeSettings = {
@@ -51,4 +52,27 @@ export const simSettings: Settings["Service"] = {
   healthBindAddress: Option.none(),
   metricsBindAddress: Option.none(),
   kube: kubeSettings
+}
+
+type Service = Settings["Service"]
+
+/** Some of the settings; each that is a duration is written as Effect takes one. */
+export type SettingsWish = {
+  readonly [K in keyof Service]?: Service[K] extends Duration.Duration ? Duration.Input : Service[K]
+}
+
+const kindOf = (value: unknown): string =>
+  Option.isOption(value) ? "an Option" : Array.isArray(value) ? "an array" : `a value of type ${typeof value}`
+
+/** A simulated node's settings with these among them. */
+export const settingsOf = (wish: SettingsWish): Service => {
+  const { publishTimeout = simSettings.publishTimeout, shutdownTimeout = simSettings.shutdownTimeout, ...others } = wish
+  const usual = new Map<string, unknown>(Object.entries(simSettings))
+  known("a node's settings", wish, simSettings)
+  for (const [name, value] of Object.entries(others)) {
+    const kind = kindOf(usual.get(name))
+    if (kindOf(value) !== kind) throw new Misuse(`the setting ${name} is ${kind}, and not ${kindOf(value)}`)
+  }
+  const times = { publishTimeout: timeOf(publishTimeout), shutdownTimeout: timeOf(shutdownTimeout) }
+  return { ...simSettings, ...others, ...times }
 }

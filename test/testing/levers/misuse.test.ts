@@ -1,7 +1,10 @@
 /** What somebody can get wrong with a simulated cluster, and the sentence that says so at the door. */
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Effect, Exit } from "effect"
+import { Cause, Duration, Effect, Exit } from "effect"
 import { type Cluster, Misuse, SimCluster, type SimPod } from "../../../src/testing/index.ts"
+
+/** What a caller without a compiler would write. */
+const anything = JSON.parse
 
 const wrong: ReadonlyArray<
   readonly [sentence: string, call: (cluster: Cluster, pod: SimPod) => Effect.Effect<unknown, unknown>]
@@ -24,8 +27,47 @@ const wrong: ReadonlyArray<
   ['5 parsecs is no length of time; write "20 minutes"', (cluster) => cluster.advance("5 parsecs" as "5 days")],
   ['-5 minutes is no length of time; write "20 minutes"', (cluster) => cluster.issuer.stall("-5 minutes")],
   ["calls count from 1, and none is number 0", (cluster) => cluster.kill("node-1", { at: { call: 0, when: "after" } })],
+  ["the nearest is duration", (cluster) => cluster.schedule(anything('{ "durration": "1 hour" }'))],
+  ["a pod's duration is written", (cluster) => cluster.schedule({ duration: "1 month" })],
+  ["a pod's name is a text", (cluster) => cluster.schedule(anything('{ "name": 7 }'))],
+  ["has no label; the nearest is labels", (cluster, pod) => cluster.change(pod, anything('{ "label": {} }'))],
+  ["has no downTime; the nearest is downtime", (cluster) => cluster.stop("node-1", anything('{ "downTime": 1 }'))],
+  [
+    "a process crashes is before or after, and not during",
+    (cluster) => cluster.kill("node-1", anything('{ "at": { "call": 1, "when": "during" } }'))
+  ],
+  ["is ahead or behind, and not fast", (cluster) => cluster.clock("node-1").skew("1 hour", anything('"fast"'))],
+  ["and not podz", (cluster) => cluster.api.forbid("1 hour", anything('"podz"'))],
   ["a trust bundle must be ConfigMap/NAME", (cluster) => cluster.bundle("roots").rotate()]
 ]
+
+const month = JSON.stringify("1 month")
+const wrongTimes: ReadonlyArray<readonly [said: string, time: Duration.Input]> = [
+  ["1 month", anything(month)],
+  ["NaN", Number.NaN],
+  ["Infinity", Number.POSITIVE_INFINITY],
+  ["Infinity", "Infinity"],
+  ['{"hour":1}', anything('{"hour":1}')],
+  ["{}", {}],
+  ["null", anything("null")]
+]
+
+const wrongOptions: ReadonlyArray<readonly [sentence: string, options: string]> = [
+  ["a cluster's options has no node; the nearest is nodes", '{ "node": 3 }'],
+  ["a cluster has one node at least, and not 3", '{ "nodes": "3" }'],
+  ["a set of faults has no killPerDay; the nearest is killsPerDay", '{ "faults": { "killPerDay": 3 } }'],
+  ["killsPerDay is a number from 0 on, and not often", '{ "faults": { "killsPerDay": "often" } }'],
+  ["apiLostShare is a share from 0 (none) to 1 (all), and not 20", '{ "faults": { "apiLostShare": 20 } }'],
+  ["a node's settings has no publishTimeOut; the nearest is publishTimeout", '{ "settings": { "publishTimeOut": 3 } }'],
+  ["the setting rsaKeyPool is a value of type number, and not a value", '{ "settings": { "rsaKeyPool": "many" } }'],
+  ["soon is no length of time", '{ "settings": { "publishTimeout": "soon" } }'],
+  ["a kubelet has no sync; the nearest is syncFrequency", '{ "kubelet": { "sync": 3 } }'],
+  ["a kind of keys is Ed25519 or P-256, and not RSA", '{ "keys": "RSA" }'],
+  ["a cluster's layers has no issuers; the nearest is issuer", '{ "layers": { "issuers": 1 } }']
+]
+
+const sentenceOf = <A, E>(exit: Exit.Exit<A, E>): string =>
+  Exit.isFailure(exit) ? String(Cause.squash(exit.cause)) : "nothing is wrong"
 
 describe("a cluster that is asked for what makes no sense", () => {
   it.live.each(wrong)("says: %s", ([sentence, call]) =>
@@ -49,6 +91,36 @@ describe("a cluster that is asked for what makes no sense", () => {
       const exit = yield* Effect.exit(cluster.delete(pod))
       expect(String(Exit.isFailure(exit) ? Cause.squash(exit.cause) : "")).toContain("apps/web is gone; there are none")
     }).pipe(Effect.scoped)
+  )
+
+  it.live.each(wrongTimes)("takes no time that is %s", ([said, time]) =>
+    Effect.gen(function* () {
+      const cluster = yield* SimCluster.make({ seed: "times" })
+      for (const call of [() => cluster.advance(time), () => cluster.issuer.stall(time)]) {
+        expect(sentenceOf(yield* Effect.exit(Effect.suspend(call)))).toContain(`Misuse: ${said} is no length of time`)
+      }
+    }).pipe(Effect.scoped)
+  )
+
+  it.live.each(wrongOptions)("says of its options: %s", ([sentence, options]) =>
+    Effect.gen(function* () {
+      const exit = yield* Effect.exit(Effect.scoped(SimCluster.make(anything(options))))
+      expect(sentenceOf(exit)).toContain(`Misuse: ${sentence}`)
+    })
+  )
+
+  it.live("takes a setting's length of time as every other", () =>
+    Effect.gen(function* () {
+      const { world } = yield* SimCluster.make({ settings: { publishTimeout: "9 seconds", rsaKeyPool: 2 } })
+      expect([Duration.toSeconds(world.settings.publishTimeout), world.settings.rsaKeyPool]).toEqual([9, 2])
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("has ended with its scope", () =>
+    Effect.gen(function* () {
+      const cluster = yield* Effect.scoped(SimCluster.make())
+      expect(sentenceOf(yield* Effect.exit(cluster.schedule()))).toContain("Misuse: this cluster has ended")
+    })
   )
 
   it.live("wants a node at least", () =>

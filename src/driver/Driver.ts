@@ -7,6 +7,7 @@
 import { Context, type Duration, Effect, Layer, type Option } from "effect"
 import { Settings } from "../Settings.ts"
 import { VolumeRecords } from "../volume/VolumeRecord.ts"
+import { clearOrphans } from "./clearOrphans.ts"
 import type { PublishCall, UnpublishCall } from "./DriverCalls.ts"
 import type { PublishError, RenewError, UnknownVolume, UnpublishError, Unpublished } from "./DriverError.ts"
 import type { DriverServices } from "./DriverServices.ts"
@@ -29,8 +30,8 @@ import type { VolumeReport, VolumeStatus } from "./VolumeStatus.ts"
  * Laws: when `publish` succeeds, the files are there (unless continue-on-not-ready is set); publishing again is cheap
  * and changes nothing that is well; a publish that fails leaves nothing that it made; an interrupted publish leaves its
  * issuance running, and the next one joins it; after `unpublish` nothing is left, neither file nor mount nor record nor
- * fiber, and it succeeds for unknown volumes; `renewNow` joins a renewal that is running, and a renewal goes on when
- * nobody waits for it.
+ * fiber, and it succeeds for unknown volumes; a volume whose pod is gone and that the kubelet is silent about goes too;
+ * `renewNow` joins a renewal that is running, and a renewal goes on when nobody waits for it.
  */
 export class Driver extends Context.Service<
   Driver,
@@ -62,6 +63,7 @@ export class Driver extends Context.Service<
     Effect.gen(function* () {
       const services = yield* Effect.context<DriverServices | Refusals | RefusedPublishes | Renewals | Volumes>()
       yield* resume()
+      yield* Effect.forkScoped(clearOrphans())
       const { nodeId } = yield* Settings
       const { keepsKeys } = yield* VolumeRecords
       const measured = Effect.provideContext(

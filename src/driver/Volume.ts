@@ -6,7 +6,7 @@
  */
 import {
   Context,
-  type DateTime,
+  DateTime,
   Deferred,
   Effect,
   Equal,
@@ -77,6 +77,8 @@ export interface Volume {
   readonly remounted: Ref.Ref<Option.Option<DateTime.Utc>>
   /** What the last look at the mount and the files found; none before the first. */
   readonly lastLook: Ref.Ref<Option.Option<Look>>
+  /** When the kubelet has called about it last; after a restart, when it was taken up. */
+  readonly calledAt: Ref.Ref<DateTime.Utc>
   /** True once a publish was answered OK: its pod may be running since then. */
   readonly published: Ref.Ref<boolean>
   /** What of the last publish was refused while the volume kept its files. */
@@ -124,6 +126,7 @@ export const makeVolume = Effect.fnUntraced(function* (
     damaged: yield* Ref.make(false),
     remounted: yield* Ref.make(Option.none<DateTime.Utc>()),
     lastLook: yield* Ref.make(Option.none<Look>()),
+    calledAt: yield* Ref.make(yield* DateTime.now),
     // What a restart finds filled has most likely been answered.
     published: yield* Ref.make(Option.isSome(record.issued)),
     refusal: yield* Ref.make(Option.none<SpecError>())

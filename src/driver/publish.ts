@@ -183,6 +183,7 @@ const claimNew = Effect.fnUntraced(function* (volume: Volume, record: VolumeReco
 
 /** Takes what the call brings, and repairs what is missing. */
 const claimKnown = Effect.fnUntraced(function* (volume: Volume, { passwords, token }: Secrets) {
+  yield* Ref.set(volume.calledAt, yield* DateTime.now)
   if (Option.isSome(token)) yield* SubscriptionRef.set(volume.token, token)
   const mountLost = yield* remount(volume)
   if (Option.isSome(passwords)) yield* renewKeystores(volume, passwords.value)

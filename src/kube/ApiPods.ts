@@ -9,9 +9,9 @@ import { Settings } from "../Settings.ts"
 import type { PodState } from "../spec/PodState.ts"
 import { ApiServer } from "./ApiServer.ts"
 import type { Fact } from "./Facts.ts"
-import { podFact } from "./PodObject.ts"
+import { podFact, podUids } from "./PodObject.ts"
 import { Pods, podsFollowedBy } from "./Pods.ts"
-import { type Watched, watch } from "./watch.ts"
+import { list, type Watched, watch } from "./watch.ts"
 
 /** The pods of a node that have a volume of the driver. */
 const watched = (nodeId: string, driverName: string): Watched<Fact<PodState>> => ({
@@ -22,12 +22,24 @@ const watched = (nodeId: string, driverName: string): Watched<Fact<PodState>> =>
   meanwhile: "no address, label, annotation or condition of a pod is seen until this works"
 })
 
+/** The uids in one list of these pods, made now. */
+const present = (server: ApiServer["Service"], pods: Watched<unknown>) =>
+  Effect.suspend(() => {
+    const uids = new Set<string>()
+    const add = (found: ReadonlyArray<string>) => found.forEach((uid) => void uids.add(uid))
+    const store = { listing: () => ({ add, finish: () => undefined }) }
+    return Effect.as(list({ server, store, watched: { ...pods, decode: podUids } }), uids)
+  })
+
 /** The pods of the node that the settings name. */
 export const layer: Layer.Layer<Pods, never, ApiServer | Settings> = Layer.effect(
   Pods,
   Effect.gen(function* () {
     const { driverName, nodeId } = yield* Settings
     const server = yield* ApiServer
-    return yield* podsFollowedBy((facts) => watch(server, watched(nodeId, driverName), facts))
+    return yield* podsFollowedBy(
+      (facts) => watch(server, watched(nodeId, driverName), facts),
+      present(server, watched(nodeId, driverName))
+    )
   })
 )

@@ -2,7 +2,7 @@
  * A pod as the Kubernetes API writes it, as far as certlet reads it: addresses, labels, annotations and conditions of
  * the pods that have a volume of this driver, and of the others nothing. Pure.
  */
-import { Option, Result, Schema } from "effect"
+import { Option, Predicate, Result, Schema } from "effect"
 import { type PodState, tooLongValue } from "../spec/PodState.ts"
 import type { Fact } from "./Facts.ts"
 
@@ -43,6 +43,26 @@ const stateOf = ({ metadata, status }: typeof Pod.Type): PodState => ({
   ),
   conditions: Object.fromEntries((status?.conditions ?? []).map(({ status, type }) => [type, status]))
 })
+
+/** Where the API server's copy of a static pod says which uid the kubelet knows it by. */
+const mirrorKey = "kubernetes.io/config.mirror"
+
+/** No more than this: a pod that is odd in other ways is there all the same. */
+const Known = Schema.Struct({
+  metadata: Schema.Struct({
+    uid: Schema.String,
+    annotations: Schema.optionalKey(Schema.NullOr(Schema.Record(Schema.String, Schema.Unknown)))
+  })
+})
+
+const decodeKnown = Schema.decodeUnknownResult(Known)
+
+/** The uids that a pod is known by on its node; none of what is no object. */
+export const podUids = (object: unknown): Option.Option<ReadonlyArray<string>> =>
+  Option.map(Result.getSuccess(decodeKnown(object)), ({ metadata }) => {
+    const mirrored = metadata.annotations?.[mirrorKey]
+    return Predicate.isString(mirrored) ? [metadata.uid, mirrored] : [metadata.uid]
+  })
 
 /** What is kept of a pod that has a volume of the driver; none of any other, and none of what is no pod. */
 export const podFact =

@@ -100,7 +100,11 @@ interface Watching<A> {
  * Everything there is, page by page; the answer is the version from which to watch. Where large objects make a page
  * larger than is read, it is asked for again in smaller pages, which grow again when the large objects are past.
  */
-const list = Effect.fnUntraced(function* <A>({ server, store, watched }: Watching<A>) {
+export const list = Effect.fnUntraced(function* <A>({
+  server,
+  store,
+  watched
+}: Pick<Watching<A>, "server" | "watched"> & { readonly store: Pick<WatchStore<A>, "listing"> }) {
   const action = `list ${watched.kind}`
   const listing = store.listing()
   let next: string | undefined

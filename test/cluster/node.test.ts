@@ -176,6 +176,39 @@ describe("a pod's end", { timeout: 240_000 }, () => {
   })
 })
 
+/** How many unpublishes certlet has been asked for. */
+const unpublishes = async (): Promise<number> => {
+  const counts = (await certlet.get("metrics", "/metrics")).matchAll(
+    /^certlet_call_duration_seconds_count\{[^}]*call="unpublish"[^}]*\} (\d+)$/gm
+  )
+  return [...counts].reduce((sum, [, count]) => sum + Number(count), 0)
+}
+
+describe("a pod that goes before it has its volume", { timeout: 240_000 }, () => {
+  const failing = async (pod: NodePod, sentence: RegExp) =>
+    node.until("the sentence in the pod's events", 90_000, async () =>
+      sentence.test((await pod.events()).join("\n")) ? true : undefined
+    )
+
+  // Kubernetes: isFinalError and markVolumeErrorState. The simulated kubelet does the same.
+  it("is not unpublished where its publish has failed for good", async () => {
+    const before = await unpublishes()
+    const pod = await run("refused", { tls: volume({}, { readOnly: false }) })
+    await failing(pod, /FailedMount.*InvalidArgument/)
+    await pod.delete()
+    expect(await unpublishes()).toBe(before)
+  })
+
+  it("is unpublished where its publish may still be going on", async () => {
+    const before = await unpublishes()
+    const tls = volume({ "issuer-name": "absent" })
+    const pod = await run("waiting", { tls })
+    await failing(pod, /FailedMount.*DeadlineExceeded/)
+    await pod.delete()
+    expect(await unpublishes()).toBeGreaterThan(before)
+  })
+})
+
 const proc = async (file: string): Promise<string> =>
   readFile(`/proc/${await certlet.pod.pid("certlet")}/${file}`, "utf8")
 

@@ -46,7 +46,8 @@ const web: PodState = { ips: ["10.0.0.7"], labels: { app: "shop" }, annotations:
 /** Our list of pods: they are all alike, and never change. */
 const ownPods = Layer.succeed(Pods, {
   await: (_pod, fits) => Option.match(fits(web), { onNone: () => Effect.never, onSome: Effect.succeed }),
-  state: () => Effect.succeedSome(web)
+  state: () => Effect.succeedSome(web),
+  present: Effect.succeed(new Set(["1"]))
 })
 
 /** Nobody keeps trust bundles here. */

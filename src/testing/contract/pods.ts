@@ -119,5 +119,20 @@ export const laws: ReadonlyArray<PodLaw> = [
       yield* holds(Option.isNone(other), "a pod that nobody has seen has a state")
       yield* Fiber.interrupt(waiting)
     })
+  },
+  {
+    law: "present is what the API server has at that moment, static pods by their own uids too",
+    program: Effect.gen(function* () {
+      const pods = yield* Pods
+      const scene = yield* PodScene
+      const listed = Effect.orDie(Effect.map(pods.present, (uids) => [...uids].sort().join()))
+      yield* same(yield* listed, "", "the pods of an empty node")
+      yield* scene.set(pod, {})
+      const fixed = { ...pod, name: "static", uid: "uid-mirror" }
+      yield* scene.set(fixed, { annotations: { "kubernetes.io/config.mirror": "uid-static" } })
+      yield* same(yield* listed, "uid-1,uid-mirror,uid-static", "the pods")
+      yield* scene.remove(pod)
+      yield* same(yield* listed, "uid-mirror,uid-static", "the pods that are left")
+    })
   }
 ]

@@ -1,7 +1,7 @@
 /**
  * The kubelet's calls, answered by the driver: publish and unpublish go to the programs, their errors to the table of
- * statuses. It stands between the door and the programs and decides nothing itself. It is ready as soon as it runs,
- * because the driver that it is given has resumed every volume before.
+ * statuses. It stands between the door and the programs and decides nothing itself. It is ready as soon as it runs:
+ * a call for a volume that is still being resumed waits in the driver.
  */
 import { Effect } from "effect"
 import { Driver } from "../driver/Driver.ts"

@@ -4,7 +4,7 @@
  * What a call leaves running (an issuance that outlives the kubelet's timeout, a volume's renewals) belongs to this
  * service's scope.
  */
-import { Context, type Duration, Effect, Layer, type Option } from "effect"
+import { Context, type Duration, Effect, Layer, Option } from "effect"
 import { Settings } from "../Settings.ts"
 import { VolumeRecords } from "../volume/VolumeRecord.ts"
 import { clearOrphans } from "./clearOrphans.ts"
@@ -28,10 +28,11 @@ import type { VolumeReport, VolumeStatus } from "./VolumeStatus.ts"
  * The driver.
  *
  * Laws: when `publish` succeeds, the files are there (unless continue-on-not-ready is set); publishing again is cheap
- * and changes nothing that is well; a publish that fails leaves nothing that it made; an interrupted publish leaves its
- * issuance running, and the next one joins it; after `unpublish` nothing is left, neither file nor mount nor record nor
- * fiber, and it succeeds for unknown volumes; a volume whose pod is gone and that the kubelet is silent about goes too;
- * `renewNow` joins a renewal that is running, and a renewal goes on when nobody waits for it.
+ * and changes nothing that is well; a publish that fails leaves nothing that it made; an interrupted publish leaves
+ * its issuance running, and the next one joins it; after `unpublish` nothing is left, neither file nor mount nor
+ * record nor fiber, and it succeeds for unknown volumes; a volume whose pod is gone and that the kubelet is silent
+ * about goes too; `renewNow` joins a renewal that is running, and a renewal goes on when nobody waits for it; a call
+ * waits for the resumption of the volumes that it concerns, and status and metrics for that of all.
  */
 export class Driver extends Context.Service<
   Driver,
@@ -57,13 +58,16 @@ export class Driver extends Context.Service<
     readonly metrics: Effect.Effect<string>
   }
 >()("certlet/driver/Driver") {
-  /** The driver over whatever services it is given. Once it is built, the volumes of the last process are resumed. */
+  /**
+   * The driver over whatever services it is given. Once it is built, it takes calls; the volumes of the last process
+   * are resumed meanwhile.
+   */
   static readonly layer = Layer.effect(
     Driver,
     Effect.gen(function* () {
       const services = yield* Effect.context<DriverServices | Refusals | RefusedPublishes | Renewals | Volumes>()
-      yield* resume()
-      yield* Effect.forkScoped(clearOrphans())
+      const resumed = yield* resume()
+      yield* Effect.forkScoped(Effect.andThen(resumed.all, clearOrphans()))
       const { nodeId } = yield* Settings
       const { keepsKeys } = yield* VolumeRecords
       const measured = Effect.provideContext(
@@ -71,13 +75,25 @@ export class Driver extends Context.Service<
           measure(volumes, { nodeId, keepsKeys })
         ),
         services
-      )
+      ).pipe(after(resumed.all))
       return Driver.of({
-        publish: (call) => Effect.provideContext(publish(call), services),
-        unpublish: (call) => Effect.provideContext(unpublish(call), services),
-        inspect: (volumeId, path) => Effect.provideContext(inspectVolume(volumeId, path), services),
-        renewNow: (volumeId, patience) => Effect.provideContext(renewNow(volumeId, patience), services),
-        status: Effect.provideContext(statusesBy(volumeStatus), services),
+        publish: (call) =>
+          Effect.provideContext(publish(call), services).pipe(
+            after(resumed.of(call.volumeId, Option.some(call.target)))
+          ),
+        unpublish: (call) =>
+          Effect.provideContext(unpublish(call), services).pipe(
+            after(resumed.of(call.volumeId, Option.some(call.target)))
+          ),
+        inspect: (volumeId, path) =>
+          Effect.provideContext(inspectVolume(volumeId, path), services).pipe(
+            after(resumed.of(volumeId, Option.none()))
+          ),
+        renewNow: (volumeId, patience) =>
+          Effect.provideContext(renewNow(volumeId, patience), services).pipe(
+            after(resumed.of(volumeId, Option.none()))
+          ),
+        status: Effect.provideContext(statusesBy(volumeStatus), services).pipe(after(resumed.all)),
         keepsKeys,
         measure: measured,
         metrics: Effect.flatMap(measured, exposition)
@@ -90,6 +106,11 @@ export class Driver extends Context.Service<
     Layer.provide(Volumes.layer)
   )
 }
+
+const after =
+  (first: Effect.Effect<void>) =>
+  <A, E>(program: Effect.Effect<A, E>) =>
+    Effect.andThen(first, program)
 
 const statusesBy = Effect.fnUntraced(function* (status: typeof volumeStatus) {
   const volumes = yield* Volumes

@@ -1,11 +1,12 @@
 /**
- * After a restart, every record is read, compared with what is at its target, and taken up again. A volume that has its
- * files sleeps until its next renewal. One whose request was pending picks that request up at once. Damaged files are
- * healed, and what a crash left of others goes. A volume whose mount is gone waits for its next publish, because
- * nothing may be written where no mount is. One whose pod is gone is forgotten. What cannot be understood is logged and
- * left alone: damage to one volume stays with that volume.
+ * After a restart, every record is read, compared with what is at its target, and taken up again. The kubelet is
+ * served meanwhile: a call waits for the volumes that it concerns, which come first then, and for no other. A volume
+ * that has its files sleeps until its next renewal. One whose request was pending picks that request up at once.
+ * Damaged files are healed. A volume whose mount is gone waits for its next publish, because nothing may be written
+ * where no mount is. One whose pod is gone is forgotten. What cannot be understood is logged and left alone: damage to
+ * one volume stays with that volume.
  */
-import { Deferred, Effect, Option } from "effect"
+import { Deferred, Effect, Fiber, Option } from "effect"
 import { Settings } from "../Settings.ts"
 import type { SpecError } from "../spec/SpecError.ts"
 import { readPod } from "../spec/VolumeContext.ts"
@@ -18,13 +19,49 @@ import { Renewals } from "./Renewals.ts"
 import { letGo } from "./unpublish.ts"
 import { makeVolume, type Volume, Volumes } from "./Volume.ts"
 
-/** Takes up the volumes of the process before this one. */
+/** The volumes of the process before this one, while they are taken up. */
+export interface Resumption {
+  /** Takes up, and waits for, the volume of this id and the one that has this target; nothing if there is none. */
+  readonly of: (volumeId: string, target: Option.Option<string>) => Effect.Effect<void>
+  /** Waits for all. */
+  readonly all: Effect.Effect<void>
+}
+
+/** Takes up the volumes of the process before this one, in the background, as long as the scope is open. */
 export const resume = Effect.fn("driver.resume")(function* () {
   const records = yield* VolumeRecords
-  const found = yield* records.all
-  yield* Effect.forEach(found, (record) => takeUp(record), { concurrency: 16, discard: true })
-  if (found.length > 0) yield* Effect.logInfo(`resumed ${found.length} volumes`)
+  const found = yield* Effect.forEach(yield* records.all, startable)
+  const waiting = new Set(found)
+  const takeTurn = (one: Startable) => Effect.tap(one.takenUp, () => Effect.sync(() => waiting.delete(one)))
+  const inTurn = Effect.forEach(found, takeTurn, { concurrency: 4, discard: true })
+  const told = found.length > 0 ? Effect.logInfo(`resumed ${found.length} volumes`) : Effect.void
+  const whole = yield* Effect.forkScoped(Effect.andThen(inTurn, told))
+  const resumption: Resumption = {
+    of: (volumeId, target) =>
+      Effect.forEach(
+        [...waiting].filter(({ record }) => record.volumeId === volumeId || Option.contains(target, record.target)),
+        ({ takenUp }) => takenUp,
+        { discard: true }
+      ),
+    all: Effect.asVoid(Fiber.await(whole))
+  }
+  return resumption
 })
+
+interface Startable {
+  readonly record: VolumeRecord
+  readonly takenUp: Effect.Effect<void>
+}
+
+/** A record and what takes it up: once, whoever asks first, and also if nobody waits for it any more. */
+const startable = Effect.fnUntraced(function* (record: VolumeRecord) {
+  const scope = yield* Effect.scope
+  const services = yield* Effect.context<Needs>()
+  const started = yield* Effect.cached(Effect.forkIn(Effect.provideContext(takeUp(record), services), scope))
+  return { record, takenUp: Effect.flatMap(started, (fiber) => Effect.asVoid(Fiber.await(fiber))) }
+})
+
+type Needs = Effect.Services<ReturnType<typeof takeUp>>
 
 const takeUp = Effect.fnUntraced(
   function* (record: VolumeRecord) {

@@ -1,8 +1,9 @@
 // A driver as one process, measured from outside as a node sees it: its processor time, and the memory that a kubelet
 // counts, by a cgroup of its own (v1 or v2). It runs in a mount namespace with a ServiceAccount in its usual place, as
-// in a pod; with the namespace every mount goes that it has made. Any driver with the command line of cert-manager's
-// can take certlet's part.
+// in a pod. The namespace stays when the driver ends, so that its next process finds the volumes mounted; it goes, with
+// every mount, when the driver is closed. Any driver with the command line of cert-manager's can take certlet's part.
 import { type ChildProcess, spawn } from "node:child_process"
+import { once } from "node:events"
 import { existsSync, mkdirSync, openSync, readFileSync, rmdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { until } from "../kit/until.ts"
@@ -43,9 +44,11 @@ const numberIn = (file: string, pattern: RegExp): number => {
   return Number(digits)
 }
 
-/** The shell's part: into the cgroup, the ServiceAccount in its place, and then it is the driver. */
-const entrance =
-  'mkdir -p "$AT" && echo $$ > "$GROUP/cgroup.procs" && mount --bind "$ACCOUNT" "$AT" && unset GROUP ACCOUNT AT && exec "$@"'
+/** What holds the namespace: the ServiceAccount in its place, and then nothing until its input ends. */
+const hold = 'mkdir -p "$1" && mount --bind "$0" "$1" && echo ready && exec cat'
+
+/** The shell's part: into the cgroup, and then it is the driver. */
+const enter = 'echo $$ > "$0/cgroup.procs" && exec "$@"'
 
 let started = 0
 
@@ -53,6 +56,7 @@ export class MeasuredDriver {
   readonly socket: string
   readonly #options: DriverOptions
   readonly #group = join(groups, `certlet-bench-${process.pid}-${++started}`)
+  #namespace: ChildProcess | undefined
   #process: ChildProcess | undefined
 
   constructor(options: DriverOptions) {
@@ -60,18 +64,30 @@ export class MeasuredDriver {
     this.socket = join(options.folder, "csi.sock")
   }
 
+  /** Makes the namespace; resolves with its path once the ServiceAccount is in its place. */
+  async #namespacePath(): Promise<string> {
+    if (this.#namespace === undefined) {
+      const args = ["--mount", "sh", "-c", hold, this.#options.serviceAccount, mountedAt]
+      const child = spawn("unshare", args, { stdio: ["pipe", "pipe", "inherit"] })
+      this.#namespace = child
+      await once(child.stdout, "data")
+    }
+    return `/proc/${this.#namespace.pid}/ns/mnt`
+  }
+
   /** Starts the process; resolves with the milliseconds until `probe` is answered. */
   async start(probe: () => Promise<void>): Promise<number> {
-    const { command, environment, folder, serviceAccount, server } = this.#options
+    const { command, environment, folder, server } = this.#options
     const { hostname, port } = new URL(server)
+    const namespace = await this.#namespacePath()
     mkdirSync(this.#group)
     const log = openSync(join(folder, "driver.log"), "a")
     const flags = ["--node-id=bench", `--endpoint=unix://${this.socket}`, `--data-root=${join(folder, "data")}`]
     const start = performance.now()
-    const child = spawn("unshare", ["--mount", "sh", "-c", entrance, "sh", ...command, ...flags], {
+    const child = spawn("nsenter", [`--mount=${namespace}`, "sh", "-c", enter, this.#group, ...command, ...flags], {
       stdio: ["ignore", log, log],
       env: {
-        ...{ PATH: process.env.PATH, ...environment, GROUP: this.#group, ACCOUNT: serviceAccount, AT: mountedAt },
+        ...{ PATH: process.env.PATH, ...environment },
         ...{ KUBERNETES_SERVICE_HOST: hostname, KUBERNETES_SERVICE_PORT: port }
       }
     })
@@ -101,7 +117,7 @@ export class MeasuredDriver {
     }
   }
 
-  /** Ends the process; its records stay. */
+  /** Ends the process; its records and its mounts stay. */
   async stop(signal: "SIGTERM" | "SIGKILL" = "SIGTERM"): Promise<void> {
     const child = this.#process
     if (child === undefined) return
@@ -115,6 +131,12 @@ export class MeasuredDriver {
       rmdirSync(this.#group)
       return true
     })
+  }
+
+  /** Ends the process and takes away its mounts. */
+  async close(): Promise<void> {
+    await this.stop("SIGKILL")
+    this.#namespace?.kill("SIGKILL")
   }
 }
 

@@ -75,7 +75,7 @@ const turn = Effect.fnUntraced(function* (contender: Contender, { few, keys, man
   writeServiceAccount(serviceAccount, yield* cluster.rotateToken, cluster.authority)
   const driver = yield* Effect.acquireRelease(
     Effect.sync(() => new MeasuredDriver({ ...contender, folder, serviceAccount, server: cluster.url })),
-    (driver) => Effect.promise(() => driver.stop("SIGKILL"))
+    (driver) => Effect.promise(() => driver.close())
   )
   const kubelet = yield* connectKubelet(driver.socket)
   const start = Effect.promise(() => driver.start(() => Effect.runPromise(kubelet.probe)))

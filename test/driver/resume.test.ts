@@ -1,11 +1,11 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber, Option } from "effect"
+import { Deferred, Duration, Effect, Fiber, Option } from "effect"
 import { TestClock } from "effect/testing"
 import { SimControlPlane } from "../../src/testing/parts/SimControlPlane.ts"
 import { SimDisk } from "../../src/testing/parts/SimVolumeFS.ts"
 import { VolumeFS } from "../../src/volume/VolumeFS.ts"
 import { VolumeRecords } from "../../src/volume/VolumeRecord.ts"
-import { during, isServed, onNode, publishCall, seen, startDriver } from "../kit/SimulatedNode.ts"
+import { beginDriver, during, isServed, onNode, publishCall, seen, startDriver } from "../kit/SimulatedNode.ts"
 
 const web = publishCall("web")
 const other = publishCall("other")
@@ -138,5 +138,55 @@ describe("resume", () => {
       expect(Option.isSome(yield* seen(other.target))).toBe(true)
       expect(Option.isNone(yield* seen(web.target))).toBe(true)
     }).pipe(onNode("ended elsewhere"))
+  )
+
+  it.effect("lets a call wait for its own volume and for no other", () =>
+    Effect.gen(function* () {
+      const first = yield* startDriver
+      for (const pod of [other, web]) yield* during("1 second", first.publish(pod))
+      yield* first.stop
+      const fs = yield* VolumeFS
+      const shown = yield* Deferred.make<void>()
+      const slow = VolumeFS.of({
+        ...fs,
+        inspect: (target) =>
+          Effect.andThen(target === other.target ? Deferred.await(shown) : Effect.void, fs.inspect(target))
+      })
+      const second = yield* Effect.provideService(beginDriver, VolumeFS, slow)
+      const begun = <A, E>(call: Effect.Effect<A, E>) => Effect.forkChild(Effect.isSuccess(call))
+      const calls = [
+        yield* begun(second.publish(other)),
+        yield* begun(second.unpublish({ volumeId: "csi-unknown", target: other.target })),
+        yield* begun(second.inspect(other.volumeId, Option.none())),
+        yield* begun(second.renewNow(other.volumeId, Duration.seconds(1))),
+        yield* begun(second.status),
+        yield* begun(second.metrics)
+      ]
+      yield* during("1 second", second.publish(web))
+      yield* during("1 second", second.unpublish(web))
+      expect(calls.map((call) => call.pollUnsafe())).toEqual(calls.map(() => undefined))
+      yield* Deferred.succeed(shown, undefined)
+      yield* TestClock.adjust("1 second")
+      const succeeded = yield* Effect.forEach(calls, Fiber.join)
+      // The place belongs to the volume that was resumed, whoever else names it.
+      expect(succeeded).toEqual([true, false, true, true, true, true])
+      expect((yield* second.status).map(({ volumeId }) => volumeId)).toEqual([other.volumeId])
+    }).pipe(onNode("meanwhile"))
+  )
+
+  it.effect("takes a volume up also if the call that came for it has gone", () =>
+    Effect.gen(function* () {
+      const first = yield* startDriver
+      yield* during("1 second", first.publish(web))
+      yield* first.stop
+      const fs = yield* VolumeFS
+      const slow = VolumeFS.of({ ...fs, inspect: (target) => Effect.delay(fs.inspect(target), "10 seconds") })
+      const second = yield* Effect.provideService(beginDriver, VolumeFS, slow)
+      const call = yield* Effect.forkChild(second.publish(web))
+      yield* TestClock.adjust("5 seconds")
+      yield* Fiber.interrupt(call)
+      yield* TestClock.adjust("17 hours")
+      expect(yield* submissions).toBe(2)
+    }).pipe(onNode("gone caller"))
   )
 })

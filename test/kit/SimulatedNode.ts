@@ -34,12 +34,15 @@ export const onNode =
   <A, E, R>(story: Effect.Effect<A, E, R>) =>
     story.pipe(Effect.scoped, Effect.provide(edges(change)), Random.withSeed(seed))
 
-/** Starts a driver; `stop` ends that process, and the disk and the cluster stay. */
-export const startDriver = Effect.gen(function* () {
+/** Starts a driver, which resumes volumes meanwhile; `stop` ends that process, and the disk and the cluster stay. */
+export const beginDriver = Effect.gen(function* () {
   const scope = yield* Scope.make()
   const context = yield* Layer.buildWithScope(Driver.layer, scope)
   return { ...Context.get(context, Driver), stop: Scope.close(scope, Exit.void) }
 })
+
+/** Starts a driver, and waits until it has resumed the volumes of the one before. */
+export const startDriver = Effect.tap(beginDriver, ({ status }) => status)
 
 /** What the kubelet sends for a pod's volume. */
 export const publishCall = (pod = "web", attributes: Readonly<Record<string, string>> = {}): PublishCall => ({

@@ -7,26 +7,21 @@
 
 import { type Duration, Effect, flow, Option } from "effect"
 import { TestClock } from "effect/testing"
-import { namespacedName } from "../spec/NamespacedName.ts"
-import type { PodState } from "../spec/PodState.ts"
 import type { InvariantBroken, World } from "./judges/Invariants.ts"
-import { CannotSee, type Sight, seeVolume } from "./judges/Sight.ts"
 import { type Controller, controllersOf } from "./levers/Hand.ts"
 import { apiLevers, issuerLevers } from "./levers/levers.ts"
 import { bundleLevers, clockLever, cutOff, diskLevers } from "./levers/leversOfNodes.ts"
-import { known, Misuse, named, present, timeOf, worded } from "./levers/misuse.ts"
+import { timeOf, worded } from "./levers/misuse.ts"
 import { PassingTime } from "./levers/PassingTime.ts"
 import { settle } from "./levers/settle.ts"
-import { changeableNames, soundWish } from "./levers/soundWish.ts"
 import { isLevers, type Levers, tell } from "./levers/TimedLevers.ts"
+import { PodVerbs } from "./PodVerbs.ts"
 import { type ClusterParts, downtimeOf, type Ending, sound } from "./parts/ClusterParts.ts"
 import { type CrashPoint, fenced } from "./parts/Fence.ts"
-import type { SimNode } from "./parts/SimNode.ts"
-import { makePod, type PodWish, type SimPod } from "./parts/SimPod.ts"
 import type { Trace } from "./story/Trace.ts"
 
 /** A running cluster. Verbs do their work at once; only `advance` and `settle` let time pass. */
-export class Cluster {
+export class Cluster extends PodVerbs {
   readonly seed: string
   readonly trace: Trace
   readonly world: World
@@ -51,78 +46,18 @@ export class Cluster {
    * assert.equal(web.phase, "gone")
    */
   readonly run: (controller: Controller) => Effect.Effect<void>
-  readonly #parts: ClusterParts
   readonly #time: PassingTime
-  #pods = 0
 
   constructor(parts: ClusterParts) {
-    this.#parts = parts
+    super(parts)
     this.#time = new PassingTime(parts)
     this.seed = parts.seed
     this.trace = parts.trace
     this.world = parts.world
-    this.run = flow(controllersOf(parts), this.#within)
+    this.run = flow(controllersOf(parts), this.within)
     this.issuer = this.#byItsClock(issuerLevers(parts, parts.timed))
     this.api = this.#byItsClock(apiLevers(parts, parts.timed))
   }
-
-  /**
-   * Schedules a pod; its kubelet takes it from there.
-   *
-   * @example
-   * const web = yield* cluster.schedule({ name: "web", node: "node-2", duration: "2 hours", issuer: "ca" })
-   * yield* cluster.advance("1 minute")
-   * assert.deepEqual((yield* cluster.exec(web)).certificate.names, ["DNS:web.apps.svc"])
-   */
-  readonly schedule = (wish: PodWish = {}): Effect.Effect<SimPod> =>
-    this.#within(
-      Effect.suspend(() => {
-        const { dice, nodes, pods } = this.#parts
-        const names = [...nodes.keys()]
-        const node = this.node(wish.node ?? names[this.#pods % names.length] ?? "")
-        soundWish(wish)
-        const name = wish.name ?? `pod-${this.#pods + 1}`
-        const pod = makePod({ ...wish, name, node: node.name }, dice.uuid(), dice.hex(64))
-        if ([...pods.values()].some((other) => namespacedName(other) === namespacedName(pod))) {
-          throw new Misuse(`there is a pod ${namespacedName(pod)} already; give the other one another name`)
-        }
-        this.#pods += 1
-        pods.set(pod.uid, pod)
-        node.kubelet.add(pod)
-        return Effect.as(this.#parts.network.change(pod, wish.labels === undefined ? {} : { labels: wish.labels }), pod)
-      })
-    )
-
-  /**
-   * Deletes a pod: its container ends, its volume goes, its requests follow.
-   *
-   * @example
-   * yield* cluster.delete(pod)
-   * yield* cluster.advance("1 minute")
-   * assert.equal(pod.phase, "gone")
-   */
-  readonly delete = (pod: SimPod): Effect.Effect<void> =>
-    this.#within(Effect.sync(() => this.node(present(this.#parts.pods, pod).node).kubelet.delete(pod)))
-
-  /**
-   * What a process in the pod's container sees: files and modes, the certificate, whether it chains and matches its
-   * key.
-   *
-   * @example
-   * const { certificate, chains, files, matchesKey } = yield* cluster.exec(pod)
-   * assert.equal(chains && matchesKey, true)
-   * assert.equal(files.get("tls.key")?.mode, 0o440)
-   * assert.deepEqual(certificate.names, ["DNS:pod-1.apps.svc"])
-   */
-  readonly exec = (pod: SimPod): Effect.Effect<Sight, CannotSee> =>
-    this.#within(
-      Effect.suspend(() => {
-        const fail = (detail: string) => Effect.fail(new CannotSee({ pod: namespacedName(pod), detail }))
-        if (pod.phase !== "running") return fail(`no container runs, the pod is ${pod.phase}`)
-        if (Option.isNone(pod.held)) return fail("the container has no volume")
-        return Effect.catch(Effect.fromResult(seeVolume(pod.held.value)), fail)
-      })
-    )
 
   /**
    * Lets time pass. Fails where an invariant was broken meanwhile.
@@ -133,7 +68,7 @@ export class Cluster {
    * assert.notEqual((yield* cluster.exec(pod)).certificate.serialNumber, before.certificate.serialNumber)
    */
   readonly advance = (time: Duration.Input): Effect.Effect<void, InvariantBroken> =>
-    this.#within(this.#time.pass(Effect.suspend(() => TestClock.adjust(timeOf(time)))))
+    this.within(this.#time.pass(Effect.suspend(() => TestClock.adjust(timeOf(time)))))
 
   /**
    * Ends certlet on a node in order, as a rollout does; it is started again.
@@ -144,10 +79,10 @@ export class Cluster {
    * yield* cluster.exec(pod)
    */
   readonly stop = (node: string, ending: Ending = {}): Effect.Effect<void> =>
-    this.#within(
+    this.within(
       Effect.andThen(
-        tell(this.#parts, node, "certlet is told to stop"),
-        Effect.sync(() => void this.#parts.run(this.node(node).stop(downtimeOf(ending))))
+        tell(this.parts, node, "certlet is told to stop"),
+        Effect.sync(() => void this.parts.run(this.node(node).stop(downtimeOf(ending))))
       )
     )
 
@@ -160,7 +95,7 @@ export class Cluster {
    * assert.equal((yield* cluster.exec(pod)).matchesKey, true)
    */
   readonly kill = (node: string, ending: Ending & { readonly at?: CrashPoint } = {}): Effect.Effect<void> =>
-    this.#within(
+    this.within(
       Effect.suspend(() =>
         this.node(node).kill(downtimeOf(ending), Option.map(Option.fromUndefinedOr(ending.at), sound))
       )
@@ -176,9 +111,9 @@ export class Cluster {
    * assert.equal(waiting.phase, "pending")
    */
   readonly freeze = (node: string, time: Duration.Input): Effect.Effect<void> =>
-    this.#within(
+    this.within(
       Effect.andThen(
-        tell(this.#parts, node, `certlet is frozen for ${worded(time)}`),
+        tell(this.parts, node, `certlet is frozen for ${worded(time)}`),
         this.node(node).freeze(timeOf(time))
       )
     )
@@ -192,7 +127,7 @@ export class Cluster {
    * yield* cluster.exec(pod)
    */
   readonly cut = (node: string, time: Duration.Input): Effect.Effect<void> =>
-    this.#within(cutOff(this.#parts, this.#parts.timed, this.node(node), time))
+    this.within(cutOff(this.parts, this.parts.timed, this.node(node), time))
 
   /**
    * The node's kubelet is away for so long; containers run on.
@@ -205,10 +140,10 @@ export class Cluster {
   readonly restartKubelet = (node: string, time: Duration.Input): Effect.Effect<void> => {
     const { kubelet } = this.node(node)
     const [away, back] = [Effect.sync(kubelet.stop), Effect.sync(kubelet.start)]
-    return this.#within(
+    return this.within(
       Effect.andThen(
-        tell(this.#parts, node, "the kubelet restarts"),
-        this.#parts.timed.pull(`${node}/kubelet`, time, away, back)
+        tell(this.parts, node, "the kubelet restarts"),
+        this.parts.timed.pull(`${node}/kubelet`, time, away, back)
       )
     )
   }
@@ -223,45 +158,28 @@ export class Cluster {
    * assert.equal(pod.phase, "running")
    */
   readonly reboot = (node: string, time: Duration.Input): Effect.Effect<void> =>
-    this.#within(Effect.andThen(tell(this.#parts, node, "the node reboots"), this.node(node).reboot(timeOf(time))))
-
-  /**
-   * Changes what the API server shows of a pod: its labels, annotations, conditions or addresses.
-   *
-   * @example
-   * yield* cluster.change(pod, { labels: { team: "blue" } })
-   * assert.deepEqual(cluster.world.stateOf(pod).labels, { team: "blue" })
-   */
-  readonly change = (pod: SimPod, change: Partial<PodState>): Effect.Effect<void> =>
-    this.#within(
-      Effect.suspend(() =>
-        this.#parts.network.change(present(this.#parts.pods, pod), known("a change of a pod", change, changeableNames))
-      )
-    )
-
-  /** The pod's sandbox is made again, under another address. */
-  readonly readdress = (pod: SimPod) => this.#within(Effect.suspend(() => this.#parts.network.readdress(pod)))
+    this.within(Effect.andThen(tell(this.parts, node, "the node reboots"), this.node(node).reboot(timeOf(time))))
 
   /** No ServiceAccount token that was handed out so far is good any more; the next publish brings a new one. */
   readonly expireTokens = (): Effect.Effect<void> => {
-    const told = tell(this.#parts, "api", "takes no token any more that was handed out so far")
-    return Effect.andThen(told, Effect.sync(this.#parts.accounts.revoke))
+    const told = tell(this.parts, "api", "takes no token any more that was handed out so far")
+    return Effect.andThen(told, Effect.sync(this.parts.accounts.revoke))
   }
 
   /** The trust bundles that were ever written, by the words of the attribute `trust-bundle`. */
   get bundleNames(): ReadonlyArray<readonly [name: string, namespace: string]> {
-    return this.#parts.bundles.names
+    return this.parts.bundles.names
   }
 
   /** A trust bundle, by the words of the attribute `trust-bundle`, such as `ConfigMap/roots`. */
   readonly bundle = (name: string, namespace?: string) =>
-    this.#byItsClock(bundleLevers(this.#parts, this.#parts.timed, name, namespace))
+    this.#byItsClock(bundleLevers(this.parts, this.parts.timed, name, namespace))
 
   /** A node's disk. */
-  readonly disk = (node: string) => this.#byItsClock(diskLevers(this.#parts, this.#parts.timed, this.node(node)))
+  readonly disk = (node: string) => this.#byItsClock(diskLevers(this.parts, this.parts.timed, this.node(node)))
 
   /** A node's clock. */
-  readonly clock = (node: string) => this.#byItsClock(clockLever(this.#parts, this.node(node)))
+  readonly clock = (node: string) => this.#byItsClock(clockLever(this.parts, this.node(node)))
 
   /**
    * Faults end, and within two hours and a look of the kubelet everything has to converge: every live pod served, every
@@ -273,7 +191,7 @@ export class Cluster {
    * yield* cluster.settle()
    * yield* cluster.exec(pod)
    */
-  readonly settle = (): Effect.Effect<void, InvariantBroken> => this.#within(this.#time.pass(settle(this.#parts)))
+  readonly settle = (): Effect.Effect<void, InvariantBroken> => this.within(this.#time.pass(settle(this.parts)))
 
   /**
    * Every invariant, as far as the cluster has come; fails with the trace, the seed and how to run it again.
@@ -283,18 +201,9 @@ export class Cluster {
    * yield* cluster.advance("1 day")
    * yield* cluster.check()
    */
-  readonly check = (): Effect.Effect<void, InvariantBroken> => this.#within(this.#time.verdict)
-
-  /** A node by its name. */
-  readonly node = (name: string): SimNode => named("node", this.#parts.nodes, name)
+  readonly check = (): Effect.Effect<void, InvariantBroken> => this.within(this.#time.verdict)
 
   /** Levers are pulled from anywhere, and what they do happens by the cluster's own clock and chance. */
   readonly #byItsClock = <L extends object>(levers: L): Levers<L> =>
-    fenced({ ...levers, [isLevers]: true as const }, this.#within)
-
-  readonly #within = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    Effect.suspend(() => {
-      if (this.#parts.hasEnded()) return Effect.die(new Misuse("this cluster has ended: nothing can be asked of it"))
-      return Effect.provideContext(effect, this.#parts.context)
-    })
+    fenced({ ...levers, [isLevers]: true as const }, this.within)
 }

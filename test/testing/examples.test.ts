@@ -59,11 +59,14 @@ const moduleOf = (all: ReadonlyArray<Example>): string =>
   ].join("\n")
 
 /** The words that a simulated cluster is promised to have. */
-const verbs = ["schedule", "delete", "exec", "advance", "stop", "kill", "freeze", "cut", "settle", "check"]
+const verbs = [
+  ...["schedule", "delete", "forceDelete", "evict", "drain", "restartContainer", "renew", "exec", "status", "events"],
+  ...["advance", "stop", "kill", "freeze", "cut", "run", "settle", "check"]
+]
 const levers = [
   ...["stall", "deny", "fail", "signWrongKey", "shorten", "backdate", "dropCommonName", "rotateCa"],
   ...["latency", "throttle", "dropWatches", "expire", "forbid", "down"],
-  ...["fill", "fail", "tear", "clean"],
+  ...["fill", "fail", "tear", "clean", "plant"],
   "skew"
 ]
 

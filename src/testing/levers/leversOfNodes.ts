@@ -4,7 +4,7 @@
  * `node:assert/strict`; each of them is run by the tests.
  */
 
-import { Duration, Effect } from "effect"
+import { Duration, Effect, Option } from "effect"
 import { bundleText } from "../../kube/TrustBundles.ts"
 import { namespacedName } from "../../spec/NamespacedName.ts"
 import { bundleNamed } from "../parts/SimBundles.ts"
@@ -12,6 +12,12 @@ import type { SimNode } from "../parts/SimNode.ts"
 import type { SimPod } from "../parts/SimPod.ts"
 import { Misuse, oneOf, timeOf, worded } from "./misuse.ts"
 import { type TimedLevers, tell, type Workings } from "./TimedLevers.ts"
+
+/** Where a pod's volume is, on the node that it is on. */
+const placeOn = (node: SimNode, pod: SimPod): string => {
+  if (pod.node === node.name) return pod.target
+  throw new Misuse(`${namespacedName(pod)} has no volume on ${node.name}; it runs on ${pod.node}`)
+}
 
 /** The levers of a node's disk, with its volumes and its records. */
 export const diskLevers = (workings: Workings, levers: TimedLevers, node: SimNode) => {
@@ -81,11 +87,29 @@ export const diskLevers = (workings: Workings, levers: TimedLevers, node: SimNod
      * assert.match(cluster.trace.lines().join(), /VolumeMountLost/)
      */
     clean: (pod: SimPod) => {
-      if (pod.node !== node.name)
-        throw new Misuse(`${namespacedName(pod)} has no volume on ${node.name}; it runs on ${pod.node}`)
+      const target = placeOn(node, pod)
       return Effect.andThen(
         tell(workings, node.name, `a stranger unmounts the volume of ${namespacedName(pod)}`),
-        disk.levers.clean(pod.target)
+        disk.levers.clean(target)
+      )
+    },
+    /**
+     * A stranger has something mounted over the pod's volume for so long.
+     *
+     * @example
+     * yield* cluster.disk("node-1").plant(pod, "10 minutes")
+     * yield* cluster.advance("5 minutes")
+     * assert.match(cluster.trace.lines().join(), /is not published/)
+     * yield* cluster.settle()
+     */
+    plant: (pod: SimPod, time: Duration.Input) => {
+      const turn = (what: Option.Option<"mount">) => disk.levers.plant(placeOn(node, pod), what)
+      return pull(
+        `a stranger mounts something over the volume of ${namespacedName(pod)}`,
+        `planted/${pod.uid}`,
+        time,
+        [turn(Option.some("mount"))],
+        [turn(Option.none())]
       )
     },
     /**

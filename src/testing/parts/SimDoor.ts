@@ -14,11 +14,13 @@ const refused = new Status({
 })
 
 /** An interrupted handler answers nothing that anybody reads. */
-const answerOf = (exit: Exit.Exit<void, Status>): Effect.Effect<void, Status> =>
-  Option.match(Exit.findErrorOption(exit), {
-    onNone: () => (Exit.isSuccess(exit) ? Effect.void : Effect.fail(goneAway)),
-    onSome: Effect.fail
-  })
+const answerOf = <A, E>(exit: Exit.Exit<A, E>): Effect.Effect<A, E | Status> =>
+  Exit.isSuccess(exit)
+    ? Effect.succeed(exit.value)
+    : Option.match(Exit.findErrorOption(exit), {
+        onNone: () => Effect.fail(goneAway),
+        onSome: (error) => Effect.fail(error)
+      })
 
 /** The door of a process. */
 export class SimDoor {
@@ -26,8 +28,8 @@ export class SimDoor {
   hasServed = false
   readonly #patience: Duration.Duration
   readonly #slammed = Deferred.makeUnsafe<void>()
-  readonly #inFlight = new Set<Fiber.Fiber<void, Status>>()
-  #take: ((method: (calls: Calls) => Effect.Effect<void, Status>) => Fiber.Fiber<void, Status>) | undefined
+  readonly #inFlight = new Set<Fiber.Fiber<unknown, unknown>>()
+  #take: (<A, E>(method: (calls: Calls) => Effect.Effect<A, E>) => Fiber.Fiber<A, E>) | undefined
 
   /** `patience` is how long calls in flight may take when the door closes in order. */
   constructor(patience: Duration.Duration) {
@@ -38,8 +40,8 @@ export class SimDoor {
   readonly kubelet: Kubelet["Service"] = Kubelet.of({ listen: (calls) => this.#listen(calls) })
 
   /** A call of the kubelet. An interrupted call is one that the kubelet cancels. */
-  readonly call = (method: (calls: Calls) => Effect.Effect<void, Status>): Effect.Effect<void, Status> =>
-    Effect.suspend(() => {
+  readonly call = <A, E>(method: (calls: Calls) => Effect.Effect<A, E>): Effect.Effect<A, E | Status> =>
+    Effect.suspend((): Effect.Effect<A, E | Status> => {
       if (this.#take === undefined) return Effect.fail(refused)
       const fiber = this.#take(method)
       this.#inFlight.add(fiber)

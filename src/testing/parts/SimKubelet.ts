@@ -6,6 +6,7 @@
  * and no unpublish follows. It remembers nothing across its own restart but what stands in its folders.
  */
 import { DateTime, Deferred, Duration, Effect, type Fiber, Option } from "effect"
+import type { Calls } from "../../csi/Kubelet.ts"
 import { isFinal, Status } from "../../csi/Status.ts"
 import type { Happening } from "../story/Happening.ts"
 import type { Dice } from "./Dice.ts"
@@ -109,6 +110,11 @@ export class SimKubelet {
     pod.phase = "ending"
     this.#parts.observe({ _tag: "PodDeleted", pod })
     Deferred.doneUnsafe(life.deleted, Effect.void)
+  }
+
+  /** A pod's container is started again: it binds what stands at the target now. */
+  readonly restartContainer = (pod: SimPod): void => {
+    pod.held = Option.fromUndefinedOr(this.#parts.volumeAt(pod.target))
   }
 
   /** The kubelet stops: its calls are cancelled, containers run on. */
@@ -261,7 +267,7 @@ export class SimKubelet {
     answer: "PublishAnswered" | "UnpublishAnswered",
     pod: SimPod,
     plugin: SimProcess | undefined,
-    method: Parameters<SimProcess["call"]>[0]
+    method: (calls: Calls) => Effect.Effect<void, Status>
   ): Effect.Effect<Option.Option<Status>> {
     const gone = Effect.fail(
       new Status({ code: "UNAVAILABLE", sentence: "no plugin is registered (connection refused)" })

@@ -17,6 +17,8 @@ export class SimNetwork {
   readonly #registry: SimPodRegistry["Service"]
   readonly #dice: Dice
   readonly #observe: (where: string, what: Happening) => void
+  /** The uids of the pods that were deleted by force. */
+  readonly #forgotten = new Set<string>()
   #addresses = 0
 
   constructor(registry: SimPodRegistry["Service"], dice: Dice, observe: (where: string, what: Happening) => void) {
@@ -28,9 +30,20 @@ export class SimNetwork {
   /** What is shown of a pod. */
   readonly stateOf = (pod: SimPod): PodState => Option.getOrElse(this.#registry.get(pod), () => bare)
 
+  /** True while the API server shows the pod. */
+  readonly shows = (pod: SimPod): boolean => Option.isSome(this.#registry.get(pod))
+
+  /** The API server shows the pod no more, whatever its node still does with it. */
+  readonly forget = (pod: SimPod): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      this.#forgotten.add(pod.uid)
+      return this.#registry.remove(pod)
+    })
+
   /** Changes what is shown of a pod: whole fields, except that labels, annotations and conditions are merged. */
   readonly change = (pod: SimPod, change: Partial<PodState>): Effect.Effect<void> =>
     Effect.suspend(() => {
+      if (this.#forgotten.has(pod.uid)) return Effect.void
       const before = this.stateOf(pod)
       const merged = {
         ips: change.ips ?? before.ips,

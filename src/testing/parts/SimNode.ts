@@ -4,6 +4,7 @@
  * what a process holds in memory does not.
  */
 import { type Context, Duration, Effect, type Fiber, Layer, Option, Scope } from "effect"
+import { Status } from "../../csi/Status.ts"
 import type { Driver } from "../../driver/Driver.ts"
 import { KeyGenerator } from "../../issuance/KeyGenerator.ts"
 import { ApiServer } from "../../kube/ApiServer.ts"
@@ -62,6 +63,8 @@ export class SimNode {
   readonly disk: ReturnType<typeof makeSimDisk>
   readonly records: ReturnType<typeof makeSimRecords>
   readonly kubelet: SimKubelet
+  /** No pod comes to it that does not name it. */
+  isDrained = false
   /** The most that a call to the disk takes. */
   diskLatency = Duration.zero
   readonly #parts: NodeParts
@@ -180,6 +183,14 @@ export class SimNode {
   get isServing(): boolean {
     return this.#process?.hasServed === true
   }
+
+  /** Asks the certlet of this node something, as an operator does through its admin door. */
+  readonly ask: SimProcess["ask"] = (question) =>
+    Effect.suspend(() => {
+      const running = this.#process
+      if (running !== undefined) return running.ask(question)
+      return Effect.fail(new Status({ code: "UNAVAILABLE", sentence: `no certlet runs on ${this.name}` }))
+    })
 
   /** The record that is being written when certlet dies next is left half. */
   readonly tear: Effect.Effect<void> = Effect.sync(() => {

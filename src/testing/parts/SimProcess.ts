@@ -6,8 +6,9 @@
  */
 import { Clock, Context, Duration, Effect, Exit, Layer, Logger, Random, References, Scope } from "effect"
 import { Kubelet } from "../../csi/Kubelet.ts"
+import type { Status } from "../../csi/Status.ts"
 import { serve } from "../../csi/serve.ts"
-import type { Driver } from "../../driver/Driver.ts"
+import { Driver } from "../../driver/Driver.ts"
 import type { DriverServices } from "../../driver/DriverServices.ts"
 import { CertificateRequests } from "../../issuance/CertificateRequests.ts"
 import { KeyGenerator } from "../../issuance/KeyGenerator.ts"
@@ -50,6 +51,7 @@ export class SimProcess {
   readonly fence: Fence
   readonly #door: SimDoor
   readonly #parts: ProcessParts
+  #driver: Driver["Service"] | undefined
   readonly #scope = Scope.makeUnsafe()
 
   constructor(parts: ProcessParts) {
@@ -64,7 +66,10 @@ export class SimProcess {
     observe({ _tag: "ProcessStarted", incarnation: this.#parts.incarnation })
     const services = Effect.map(edges(this.fence), (context) => this.#fence(context, settings))
     const kubelet = Layer.succeed(Kubelet, this.#door.kubelet)
-    const process = Layer.effectDiscard(serve).pipe(
+    const known = Effect.map(Driver, (driver) => {
+      this.#driver = driver
+    })
+    const process = Layer.effectDiscard(Effect.andThen(known, serve)).pipe(
       Layer.provide(Layer.provide(driver, Layer.effectContext(services))),
       Layer.provide(kubelet)
     )
@@ -82,6 +87,10 @@ export class SimProcess {
 
   /** A call of the kubelet. An interrupted call is one that the kubelet cancels. */
   readonly call: SimDoor["call"] = (method) => this.#door.call(method)
+
+  /** A question of an operator's. */
+  readonly ask = <A, E>(question: (driver: Driver["Service"]) => Effect.Effect<A, E>): Effect.Effect<A, E | Status> =>
+    this.#door.call(() => Effect.suspend(() => (this.#driver === undefined ? Effect.never : question(this.#driver))))
 
   /** True once it has listened to its kubelet. */
   get hasServed(): boolean {

@@ -25,6 +25,9 @@ export class EmbeddedApi {
   constructor({ now, uid }: { readonly now: () => number; readonly uid: () => string }) {
     this.#now = now
     this.stores = each((name) => new ObjectStore({ resource: resources[name].qualified, now: this.timestamp, uid }))
+    this.stores.namespaces.subscribe(({ object, type }) => {
+      if (type === "DELETED") this.#emptyNamespace(object.metadata.name)
+    })
     this.#apis = each((name) => new ResourceApi(resources[name], this.stores[name]))
   }
 
@@ -48,6 +51,14 @@ export class EmbeddedApi {
   /** Forgets the history of everything: whoever watches from before this moment is too late (410). */
   forget(): void {
     for (const store of Object.values(this.stores)) store.compact()
+  }
+
+  /** What is in a namespace goes with it. */
+  #emptyNamespace(namespace: string): void {
+    for (const store of Object.values(this.stores)) {
+      const within = store.all().filter(({ metadata }) => metadata.namespace === namespace)
+      for (const { metadata } of within) store.delete(namespace, metadata.name)
+    }
   }
 
   #allowed(user: ApiUser | undefined, call: Call | undefined) {

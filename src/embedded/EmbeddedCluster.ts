@@ -26,7 +26,7 @@ class EmbeddedClusterError extends Schema.TaggedError<EmbeddedClusterError>()("E
 }
 
 /** How the cluster is to be; everything has a default. */
-interface EmbeddedClusterOptions {
+export interface EmbeddedClusterOptions {
   /** 0, the default, lets the system choose. */
   readonly port?: number
   /** The longest lifetime that the issuer grants; by default whatever is asked for. */
@@ -52,27 +52,27 @@ export interface EmbeddedCluster
   readonly store: ObjectStore
   /** The objects of every resource, requests included. */
   readonly stores: Stores
-  /** The text of a kubeconfig. */
-  readonly kubeconfig: (user: EmbeddedUser) => string
-  readonly writeKubeconfig: (path: string, user: EmbeddedUser) => Effect.Effect<void, KubeconfigError>
+  /** The text of a kubeconfig; by default the administrator's. */
+  readonly kubeconfig: (user?: EmbeddedUser) => string
+  readonly writeKubeconfig: (path: string, user?: EmbeddedUser) => Effect.Effect<void, KubeconfigError>
   /** Writes the token that is accepted now, for a kubeconfig with a `tokenFile`. */
   readonly writeToken: (path: string) => Effect.Effect<void, KubeconfigError>
   /** Makes a new token for certlet's user; the old one is refused from now on. */
-  readonly rotateToken: Effect.Effect<string>
+  readonly rotateToken: () => Effect.Effect<string>
   /** A token of a pod's ServiceAccount, which may create CertificateRequests in its own namespace. */
   readonly podToken: (namespace: string, serviceAccount: string) => Effect.Effect<string>
   /** Deletes what a pod owns: the garbage collector's part when a pod is gone. */
   readonly podGone: (uid: string) => Effect.Effect<void>
   readonly observe: Observe
   /** How many watches are open. */
-  readonly watches: Effect.Effect<number>
+  readonly watches: () => Effect.Effect<number>
   /** How many watches are open on a resource, at this moment. */
   readonly watchesOn: (resource: ResourceName) => number
   /** Cuts all connections that carry a watch. */
-  readonly dropWatches: Effect.Effect<void>
+  readonly dropWatches: () => Effect.Effect<void>
   /** Ends all watches in an orderly way, as at their timeout. */
-  readonly endWatches: Effect.Effect<void>
-  readonly sendBookmarks: Effect.Effect<void>
+  readonly endWatches: () => Effect.Effect<void>
+  readonly sendBookmarks: () => Effect.Effect<void>
   /** Writes a raw text into all watches. */
   readonly writeToWatches: (text: string) => Effect.Effect<void>
   /** Forgets history: a watch from any version seen so far is refused with 410, by an event or by the HTTP status. */
@@ -80,9 +80,9 @@ export interface EmbeddedCluster
   readonly trouble: (trouble: Trouble) => Effect.Effect<void>
   readonly latency: (latency: Duration.Input) => Effect.Effect<void>
   /** Goes away: no connection stays, none is taken. */
-  readonly pause: Effect.Effect<void>
+  readonly pause: () => Effect.Effect<void>
   /** Comes back on the same port. */
-  readonly reopen: Effect.Effect<void, EmbeddedClusterError>
+  readonly reopen: () => Effect.Effect<void, EmbeddedClusterError>
 }
 
 const listening = Effect.catchDefect((cause: unknown) => Effect.fail(new EmbeddedClusterError({ cause })))
@@ -115,11 +115,11 @@ const onAll = (server: NodeApiServer, act: (watches: NodeWatches) => void) =>
   Effect.sync(() => Object.values(server.watches).forEach(act))
 
 const knobs = (server: NodeApiServer, api: EmbeddedApi) => ({
-  watches: Effect.sync(() => Object.values(server.watches).reduce((sum, { size }) => sum + size, 0)),
+  watches: () => Effect.sync(() => Object.values(server.watches).reduce((sum, { size }) => sum + size, 0)),
   watchesOn: (resource: ResourceName) => server.watches[resource].size,
-  dropWatches: onAll(server, (watches) => watches.drop()),
-  endWatches: onAll(server, (watches) => watches.end()),
-  sendBookmarks: onAll(server, (watches) => watches.bookmark()),
+  dropWatches: () => onAll(server, (watches) => watches.drop()),
+  endWatches: () => onAll(server, (watches) => watches.end()),
+  sendBookmarks: () => onAll(server, (watches) => watches.bookmark()),
   writeToWatches: (text: string) => onAll(server, (watches) => watches.raw(text)),
   expire: (how: "event" | "status") =>
     Effect.sync(() => {
@@ -134,15 +134,30 @@ const knobs = (server: NodeApiServer, api: EmbeddedApi) => ({
     Effect.sync(() => {
       server.latencyMillis = Duration.toMillis(latency)
     }),
-  pause: Effect.promise(() => server.stop()),
-  reopen: Effect.promise(() => server.listen()).pipe(listening)
+  pause: () => Effect.promise(() => server.stop()),
+  reopen: () => Effect.promise(() => server.listen()).pipe(listening)
 })
+
+/** What an object owns goes with it. */
+const collectGarbage = ({ stores }: EmbeddedApi): void => {
+  const all = Object.values(stores)
+  for (const store of all) {
+    store.subscribe(({ object, type }) => {
+      if (type === "DELETED") for (const other of all) other.deleteOwnedBy(object.metadata.uid)
+    })
+  }
+}
 
 const make = Effect.fn("EmbeddedCluster.make")(function* (
   options: EmbeddedClusterOptions = {}
 ): Effect.fn.Return<EmbeddedCluster, EmbeddedClusterError, Scope.Scope> {
   const clock = yield* Clock.Clock
   const api = new EmbeddedApi({ now: () => clock.currentTimeMillisUnsafe(), uid: () => crypto.randomUUID() })
+  for (const name of ["default", "kube-system"]) {
+    const metadata = { name, namespace: "" }
+    api.stores.namespaces.create({ apiVersion: "v1", kind: "Namespace", metadata, status: { phase: "Active" } })
+  }
+  collectGarbage(api)
   const authority = yield* makeAuthority(nodeAuthority("embedded cluster"))
   const issuer = yield* makeIssuer(nodeAuthority("embedded issuer"))
   const clients: Readonly<Record<"certificate" | "admin", Credential>> = {
@@ -158,6 +173,7 @@ const make = Effect.fn("EmbeddedCluster.make")(function* (
     clientAuthority: authority.certificate,
     port: options.port ?? 0,
     userOf: (claim) => users.of(claim),
+    now: () => clock.currentTimeMillisUnsafe(),
     observe: (event) => {
       for (const listener of [...listeners]) listener(event)
     }
@@ -168,7 +184,7 @@ const make = Effect.fn("EmbeddedCluster.make")(function* (
   const lifetime = Option.map(Option.fromUndefinedOr(options.maxDuration), Duration.fromInputUnsafe)
   yield* controllers.behave({ lifetime })
 
-  const kubeconfig = (user: EmbeddedUser) =>
+  const kubeconfig = (user: EmbeddedUser = "admin") =>
     kubeconfigText(
       server.url,
       authority.certificate,
@@ -185,7 +201,7 @@ const make = Effect.fn("EmbeddedCluster.make")(function* (
     kubeconfig,
     writeKubeconfig: (path, user) => Effect.suspend(() => replaceFile(path, kubeconfig(user))),
     writeToken: (path) => Effect.suspend(() => replaceFile(path, users.token)),
-    rotateToken: Effect.sync(() => users.rotate()),
+    rotateToken: () => Effect.sync(() => users.rotate()),
     podToken: (namespace, serviceAccount) => Effect.sync(() => users.grant(podUser(namespace, serviceAccount))),
     podGone: controllers.bury,
     observe: (listener) => {

@@ -12,11 +12,13 @@ import type { TLSSocket } from "node:tls"
 import { Effect, Result, type Scope } from "effect"
 import { type Refusal, refusal, refusalOf, statusBody } from "./ApiStatus.ts"
 import type { ApiUser, Verb } from "./ApiUser.ts"
+import { discovered } from "./Discovery.ts"
 import type { EmbeddedApi } from "./EmbeddedApi.ts"
 import type { Credential } from "./NodeAuthority.ts"
 import { NodeWatches } from "./NodeWatches.ts"
-import { each, type ResourceName } from "./Resource.ts"
+import { each, type ResourceName, resources } from "./Resource.ts"
 import { type Call, callOf } from "./ResourceApi.ts"
+import { tableOf, wantsTable } from "./Table.ts"
 
 /**
  * What happens at the server, for those who wait for it: a request is seen when its user is known, an answer when it
@@ -55,7 +57,11 @@ export interface ApiServerOptions {
   readonly port: number
   readonly userOf: (claim: Claim) => ApiUser | undefined
   readonly observe: (event: ServerEvent) => void
+  /** Milliseconds since 1970. */
+  readonly now: () => number
 }
+
+const protobufType = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
 
 const readBody = async (request: IncomingMessage): Promise<Result.Result<unknown, Refusal>> => {
   let text = ""
@@ -143,21 +149,25 @@ export class NodeApiServer {
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = request.url ?? "/"
     const url = new URL(path, "https://localhost")
-    const call = callOf(request.method ?? "", url.pathname, Object.fromEntries(url.searchParams))
+    const query = Object.fromEntries(url.searchParams)
+    const [mediaType = ""] = (request.headers["content-type"] ?? "").split(";")
+    const call = callOf(request.method ?? "", url.pathname, query, mediaType)
     const body = await readBody(request)
     const trouble = call && this.#troubleFor(call.verb)
     if (this.latencyMillis > 0) await pause(this.latencyMillis, undefined, { ref: false })
     if (trouble?.status === 0) return void request.socket.destroy()
     const user = this.#options.userOf(claimOf(request))
     if (call && user && !trouble) this.#options.observe({ _tag: "Request", verb: call.verb, user: user.name, path })
+    if (user && !call && request.method === "GET" && this.#describe(url.pathname, request, response)) return
+    const show = this.#showing(request, call)
     const served = trouble
       ? Result.fail(refusalOf(trouble.status, trouble.retryAfter))
       : call?.verb === "watch"
-        ? this.#watch(user, call, response)
+        ? this.#watch(user, call, response, show)
         : Result.flatMap(body, (object) => this.#options.api.act(user, call, object))
     if (served === undefined) return
     const { code, body: answer } = Result.isSuccess(served)
-      ? served.success
+      ? { ...served.success, body: show(served.success.body) }
       : { code: served.failure.code, body: statusBody(served.failure) }
     const retryAfter = Result.isFailure(served) ? served.failure.retryAfter : undefined
     if (call) this.#options.observe({ _tag: "Response", verb: call.verb, path, status: code })
@@ -168,11 +178,35 @@ export class NodeApiServer {
     response.writeHead(code, headers).end(JSON.stringify(answer))
   }
 
+  /** Says what this server is; false where nothing is said at this path. */
+  #describe(path: string, request: IncomingMessage, response: ServerResponse): boolean {
+    const document = discovered(path)
+    if (document === undefined) return false
+    // client-go reads this one document as protobuf, whatever it is told: a Document with the version and nothing else.
+    const isProtobuf = path === "/openapi/v2" && (request.headers.accept ?? "").includes("protobuf")
+    const body = isProtobuf ? "\n\u00032.0" : typeof document === "string" ? document : JSON.stringify(document)
+    const type = isProtobuf ? protobufType : typeof document === "string" ? "text/plain" : "application/json"
+    response.writeHead(200, { "content-type": type }).end(body)
+    return true
+  }
+
+  /** How a client wants objects to be written. */
+  #showing(request: IncomingMessage, call: Call | undefined): (body: unknown) => unknown {
+    if (call === undefined || !wantsTable(request.headers.accept ?? "")) return (body) => body
+    const resource = resources[call.resource]
+    return (body) => tableOf(resource, body, this.#options.now(), call.query.includeObject === "Object")
+  }
+
   /** Undefined where a watch has taken the response. */
-  #watch(user: ApiUser | undefined, call: Call, response: ServerResponse): Result.Result<never, Refusal> | undefined {
+  #watch(
+    user: ApiUser | undefined,
+    call: Call,
+    response: ServerResponse,
+    show: (body: unknown) => unknown
+  ): Result.Result<never, Refusal> | undefined {
     const watches = this.watches[call.resource]
     const granted = this.#options.api.watch(user, call)
-    if (Result.isSuccess(granted)) return void watches.serve(response, granted.success)
+    if (Result.isSuccess(granted)) return void watches.serve(response, granted.success, show)
     if (granted.failure.code !== 410 || this.expiry === "status") return Result.fail(granted.failure)
     return void watches.refuse(response, granted.failure)
   }

@@ -35,11 +35,13 @@ export class NodeWatches {
   }
 
   /** Serves a watch that was granted over this response. */
-  serve(response: ServerResponse, watch: ResourceWatch): void {
+  serve(response: ServerResponse, watch: ResourceWatch, show: (object: unknown) => unknown): void {
     response.writeHead(200, { "content-type": "application/json" })
     response.flushHeaders()
     const open: Open = { response, watch }
-    const unsubscribe = watch.begin((event) => this.#write(open, line(event)))
+    const shown = (event: WatchEvent): WatchEvent =>
+      event.type === "BOOKMARK" || event.type === "ERROR" ? event : { ...event, object: show(event.object) }
+    const unsubscribe = watch.begin((event) => this.#write(open, line(shown(event))))
     this.#open.add(open)
     this.#observe("WatchOpened")
     const end =

@@ -19,6 +19,10 @@ interface ObjectMeta {
   readonly labels?: Readonly<Record<string, string>>
   readonly annotations?: Readonly<Record<string, string>>
   readonly ownerReferences?: ReadonlyArray<{ readonly uid: string }>
+  readonly finalizers?: ReadonlyArray<string>
+  /** Set where somebody has deleted the object and somebody else is still to let it go. */
+  readonly deletionTimestamp?: string
+  readonly deletionGracePeriodSeconds?: number
 }
 
 /** One object; beyond its metadata the store does not look into it. */
@@ -41,7 +45,7 @@ export interface Change {
 export interface NewObject {
   readonly apiVersion: string
   readonly kind: string
-  readonly metadata: Omit<ObjectMeta, "uid" | "resourceVersion" | "creationTimestamp">
+  readonly metadata: Omit<ObjectMeta, "uid" | "resourceVersion" | "creationTimestamp" | "deletionTimestamp">
   readonly [field: string]: unknown
 }
 
@@ -137,11 +141,17 @@ export class ObjectStore {
     if (expected !== undefined && expected !== current.metadata.resourceVersion) {
       return Result.fail(refusal.conflict(this.#source.resource, name, "the object has been modified"))
     }
-    return Result.succeed(this.#commit("MODIFIED", change(current)))
+    const next = change(current)
+    const { deletionTimestamp, finalizers = [] } = next.metadata
+    const isLetGo = deletionTimestamp !== undefined && (current.metadata.finalizers ?? []).length > 0
+    return Result.succeed(this.#commit(isLetGo && finalizers.length === 0 ? "DELETED" : "MODIFIED", next))
   }
 
-  /** Deletes an object; `uid` is a precondition. */
-  delete(namespace: string, name: string, uid?: string): Result.Result<StoredObject, Refusal> {
+  /**
+   * Deletes an object; `uid` is a precondition. Where it has finalizers, or a grace period in seconds, it is only
+   * marked: whoever holds it has to let it go.
+   */
+  delete(namespace: string, name: string, uid?: string, grace = 0): Result.Result<StoredObject, Refusal> {
     const current = this.get(namespace, name)
     if (current === undefined) return Result.fail(refusal.notFound(this.#source.resource, name))
     if (uid !== undefined && uid !== current.metadata.uid) {
@@ -149,7 +159,17 @@ export class ObjectStore {
         refusal.conflict(this.#source.resource, name, `the UID in the precondition (${uid}) does not match`)
       )
     }
-    return Result.succeed(this.#commit("DELETED", current))
+    if (grace === 0 && (current.metadata.finalizers ?? []).length === 0) {
+      return Result.succeed(this.#commit("DELETED", current))
+    }
+    if (current.metadata.deletionTimestamp !== undefined) return Result.succeed(current)
+    const marks = { deletionTimestamp: this.#source.now(), deletionGracePeriodSeconds: grace }
+    return Result.succeed(this.#commit("MODIFIED", { ...current, metadata: { ...current.metadata, ...marks } }))
+  }
+
+  /** A name that begins so and that nothing has yet. */
+  freshName(prefix: string): string {
+    return `${prefix}${this.#source.uid().replaceAll("-", "").slice(-5)}`
   }
 
   /** Deletes everything that this owner owns: what a cluster does when a pod is gone. */

@@ -4,13 +4,16 @@
  * a real API server: pages of one list show one moment, a delete may carry the uid it means, a write may carry the
  * version it has seen. Pure.
  */
-import { Predicate, Result } from "effect"
+import { Predicate, Result, Schema } from "effect"
 import { type Refusal, refusal } from "./ApiStatus.ts"
 import type { Verb } from "./ApiUser.ts"
+import { jsonPatch } from "./jsonPatch.ts"
 import { mergePatch } from "./mergePatch.ts"
 import type { ObjectStore, StoredObject } from "./ObjectStore.ts"
 import { type Resource, type ResourceName, resourceNames, resources } from "./Resource.ts"
 import { type Selector, selector } from "./Selector.ts"
+import { strategicMerge } from "./strategicMerge.ts"
+import { textAt } from "./valueAt.ts"
 
 /** The parameters behind a path. */
 export type Query = Readonly<Record<string, string>>
@@ -23,7 +26,20 @@ export interface Call {
   readonly name: string | undefined
   readonly status: boolean
   readonly query: Query
+  /** How a patch is written; a merge patch where nothing is said. */
+  readonly patch?: PatchKind
 }
+
+/** The kinds of patches, by their media types. */
+const patchKinds = {
+  "application/merge-patch+json": "merge",
+  "application/json-patch+json": "json",
+  "application/strategic-merge-patch+json": "strategic",
+  "application/apply-patch+yaml": "apply"
+} as const
+type PatchKind = (typeof patchKinds)[keyof typeof patchKinds]
+
+const isPatchType = (type: string): type is keyof typeof patchKinds => Object.hasOwn(patchKinds, type)
 
 /**
  * A path below a resource's root: namespace, name and subresource, as far as it has them; undefined where it is
@@ -48,7 +64,8 @@ const verbOf = (method: string, named: boolean, query: Query): Verb | undefined 
 }
 
 /** The call that a request line is; undefined where the API has no such thing. */
-export const callOf = (method: string, path: string, query: Query = {}): Call | undefined => {
+export const callOf = (method: string, path: string, query: Query = {}, mediaType = ""): Call | undefined => {
+  const patch = isPatchType(mediaType) ? patchKinds[mediaType] : "merge"
   for (const resource of resourceNames) {
     const { namespaced } = resources[resource]
     const parts = partsOf(resources[resource], path)
@@ -56,7 +73,7 @@ export const callOf = (method: string, path: string, query: Query = {}): Call | 
     const verb = verbOf(method, parts.name !== undefined, query)
     if (verb === undefined) return undefined
     if (namespaced && parts.namespace === undefined && verb !== "list" && verb !== "watch") return undefined
-    return { resource, verb, ...parts, query }
+    return { resource, verb, ...parts, query, patch }
   }
   return undefined
 }
@@ -77,15 +94,6 @@ const listBody = (
   },
   items
 })
-
-const textAt = (value: unknown, ...keys: ReadonlyArray<string>): string | undefined => {
-  let at = value
-  for (const key of keys) at = Predicate.hasProperty(at, key) ? at[key] : undefined
-  return Predicate.isString(at) ? at : undefined
-}
-
-const isText = (value: unknown): value is Readonly<Record<string, string>> =>
-  Predicate.isObject(value) && Object.values(value).every(Predicate.isString)
 
 /** How a call was answered. */
 export interface Served {
@@ -125,9 +133,7 @@ export class ResourceApi {
       case "watch":
         return answer(200)(this.#list(call))
       case "create":
-        return answer(201)(
-          Result.flatMap(this.#resource.admit(body, namespace, user), (object) => this.#store.create(object))
-        )
+        return answer(201)(this.#create(body, namespace, user))
       case "get": {
         const object = this.#store.get(namespace, name)
         return object === undefined
@@ -135,9 +141,10 @@ export class ResourceApi {
           : Result.succeed({ code: 200, body: object })
       }
       case "delete": {
-        const deleted = this.#store.delete(namespace, name, textAt(body, "preconditions", "uid"))
+        const grace = this.#graceOf(call, body)
+        const deleted = this.#store.delete(namespace, name, textAt(body, "preconditions", "uid"), grace)
         const success = { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success" }
-        return Result.map(deleted, () => ({ code: 200, body: success }))
+        return Result.map(deleted, (object) => ({ code: 200, body: grace > 0 ? object : success }))
       }
       default:
         return answer(200)(this.#change(call, body))
@@ -164,34 +171,80 @@ export class ResourceApi {
     })
   }
 
+  #create(body: unknown, namespace: string, user: string): Result.Result<StoredObject, Refusal> {
+    const prefix = textAt(body, "metadata", "generateName")
+    const isUnnamed = prefix !== undefined && textAt(body, "metadata", "name") === undefined
+    const given = isUnnamed ? mergePatch(body, { metadata: { name: this.#store.freshName(prefix) } }) : body
+    return Result.flatMap(this.#resource.admit(given, namespace, user), (object) => this.#store.create(object))
+  }
+
+  /** A pod that a node runs is let go by its kubelet, unless it is deleted by force. */
+  #graceOf({ name = "", namespace = "", query }: Call, body: unknown): number {
+    const object = this.#store.get(namespace, name)
+    if (this.#resource.kind !== "Pod" || textAt(object, "spec", "nodeName") === undefined) return 0
+    const given = Predicate.hasProperty(body, "gracePeriodSeconds") ? body.gracePeriodSeconds : query.gracePeriodSeconds
+    return given === undefined || given === null ? 30 : Number(given)
+  }
+
   /**
    * A write changes the status and nothing else; without the subresource all but the identity, or labels and
    * annotations.
    */
   #change(call: Call, body: unknown): Result.Result<StoredObject, Refusal> {
-    const change = (current: StoredObject): StoredObject => {
-      const next = call.verb === "patch" ? mergePatch(current, body) : body
-      if (call.status) return { ...current, status: Predicate.hasProperty(next, "status") ? next.status : undefined }
-      if (this.#resource.editable && Predicate.isObject(next))
-        return { ...current, ...next, metadata: current.metadata }
-      const given = Predicate.hasProperty(next, "metadata") ? next.metadata : undefined
-      const { labels, annotations, ...metadata } = current.metadata
-      return {
-        ...current,
-        metadata: {
-          ...metadata,
-          ...(Predicate.hasProperty(given, "labels") && isText(given.labels) ? { labels: given.labels } : {}),
-          ...(Predicate.hasProperty(given, "annotations") && isText(given.annotations)
-            ? { annotations: given.annotations }
-            : {})
-        }
-      }
+    const { name = "", namespace = "" } = call
+    const current = this.#store.get(namespace, name)
+    if (call.patch === "apply" && call.verb === "patch" && current === undefined) {
+      return this.#create(body, namespace, "")
     }
-    return this.#store.update(
-      call.namespace ?? "",
-      call.name ?? "",
-      change,
-      textAt(body, "metadata", "resourceVersion")
+    return Result.flatMap(this.#patched(call, current, body), (next) =>
+      this.#store.update(
+        namespace,
+        name,
+        (stored) => this.#written(call, stored, next),
+        textAt(body, "metadata", "resourceVersion")
+      )
     )
   }
+
+  /** The object as a write wants it. */
+  #patched(call: Call, current: StoredObject | undefined, body: unknown): Result.Result<unknown, Refusal> {
+    if (call.verb !== "patch" || current === undefined) return Result.succeed(body)
+    if (call.patch === "strategic") return Result.succeed(strategicMerge(current, body))
+    if (call.patch !== "json") return Result.succeed(mergePatch(current, body))
+    return Result.mapError(jsonPatch(current, body), refusal.badRequest)
+  }
+
+  /** What of a write counts. */
+  #written({ status }: Call, current: StoredObject, next: unknown): StoredObject {
+    if (!Predicate.isObject(next)) return current
+    const fields: Readonly<Record<string, unknown>> = { ...next }
+    if (status) return { ...current, status: fields.status }
+    const metadata = metadataOf(current, fields.metadata)
+    if (!this.#resource.editable) return { ...current, metadata }
+    const kept = this.#resource.hasStatus && "status" in current ? { status: current.status } : {}
+    const { apiVersion, kind } = current
+    return { ...fields, ...kept, apiVersion, kind, metadata }
+  }
 }
+
+/** The metadata that a write leaves: what the server gave stays, what clients own is theirs. */
+const metadataOf = (current: StoredObject, given: unknown): StoredObject["metadata"] => {
+  const { annotations, finalizers, labels, ownerReferences, ...own } = current.metadata
+  const wanted = Result.getOrElse(decodeMetadata(given), () => ({}))
+  return { ...own, ...wanted }
+}
+
+const StringMap = Schema.Record(Schema.String, Schema.String)
+
+const decodeMetadata = Schema.decodeUnknownResult(
+  Schema.Struct({
+    labels: Schema.optionalKey(StringMap),
+    annotations: Schema.optionalKey(StringMap),
+    finalizers: Schema.optionalKey(Schema.Array(Schema.String)),
+    ownerReferences: Schema.optionalKey(
+      Schema.Array(
+        Schema.StructWithRest(Schema.Struct({ uid: Schema.String }), [Schema.Record(Schema.String, Schema.Unknown)])
+      )
+    )
+  })
+)

@@ -35,6 +35,7 @@ export class ResourceWatch {
   readonly #store: ObjectStore
   readonly #selects: Selector
   readonly #missed: ReadonlyArray<WatchEvent>
+  readonly #streamsList: boolean
 
   private constructor(
     resource: Resource,
@@ -48,6 +49,7 @@ export class ResourceWatch {
     this.#selects = selects
     this.#bookmarks = call.query.allowWatchBookmarks === "true"
     this.timeoutSeconds = Number(call.query.timeoutSeconds ?? 0)
+    this.#streamsList = call.query.sendInitialEvents === "true"
     this.#missed = missed.flatMap((change) => eventOf(change, selects) ?? [])
   }
 
@@ -59,7 +61,8 @@ export class ResourceWatch {
       store.all().map((object) => ({ type: "ADDED", version: store.version, object, previous: undefined }))
     return Result.gen(function* () {
       const selects = yield* selected(call)
-      const missed = yield* version === 0 ? Result.succeed(there()) : store.since(version)
+      const isWhole = version === 0 || call.query.sendInitialEvents === "true"
+      const missed = yield* isWhole ? Result.succeed(there()) : store.since(version)
       return new ResourceWatch(resource, store, call, selects, missed)
     })
   }
@@ -67,6 +70,7 @@ export class ResourceWatch {
   /** Tells what was missed, and from then on each change, within it; the answer ends that. */
   begin(tell: (event: WatchEvent) => void): () => void {
     for (const event of this.#missed) tell(event)
+    if (this.#streamsList) tell(this.#placeWith({ "k8s.io/initial-events-end": "true" }))
     return this.#store.subscribe((change) => {
       const event = eventOf(change, this.#selects)
       if (event !== undefined) tell(event)
@@ -75,8 +79,12 @@ export class ResourceWatch {
 
   /** The place that the watch has come to; undefined where it was not asked for bookmarks. */
   bookmark(): WatchEvent | undefined {
+    return this.#bookmarks ? this.#placeWith({}) : undefined
+  }
+
+  #placeWith(annotations: Readonly<Record<string, string>>): WatchEvent {
     const { apiVersion, kind } = this.#resource
-    const metadata = { resourceVersion: String(this.#store.version), creationTimestamp: null }
-    return this.#bookmarks ? { type: "BOOKMARK", object: { apiVersion, kind, metadata } } : undefined
+    const metadata = { resourceVersion: String(this.#store.version), creationTimestamp: null, annotations }
+    return { type: "BOOKMARK", object: { apiVersion, kind, metadata } }
   }
 }

@@ -1,10 +1,11 @@
 /**
  * Label and field selectors as the API server's query parameters carry them. Labels know `key`, `!key`, `key=value`,
- * `key==value` and `key!=value`, joined by commas; fields know `metadata.name`, `metadata.namespace`, `spec.nodeName`
- * and `involvedObject.uid`. Set-based selectors (`in`, `notin`) are refused rather than misunderstood. Pure.
+ * `key==value`, `key!=value`, `key in (a,b)` and `key notin (a,b)`, joined by commas; fields know those that clients
+ * ask for, with `=`, `==` and `!=`. Everything else is refused rather than misunderstood. Pure.
  */
-import { Predicate, Result } from "effect"
+import { Result } from "effect"
 import { type Refusal, refusal } from "./ApiStatus.ts"
+import { textAt } from "./valueAt.ts"
 
 /** What a selector may look at. */
 interface Selectable {
@@ -24,6 +25,15 @@ const labelTerm = (term: string): Result.Result<Selector, Refusal> => {
   if (unequal) return Result.succeed((object) => object.metadata.labels?.[unequal[1] ?? ""] !== unequal[2])
   const equal = /^([^!=\s]+)==?([^=\s]*)$/.exec(term)
   if (equal) return Result.succeed((object) => object.metadata.labels?.[equal[1] ?? ""] === equal[2])
+  const set = /^([^!=\s]+) (in|notin) \(([^()]*)\)$/.exec(term)
+  if (set) {
+    const [, key = "", how, list = ""] = set
+    const values = list.split(",").map((value) => value.trim())
+    return Result.succeed((object) => {
+      const value = object.metadata.labels?.[key]
+      return (value !== undefined && values.includes(value)) === (how === "in")
+    })
+  }
   const presence = /^(!?)([^!=\s]+)$/.exec(term)
   if (presence)
     return Result.succeed(
@@ -32,26 +42,22 @@ const labelTerm = (term: string): Result.Result<Selector, Refusal> => {
   return Result.fail(refusal.badRequest(`unable to parse requirement: ${term}`))
 }
 
+const fields: ReadonlyArray<string> = [
+  ...["metadata.name", "metadata.namespace", "spec.nodeName", "status.phase", "type", "reason", "source"],
+  ...["kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath"].map(
+    (name) => `involvedObject.${name}`
+  )
+]
+
 const fieldTerm = (term: string): Result.Result<Selector, Refusal> => {
-  const [, field, value] =
-    /^(metadata\.name|metadata\.namespace|spec\.nodeName|involvedObject\.uid)==?([^=\s]*)$/.exec(term) ?? []
-  switch (field) {
-    case "metadata.name":
-      return Result.succeed((object) => object.metadata.name === value)
-    case "metadata.namespace":
-      return Result.succeed((object) => object.metadata.namespace === value)
-    case "spec.nodeName":
-      return Result.succeed(({ spec }) => Predicate.hasProperty(spec, "nodeName") && spec.nodeName === value)
-    case "involvedObject.uid":
-      return Result.succeed(
-        ({ involvedObject }) => Predicate.hasProperty(involvedObject, "uid") && involvedObject.uid === value
-      )
-    default:
-      return Result.fail(refusal.badRequest(`field label not supported: ${term}`))
-  }
+  const [, field = "", how, value] = /^([A-Za-z.]+)(!=|==?)([^=\s]*)$/.exec(term) ?? []
+  if (!fields.includes(field)) return Result.fail(refusal.badRequest(`field label not supported: ${term}`))
+  const path = field.split(".")
+  return Result.succeed((object) => ((textAt(object, ...path) ?? "") === value) === (how !== "!="))
 }
 
-const terms = (text = "") => text.split(",").flatMap((term) => (term.trim() === "" ? [] : [term.trim()]))
+/** Commas join terms, but not within the parentheses of a set. */
+const terms = (text = "") => text.split(/,(?![^()]*\))/).flatMap((term) => (term.trim() === "" ? [] : [term.trim()]))
 
 /** The selector of a query; a selector that is not understood is a 400. */
 export const selector = (labels?: string, fields?: string): Result.Result<Selector, Refusal> =>

@@ -7,6 +7,7 @@
 
 import { type Duration, Effect, flow, Option } from "effect"
 import { TestClock } from "effect/testing"
+import { isLevers, type Levers } from "../embedded/promised.ts"
 import type { InvariantBroken, World } from "./judges/Invariants.ts"
 import { type Controller, controllersOf } from "./levers/Hand.ts"
 import { apiLevers, issuerLevers } from "./levers/levers.ts"
@@ -14,7 +15,7 @@ import { bundleLevers, clockLever, cutOff, diskLevers } from "./levers/leversOfN
 import { timeOf, worded } from "./levers/misuse.ts"
 import { PassingTime } from "./levers/PassingTime.ts"
 import { settle } from "./levers/settle.ts"
-import { isLevers, type Levers, tell } from "./levers/TimedLevers.ts"
+import { tell } from "./levers/TimedLevers.ts"
 import { PodVerbs } from "./PodVerbs.ts"
 import { type ClusterParts, downtimeOf, type Ending, sound } from "./parts/ClusterParts.ts"
 import { type CrashPoint, fenced } from "./parts/Fence.ts"
@@ -34,9 +35,8 @@ export class Cluster extends PodVerbs {
    * @example
    * yield* cluster.run(({ sleep, watch }) =>
    *   Effect.gen(function* () {
-   *     const running = yield* watch(({ pods }) => pods.find(({ name }) => name === "web"))
-   *     yield* sleep("10 minutes")
-   *     yield* cluster.delete(running)
+   *     const found = yield* watch(({ pods }) => pods.find(({ name }) => name === "web"))
+   *     yield* Effect.andThen(sleep("10 minutes"), cluster.delete(found))
    *   })
    * )
    * const web = yield* cluster.schedule({ name: "web" })

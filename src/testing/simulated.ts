@@ -4,13 +4,13 @@
  * promise is resolved, and time passes in `advance` and `settle` alone. A controller of one's own runs on the cluster's
  * clock with `run`.
  */
-import { Deferred, type Duration, Effect, Exit, Scope } from "effect"
+import { Deferred, type Duration, Effect, Exit, Predicate, Scope } from "effect"
+import { type PromisedVerbs, promised } from "../embedded/promised.ts"
 import type { Cluster } from "./Cluster.ts"
 import type { World } from "./judges/Invariants.ts"
+import { Calls, type Player } from "./levers/Calls.ts"
 import type { Controller } from "./levers/Hand.ts"
 import { Misuse } from "./levers/misuse.ts"
-import { Calls, type Player } from "./promises/Calls.ts"
-import { type PromisedVerbs, promised } from "./promises/Promised.ts"
 import { type ClusterOptions, SimCluster } from "./SimCluster.ts"
 
 /** How a controller waits. */
@@ -67,6 +67,13 @@ const controllerOf =
     return Effect.andThen(calls.turn(player, begin), Deferred.await(end))
   }
 
+/** An error of certlet's tells the seed, which a test may never have seen. */
+const toldOf = (error: Error, seed: string): string | undefined => {
+  if (error instanceof Misuse) return error.message
+  if (!Predicate.hasProperty(error, "_tag")) return undefined
+  return error.message.includes("the seed is ") ? error.message : `${error.message}\nthe seed is ${seed}`
+}
+
 /** Opens a cluster; the promise is rejected where an option makes no sense. */
 export const simulated = (options: ClusterOptions = {}): Promise<SimulatedCluster> => {
   const calls = new Calls()
@@ -77,7 +84,7 @@ export const simulated = (options: ClusterOptions = {}): Promise<SimulatedCluste
       run: (controller) => cluster.run(controllerOf(calls, controller)),
       [Symbol.asyncDispose]: () => Scope.close(scope, Exit.void)
     }
-    return promised(calls, cluster.seed, cluster, own)
+    return promised({ call: calls.call, told: (error) => toldOf(error, cluster.seed) }, cluster, own)
   })
   return calls.call(calls.withMotion(open))
 }

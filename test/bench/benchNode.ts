@@ -72,7 +72,7 @@ const turn = Effect.fnUntraced(function* (contender: Contender, { few, keys, man
   )
   const cluster = yield* EmbeddedCluster.make()
   const serviceAccount = join(folder, "serviceaccount")
-  writeServiceAccount(serviceAccount, yield* cluster.rotateToken, cluster.authority)
+  writeServiceAccount(serviceAccount, yield* cluster.rotateToken(), cluster.authority)
   const driver = yield* Effect.acquireRelease(
     Effect.sync(() => new MeasuredDriver({ ...contender, folder, serviceAccount, server: cluster.url })),
     (driver) => Effect.promise(() => driver.close())

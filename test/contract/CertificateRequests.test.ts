@@ -46,7 +46,7 @@ const live = Layer.effectContext(
       signing: (policy) => cluster.behave({ issuer: signingOf(policy) }),
       remove: ({ name, namespace }) => Effect.sync(() => void cluster.store.delete(namespace, name)),
       exists: ({ name, namespace }) => Effect.sync(() => cluster.store.get(namespace, name) !== undefined),
-      disturb: cluster.dropWatches,
+      disturb: cluster.dropWatches(),
       passing: (program) => program
     })
     return Context.make(CertificateRequests, requests).pipe(Context.add(RequestScene, scene))

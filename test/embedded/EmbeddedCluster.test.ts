@@ -87,9 +87,9 @@ describe("EmbeddedCluster: the API", () => {
         })
         const forbidden = yield* client(cluster, "certificate")("GET", `${inShop}/x`)
         expect(forbidden).toMatchObject({ status: 403, body: { reason: "Forbidden" } })
-        const token = yield* cluster.rotateToken
+        const token = yield* cluster.rotateToken()
         expect((yield* client(cluster, "admin", token)("GET", all)).status).toBe(200)
-        yield* cluster.rotateToken
+        yield* cluster.rotateToken()
         expect((yield* client(cluster, "admin", token)("GET", all)).status).toBe(401)
       }),
     limit
@@ -113,7 +113,7 @@ describe("EmbeddedCluster: the API", () => {
         const wordy = { ...body, metadata: { name: "b", labels: { a: "not a value" } } }
         expect((yield* call("POST", inShop, wordy)).status).toBe(422)
         expect((yield* call("POST", inShop, yield* manifest("b", { duration: "soon" }))).status).toBe(422)
-        expect((yield* call("GET", "/apis/cert-manager.io/v1/issuers")).status).toBe(404)
+        expect((yield* call("GET", "/apis/cert-manager.io/v1/gateways")).status).toBe(404)
 
         const patched = yield* call("PATCH", `${inShop}/a/status`, { status: { conditions: [] }, spec: { isCA: true } })
         expect(patched.body).toMatchObject({ status: { conditions: [] }, spec: { issuerRef: { name: "ca" } } })
@@ -153,7 +153,9 @@ describe("EmbeddedCluster: the API", () => {
           `${inShop}?labelSelector=half%3Done,half!%3Dtwo&fieldSelector=metadata.name%3Db`
         )
         expect(chosen.body.items.map(nameOf)).toEqual(["b"])
-        expect((yield* call("GET", `${all}?labelSelector=half%20in%20(one)`)).status).toBe(400)
+        const ofSet = yield* call("GET", `${all}?labelSelector=half%20in%20(one,three),half%20notin%20(two)`)
+        expect(ofSet.body.items.map(nameOf)).toEqual(["a", "b"])
+        expect((yield* call("GET", `${all}?labelSelector=half%20~%20one`)).status).toBe(400)
       }),
     limit
   )
@@ -177,7 +179,7 @@ describe("EmbeddedCluster: the API", () => {
         yield* cluster.approve({ namespace: "shop", name: "a" })
         yield* Fiber.join(signature)
         yield* call("DELETE", `${inShop}/a`)
-        yield* cluster.endWatches
+        yield* cluster.endWatches()
         const { lines } = yield* Fiber.join(watching)
         const events = lines.map((line) => JSON.parse(line))
         const told = events.slice(0, 6).map(({ type, object }) => `${type} ${object.metadata.name}`)

@@ -223,10 +223,10 @@ describe("ApiCertificateRequests: discard", () => {
         const { cluster, requests } = yield* liveClient()
         const request = yield* requests.submit(yield* draft())
         yield* requests.await(request)
-        yield* cluster.pause
+        yield* cluster.pause()
         // The watch is gone, and with it the knowledge that the request was deleted meanwhile.
         cluster.store.delete("shop", request.name)
-        yield* cluster.reopen
+        yield* cluster.reopen()
         const volume = { volumeId: "csi-volume-1", namespace: "shop", keep: Option.none() }
         yield* requests.discard(volume)
         const events = record(cluster)
@@ -245,14 +245,14 @@ describe("ApiCertificateRequests: discard", () => {
         const request = yield* requests.submit(yield* draft())
         yield* requests.await(request)
         const old = cluster.store.get("shop", request.name)
-        yield* cluster.pause
+        yield* cluster.pause()
         cluster.store.delete("shop", request.name)
         if (old !== undefined) {
           const { uid: _, ...metadata } = old.metadata
           cluster.store.create({ ...old, metadata, status: undefined })
         }
         yield* cluster.trouble({ count: 1000, status: 503, verbs: ["watch", "list"] })
-        yield* cluster.reopen
+        yield* cluster.reopen()
         yield* requests.discard({ volumeId: "csi-volume-1", namespace: "shop", keep: Option.none() })
         expect(cluster.store.all()).toHaveLength(1)
       }),
@@ -264,7 +264,7 @@ describe("ApiCertificateRequests: discard", () => {
     () =>
       Effect.gen(function* () {
         const { cluster, requests } = yield* liveClient()
-        yield* cluster.dropWatches
+        yield* cluster.dropWatches()
         yield* cluster.trouble({ count: 1000, status: 503, verbs: ["watch", "list"] })
         // The server is so slow that its answer comes when nobody waits for it any more.
         const asked = yield* expectEvent(cluster, (event) => event._tag === "Response" && event.verb === "create")

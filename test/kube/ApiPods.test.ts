@@ -20,7 +20,7 @@ describe("ApiPods", () => {
         const cluster = yield* Server
         const pods = yield* Pods
         const events = record(cluster)
-        expect(yield* cluster.watches).toBe(0)
+        expect(yield* cluster.watches()).toBe(0)
         const waiting = yield* Effect.forEach([1, 2, 3], () =>
           Effect.forkChild(
             pods.await(pod, ({ ips }) => Option.fromUndefinedOr(ips[0])),
@@ -89,7 +89,7 @@ describe("ApiTrustBundles", () => {
             "/apis/certificates.k8s.io/v1beta1/clustertrustbundles metadata.name=corp"
           ])
         )
-        expect(yield* cluster.watches).toBe(2)
+        expect(yield* cluster.watches()).toBe(2)
       }).pipe(Effect.provide(quiet(bundlesLayer))),
     limit
   )

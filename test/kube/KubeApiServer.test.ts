@@ -103,7 +103,7 @@ describe("KubeApiServer: connections", () => {
         const events = record(cluster)
         for (let i = 0; i < 20; i++) yield* requests.await(yield* requests.submit(yield* draft()))
         expect(events.filter((event) => event._tag === "Connected").length).toBeLessThanOrEqual(1)
-        expect(yield* cluster.watches).toBe(1)
+        expect(yield* cluster.watches()).toBe(1)
       }),
     limit
   )
@@ -114,8 +114,8 @@ describe("KubeApiServer: connections", () => {
       Effect.gen(function* () {
         const { cluster, requests } = yield* liveClient()
         yield* requests.submit(yield* draft())
-        yield* cluster.pause
-        yield* cluster.reopen
+        yield* cluster.pause()
+        yield* cluster.reopen()
         yield* requests.await(yield* requests.submit(yield* draft()))
       }),
     limit
@@ -152,7 +152,7 @@ const withTokenFile = Effect.fnUntraced(function* () {
 const flags = Effect.fnUntraced(function* (cluster: EmbeddedCluster, folder: string) {
   const certificateAuthority = join(folder, "ca.crt")
   yield* Effect.promise(() => writeFile(certificateAuthority, cluster.authority))
-  const token = yield* cluster.rotateToken
+  const token = yield* cluster.rotateToken()
   return {
     server: Option.some(cluster.url),
     certificateAuthority: Option.some(certificateAuthority),
@@ -167,11 +167,11 @@ describe("KubeApiServer: credentials", () => {
       Effect.gen(function* () {
         const { cluster, requests, tokenFile } = yield* withTokenFile()
         yield* requests.submit(yield* draft())
-        yield* cluster.rotateToken
+        yield* cluster.rotateToken()
         expect((yield* failing(requests)).reason).toBe("Unauthorized")
         yield* cluster.writeToken(tokenFile)
         const again = yield* expectEvent(cluster, (event) => event._tag === "WatchOpened")
-        yield* cluster.dropWatches
+        yield* cluster.dropWatches()
         yield* again
         yield* requests.await(yield* requests.submit(yield* draft()))
       }),

@@ -54,7 +54,7 @@ const podScene = Layer.effect(
           cluster.stores.pods.put(podObject({ ...pod, node: nodeId }, state), pod.uid)
         }),
       remove: (pod) => Effect.sync(() => void cluster.stores.pods.delete(pod.namespace, pod.name)),
-      cut: cluster.dropWatches,
+      cut: cluster.dropWatches(),
       watching: watching(cluster, "pods")
     })
   })
@@ -75,7 +75,7 @@ const bundleScene = Layer.effect(
     return BundleScene.of({
       write,
       remove,
-      cut: dropWatches,
+      cut: dropWatches(),
       watching: ({ kind }) =>
         watching({ dropWatches, stores, ...cluster }, kind === "ConfigMap" ? "configMaps" : "clusterTrustBundles")
     })

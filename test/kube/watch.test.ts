@@ -47,7 +47,7 @@ describe("watch: await never fails because the connection did", () => {
       signedWhile((cluster, request) =>
         Effect.gen(function* () {
           const events = record(cluster)
-          yield* cluster.dropWatches
+          yield* cluster.dropWatches()
           yield* cluster.sign(request)
           yield* yield* expectEvent(cluster, opened)
           expect(events.filter(listedAgain)).toEqual([])
@@ -61,9 +61,9 @@ describe("watch: await never fails because the connection did", () => {
     () =>
       signedWhile((cluster, request) =>
         Effect.gen(function* () {
-          yield* cluster.pause
+          yield* cluster.pause()
           yield* cluster.sign(request)
-          yield* cluster.reopen
+          yield* cluster.reopen()
         })
       ),
     limit
@@ -75,10 +75,10 @@ describe("watch: await never fails because the connection did", () => {
       signedWhile((cluster, request) =>
         Effect.gen(function* () {
           const listed = yield* expectEvent(cluster, listedAgain)
-          yield* cluster.pause
+          yield* cluster.pause()
           yield* cluster.sign(request)
           yield* cluster.expire(how)
-          yield* cluster.reopen
+          yield* cluster.reopen()
           yield* listed
         })
       ),
@@ -105,7 +105,7 @@ describe("watch: await never fails because the connection did", () => {
       signedWhile((cluster, request) =>
         Effect.gen(function* () {
           const again = yield* expectEvent(cluster, opened)
-          yield* cluster.endWatches
+          yield* cluster.endWatches()
           yield* again
           yield* cluster.sign(request)
         })
@@ -119,7 +119,7 @@ describe("watch: await never fails because the connection did", () => {
       signedWhile((cluster, request) =>
         Effect.gen(function* () {
           yield* cluster.trouble({ count: 2, status: 429, verbs: ["watch", "list"], retryAfter: "0" })
-          yield* cluster.dropWatches
+          yield* cluster.dropWatches()
           yield* cluster.sign(request)
         })
       ),
@@ -134,10 +134,10 @@ describe("watch", () => {
       Effect.gen(function* () {
         const { cluster, requests } = yield* liveClient()
         const { request, waiting } = yield* pending(cluster, requests)
-        yield* cluster.pause
+        yield* cluster.pause()
         cluster.store.delete("shop", request.name)
         yield* cluster.expire("event")
-        yield* cluster.reopen
+        yield* cluster.reopen()
         expect((yield* Effect.flip(Fiber.join(waiting))).reason).toBe("Gone")
       }),
     limit
@@ -160,8 +160,8 @@ describe("watch", () => {
         const version = String(cluster.store.version)
         const events = record(cluster)
         const again = yield* expectEvent(cluster, opened)
-        yield* cluster.sendBookmarks
-        yield* cluster.endWatches
+        yield* cluster.sendBookmarks()
+        yield* cluster.endWatches()
         yield* again
         expect(watchedFrom(events)).toEqual([version])
         expect(events.filter(listedAgain)).toEqual([])
@@ -196,12 +196,12 @@ describe("watch", () => {
         const { cluster, kubeconfig, requests } = yield* liveClient()
         const request = yield* requests.submit(yield* draft())
         const signed = yield* requests.await(request)
-        yield* cluster.pause
+        yield* cluster.pause()
         const successor = yield* connect({ kubeconfig: Option.some(kubeconfig) })
         expect(yield* successor.state(request)).toEqual({ _tag: "Unseen" })
         expect((yield* Effect.flip(successor.submit(yield* draft()))).reason).toBe("Unavailable")
         const waiting = yield* Effect.forkChild(successor.await(request), { startImmediately: true })
-        yield* cluster.reopen
+        yield* cluster.reopen()
         expect(yield* Fiber.join(waiting)).toEqual(signed)
       }),
     limit
@@ -237,7 +237,7 @@ describe("watch", () => {
         const second = yield* expectEvent(cluster, opened)
         yield* Effect.scoped(Effect.andThen(connect({ kubeconfig: Option.some(kubeconfig) }), second))
         yield* closed
-        expect(yield* cluster.watches).toBe(1)
+        expect(yield* cluster.watches()).toBe(1)
       }),
     limit
   )

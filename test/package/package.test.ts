@@ -52,21 +52,22 @@ describe("the package", () => {
   it("has exactly its front doors", async () => {
     const script = `
       const open = (door) => import(door).then(() => "open", (error) => error.code)
-      const doors = ["certlet", "certlet/testing", "certlet/package.json", "certlet/driver/Driver.ts"]
+      const doors = ["certlet", "certlet/testing", "certlet/cluster", "certlet/package.json", "certlet/driver/Driver.ts"]
       const attributes = { with: { type: "json" } }
       console.log(JSON.stringify([
         await open(doors[0]),
         await open(doors[1]),
-        (await import(doors[2], attributes)).default.name,
-        await open(doors[3])
+        await open(doors[2]),
+        (await import(doors[3], attributes)).default.name,
+        await open(doors[4])
       ]))`
     const found = await node(["--input-type=module", "--eval", script])
-    expect(JSON.parse(found)).toEqual(["open", "open", "certlet", "ERR_PACKAGE_PATH_NOT_EXPORTED"])
+    expect(JSON.parse(found)).toEqual(["open", "open", "open", "certlet", "ERR_PACKAGE_PATH_NOT_EXPORTED"])
   })
 
   it.skipIf(olderNode === undefined)(named(olderNode !== undefined, "needs an older Node", saysWhichNode), async () => {
     const open = (door: string) => run(project, String(olderNode), ["--eval", `import("${door}")`])
-    for (const door of ["certlet", "certlet/testing"]) {
+    for (const door of ["certlet", "certlet/testing", "certlet/cluster"]) {
       await expect(open(door)).rejects.toThrow(/certlet needs Node 24 or newer, and this is Node \d+\./)
     }
   })

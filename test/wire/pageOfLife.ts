@@ -11,7 +11,7 @@ export const pageOfLife = Effect.gen(function* () {
   yield* node.publish("web", { "csi.cert-manager.io/key-algorithm": "RSA" })
   yield* node.cluster.behave({ approval: { deny: "not today" } })
   yield* Effect.flip(node.publish("denied"))
-  yield* node.cluster.dropWatches
+  yield* node.cluster.dropWatches()
   yield* scrape.pipe(
     Effect.filterOrFail((text) => /certlet_watch_restarts_total\{[^}]*reason="broken"\} [1-9]/.test(text)),
     Effect.retry(Schedule.spaced("50 millis")),

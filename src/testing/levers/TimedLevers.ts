@@ -33,12 +33,6 @@ export interface Workings {
   readonly run: (effect: Effect.Effect<unknown>) => unknown
 }
 
-/** Stands in every set of levers, so that one is told from what only is. */
-export const isLevers: unique symbol = Symbol("certlet/testing/levers")
-
-/** A set of levers: each of its members does something to the cluster. */
-export type Levers<L> = L & { readonly [isLevers]: true }
-
 /** Tells the trace what was done to the cluster. */
 export const tell = ({ trace }: Pick<Workings, "trace">, where: string, sentence: string): Effect.Effect<void> =>
   Effect.sync(() => trace.record(where, { _tag: "Struck", sentence }))

@@ -1,12 +1,15 @@
 /**
- * A cluster's verbs as promises, by one rule and without a list: what gives an Effect gives a promise, and of levers
- * each one does. Everything else stays what it is. A new verb or lever is there by itself. An error is the verb's own,
- * with the line of the test that called and with the seed.
+ * The verbs of a cluster as promises, by one rule and without a list: what gives an Effect gives a promise, and of
+ * levers each one does. Everything else stays what it is. A new verb or lever is there by itself. An error is the
+ * verb's own, with the line of the test that called.
  */
 import { Effect, Predicate } from "effect"
-import { Misuse } from "../levers/misuse.ts"
-import { isLevers, type Levers } from "../levers/TimedLevers.ts"
-import type { Calls } from "./Calls.ts"
+
+/** Stands in every set of levers, so that one is told from what only is. */
+export const isLevers: unique symbol = Symbol("certlet/levers")
+
+/** A set of levers: each of its members does something to a cluster. */
+export type Levers<L> = L & { readonly [isLevers]: true }
 
 /** The same with promises. */
 type Promised<T> =
@@ -26,30 +29,35 @@ interface Place {
   stack?: string
 }
 
-/** Adds to an error of certlet's where it was called, and the seed that a drawn cluster had. */
-const placed = (error: unknown, seed: string, { stack = "" }: Place): unknown => {
-  if (!(error instanceof Misuse || (error instanceof Error && Predicate.hasProperty(error, "_tag")))) return error
-  const told = error instanceof Misuse || error.message.includes("the seed is ")
-  const message = told ? error.message : `${error.message}\nthe seed is ${seed}`
-  const lines = stack.split("\n").slice(1)
+/** How Effects become promises. */
+interface Door {
+  readonly call: <A, E>(effect: Effect.Effect<A, E>) => Promise<A>
+  /** What an error of certlet's says to somebody outside; undefined leaves another's error as it is. */
+  readonly told: (error: Error) => string | undefined
+}
+
+/** An error of certlet's, with its message for outside and the place where it was called. */
+const placed = (error: unknown, told: Door["told"], { stack = "" }: Place): unknown => {
+  const message = error instanceof Error ? told(error) : undefined
+  if (!(error instanceof Error) || message === undefined) return error
+  const lines = [`${error.name}: ${message}`, ...stack.split("\n").slice(1)]
   Object.defineProperty(error, "message", { value: message, configurable: true, writable: true })
-  Object.defineProperty(error, "stack", { value: [`${error.name}: ${message}`, ...lines].join("\n"), writable: true })
+  Object.defineProperty(error, "stack", { value: lines.join("\n"), configurable: true, writable: true })
   return error
 }
 
 /** A verb that is ready to be done: a cluster's need nothing else. */
 const isVerb = (value: unknown): value is Effect.Effect<unknown, unknown> => Effect.isEffect(value)
 
-/** The verbs of a cluster as promises; `own` are those that take the place of some of them. */
+/** The verbs of something as promises; `own` are those that take the place of some of them. */
 export const promised = <T extends object, Own extends object>(
-  calls: Calls,
-  seed: string,
-  cluster: T,
+  door: Door,
+  held: T,
   own: Own
 ): PromisedVerbs<Omit<T, keyof Own> & Own> => {
   const walk = (value: unknown, place: Place): unknown => {
     if (isVerb(value)) {
-      return calls.call(value).catch((error: unknown) => Promise.reject(placed(error, seed, place)))
+      return door.call(value).catch((error: unknown) => Promise.reject(placed(error, door.told, place)))
     }
     if (typeof value === "function") {
       const called = (...given: ReadonlyArray<unknown>): unknown => {
@@ -65,5 +73,5 @@ export const promised = <T extends object, Own extends object>(
   const verbs = (all: object, own: object): object =>
     new Proxy(all, { get: (_, key) => walk(Reflect.get(key in own ? own : all, key), {}) })
   // What the walk makes of a member is what the type says of it; no compiler can see that through a Proxy.
-  return verbs(cluster, own) as PromisedVerbs<Omit<T, keyof Own> & Own>
+  return verbs(held, own) as PromisedVerbs<Omit<T, keyof Own> & Own>
 }

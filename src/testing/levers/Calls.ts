@@ -5,7 +5,7 @@
  * anything but the cluster then is refused, because what comes from outside comes at another time in each run.
  */
 import { Cause, Effect, Exit, Scheduler, Semaphore } from "effect"
-import { Misuse } from "../levers/misuse.ts"
+import { Misuse } from "./misuse.ts"
 
 /** A scheduler that knows whether anything is still to be run. */
 class Motion implements Scheduler.Scheduler {

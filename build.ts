@@ -95,6 +95,21 @@ const absent: Plugin = {
   }
 }
 
+/**
+ * An import of node:http makes Node evaluate everything that the module exports, undici and web streams for its
+ * WebSocket included: 40 ms of processor time and 2.6 MB at each start. A require evaluates what is used.
+ */
+const leanHttp: Plugin = {
+  name: "lean http",
+  setup: ({ onLoad, onResolve }) => {
+    const filter = /^node:http$/
+    onResolve({ filter }, ({ kind, path }) =>
+      kind === "import-statement" ? { path, namespace: "required" } : undefined
+    )
+    onLoad({ filter, namespace: "required" }, ({ path }) => ({ contents: `module.exports = require("${path}")` }))
+  }
+}
+
 type Inputs = Metafile["outputs"][string]["inputs"]
 
 const bundle = async (entry: string, outfile: string, banner: string, plugins: Array<Plugin>): Promise<Inputs> => {
@@ -152,7 +167,7 @@ const account = (packages: ReadonlyArray<BundledPackage>): void => {
 process.chdir(import.meta.dirname)
 // npm packs files with the modes that they have.
 process.umask(0o022)
-const plugins = [...partsApart.map(apart), absent, leanClient]
+const plugins = [...partsApart.map(apart), absent, leanClient, leanHttp]
 const whole = await bundle("src/main.ts", "dist/certlet.mjs", program, plugins)
 const packages = [...look("dist/certlet.mjs", whole)]
 for (const [file, entry] of partsApart) {

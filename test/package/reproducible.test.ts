@@ -90,6 +90,12 @@ describeWhere(spawnSync(node26, ["--version"]).status === 0, "needs the second N
     expect(read("certlet-kubeconfig.mjs").includes("undici is not in this program")).toBe(true)
   })
 
+  it("has Node evaluate no web client, which node:http would bring along for its WebSocket", async () => {
+    const atEnd = "process.on('exit', () => console.log(process.moduleLoadList.filter((one) => /undici/.test(one))))"
+    const say = [`--import=data:text/javascript,${encodeURIComponent(atEnd)}`, join(one, "copy/dist/certlet.mjs")]
+    expect(await run(folder, node24, [...say, "--version"])).toMatch(/^certlet v?\S+\n\[\]\n$/)
+  })
+
   it("is the same tarball", () => {
     expect(new Set(tarballs.map(digest)).size).toBe(1)
   })

@@ -4,11 +4,12 @@
  * node-1 and node-2, `pod` asks for certificates of an hour and runs on node-1, and `assert` is `node:assert/strict`;
  * each of them is run by the tests.
  */
-import { Duration, Effect, Option } from "effect"
+import { type Duration, Effect, Option } from "effect"
 import type { VolumeStatus } from "../driver/VolumeStatus.ts"
 import { namespacedName } from "../spec/NamespacedName.ts"
 import type { PodState } from "../spec/PodState.ts"
 import { CannotSee, type Sight, seeVolume } from "./judges/Sight.ts"
+import { askCertlet } from "./levers/askCertlet.ts"
 import { known, Misuse, named, present, worded } from "./levers/misuse.ts"
 import { changeableNames, soundWish } from "./levers/soundWish.ts"
 import { tell } from "./levers/TimedLevers.ts"
@@ -16,9 +17,6 @@ import type { ClusterParts } from "./parts/ClusterParts.ts"
 import { eventIn } from "./parts/SimEvents.ts"
 import type { SimNode } from "./parts/SimNode.ts"
 import { makePod, type PodWish, type SimPod } from "./parts/SimPod.ts"
-
-/** How long an operator waits for a renewal. */
-const renewalPatience = Duration.minutes(1)
 
 /** What can be done with the pods of a cluster. */
 export class PodVerbs {
@@ -158,10 +156,18 @@ export class PodVerbs {
    */
   readonly renew = (pod: SimPod): Effect.Effect<void> =>
     this.#onPod(pod, "is to have its certificate renewed now", (node) =>
-      Effect.sync(
-        () => void this.parts.run(Effect.ignore(node.ask(({ renewNow }) => renewNow(pod.volumeId, renewalPatience))))
-      )
+      Effect.sync(() => void this.parts.run(askCertlet(node, pod, "renew")))
     )
+
+  /**
+   * An operator looks at all that certlet tells of the pod's volume: status, statistics, metrics. A judge reads it.
+   *
+   * @example
+   * yield* cluster.look(pod)
+   * yield* cluster.check()
+   */
+  readonly look = (pod: SimPod): Effect.Effect<void> =>
+    this.within(Effect.sync(() => void this.parts.run(askCertlet(this.node(pod.node), pod, "status"))))
 
   /**
    * What `certlet status` says of the pod's volume.

@@ -107,6 +107,20 @@ describe("two calls for one volume", () => {
     )
   )
 
+  it.effect("and another one with the same target leave the target to one of them", () =>
+    onPacedNode("one target", (disk) =>
+      Effect.gen(function* () {
+        const driver = yield* startDriver
+        const other = { ...web, volumeId: "csi-other" }
+        disk.slow("inspect", "5 seconds", "5 seconds")
+        const both = [web, other].map((call) => Effect.exit(driver.publish(call)))
+        const exits = yield* during("1 minute", Effect.all(both, { concurrency: 2 }))
+        expect(exits.map(({ _tag }) => _tag).sort()).toEqual(["Failure", "Success"])
+        expect((yield* stands).records).toHaveLength(1)
+      })
+    )
+  )
+
   it.effect("begin no renewal by hand while it is being unpublished", () =>
     onPacedNode("unpublish and renew", (disk) =>
       Effect.gen(function* () {
@@ -208,6 +222,35 @@ describe("a record that is removed late", () => {
 })
 
 describe("files that change", () => {
+  it.effect("are not written before the volume is mounted", () =>
+    onPacedNode("slow mount", (disk) =>
+      Effect.gen(function* () {
+        const driver = yield* startDriver
+        disk.slow("mount", "5 seconds")
+        yield* during("10 seconds", driver.publish(web))
+        expect(disk.overlapped("write", "mount")).toBe(false)
+        expect(yield* submissions).toBe(1)
+      })
+    )
+  )
+
+  it.effect("are gone as soon as the volume is asked for with other attributes", () =>
+    onPacedNode("other attributes", () =>
+      Effect.gen(function* () {
+        const cluster = yield* SimControlPlane
+        const driver = yield* published
+        yield* cluster.behave({ issuer: "hold" })
+        const other = publishCall("web", { "csi.cert-manager.io/dns-names": "other.apps.svc" })
+        const publishing = yield* Effect.forkChild(driver.publish(other))
+        yield* pass("5 seconds")
+        expect(yield* stands).toEqual({ ...filled, mount: "empty" })
+        yield* cluster.behave({ issuer: "sign" })
+        yield* during("5 seconds", Fiber.join(publishing))
+        expect(yield* stands).toEqual(filled)
+      })
+    )
+  )
+
   const bundle = { kind: "ConfigMap", namespace: "apps", name: "corp-ca", key: "ca.crt" } as const
   const trusting = publishCall("web", { "csi.cert-manager.io/trust-bundle": "ConfigMap/corp-ca" })
 
@@ -279,6 +322,21 @@ describe("files that change", () => {
 })
 
 describe("a record", () => {
+  it.effect("that could not be saved leaves no volume that anybody knows", () =>
+    onPacedNode("no record", () =>
+      Effect.gen(function* () {
+        const disk = yield* SimRecordDisk
+        const driver = yield* startDriver
+        yield* disk.fill
+        const error = yield* Effect.flip(during("10 seconds", driver.publish(web)))
+        expect(error).toMatchObject({ reason: { _tag: "RecordError", reason: "Full" } })
+        expect(yield* driver.status).toEqual([])
+        expect(yield* stands).toEqual(none)
+        expect(yield* submissions).toBe(0)
+      })
+    )
+  )
+
   it.effect("that could not be saved is not believed", () =>
     onPacedNode("not saved", () =>
       Effect.gen(function* () {

@@ -3,7 +3,7 @@ import { createServer as createSecureServer } from "node:https"
 import { type AddressInfo, createServer as createSocketServer, type Server, type Socket } from "node:net"
 import { gzipSync } from "node:zlib"
 import { it } from "@effect/vitest"
-import { Context, Duration, Effect, Layer, Option } from "effect"
+import { Context, Duration, Effect, Layer, Option, Redacted } from "effect"
 import { describe, expect } from "vitest"
 import { makeAuthority } from "../../src/embedded/Authority.ts"
 import { nodeAuthority, serverCredential } from "../../src/embedded/NodeAuthority.ts"
@@ -117,7 +117,7 @@ const server = Effect.gen(function* () {
   const http = createServer((_, answer) => now.behaviour(answer))
   http.on("clientError", (_, socket) => socket.destroy())
   const port = yield* listening(http, () => http.close().closeAllConnections())
-  return { now, client: yield* clientOf(`http://127.0.0.1:${port}`) }
+  return { now, http, client: yield* clientOf(`http://127.0.0.1:${port}`) }
 })
 
 const ask = { action: "list Things", method: "GET", path: "/things" } as const
@@ -171,6 +171,34 @@ describe("KubeApiServer, of a server that", () => {
         now.behaviour = status(403, "{}")
         expect((yield* Effect.flip(client.call(make))).reason).toBe("Forbidden")
       })
+  )
+
+  it.live("does not know a pod's token is asked once with it, and twice with certlet's own credentials", () =>
+    Effect.gen(function* () {
+      const { client, now } = yield* server
+      let asked = 0
+      now.behaviour = (answer) => {
+        asked++
+        status(401, "{}")(answer)
+      }
+      const token = Option.some(Redacted.make("a pod's"))
+      expect((yield* Effect.flip(client.call({ ...make, token }))).reason).toBe("Unauthorized")
+      expect(asked).toBe(1)
+      expect((yield* Effect.flip(client.call(make))).reason).toBe("Unauthorized")
+      expect(asked).toBe(3)
+    })
+  )
+
+  it.live("takes a body by its length in bytes gets all of it", () =>
+    Effect.gen(function* () {
+      const { client, http } = yield* server
+      const bodies: Array<string> = []
+      http.prependListener("request", (request) => {
+        request.setEncoding("utf8").on("data", (text: string) => bodies.push(text))
+      })
+      yield* client.call({ ...make, body: { message: "überträgt → ✓" } })
+      expect(JSON.parse(bodies.join(""))).toEqual({ message: "überträgt → ✓" })
+    })
   )
 
   it.live("ends its lines as Windows does: each event is read", () =>

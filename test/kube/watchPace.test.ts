@@ -84,6 +84,60 @@ describe("the pace of a watch", () => {
     }).pipe(Effect.scoped, withBoard)
   )
 
+  it.effect("that the server never ends is opened again after its time, although it is not silent", () =>
+    Effect.gen(function* () {
+      const bookmark = { type: "BOOKMARK", object: { metadata: { resourceVersion: "9" } } }
+      const follow = ({ take }: EventReader) =>
+        Effect.forever(
+          Effect.andThen(
+            Effect.sleep("1 minute"),
+            Effect.sync(() => void take(bookmark))
+          )
+        )
+      const { follows, lists } = yield* watchFor(22, { follow })
+      expect(follows).toBeGreaterThan(2)
+      expect(lists).toBe(1)
+    }).pipe(Effect.scoped, withBoard)
+  )
+
+  it.effect("does not read a page again and again that follows itself", () =>
+    Effect.gen(function* () {
+      const call = () => Effect.succeed(page([{ name: "a" }], "the same"))
+      const { lists } = yield* watchFor(1, { call, follow: () => Effect.never })
+      expect(lists).toBeLessThan(60)
+    }).pipe(Effect.scoped, withBoard)
+  )
+
+  it.effect("stays away for as long as the server asks", () =>
+    Effect.gen(function* () {
+      const throttled = new ApiError({ reason: "Throttled", action: "list", detail: "busy", retryAfterMillis: 30_000 })
+      const { lists } = yield* watchFor(3, { call: () => Effect.fail(throttled), follow: () => Effect.never })
+      expect(lists).toBeGreaterThan(3)
+      expect(lists).toBeLessThanOrEqual(7)
+    }).pipe(Effect.scoped, withBoard)
+  )
+
+  it.effect("that is refused comes back at another moment than every other one", () =>
+    Effect.gen(function* () {
+      const clock = yield* TestClock.testClockWith(Effect.succeed)
+      const times: Array<number> = []
+      const call = () =>
+        Effect.suspend(() => {
+          times.push(clock.currentTimeMillisUnsafe())
+          return Effect.fail(new ApiError({ reason: "Unavailable", action: "list", detail: "away" }))
+        })
+      for (let one = 0; one < 10; one++) yield* Effect.scoped(watchFor(0, { call, follow: () => Effect.never }))
+      times.length = 0
+      yield* Effect.forEach(
+        Array.from({ length: 10 }),
+        () => Effect.forkScoped(watchFor(0, { call, follow: () => Effect.never })),
+        { discard: true }
+      )
+      yield* TestClock.adjust("250 millis")
+      expect(new Set(times.slice(10)).size).toBeGreaterThan(5)
+    }).pipe(Effect.scoped, withBoard)
+  )
+
   it.effect("that meets a defect goes on, is complained of, and recovers", () =>
     Effect.gen(function* () {
       const lines: Array<string> = []

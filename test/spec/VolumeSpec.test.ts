@@ -444,6 +444,15 @@ describe("variables", () => {
     })
   )
 
+  it.effect("are none in a password, whatever it holds", () =>
+    Effect.gen(function* () {
+      for (const kind of ["pkcs12", "jks"]) {
+        const password = { [`${kind}-enable`]: "true", [`${kind}-password`]: "${NOBODY}$POD_NAME$" }
+        expect((yield* decode(password)).keystores).toHaveLength(1)
+      }
+    })
+  )
+
   const kept = ["issuer-name", "issuer-kind", "issuer-group", "ca-file", "certificate-file", "privatekey-file"].concat(
     "pkcs12-filename"
   )

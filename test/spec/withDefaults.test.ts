@@ -120,12 +120,17 @@ describe("a default", () => {
     expect(defaultAttribute(text)).toEqual(Result.succeed(pair))
   })
 
-  it.each(["duration", "duration=", "=24h", "no-such=1", "pkcs12-password=secret", "example.com/duration=24h"])(
-    "is not written as %s",
-    (text) => {
-      expect(Result.isFailure(defaultAttribute(text))).toBe(true)
-    }
-  )
+  it.each([
+    "duration",
+    "duration=",
+    "=24h",
+    "no-such=1",
+    "pkcs12-password=secret",
+    "jks-password=secret",
+    "example.com/duration=24h"
+  ])("is not written as %s", (text) => {
+    expect(Result.isFailure(defaultAttribute(text))).toBe(true)
+  })
 
   it.effect.each<[string, Texts, string | undefined]>([
     [

@@ -21,6 +21,7 @@ import {
   sceneLayer,
   settings,
   sizeLimit,
+  temporaryFolder,
   treeOf,
   type VolumeMedium
 } from "./NodeScene.ts"
@@ -171,6 +172,29 @@ describe.each<VolumeMedium>(canMount ? ["tmpfs", "directory"] : ["directory"])(
           yield* volumes.unmount(place.target)
           expect(fs.existsSync(place.target)).toBe(false)
         }
+      }).pipe(on(medium))
+    )
+
+    it.live("is not gone where the folder of pods shows nothing: certlet's own mount is missing", () =>
+      Effect.gen(function* () {
+        const volumes = yield* VolumeFS
+        const pods = `${yield* temporaryFolder}/kubelet/pods`
+        const there = `${pods}/uid/volumes/kubernetes.io~csi/tls/mount`
+        expect(yield* volumes.inspect(there)).toBe("absent")
+        fs.mkdirSync(pods, { recursive: true })
+        expect(yield* volumes.inspect(there)).toBe("absent")
+        fs.mkdirSync(`${pods}/another`)
+        expect(yield* volumes.inspect(there)).toBe("gone")
+      }).pipe(Effect.scoped, on(medium))
+    )
+
+    it.live("that cannot be made leaves no folder behind", () =>
+      Effect.gen(function* () {
+        const volumes = yield* VolumeFS
+        const target = yield* Effect.flatMap(VolumeScene, (scene) => scene.target)
+        // No group has such a number.
+        yield* Effect.flip(volumes.mount(placeOf(target, { group: Option.some(2 ** 40) })))
+        expect(fs.existsSync(target)).toBe(false)
       }).pipe(on(medium))
     )
 

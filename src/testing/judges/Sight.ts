@@ -91,7 +91,9 @@ const see = (files: Sight["files"]): Result.Result<Sight, string> => {
       try: () => {
         const privateKey = crypto.createPrivateKey(key)
         const all = certificates.flat().map((pem) => ({ pem, read: parsed(pem) }))
-        const leaf = all.find(({ read }) => !read.ca) ?? all[0]
+        // A pod may ask for a CA of its own: then nothing but the key tells it from the CA above it.
+        const leaf =
+          all.find(({ read }) => !read.ca) ?? all.find(({ read }) => read.checkPrivateKey(privateKey)) ?? all[0]
         if (leaf === undefined) return undefined
         const matchesKey = leaf.read.checkPrivateKey(privateKey)
         const chains = all.some(

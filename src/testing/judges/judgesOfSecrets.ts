@@ -22,6 +22,8 @@ const toldBy = (what: Happening): string => {
     }
     case "Logged":
       return `${what.message}\n${what.annotations}`
+    case "OperatorAnswered":
+      return what.answer
     case "PublishAnswered":
     case "UnpublishAnswered":
       return what.failure?.sentence ?? ""

@@ -31,11 +31,11 @@ export const isLetIn = (pod: SimPod, world: World, state = world.stateOf(pod)): 
 export const mayComeLater = (pod: SimPod, { settings }: World): boolean =>
   (attribute(pod, "continue-on-not-ready") || String(settings.continueOnNotReady)) === "true"
 
-const kinds = { "dns-names": "DNS", "ip-sans": "IP Address" } as const
+const kinds = { "dns-names": "DNS", "ip-sans": "IP Address", "uri-sans": "URI" } as const
 
 /** The names that the pod asks for, as it writes them. */
 const wantedNames = (pod: SimPod) =>
-  (["dns-names", "ip-sans"] as const).flatMap((key) =>
+  (["dns-names", "ip-sans", "uri-sans"] as const).flatMap((key) =>
     attribute(pod, key)
       .split(",")
       .filter((text) => text !== "")
@@ -48,10 +48,10 @@ const printed = (pod: SimPod, kind: string, text: string, values: Readonly<Recor
   return `${kind}:${Result.getOrElse(expand(text, { ...fixed, ...values }), () => text)}`
 }
 
-/** The DNS names that the pod's certificate has whatever the API server shows of the pod, as OpenSSL prints them. */
+/** The names, addresses left out, that the certificate has whatever is shown of the pod, as OpenSSL prints them. */
 export const fixedNamesOf = (pod: SimPod): ReadonlyArray<string> =>
   wantedNames(pod)
-    .filter(([kind, text]) => kind === "DNS" && followedIn(text).length === 0)
+    .filter(([kind, text]) => kind !== "IP Address" && followedIn(text).length === 0)
     .map(([kind, text]) => printed(pod, kind, text))
 
 /**

@@ -3,12 +3,15 @@
  * far it has come. Pure. Names of volumes and paths are made as the kubelet makes them, so that everything that depends
  * on their form sees the real one.
  */
-import { Option } from "effect"
+import { Option, Redacted } from "effect"
 import type { PublishCall } from "../../driver/DriverCalls.ts"
 import type { SimVolume } from "./SimVolumeFS.ts"
 
 /** What a story's passwords begin with, so that a judge finds them wherever they should not be. */
 export const passwordMark = "sim-password-"
+
+/** The key of the Secret that every simulated pod's volume names; it holds a password. */
+export const keystoreSecret = "keystore-password"
 
 /**
  * What a pod of a simulated cluster asks for. Durations as cert-manager writes them or as Effect does: "1h", "1 hour".
@@ -135,7 +138,7 @@ export const publishCallOf = (
   target: pod.target,
   readonly: true,
   context: { ...pod.attributes, ...context },
-  secrets: {},
+  secrets: { [keystoreSecret]: Redacted.make(`${passwordMark}${pod.uid}`) },
   mountFlags: [],
   volumeMountGroup: pod.fsGroup
 })

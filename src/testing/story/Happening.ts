@@ -29,6 +29,7 @@ export type Happening =
   | { readonly _tag: "PublishAnswered"; readonly pod: SimPod; readonly failure: Failure | undefined }
   | { readonly _tag: "UnpublishCalled"; readonly pod: SimPod; readonly attempt: number }
   | { readonly _tag: "UnpublishAnswered"; readonly pod: SimPod; readonly failure: Failure | undefined }
+  | { readonly _tag: "OperatorAnswered"; readonly pod: SimPod; readonly question: Question; readonly answer: string }
   | { readonly _tag: "Mounted"; readonly target: string }
   | { readonly _tag: "Unmounted" | "Written"; readonly target: string; readonly volume: SimVolume }
   | { readonly _tag: "RecordSaved"; readonly volumeId: string; readonly text: string }
@@ -41,6 +42,9 @@ export type Happening =
   | { readonly _tag: "Logged"; readonly level: string; readonly message: string; readonly annotations: string }
   | { readonly _tag: "EventWritten"; readonly object: StoredObject }
   | { readonly _tag: "ProcessStarted" | "ProcessStopped" | "ProcessKilled"; readonly incarnation: number }
+
+/** What an operator asks certlet about a pod: to renew its certificate now, or how it is. */
+export type Question = "renew" | "status"
 
 /** How a call of the kubelet failed: the gRPC code and the sentence. */
 interface Failure {
@@ -151,6 +155,10 @@ export const sentenceOf = (what: Happening, names: Names = asTheyAre): string =>
       return answered("publish", what.pod, what.failure)
     case "UnpublishAnswered":
       return answered("unpublish", what.pod, what.failure)
+    case "OperatorAnswered":
+      return what.question === "renew"
+        ? `answers about ${namespacedName(what.pod)}: ${what.answer}`
+        : `says how ${namespacedName(what.pod)} is`
     case "Mounted":
       return `the volume of ${names.atTarget(what.target)} is mounted`
     case "Unmounted":

@@ -8,7 +8,7 @@ import type { PodState } from "../../spec/PodState.ts"
 import { Faults, type Incident, incidentsOf, type Rate } from "../levers/Faults.ts"
 import { Dice } from "../parts/Dice.ts"
 import type { SimKeyKind } from "../parts/SimCrypto.ts"
-import { type PodWish, passwordMark } from "../parts/SimPod.ts"
+import { keystoreSecret, type PodWish, passwordMark } from "../parts/SimPod.ts"
 
 /** Something that a cluster's user does at a time, in milliseconds since the beginning. */
 export type Act =
@@ -16,6 +16,10 @@ export type Act =
   | { readonly _tag: "Delete"; readonly at: number; readonly name: string }
   /** What the API server shows of a pod changes. */
   | { readonly _tag: "Change"; readonly at: number; readonly name: string; readonly change: Partial<PodState> }
+  /** An operator renews a pod's certificate by hand. */
+  | { readonly _tag: "Renew"; readonly at: number; readonly name: string }
+  /** An operator looks how a pod's volume is. */
+  | { readonly _tag: "Look"; readonly at: number; readonly name: string }
   /** Somebody writes a trust bundle, by the words of the attribute. */
   | { readonly _tag: "WriteBundle"; readonly at: number; readonly bundle: string }
 
@@ -62,7 +66,28 @@ const prefix = "csi.cert-manager.io/"
 const podAddress = "${POD_IP}"
 // biome-ignore lint/suspicious/noTemplateCurlyInString: certlet expands these, not JavaScript
 const team = "${POD_LABEL:team}"
+// biome-ignore lint/suspicious/noTemplateCurlyInString: certlet expands these, not JavaScript
+const spiffeId = "spiffe://cluster.local/ns/${POD_NAMESPACE}/pod/${POD_NAME}"
 const bundles = ["ConfigMap/roots", "ClusterTrustBundle/corp"] as const
+
+/** A keystore, and where its password comes from. */
+const drawKeystore = (dice: Dice): Readonly<Record<string, string>> => {
+  const kind = dice.pick(["pkcs12", "jks"])
+  const password = `${passwordMark}${dice.hex(16)}`
+  const source = dice.pick([
+    { [`${kind}-password`]: password },
+    { [`${kind}-password-from`]: `secret:${keystoreSecret}` },
+    { [`${kind}-password-from`]: "generate" }
+  ])
+  const all = { [`${kind}-enable`]: "true", ...source, ...(dice.chance(0.5) ? { "truststore-enable": "true" } : {}) }
+  return Object.fromEntries(Object.entries(all).map(([name, value]) => [prefix + name, value]))
+}
+
+/** A certificate that has to be more than a server's: an SVID, or a CA whose names are constrained. */
+const drawProfile = (dice: Dice): Readonly<Record<string, string>> =>
+  dice.chance(0.5)
+    ? { [`${prefix}spiffe`]: "true", [`${prefix}uri-sans`]: spiffeId }
+    : { [`${prefix}is-ca`]: "true", [`${prefix}permitted-dns-domains`]: "apps.svc" }
 
 /** What a pod asks for beyond a plain certificate: each thing seldom, and any of them together. */
 const drawFeatures = (dice: Dice, name: string) => {
@@ -73,9 +98,8 @@ const drawFeatures = (dice: Dice, name: string) => {
     ...(address ? { [`${prefix}ip-sans`]: podAddress } : {}),
     ...(gate === undefined ? {} : { [`${prefix}pod-readiness-gate`]: gate }),
     ...(address || gate !== undefined ? { [`${prefix}continue-on-not-ready`]: "true" } : {}),
-    ...(dice.chance(0.05)
-      ? { [`${prefix}pkcs12-enable`]: "true", [`${prefix}pkcs12-password`]: `${passwordMark}${dice.hex(16)}` }
-      : {})
+    ...(dice.chance(0.12) ? drawKeystore(dice) : {}),
+    ...(dice.chance(0.15) ? drawProfile(dice) : {})
   }
   const names = label ? { dnsNames: [`${name}.apps.svc`, `${team}.${name}.apps.svc`] } : {}
   return { wish: { ...names, attributes }, label, gate }
@@ -101,7 +125,11 @@ const drawPod = (dice: Dice, i: number, nodes: number, hours: number, millis: nu
   ].map((change): Act => ({ _tag: "Change", at: soon(), name, change }))
   const stays = dice.chance(0.3) ? dice.between(0, 60_000) : dice.between(0, millis - at)
   const deleted: Act = { _tag: "Delete", at: Math.floor(at + stays), name }
-  return [{ _tag: "Schedule", at, wish }, ...changes, ...(dice.chance(0.5) ? [deleted] : [])]
+  const asked = (["Renew", "Look"] as const).flatMap((_tag): ReadonlyArray<Act> => {
+    const [isAsked, when] = [dice.chance(0.15), dice.between(0, millis - at)]
+    return isAsked ? [{ _tag, at: Math.floor(at + when), name }] : []
+  })
+  return [{ _tag: "Schedule", at, wish }, ...changes, ...asked, ...(dice.chance(0.5) ? [deleted] : [])]
 }
 
 const drawActs = (dice: Dice, pods: number, nodes: number, hours: number, millis: number): ReadonlyArray<Act> => {

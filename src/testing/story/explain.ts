@@ -22,6 +22,8 @@ const wishOf = (wish: Readonly<Record<string, unknown>>): string =>
 
 const sentenceOf = (act: Act): string => {
   if (act._tag === "Delete") return `pod ${act.name} is deleted`
+  if (act._tag === "Renew") return `pod ${act.name} is renewed by hand`
+  if (act._tag === "Look") return `somebody looks how pod ${act.name} is`
   if (act._tag === "Change") return `pod ${act.name} has ${changesOf(act.change)}`
   if (act._tag === "WriteBundle") return `somebody writes ${act.bundle}`
   const { name, node = "node-1" } = act.wish

@@ -51,7 +51,16 @@ const perform = Effect.fnUntraced(function* (
   }
   const pod = pods.get(act.name)
   if (pod === undefined || pod.phase === "gone") return
-  yield* act._tag === "Delete" ? cluster.delete(pod) : cluster.change(pod, act.change)
+  switch (act._tag) {
+    case "Delete":
+      return yield* cluster.delete(pod)
+    case "Change":
+      return yield* cluster.change(pod, act.change)
+    case "Renew":
+      return yield* cluster.renew(pod)
+    case "Look":
+      return yield* cluster.look(pod)
+  }
 })
 
 /** Everything that is left is part of the digest. */

@@ -82,7 +82,7 @@ const inLocks: ReadonlyArray<Mutant> = [
       from: "Effect.andThen(Deferred.await(volume.mounted), writeTrusted(volume, material))",
       to: "writeTrusted(volume, material)",
       broken: "files are written before the volume is mounted",
-      near: ["driver/publish.test.ts"]
+      near: ["driver/locks.test.ts"]
     }
   ]),
   ...locks("driver/heal.ts", [
@@ -112,7 +112,7 @@ const inLocks: ReadonlyArray<Mutant> = [
       from: 'if (holder !== volume.id) return Effect.fail(taken("mount", volume.place.target, holder))',
       to: "if (holder !== volume.id) return Effect.void",
       broken: "two volumes have one target",
-      near: ["driver/resume.test.ts", "driver/publish.test.ts"]
+      near: ["driver/locks.test.ts"]
     }
   ])
 ]
@@ -122,13 +122,15 @@ const inPublish = mutantsNear("driver/publish.test.ts", "driver/republish.test.t
     name: "old-volume-stays",
     from: "  yield* takeAway(volumeId, known.value.place.target)\n})",
     to: "})",
-    broken: "files of the old wish stay when a volume's attributes change"
+    broken: "files of the old wish stay when a volume's attributes change",
+    near: ["driver/locks.test.ts"]
   },
   {
     name: "record-not-kept-at-claim",
     from: "yield* records.save(record).pipe(Effect.onError(() => volumes.remove(volume.id)))",
     to: "yield* records.save(record)",
-    broken: "a volume whose record could not be saved stays known, with no record"
+    broken: "a volume whose record could not be saved stays known, with no record",
+    near: ["driver/locks.test.ts"]
   },
   {
     name: "failed-mount-stays-known",

@@ -11,14 +11,14 @@ export const inKube: ReadonlyArray<Mutant> = [
       from: "    Effect.raceFirst(Effect.flatMap(freshness.silence(began), (why) => Effect.fail(malformed(action, why)))),\n",
       to: "",
       broken: "a server that is silent holds a watch for ten minutes",
-      near: ["kube/watch.test.ts", "kube/hostileServer.test.ts"]
+      near: ["kube/watchPace.test.ts"]
     },
     {
       name: "watch-without-end",
       from: "duration: Duration.sum(Duration.seconds(seconds), watchGrace),",
       to: "duration: Duration.infinity,",
       broken: "a server that sends bookmarks and never ends holds a watch for ever",
-      near: ["kube/watch.test.ts", "kube/hostileServer.test.ts"]
+      near: ["kube/watchPace.test.ts"]
     },
     {
       name: "forgotten-place-kept",
@@ -49,14 +49,14 @@ export const inKube: ReadonlyArray<Mutant> = [
       from: "if (after === next) break",
       to: "if (after === undefined) break",
       broken: "a server that repeats a page is read 250 times",
-      near: ["kube/hostileServer.test.ts", "kube/watch.test.ts"]
+      near: ["kube/watchPace.test.ts"]
     },
     {
       name: "defect-ends-watch",
       from: "    survivingDefects(watching, place),\n",
       to: "",
       broken: "a defect ends a watch, and nobody hears of any request any more",
-      near: ["kube/hostileObjects.test.ts", "kube/watch.test.ts"]
+      near: ["kube/watchPace.test.ts"]
     },
     {
       name: "watch-in-a-hot-loop",
@@ -93,13 +93,14 @@ export const inKube: ReadonlyArray<Mutant> = [
       from: "Buffer.byteLength(payload)",
       to: "payload.length",
       broken: "a body with letters beyond ASCII is cut off",
-      near: ["kube/KubeApiServer.test.ts"]
+      near: ["kube/hostileServer.test.ts"]
     },
     {
       name: "pods-token-renews-ours",
       from: '      ours && error._tag === "ApiError" && error.reason === "Unauthorized"',
       to: '      error._tag === "ApiError" && error.reason === "Unauthorized" && (ours || !ours)',
-      broken: "a pod's token that is refused makes certlet read its own credentials again"
+      broken: "a pod's token that is refused makes certlet read its own credentials again",
+      near: ["kube/hostileServer.test.ts"]
     },
     {
       name: "own-certificate-with-token",
@@ -111,13 +112,15 @@ export const inKube: ReadonlyArray<Mutant> = [
       name: "stale-connection-fails",
       from: "    (severed) => severed.stale,\n",
       to: '    (severed) => severed.stale && severed.detail === "",\n',
-      broken: "a connection that the server has closed as idle fails a call"
+      broken: "a connection that the server has closed as idle fails a call",
+      near: ["kube/hostileServer.test.ts"]
     },
     {
       name: "second-try-believed",
       from: "(error) => (sentTwice ? ofSecond(call, error) : error)",
       to: "(error) => error",
-      broken: "a refusal of a create that was sent twice is taken for the answer to both"
+      broken: "a refusal of a create that was sent twice is taken for the answer to both",
+      near: ["kube/hostileServer.test.ts"]
     },
     {
       name: "answer-not-waited-for",
@@ -184,7 +187,7 @@ export const inKube: ReadonlyArray<Mutant> = [
       broken: "an Event that the API server has dropped is never told again"
     }
   ]),
-  ...mutantsNear("kube/KubeApiServer.test.ts", "kube/watch.test.ts")("kube/ApiError.ts", [
+  ...mutantsNear("kube/hostileServer.test.ts")("kube/ApiError.ts", [
     {
       name: "retry-after-without-bound",
       from: "Math.min(longestRetryAfterMillis, Math.max(0, millis))",

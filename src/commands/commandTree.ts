@@ -4,6 +4,7 @@
  */
 import { Command } from "effect/cli"
 import { check } from "./check.ts"
+import { cluster } from "./cluster.ts"
 import { demo } from "./demo.ts"
 import { renew } from "./renew.ts"
 import { certlet, run } from "./run.ts"
@@ -12,4 +13,4 @@ import { status } from "./status.ts"
 import { wait } from "./wait.ts"
 
 /** `certlet` and its commands. */
-export const commandTree = Command.withSubcommands(certlet, [run, status, renew, wait, check, demo, simulate])
+export const commandTree = Command.withSubcommands(certlet, [run, status, renew, wait, check, cluster, demo, simulate])

@@ -17,24 +17,25 @@ class DemoFailure extends Schema.TaggedError<DemoFailure>()("DemoFailure", { det
 const cannotPlay = (cause: unknown): DemoFailure =>
   new DemoFailure({ detail: `cannot play (certlet-demo.mjs must lie in the folder of certlet.mjs): ${cause}` })
 
-/** An interruption waits until the demo has cleared up what it started. */
-const play = Effect.callback<void, DemoFailure>((resume) => {
-  const interruption = new AbortController()
-  const playing = import("./demo/playOnce.ts").then(({ playOnce }) => playOnce(interruption.signal))
-  playing.then(
-    (detail) => resume(detail === "" ? Effect.void : Effect.fail(new DemoFailure({ detail }))),
-    (cause) => resume(Effect.fail(cannotPlay(cause)))
-  )
-  return Effect.suspend(() => {
-    interruption.abort()
-    return Effect.promise(() => playing)
+/** Something of the file of the demo, to its end. An interruption waits until it has cleared up what it started. */
+export const played = (play: (all: typeof import("./demo/playOnce.ts"), signal: AbortSignal) => Promise<string>) =>
+  Effect.callback<void, DemoFailure>((resume) => {
+    const interruption = new AbortController()
+    const playing = import("./demo/playOnce.ts").then((all) => play(all, interruption.signal))
+    playing.then(
+      (detail) => resume(detail === "" ? Effect.void : Effect.fail(new DemoFailure({ detail }))),
+      (cause) => resume(Effect.fail(cannotPlay(cause)))
+    )
+    return Effect.suspend(() => {
+      interruption.abort()
+      return Effect.promise(() => playing)
+    })
   })
-})
 
 /** `certlet demo`. */
 export const demo = command("demo", {
   description: "Shows a certificate from birth to death on this machine: no cluster, no root",
   examples: [{ description: "Half a minute, with two renewals and a restart", command: "certlet demo" }],
   flags: {},
-  does: () => play.pipe(logged({ level: 1, format: Option.none() }))
+  does: () => played(({ playOnce }, signal) => playOnce(signal)).pipe(logged({ level: 1, format: Option.none() }))
 })

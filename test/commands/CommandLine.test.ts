@@ -4,7 +4,7 @@ import { Effect } from "effect"
 import { commandLine } from "../kit/commandLine.ts"
 
 const required = ["--node-id", "n", "--endpoint", "unix:///nowhere/at/all/csi.sock"]
-const paths = ["", "run", "status", "renew", "wait", "check", "demo", "simulate"].map((name) => ({
+const paths = ["", "run", "status", "renew", "wait", "check", "cluster", "demo", "simulate"].map((name) => ({
   name,
   path: name === "" ? [] : [name]
 }))

@@ -4,17 +4,16 @@
  * kubelet, and an embedded API server with an approver and a CA plays the rest. Every sentence that claims something
  * is checked, and the exit code is 0 only if each of them holds.
  */
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { existsSync, mkdirSync, readdirSync } from "node:fs"
 import { join } from "node:path"
 import { Console, Duration, Effect, Exit, Option, Ref, Schedule, Schema, Scope } from "effect"
 import { EmbeddedCluster } from "../../embedded/EmbeddedCluster.ts"
 import { paintFor } from "../../observability/NodePaint.ts"
-import { connectKubelet } from "./GrpcKubeletClient.ts"
 import { lifetimeFor } from "./lifetimeFor.ts"
-import { type CertletProcess, ProcessError, startCertlet } from "./NodeCertletProcess.ts"
+import type { CertletProcess } from "./NodeCertletProcess.ts"
 import { certificateLines, stepLines, treeLines } from "./NodeExhibits.ts"
 import { type Witness, witnessHandshakes } from "./NodeHandshakes.ts"
+import { milliseconds, say, serve, temporaryFolder } from "./NodeServing.ts"
 
 /** A claim of the demo did not hold. */
 class DemoError extends Schema.TaggedError<DemoError>()("DemoError", { failed: Schema.Array(Schema.String) }) {
@@ -51,9 +50,6 @@ const plainShare = 0.13
 
 const paint = paintFor("stdout")
 
-/** A line about one part of what runs. */
-const say = (part: string, text: string) => Console.log(`${paint("bold", part.padEnd(9))} ${text}`)
-
 /** Says what is claimed and whether it holds. */
 const makeJudge = Effect.gen(function* () {
   const failed = yield* Ref.make<ReadonlyArray<string>>([])
@@ -70,17 +66,13 @@ const makeJudge = Effect.gen(function* () {
 })
 type Judge = Effect.Success<typeof makeJudge>
 
-const temporaryFolder = Effect.acquireRelease(
-  Effect.sync(() => mkdtempSync(join(tmpdir(), "certlet-demo-"))),
-  (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
-)
-
 /** Where everything of the demo lies. */
 const layOut = (folder: string) => {
   const volumes = join(folder, "pods", podUid, "volumes", "kubernetes.io~csi", "tls")
   mkdirSync(volumes, { recursive: true })
   const at = (name: string) => join(folder, name)
   return {
+    nodeId: "demo-node",
     target: join(volumes, "mount"),
     socket: at("csi.sock"),
     records: at("records"),
@@ -88,35 +80,6 @@ const layOut = (folder: string) => {
   }
 }
 type Layout = ReturnType<typeof layOut>
-
-const flagsFor = ({ kubeconfig, records, socket }: Layout) => [
-  ...["--node-id", "demo-node"],
-  ...["--endpoint", `unix://${socket}`],
-  ...["--data-root", records],
-  ...["--kubeconfig", kubeconfig],
-  ...["--volume-medium", "directory"],
-  ...["--log-format", "json"]
-]
-
-/** Starts certlet and waits until it answers as a driver. */
-const serve = Effect.fnUntraced(function* (layout: Layout) {
-  const process = yield* startCertlet(flagsFor(layout))
-  const kubelet = yield* connectKubelet(layout.socket)
-  const waiting = Effect.flatMap(process.ended, (code) =>
-    Option.isNone(code)
-      ? kubelet.probe
-      : Effect.flatMap(process.log, (log) =>
-          Effect.die(new ProcessError({ detail: `certlet ended:\n${log.join("\n")}` }))
-        )
-  )
-  const [took] = yield* Effect.timed(
-    waiting.pipe(Effect.retry(Schedule.spaced("20 millis")), Effect.timeout("3 minutes"))
-  )
-  yield* say("certlet", `process ${process.pid} serves unix://${layout.socket} after ${milliseconds(took)}`)
-  return { process, kubelet, took }
-})
-
-const milliseconds = (duration: Duration.Duration): string => `${Math.round(Duration.toMillis(duration))} ms`
 
 /**
  * Waits for something, with a line that shows that somebody is waiting: one that moves on a terminal, a few plain ones
@@ -203,7 +166,7 @@ const restart = Effect.fnUntraced(function* (layout: Layout, before: CertletProc
 /** Runs the demo; fails with the claims that did not hold. */
 export const playDemo = Effect.gen(function* () {
   const judge = yield* makeJudge
-  const layout = layOut(yield* temporaryFolder)
+  const layout = layOut(yield* temporaryFolder("certlet-demo-"))
   const cluster = yield* EmbeddedCluster.make()
   yield* cluster.writeKubeconfig(layout.kubeconfig, "certificate")
   yield* say("cluster", `embedded API server, approver and CA at ${cluster.url}`)

@@ -20,7 +20,7 @@ import { letGo } from "./unpublish.ts"
 import { makeVolume, type Volume, Volumes } from "./Volume.ts"
 
 /** The volumes of the process before this one, while they are taken up. */
-export interface Resumption {
+interface Resumption {
   /** Takes up, and waits for, the volume of this id and the one that has this target; nothing if there is none. */
   readonly of: (volumeId: string, target: Option.Option<string>) => Effect.Effect<void>
   /** Waits for all. */

@@ -8,19 +8,26 @@ import { Duration, Effect, Option, Random, Ref } from "effect"
 import { bundleText, type TrustBundleReference, TrustBundles } from "../kube/TrustBundles.ts"
 import { bundleOf, caHeld } from "./awaitTrust.ts"
 import { pauseAfter } from "./Backoff.ts"
+import { Defect } from "./DriverError.ts"
 import { needPasswords } from "./needPasswords.ts"
 import { swapAgain } from "./swap.ts"
 import { tellBundleDamaged } from "./tell.ts"
 import type { Volume } from "./Volume.ts"
 
 /** Writes the bundle into a volume that has files; one without takes it with its first certificate. */
-const rotate = Effect.fn("driver.rotate")(function* (volume: Volume, ca: string) {
-  const before = yield* caHeld(volume)
-  if (Option.isNone(before) || before.value === ca) return
-  yield* needPasswords(volume)
-  yield* swapAgain(volume, (material) => ({ ...material, signed: { ...material.signed, ca } }))
-  yield* Effect.logInfo("the new trust bundle is in place")
-})
+const rotate = Effect.fn("driver.rotate")(
+  function* (volume: Volume, ca: string) {
+    const before = yield* caHeld(volume)
+    if (Option.isNone(before) || before.value === ca) return
+    yield* needPasswords(volume)
+    yield* swapAgain(volume, (material) => ({ ...material, signed: { ...material.signed, ca } }))
+    yield* Effect.logInfo("the new trust bundle is in place")
+  },
+  // It shares a fiber with the volume's renewals, which must outlive a defect.
+  Effect.catchDefect((defect) =>
+    Effect.andThen(Effect.logError("a defect ended a rotation", defect), Effect.fail(new Defect()))
+  )
+)
 
 const rotateUntilDone = Effect.fnUntraced(function* (volume: Volume, ca: string) {
   for (let failures = 1; ; failures++) {

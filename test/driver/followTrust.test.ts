@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Option } from "effect"
+import { Effect, Layer, Option } from "effect"
 import { TestClock } from "effect/testing"
 import { writePem } from "../../src/pki/Pem.ts"
 import { authorities } from "../../src/testing/contract/authorities.ts"
@@ -7,7 +7,8 @@ import { SimBundleShelf } from "../../src/testing/parts/SimBundleShelf.ts"
 import { SimControlPlane } from "../../src/testing/parts/SimControlPlane.ts"
 import { SimEvents } from "../../src/testing/parts/SimEvents.ts"
 import { SimDisk } from "../../src/testing/parts/SimVolumeFS.ts"
-import { VolumeFS } from "../../src/volume/VolumeFS.ts"
+import type { FileSet } from "../../src/volume/FileSet.ts"
+import { VolumeFS, type VolumePlace } from "../../src/volume/VolumeFS.ts"
 import { during, onNode, publishCall, seen, startDriver } from "../kit/SimulatedNode.ts"
 
 const bundle = { kind: "ConfigMap", namespace: "apps", name: "corp-ca", key: "ca.crt" } as const
@@ -48,6 +49,33 @@ describe("a volume with a trust bundle", () => {
       expect(yield* asked).toBe(1)
     }).pipe(onNode("rotation"))
   )
+
+  it.effect("tries a rotation again that met a defect, and goes on renewing", () => {
+    let isBroken = false
+    const breaking = Layer.effect(
+      VolumeFS,
+      Effect.map(VolumeFS, (fs) => ({
+        ...fs,
+        write: (place: VolumePlace, files: FileSet) =>
+          isBroken ? Effect.die(new Error("cannot be")) : fs.write(place, files)
+      }))
+    )
+    return Effect.gen(function* () {
+      const driver = yield* startDriver
+      const shelf = yield* SimBundleShelf
+      yield* shelf.write(bundle, old)
+      yield* during("1 second", driver.publish(request))
+      isBroken = true
+      yield* shelf.write(bundle, next)
+      yield* TestClock.adjust("1 second")
+      expect((yield* files)["ca.crt"]).toBe(old)
+      isBroken = false
+      yield* TestClock.adjust("1 hour")
+      expect((yield* files)["ca.crt"]).toBe(next)
+      yield* TestClock.adjust("1 day")
+      expect(yield* asked).toBeGreaterThan(1)
+    }).pipe(Effect.provide(breaking), onNode("defect in a rotation"))
+  })
 
   it.effect("waits for a bundle that is not there, asks nobody meanwhile, and says what is wrong with it", () =>
     Effect.gen(function* () {

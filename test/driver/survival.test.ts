@@ -2,13 +2,15 @@ import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Fiber, Layer, Option } from "effect"
 import { TestClock } from "effect/testing"
 import { CertificateRequests, type RequestDraft, RequestError } from "../../src/issuance/CertificateRequests.ts"
+import { KeyGenerator, type WantedKey } from "../../src/issuance/KeyGenerator.ts"
 import { SimControlPlane } from "../../src/testing/parts/SimControlPlane.ts"
 import { SimEvents } from "../../src/testing/parts/SimEvents.ts"
+import { SimPodRegistry } from "../../src/testing/parts/SimPodRegistry.ts"
 import { SimDisk } from "../../src/testing/parts/SimVolumeFS.ts"
 import { SimRecordDisk } from "../../src/testing/parts/SimVolumeRecords.ts"
 import { VolumeFS } from "../../src/volume/VolumeFS.ts"
 import { VolumeRecords } from "../../src/volume/VolumeRecord.ts"
-import { during, onNode, publishCall, seen, startDriver } from "../kit/SimulatedNode.ts"
+import { during, leafSeen, onNode, publishCall, seen, startDriver } from "../kit/SimulatedNode.ts"
 
 const web = publishCall("web")
 
@@ -68,6 +70,68 @@ describe("a volume whose files somebody damages", () => {
       expect(yield* submissions).toBe(what === "link" ? 1 : 2)
       expect(yield* told).toContain("VolumeDamaged")
     }).pipe(onNode(what))
+  )
+})
+
+describe("a renewal that meets a defect", () => {
+  it.effect("fails, is told to whoever waits for it, and the volume is renewed later", () => {
+    let isBroken = false
+    const breaking = Layer.effect(
+      KeyGenerator,
+      Effect.map(KeyGenerator, (keys) => ({
+        ...keys,
+        generate: (wanted: WantedKey) => (isBroken ? Effect.die(new Error("cannot be")) : keys.generate(wanted))
+      }))
+    )
+    return Effect.gen(function* () {
+      const driver = yield* published
+      const before = yield* seen(web.target)
+      isBroken = true
+      const error = yield* Effect.flip(during("10 seconds", driver.renewNow(web.volumeId, Duration.seconds(5))))
+      expect(error).toMatchObject({ reason: { _tag: "Defect" } })
+      expect(yield* seen(web.target)).toEqual(before)
+      isBroken = false
+      yield* TestClock.adjust("1 hour")
+      expect(yield* seen(web.target)).not.toEqual(before)
+    }).pipe(Effect.provide(breaking), onNode("defect"))
+  })
+})
+
+describe("a renewal that is denied again and again", () => {
+  it.effect("leaves no pile of requests", () =>
+    Effect.gen(function* () {
+      const cluster = yield* SimControlPlane
+      yield* published
+      yield* cluster.behave({ approval: { deny: "by policy" } })
+      yield* TestClock.adjust("22 hours")
+      expect((yield* cluster.submitted).length).toBeGreaterThan(4)
+      expect((yield* cluster.present).length).toBeLessThanOrEqual(2)
+    }).pipe(onNode("denied"))
+  )
+})
+
+describe("a request that is picked up after a restart", () => {
+  it.effect("brings the names that it was made with, and those of now follow", () =>
+    Effect.gen(function* () {
+      const cluster = yield* SimControlPlane
+      const pods = yield* SimPodRegistry
+      const pod = { namespace: "apps", name: "web", uid: "uid-web" }
+      const named = publishCall("web", { "csi.cert-manager.io/dns-names": "${POD_LABEL:team}.apps.svc" })
+      yield* pods.set(pod, { labels: { team: "red" } })
+      const first = yield* startDriver
+      yield* cluster.behave({ issuer: "hold" })
+      const publishing = yield* Effect.forkChild(Effect.exit(first.publish(named)))
+      yield* TestClock.adjust("5 seconds")
+      yield* first.stop
+      yield* Fiber.interrupt(publishing)
+      yield* pods.set(pod, { labels: { team: "blue" } })
+      yield* startDriver
+      yield* TestClock.adjust("5 seconds")
+      yield* cluster.behave({ issuer: "sign" })
+      yield* TestClock.adjust("1 minute")
+      expect((yield* leafSeen(web.target)).toString("text")).toContain("blue.apps.svc")
+      expect((yield* cluster.submitted).map(({ spec }) => spec.dnsNames)).toEqual([["red.apps.svc"], ["blue.apps.svc"]])
+    }).pipe(onNode("names of a restart"))
   )
 })
 

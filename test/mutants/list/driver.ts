@@ -244,7 +244,7 @@ const inRenew = mutantsNear("driver/renew.test.ts", "driver/survival.test.ts")("
     from: "return Option.isSome(asked) ? asked.value : yield* awaitFollowed(volume)",
     to: "return yield* awaitFollowed(volume)",
     broken: "a request that is picked up is checked against names that it was not made with",
-    near: ["driver/prerequisites.test.ts", "driver/resume.test.ts"]
+    near: ["driver/survival.test.ts"]
   },
   {
     name: "keep-replaces-key",
@@ -412,6 +412,12 @@ const inTheRest: ReadonlyArray<Mutant> = [
     }
   ]),
   ...mutantsNear("driver/followTrust.test.ts")("driver/followTrust.ts", [
+    {
+      name: "defect-ends-rotation",
+      from: 'Effect.andThen(Effect.logError("a defect ended a rotation", defect), Effect.fail(new Defect()))',
+      to: "Effect.die(defect)",
+      broken: "a defect in a rotation ends the renewals of its volume"
+    },
     {
       name: "failed-rotation-given-up",
       from: "    yield* Effect.sleep(pause)\n",

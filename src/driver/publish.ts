@@ -20,13 +20,14 @@ import { awaitAttempt } from "./awaitAttempt.ts"
 import type { PublishCall } from "./DriverCalls.ts"
 import type { PublishError } from "./DriverError.ts"
 import { failPublish } from "./failPublish.ts"
-import { heal, noteDamage, sweep } from "./heal.ts"
+import { noteDamage } from "./heal.ts"
 import { leaveInherited, leaveRefused, noteRefusal } from "./leave.ts"
+import { look } from "./look.ts"
 import { observeStep, timeCall } from "./Metrics.ts"
 import { takePasswords } from "./needPasswords.ts"
 import { Refusals } from "./Refusals.ts"
 import { RefusedPublishes } from "./RefusedPublishes.ts"
-import { Renewals, runningAttempt } from "./Renewals.ts"
+import { Renewals } from "./Renewals.ts"
 import { knownWith, readSpec, recordOf } from "./readSpec.ts"
 import { requireUsable, secretsOfCall } from "./secretsOfCall.ts"
 import { swapAgain } from "./swap.ts"
@@ -225,27 +226,6 @@ const fillIfNeeded = Effect.fnUntraced(function* (volume: Volume, mountLost: boo
   if (isWell) return yield* Effect.as(Effect.logTrace("the volume has its files: nothing is to be done"), Option.none())
   if (unexpired && !mountLost) yield* noteDamage(volume)
   return Option.some(yield* Effect.flatMap(Renewals, ({ fill }) => fill(volume)))
-})
-
-/** What a volume is like; an attempt that ends while this call looks may have filled it, so it looks again then. */
-const look = Effect.fnUntraced(function* (volume: Volume) {
-  const fs = yield* VolumeFS
-  while (true) {
-    const underWay = yield* runningAttempt(volume)
-    const unexpired = yield* isUnexpired(volume)
-    yield* sweep(volume)
-    const found = yield* fs.inspect(volume.place.target)
-    const isWell = unexpired && (found === "filled" || (found === "damaged" && (yield* heal(volume))))
-    const hasEnded = Option.isSome(underWay) && (yield* Deferred.isDone(underWay.value))
-    if (isWell || !hasEnded) return { isWell, unexpired }
-  }
-})
-
-/** True if the record says that the volume's certificate has not expired. */
-const isUnexpired = Effect.fnUntraced(function* (volume: Volume) {
-  const { issued } = yield* Ref.get(volume.record)
-  const now = yield* DateTime.now
-  return Option.exists(issued, ({ notAfter }) => DateTime.isLessThan(now, notAfter))
 })
 
 /** Waits for the files as long as this call may. A pod that was given files before has them whatever comes of it. */

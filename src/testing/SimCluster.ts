@@ -228,7 +228,7 @@ const makeParts = Effect.fnUntraced(function* (options: SoundOptions, seed: stri
     stateOf: network.stateOf,
     trustOf: shelf.get
   }
-  const court = new Court([...judges, ...(options.invariants ?? [])], seed, () => trace.lines(40))
+  const court = new Court([...judges, ...(options.invariants ?? [])], seed, () => trace.tail(40))
   trace.listen((event) => court.hear(event, world))
   const workings = {
     trace,

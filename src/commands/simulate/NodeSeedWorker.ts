@@ -10,6 +10,7 @@ import { simulationBegins } from "../../testing/parts/ClusterParts.ts"
 import { explain, findingOf } from "../../testing/story/explain.ts"
 import { drawStory, type Knobs, type Story } from "../../testing/story/Story.ts"
 import { type RunOptions, runStory, type Verdict } from "../../testing/story/simulate.ts"
+import { timelinePage } from "./timelinePage.ts"
 
 /** What a worker is asked. */
 export type Question =
@@ -31,6 +32,8 @@ export interface SeedResult {
   readonly isRepeatable: boolean
   /** The events, where they were asked for. */
   readonly lines: ReadonlyArray<string>
+  /** The story's page, where it was asked for. */
+  readonly page?: string
 }
 
 /** What a worker says. Shares are of the story that runs, from 0 to 1. */
@@ -43,9 +46,14 @@ export type Answer =
 export interface Assignment {
   readonly role: "certlet seeds"
   readonly knobs: Knobs
-  /** How many of a story's last events are wanted. */
-  readonly lines: number
+  /** Every event is wanted, in a line. */
+  readonly trace: boolean
+  /** A page of each story is wanted; it says that this command draws it again. */
+  readonly drawnBy: string | undefined
 }
+
+/** More events than there are in any story. */
+const allEvents = 10_000_000
 
 const isAssignment = (data: unknown): data is Assignment =>
   typeof data === "object" && data !== null && "role" in data && data.role === "certlet seeds"
@@ -73,7 +81,7 @@ const differenceOf = (one: ReadonlyArray<string>, other: ReadonlyArray<string>):
 }
 
 const runSeed = Effect.fnUntraced(function* (
-  { knobs, lines }: Assignment,
+  { drawnBy, knobs, trace }: Assignment,
   options: RunOptions,
   seed: number,
   twice: boolean
@@ -83,17 +91,27 @@ const runSeed = Effect.fnUntraced(function* (
   const run = runStory(story, {
     ...options,
     ...(watch === undefined ? {} : { watch }),
-    ...(lines === 0 ? {} : { traceEvents: lines })
+    ...(trace || drawnBy !== undefined ? { traceEvents: allEvents } : {})
   })
   const outcome = yield* run
   const again = twice ? yield* run : outcome
   const { digest, outcome: verdict, steps } = outcome
   const name = verdict._tag === "passed" || verdict._tag === "crash" ? "" : verdict.broken.name
-  const result = { seed, verdict: verdict._tag, name, finding: findingOf(verdict), digest, steps, ranTwice: twice }
-  const events = lines === 0 ? [] : outcome.lines(lines)
-  if (digest === again.digest) return { ...result, isRepeatable: true, lines: events }
+  const told = { story, told: outcome.told(), holds: verdict._tag === "passed", finding: findingOf(verdict) }
+  const result = {
+    seed,
+    verdict: verdict._tag,
+    name,
+    finding: findingOf(verdict),
+    digest,
+    steps,
+    ranTwice: twice,
+    lines: trace ? outcome.lines() : [],
+    ...(drawnBy === undefined ? {} : { page: timelinePage({ ...told, replay: drawnBy }) })
+  }
+  if (digest === again.digest) return { ...result, isRepeatable: true }
   const finding = `run twice, it came out in two ways: ${differenceOf(outcome.lines(), again.lines())}`
-  return { ...result, verdict: "crash", name: "two ways", finding, isRepeatable: false, lines: events }
+  return { ...result, verdict: "crash", name: "two ways", finding, isRepeatable: false }
 })
 
 const answer = (assignment: Assignment, options: RunOptions, question: Question): Effect.Effect<Answer> =>

@@ -8,6 +8,7 @@ import { Console, Duration, Effect, Stream } from "effect"
 import { paintFor } from "../../observability/NodePaint.ts"
 import { describeStory } from "../../testing/story/explain.ts"
 import { drawStory } from "../../testing/story/Story.ts"
+import { beginPage } from "./NodePage.ts"
 import { makeProgress } from "./NodeProgress.ts"
 import { type Ask, makeSeedPool } from "./NodeSeedPool.ts"
 import type { SeedResult } from "./NodeSeedWorker.ts"
@@ -19,9 +20,6 @@ const twiceEvery = 20
 /** So many broken stories are told at most. */
 const mostTold = 5
 const paint = paintFor("stdout")
-
-/** A single story shows this many events: more than fit in any. */
-const allEvents = 10_000_000
 
 const exitCodes = { passed: 0, crash: 1, liveness: 2, safety: 3 } as const
 
@@ -95,9 +93,15 @@ const introduce = (order: StoriesOrder): ReadonlyArray<string> =>
 /** Tells the stories of an order; `entry` is the file that the threads run. Comes back with the exit code. */
 export const tellStories = Effect.fnUntraced(function* (order: StoriesOrder, entry: string) {
   yield* Effect.forEach(introduce(order), (line) => Console.log(line))
-  const lines = order.trace ? allEvents : 0
+  const { html, trace } = order
+  const page = html === undefined ? undefined : yield* beginPage("html", html)
   const jobs = Math.min(order.seeds, order.jobs ?? availableParallelism())
-  const ask = yield* makeSeedPool(entry, jobs, { role: "certlet seeds", knobs: knobsOf(order), lines })
+  const ask = yield* makeSeedPool(entry, jobs, {
+    role: "certlet seeds",
+    knobs: knobsOf(order),
+    trace,
+    drawnBy: html === undefined ? undefined : `${storiesLine(order)} --html ${html}`
+  })
   const tally = new Tally()
   const watch = yield* makeWatch(order, tally)
   const run = Stream.range(order.seed, order.seed + order.seeds - 1).pipe(
@@ -112,6 +116,7 @@ export const tellStories = Effect.fnUntraced(function* (order: StoriesOrder, ent
           yield* Console.log(`seed ${result.seed}  ${paint("red", result.verdict)}  ${result.finding}`)
         }
         yield* watch.done(result.seed)
+        if (result.page !== undefined) yield* page?.write(result.page) ?? Effect.void
       })
     )
   )
@@ -119,6 +124,7 @@ export const tellStories = Effect.fnUntraced(function* (order: StoriesOrder, ent
   const texts = yield* explainAll(ask, order, jobs, tally.firsts)
   yield* Effect.forEach(texts, (text) => Console.log(`\n${text}\n`))
   yield* Console.log(paint(tally.worst === "passed" ? "green" : "red", tally.summary))
+  if (page !== undefined) yield* Console.log(`written: ${page.address}`)
   yield* Console.error(tally.pace(Duration.toSeconds(took), jobs))
   return exitCodes[tally.worst]
 }, Effect.scoped)

@@ -58,6 +58,8 @@ export interface StoriesOrder {
   readonly days: number | undefined
   /** Prints every event of a single story. */
   readonly trace: boolean
+  /** Where the page of a single story goes; undefined: there is none. */
+  readonly html: string | undefined
 }
 
 /** What can be ordered. */

@@ -7,6 +7,7 @@ import { Duration, Option } from "effect"
 import { roughly } from "../../testing/story/incidentSentence.ts"
 import type { Fleet, FleetPlan } from "./Fleet.ts"
 import type { FleetRecord, Series } from "./FleetRecord.ts"
+import { page } from "./page.ts"
 import { type Plot, plot } from "./plot.ts"
 
 /** A fleet with what was written down about it. */
@@ -22,19 +23,6 @@ export interface Fleets {
   readonly jittered: RecordedFleet
   readonly plain: RecordedFleet
 }
-
-const style = `:root{color-scheme:light dark;--page:#fff;--text:#222;--rule:#ddd;--shade:#e69f00;--pale:#8cbfdc;
---line-1:#0072b2;--line-2:#d55e00;--line-3:#007a59;--good:#00664b;--bad:#b3261e}
-@media(prefers-color-scheme:dark){:root{--page:#16181c;--text:#e3e3e3;--rule:#3a3d42;--shade:#c98f00;--pale:#3f6f8f;
---line-1:#56b4e9;--line-2:#f0883e;--line-3:#2fc79a;--good:#4fd6a8;--bad:#ff8a80}}
-body{font:16px/1.5 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem;background:var(--page);
-color:var(--text)}h1{font-size:1.6rem}h2{font-size:1.15rem;margin-top:2.2rem}svg{width:100%;height:auto}
-.narrow{display:none}
-.verdict{font-size:1.1rem;border-left:.3rem solid var(--good);padding-left:.8rem}.verdict.bad{border-color:var(--bad)}
-table{border-collapse:collapse;margin:1rem 0}td,th{padding:.25rem 1rem .25rem 0;text-align:left;vertical-align:top}
-td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}thead th{border-bottom:1px solid var(--rule)}
-figure{margin:1rem 0}@media(max-width:40rem){body{margin:1rem auto}.wide{display:none}.narrow{display:block}
-td,th{padding-right:.6rem}}`
 
 const pointsOf = (days: ReadonlyArray<number>, values: ReadonlyArray<number>, scale = 1, shift = 0) =>
   days.map((day, index) => [(day - shift) * scale, values[index] ?? 0] as const)
@@ -150,9 +138,8 @@ for ${Duration.format(plain.plan.outage.lasts)}, longer than they had left.`
   const { to } = outageDays(plain.plan)
   const later = ({ record }: RecordedFleet) =>
     whole(highest(record.issuer(to + Duration.toDays(plain.plan.duration) / 2)))
-  const kind = expired === 0 ? "verdict" : "verdict bad"
-  return `<p class="${kind}">${lives} Once the issuer was back and the herd was through, its
-busiest second had ${later(jittered)} requests with jitter, ${later(plain)} without.</p>`
+  return `<p class="verdict${expired === 0 ? "" : " bad"}">${lives} Once the issuer was back and the herd was through,
+its busiest second had ${later(jittered)} requests with jitter, ${later(plain)} without.</p>`
 }
 
 const renewedBefore = ({ renewBefore }: FleetPlan): string =>
@@ -186,12 +173,9 @@ export const fleetPage = (fleets: Fleets): string => {
   const { from, to } = herdWindow(plan)
   const echoes = `Requests that reach the issuer, with and without jitter; each point is the mean of
 ${lengthOf(((to - from) * 86_400) / herdStretches)}`
-  const looks = lengthOf(calls.stretchSeconds)
-  return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>certlet: ${title}</title>
-<link rel="icon" href="data:,"><style>${style}</style></head><body>
-<h1>${title}</h1>
+  return page(
+    title,
+    `<h1>${title}</h1>
 ${verdict(fleets)}
 ${results(fleets)}
 ${planTable(fleets)}
@@ -201,11 +185,10 @@ ${figure("api-server-plain", "The same fleet without jitter, on the same scale",
 <h2>Requests at the issuer</h2>
 ${figure("issuer", `With jitter. ${bins(asked)}`, overTime(plan, asked, mostAsked))}
 <h2>Life left in the pods' certificates</h2>
-${figure("lifetimes", `With jitter, over all pods, looked at every ${looks}`, lifetimes(jittered))}
+${figure("lifetimes", `With jitter, all pods, looked at every ${lengthOf(calls.stretchSeconds)}`, lifetimes(jittered))}
 <h2>The herd after the outage</h2>
 ${figure("herd", echoes, herd(fleets))}
 <h2>What is real here</h2>
-${model}
-</body></html>
-`
+${model}`
+  )
 }

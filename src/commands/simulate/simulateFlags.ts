@@ -42,7 +42,8 @@ const storiesFlags = {
     faultsRule,
     `what goes wrong in stories: none, swarm (a set that the seed draws), or names: ${Faults.names.join(", ")} (swarm)`
   ),
-  trace: onOff("trace", "print every event of a single story")
+  trace: onOff("trace", "print every event of a single story"),
+  html: knob("html", Rules.nonEmpty, "draw a single story, as a page in this file (HTML)")
 }
 
 const fleetFlags = {
@@ -94,10 +95,11 @@ export const meaninglessIn = (given: Given): ReadonlyArray<CliError.ValidationEr
     ? "is for stories and has no meaning with --report; leave one of the two out"
     : "is for a fleet and has no meaning without --report FILE; add it, or leave this out"
   const strange = Object.keys(isFleet ? storiesFlags : fleetFlags).filter(isGiven)
-  const isTooMuch = !isFleet && given.trace && Option.getOrElse(given.seeds, () => 1) > 1
+  const isMany = !isFleet && Option.getOrElse(given.seeds, () => 1) > 1
+  const ofOne = [...(given.trace ? ["trace"] : []), ...(Option.isSome(given.html) ? ["html"] : [])]
   return [
     ...strange.map((name) => refuse(`--${kebab(name)} ${detail}`)),
-    ...(isTooMuch ? [refuse("--trace shows a single story; leave --seeds out")] : [])
+    ...(isMany ? ofOne.map((name) => refuse(`--${name} shows a single story; leave --seeds out`)) : [])
   ]
 }
 
@@ -136,7 +138,8 @@ const storiesOrder = (given: Given, seed: number): StoriesOrder => {
     nodes: Option.getOrUndefined(given.nodes),
     pods: Option.getOrUndefined(given.pods),
     days: Option.getOrUndefined(given.days),
-    trace: given.trace
+    trace: given.trace,
+    html: Option.getOrUndefined(given.html)
   }
 }
 

@@ -11,7 +11,7 @@ import type { PodState } from "../../spec/PodState.ts"
 import type { SimApiServer } from "../parts/SimApiServer.ts"
 import type { SimNode } from "../parts/SimNode.ts"
 import type { SimPod } from "../parts/SimPod.ts"
-import type { Event } from "../story/Trace.ts"
+import type { Event } from "../story/Happening.ts"
 
 /** What a judge can look at. */
 export interface World {

@@ -46,6 +46,16 @@ export type Happening =
 /** What an operator asks certlet about a pod: to renew its certificate now, or how it is. */
 export type Question = "renew" | "status"
 
+/** Something that happened, when, and where: a node, `api`, `issuer` or `story`. */
+export interface Event {
+  /** Counts from 1. */
+  readonly step: number
+  /** Simulated time, in milliseconds since 1970. */
+  readonly at: number
+  readonly where: string
+  readonly what: Happening
+}
+
 /** How a call of the kubelet failed: the gRPC code and the sentence. */
 interface Failure {
   readonly code: string

@@ -9,17 +9,8 @@ import { bytesToHex } from "@noble/hashes/utils.js"
 import { DateTime, Option, Redacted } from "effect"
 import { namespacedName } from "../../spec/NamespacedName.ts"
 import type { SimPod } from "../parts/SimPod.ts"
-import { type Happening, type Names, sentenceOf, whoOf } from "./Happening.ts"
-
-/** Something that happened, when, and where: a node, `api`, `issuer` or `story`. */
-export interface Event {
-  /** Counts from 1. */
-  readonly step: number
-  /** Simulated time, in milliseconds since 1970. */
-  readonly at: number
-  readonly where: string
-  readonly what: Happening
-}
+import { type Fold, fold } from "./fold.ts"
+import { type Event, type Happening, type Names, sentenceOf, whoOf } from "./Happening.ts"
 
 const utf8 = new TextEncoder()
 
@@ -50,6 +41,7 @@ export class Trace {
   readonly #listeners: Array<(event: Event) => void> = []
   readonly #hash = sha256.create()
   readonly #names = new PodNames()
+  #firstRequest: Event | undefined
 
   /** `clock` gives milliseconds; `kept` is how many of the last events can be shown. */
   constructor(clock: () => number, kept: number) {
@@ -62,6 +54,7 @@ export class Trace {
   readonly record = (where: string, what: Happening): void => {
     const event = { step: ++this.steps, at: this.#clock(), where, what }
     if (what._tag === "PodScheduled") this.#names.see(what)
+    if (what._tag === "RequestCreated") this.#firstRequest ??= event
     this.#events.push(event)
     if (this.#events.length > this.#kept * 2) this.#events.splice(0, this.#events.length - this.#kept)
     this.#hash.update(utf8.encode(`${event.at} ${where} ${sentenceOf(what, this.#names)}\n`))
@@ -96,25 +89,86 @@ export class Trace {
     return bytesToHex(this.#hash.clone().digest())
   }
 
+  /** The last events, each in its sentence. */
+  readonly told = (last = this.#kept): ReadonlyArray<Told> =>
+    this.#events.slice(-Math.min(last, this.#kept)).map(this.#tell)
+
   /**
    * The last events as aligned lines: step, time since the beginning, node, who, sentence. What happens at one instant
    * stands below one time.
    */
-  readonly lines = (last = this.#kept): ReadonlyArray<string> => {
-    const events = this.#events.slice(-Math.min(last, this.#kept))
-    const rows = events.map(({ at, step, what, where }, i) => [
-      String(step),
-      events[i - 1]?.at === at ? "" : since(at - this.#began),
-      places.includes(where) ? "" : where,
-      places.includes(where) && what._tag === "Struck" ? where : whoOf(what),
-      sentenceOf(what, this.#names)
-    ])
-    const width = (column: number) => rows.reduce((most, row) => Math.max(most, row[column]?.length ?? 0), 0)
-    const widths = [0, 1, 2, 3].map(width)
-    return rows.map(([step = "", ...rest]) =>
-      [step.padStart(widths[0] ?? 0), ...rest.map((cell, i) => cell.padEnd(widths[i + 1] ?? 0))].join("  ")
-    )
+  readonly lines = (last = this.#kept): ReadonlyArray<string> => aligned(this.told(last))
+
+  /**
+   * What led here, for whoever looks for a fault: as many lines at most, publishes that went well folded, and before
+   * them the first request, if it was earlier than that.
+   */
+  readonly tail = (last: number): ReadonlyArray<string> => {
+    const shown = fold(this.events)
+      .slice(-last)
+      .map((each) => ("publishes" in each ? this.#tellFold(each) : this.#tell(each)))
+    const first = this.#firstRequest
+    const isEarlier = first !== undefined && first.step < (shown[0]?.step ?? 0)
+    return isEarlier ? [...aligned([this.#tell(first)]), "…", ...aligned(shown)] : aligned(shown)
   }
+
+  readonly #tell = ({ at, step, what, where }: Event): Told => ({
+    step,
+    at: at - this.#began,
+    where: places.includes(where) ? "" : where,
+    who: places.includes(where) && what._tag === "Struck" ? where : whoOf(what),
+    sentence: sentenceOf(what, this.#names),
+    isTrouble: isTrouble(what)
+  })
+
+  #tellFold({ first, publishes }: Fold): Told {
+    const sentence = `${publishes} more publishes, all well`
+    return { ...this.#tell(first), where: "", who: "kubelet", sentence }
+  }
+}
+
+/** An event as it is told. */
+export interface Told {
+  readonly step: number
+  /** Milliseconds since the beginning. */
+  readonly at: number
+  /** A node, or nothing. */
+  readonly where: string
+  readonly who: string
+  readonly sentence: string
+  /** Something failed, or was made to. */
+  readonly isTrouble: boolean
+}
+
+const isTrouble = (what: Happening): boolean => {
+  switch (what._tag) {
+    case "PublishAnswered":
+    case "UnpublishAnswered":
+      return what.failure !== undefined
+    case "Logged":
+      return what.level !== "Info" && what.level !== "Debug" && what.level !== "Trace"
+    case "Struck":
+    case "CallFailed":
+    case "ProcessKilled":
+      return true
+    default:
+      return false
+  }
+}
+
+const aligned = (told: ReadonlyArray<Told>): ReadonlyArray<string> => {
+  const rows = told.map(({ at, sentence, step, where, who }, i) => [
+    String(step),
+    told[i - 1]?.at === at ? "" : since(at),
+    where,
+    who,
+    sentence
+  ])
+  const width = (column: number) => rows.reduce((most, row) => Math.max(most, row[column]?.length ?? 0), 0)
+  const widths = [0, 1, 2, 3].map(width)
+  return rows.map(([step = "", ...rest]) =>
+    [step.padStart(widths[0] ?? 0), ...rest.map((cell, i) => cell.padEnd(widths[i + 1] ?? 0))].join("  ")
+  )
 }
 
 /** Elapsed time as days and a clock: `12d 03:04:05.678`. */

@@ -67,9 +67,7 @@ const headOf = (seed: string, verdict: Verdict): ReadonlyArray<string> => {
 /** The last events that led to the break; for a crash those before it. */
 const tailOf = ({ outcome }: Shrunk, last: number): ReadonlyArray<string> => {
   const { outcome: verdict } = outcome
-  return verdict._tag === "safety" || verdict._tag === "liveness"
-    ? verdict.broken.trace.slice(-last)
-    : outcome.lines(last)
+  return verdict._tag === "safety" || verdict._tag === "liveness" ? verdict.broken.trace : outcome.lines(last)
 }
 
 /** A story as a line of TypeScript that runs it, without what says nothing. */

@@ -54,3 +54,8 @@ export const incidentSentence = ({ fault, millis, node }: Incident): string =>
   isIncidentName(fault)
     ? `${sentences[fault](node, roughly(millis))} (${fault})`
     : `${fault} strikes on ${node}, ${roughly(millis)} long`
+
+/** How long an incident holds, in milliseconds: nothing where it is over at once, as its sentence says. */
+export const lengthOf = ({ fault, millis }: Incident): number =>
+  // Only sentences of what lasts say a time.
+  isIncidentName(fault) && sentences[fault].length < 2 ? 0 : millis

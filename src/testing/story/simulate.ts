@@ -9,8 +9,9 @@ import type { InvariantBroken } from "../judges/Invariants.ts"
 import { outlivingMillis } from "../judges/judgesOfRest.ts"
 import type { SimPod } from "../parts/SimPod.ts"
 import { type ClusterOptions, SimCluster } from "../SimCluster.ts"
+import type { Event } from "./Happening.ts"
 import { type Act, after, drawStory, type Knobs, type Story } from "./Story.ts"
-import type { Event } from "./Trace.ts"
+import type { Told } from "./Trace.ts"
 
 /** How a run ended. `crash` is a defect of the simulation itself or of what it runs. */
 export type Verdict =
@@ -28,6 +29,8 @@ export interface Outcome {
   readonly outcome: Verdict
   /** The last events as aligned lines. */
   readonly lines: (last?: number) => ReadonlyArray<string>
+  /** The last events, each in its sentence. */
+  readonly told: (last?: number) => ReadonlyArray<Told>
 }
 
 /** What a run may be given besides its story. */
@@ -115,12 +118,20 @@ export const runStory = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Outcome, never, Scope.Scope> {
   const { seed } = story
   const made = yield* Effect.exit(clusterOf(story, options))
-  if (Exit.isFailure(made)) return { seed, digest: "", steps: 0, outcome: verdictOf(made), lines: () => [] }
+  if (Exit.isFailure(made))
+    return { seed, digest: "", steps: 0, outcome: verdictOf(made), lines: () => [], told: () => [] }
   const { trace } = made.value
   if (options.watch !== undefined) trace.listen(options.watch)
   const exit = yield* Effect.exit(play(made.value, story))
   weigh(made.value)
-  return { seed, digest: trace.digest, steps: trace.steps, outcome: verdictOf(exit), lines: trace.lines }
+  return {
+    seed,
+    digest: trace.digest,
+    steps: trace.steps,
+    outcome: verdictOf(exit),
+    lines: trace.lines,
+    told: trace.told
+  }
 }, Effect.scoped)
 
 /** Runs the story of a seed. */

@@ -99,9 +99,11 @@ const figures = [...document.querySelectorAll("figure")].map((figure) => {
   const marks = [...svg.querySelectorAll(":not(clipPath) > path, text")]
   const inside = marks.filter((mark) => {
     const [outer, inner] = [box(svg), box(mark)]
-    return inner.left >= outer.left - 1 && inner.right <= outer.right + 1 && inner.top >= outer.top - 1 && inner.bottom <= outer.bottom + 1
+    const isWithin = inner.left >= outer.left - 1 && inner.right <= outer.right + 1
+    return isWithin && inner.top >= outer.top - 1 && inner.bottom <= outer.bottom + 1
   })
-  const lines = [...svg.querySelectorAll('path[fill="none"][stroke^="var(--line"], path[fill="none"][stroke="var(--pale)"]')]
+  const drawn = 'path[fill="none"]:is([stroke^="var(--line"], [stroke="var(--pale)"])'
+  const lines = [...svg.querySelectorAll(drawn)]
   return {
     id: figure.id,
     width: box(svg).width,
@@ -139,7 +141,7 @@ const lookedAt = (width: number): Found => {
   const { href } = pathToFileURL(file)
   writeFileSync(
     frame,
-    `<!doctype html><iframe id="page" src="${href}" style="width:${width}px;height:900px;border:0"></iframe><pre id="found"></pre>
+    `<!doctype html><iframe src="${href}" style="width:${width}px;height:900px;border:0"></iframe><pre id="found"></pre>
 <script>addEventListener("message", ({ data }) => { document.getElementById("found").textContent = data })</script>`
   )
   const flags = ["--headless", "--no-sandbox", "--disable-gpu", `--user-data-dir=${folder}/profile`]

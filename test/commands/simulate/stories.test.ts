@@ -22,7 +22,8 @@ const order: StoriesOrder = {
   nodes: 1,
   pods: 1,
   days: undefined,
-  trace: false
+  trace: false,
+  html: undefined
 }
 
 const address = (path: string): string => JSON.stringify(new URL(path, import.meta.url).href)

@@ -28,7 +28,7 @@ export const cluster = command("cluster", {
   ],
   flags,
   does: ({ folder }) =>
-    played(({ keepOnce }, signal) => keepOnce(folder, signal)).pipe(
+    played("keep a cluster", ({ keepOnce }, signal) => keepOnce(folder, signal)).pipe(
       logged({ level: 1, format: Option.none() }),
       untilSignal
     )

@@ -1,26 +1,24 @@
 /**
- * The command `certlet simulate`. A node's process does not load the simulations: they are a file of their own with a
- * copy of Effect of its own, so what crosses is plain: an order, and the exit code that says how it ended.
+ * The command `certlet simulate`. The simulations are a part apart: an order goes in, and the exit code that says how
+ * it ended comes out.
  */
-import { Effect, Option, Schema } from "effect"
+import { Effect, Option } from "effect"
 import { command } from "./command.ts"
-import { ExitCode } from "./ExitCode.ts"
+import { endWith } from "./ExitCode.ts"
+import { partApart } from "./partApart.ts"
 import { logged } from "./report.ts"
 import type { Order } from "./simulate/Order.ts"
 import { meaninglessIn, orderOf, simulateFlags } from "./simulate/simulateFlags.ts"
 
-/** The simulations cannot be run. */
-class SimulateError extends Schema.TaggedError<SimulateError>()("SimulateError", { detail: Schema.String }) {
-  override get message(): string {
-    return `cannot simulate (certlet-simulate.mjs must lie in the folder of certlet.mjs): ${this.detail}`
-  }
-}
-
 const carryOut = (order: Order) =>
-  Effect.tryPromise({
-    try: (signal) => import("./simulate/simulateOrder.ts").then(({ simulateOrder }) => simulateOrder(order, signal)),
-    catch: (cause) => new SimulateError({ detail: String(cause) })
-  }).pipe(Effect.flatMap((code) => (code === 0 ? Effect.void : Effect.fail(new ExitCode({ code })))))
+  Effect.flatMap(
+    partApart(
+      { does: "simulate", file: "certlet-simulate.mjs" },
+      () => import("./simulate/simulateOrder.ts"),
+      ({ simulateOrder }, signal) => simulateOrder(order, signal)
+    ),
+    endWith
+  )
 
 /** `certlet simulate`. */
 export const simulate = command("simulate", {

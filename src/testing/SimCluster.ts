@@ -54,6 +54,8 @@ export interface ClusterOptions {
     readonly requiresRepublish?: boolean
     /** How often the kubelet looks at a pod; a minute by default, and up to half as much again. */
     readonly syncFrequency?: Duration.Input
+    /** How often the kubelet asks for the stats of each volume; never by default, every minute in Kubernetes. */
+    readonly statsFrequency?: Duration.Input
   }
   /** The kind of every key: `Ed25519` by default, which is far faster than `P-256`. */
   readonly keys?: SimKeyKind
@@ -113,10 +115,11 @@ const sound = (given: ClusterOptions) => {
 type SoundOptions = ReturnType<typeof sound>
 
 const kubeletSettings = (kubelet: NonNullable<ClusterOptions["kubelet"]>): KubeletSettings => {
-  known("a kubelet", kubelet, { requiresRepublish: true, syncFrequency: true })
+  known("a kubelet", kubelet, { requiresRepublish: true, syncFrequency: true, statsFrequency: true })
   return {
     requiresRepublish: kubelet.requiresRepublish ?? true,
-    syncFrequency: timeOf(kubelet.syncFrequency ?? "1 minute")
+    syncFrequency: timeOf(kubelet.syncFrequency ?? "1 minute"),
+    statsFrequency: timeOf(kubelet.statsFrequency ?? 0)
   }
 }
 

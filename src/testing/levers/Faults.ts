@@ -71,7 +71,10 @@ const incidents = {
   tokenExpiriesPerDay: off,
   watchesGarbledPerDay: off,
   backdatingPerDay: off,
-  commonNameDropsPerDay: off
+  commonNameDropsPerDay: off,
+  podsReplacedPerDay: off,
+  containerRestartsPerDay: off,
+  mountsPlantedPerDay: off
 }
 
 /** A fault's name. */
@@ -155,7 +158,10 @@ const strong: Readonly<Record<FaultName, number>> = {
   tokenExpiriesPerDay: 4,
   watchesGarbledPerDay: 12,
   backdatingPerDay: 2,
-  commonNameDropsPerDay: 1
+  commonNameDropsPerDay: 1,
+  podsReplacedPerDay: 2,
+  containerRestartsPerDay: 6,
+  mountsPlantedPerDay: 2
 }
 
 /**

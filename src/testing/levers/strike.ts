@@ -4,6 +4,7 @@
  * drawn here.
  */
 import { Duration, Effect } from "effect"
+import { kubeletPrefix } from "../../spec/VolumeContext.ts"
 import type { Cluster } from "../Cluster.ts"
 import { simulationBegins } from "../parts/ClusterParts.ts"
 import type { SimPod } from "../parts/SimPod.ts"
@@ -17,10 +18,20 @@ const podOf = (cluster: Cluster, { draw, node }: Incident): SimPod | undefined =
   return pods[Math.floor(draw * pods.length)]
 }
 
-const onPod = (cluster: Cluster, incident: Incident, act: (pod: SimPod) => Effect.Effect<void>) => {
+const onPod = (cluster: Cluster, incident: Incident, act: (pod: SimPod) => Effect.Effect<unknown>) => {
   const pod = podOf(cluster, incident)
   return pod === undefined ? Effect.void : act(pod)
 }
+
+/** As a StatefulSet does it with a pod that somebody has deleted by force: the same again, under the same name. */
+const replace = Effect.fnUntraced(function* (cluster: Cluster, pod: SimPod) {
+  const { attributes, fsGroup, name, namespace, node } = pod
+  const { conditions, labels } = cluster.world.stateOf(pod)
+  const own = Object.fromEntries(Object.entries(attributes).filter(([key]) => !key.startsWith(kubeletPrefix)))
+  yield* cluster.forceDelete(pod)
+  const next = yield* cluster.schedule({ name, namespace, node, fsGroup, labels, attributes: own })
+  yield* cluster.change(next, { conditions })
+})
 
 const onBundle = (
   cluster: Cluster,
@@ -54,7 +65,7 @@ const strikes: Readonly<Record<IncidentName, Strike>> = {
   requestsDeletedPerDay: (cluster, { draw }) => cluster.api.deleteRequest(draw),
   killsPerDay: (cluster, { node }, time) => cluster.kill(node, { downtime: time }),
   crashPointsPerDay: (cluster, { draw, draw2, node }) =>
-    cluster.kill(node, { at: { call: 1 + Math.floor(draw * 12), when: draw2 < 0.5 ? "before" : "after" } }),
+    cluster.kill(node, { at: { call: 1 + Math.floor(draw * 24), when: draw2 < 0.5 ? "before" : "after" } }),
   stopsPerDay: (cluster, { node }, time) => cluster.stop(node, { downtime: time }),
   freezesPerDay: (cluster, { node }, time) => cluster.freeze(node, time),
   kubeletRestartsPerDay: (cluster, { node }, time) => cluster.restartKubelet(node, time),
@@ -73,6 +84,10 @@ const strikes: Readonly<Record<IncidentName, Strike>> = {
       cluster.change(pod, { labels: { team: `team-${Math.floor(incident.draw2 * 5)}` } })
     ),
   tokenExpiriesPerDay: (cluster) => cluster.expireTokens(),
+  podsReplacedPerDay: (cluster, incident) => onPod(cluster, incident, (pod) => replace(cluster, pod)),
+  containerRestartsPerDay: (cluster, incident) => onPod(cluster, incident, cluster.restartContainer),
+  mountsPlantedPerDay: (cluster, incident, time) =>
+    onPod(cluster, incident, (pod) => cluster.disk(incident.node).plant(pod, time)),
   clockSkewsPerDay: (cluster, { draw, draw2, node }) =>
     cluster.clock(node).skew(Duration.seconds(Math.ceil(draw ** 3 * 600)), draw2 < 0.5 ? "ahead" : "behind")
 }

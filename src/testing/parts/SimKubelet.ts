@@ -7,8 +7,9 @@
  */
 import { DateTime, Deferred, Duration, Effect, type Fiber, Option } from "effect"
 import type { Calls } from "../../csi/Kubelet.ts"
-import { isFinal, Status } from "../../csi/Status.ts"
+import { Status } from "../../csi/Status.ts"
 import type { Happening } from "../story/Happening.ts"
+import { ActualState } from "./ActualState.ts"
 import type { Dice } from "./Dice.ts"
 import { publishCallOf, type SimPod } from "./SimPod.ts"
 import type { SimProcess } from "./SimProcess.ts"
@@ -20,6 +21,8 @@ export interface KubeletSettings {
   readonly requiresRepublish: boolean
   /** `syncFrequency`: how often a pod is looked at; 60 s by default, and up to half as much again (seen). */
   readonly syncFrequency: Duration.Duration
+  /** How often it asks for a volume's stats (a minute in Kubernetes); zero is never. */
+  readonly statsFrequency: Duration.Duration
 }
 
 /**
@@ -62,21 +65,11 @@ export interface KubeletParts {
   readonly onGone: (pod: SimPod) => Effect.Effect<void>
 }
 
-/**
- * What the kubelet takes a volume for (its "actual state of the world"): a volume that is `unmounted` is never
- * unpublished, and a mount that is `uncertain` is made again, or taken away when the pod goes.
- */
-type MountState = "unmounted" | "uncertain" | "mounted"
-
 interface PodLife {
   readonly pod: SimPod
   readonly deleted: Deferred.Deferred<void>
   fiber: Fiber.Fiber<unknown, unknown> | undefined
-  state: MountState
-  /** The kubelet has found the volume after a restart of its own: no failed publish makes it forget this one. */
-  isReconstructed: boolean
-  /** The kubelet's note of the volume lies in the pod's folder (`vol_data.json`): it is found after a restart. */
-  isNoted: boolean
+  readonly state: ActualState
 }
 
 /** The kubelet of one node. */
@@ -97,7 +90,7 @@ export class SimKubelet {
   /** A pod was scheduled to this node. */
   readonly add = (pod: SimPod): void => {
     const deleted = Deferred.makeUnsafe<void>()
-    const life: PodLife = { pod, deleted, fiber: undefined, state: "unmounted", isReconstructed: false, isNoted: false }
+    const life: PodLife = { pod, deleted, fiber: undefined, state: new ActualState() }
     this.#lives.set(pod.uid, life)
     this.#parts.observe({ _tag: "PodScheduled", pod })
     if (this.#up) this.#begin(life, 0)
@@ -131,8 +124,7 @@ export class SimKubelet {
     if (this.#up) return
     this.#up = true
     for (const life of this.#lives.values()) {
-      life.state = life.isNoted ? "uncertain" : "unmounted"
-      life.isReconstructed = life.isNoted
+      life.state.reconstruct()
       this.#begin(life, this.#parts.dice.between(0, reconstruction))
     }
   }
@@ -152,11 +144,11 @@ export class SimKubelet {
           yield* Effect.raceFirst(this.#parts.onSandbox(pod), Deferred.await(life.deleted))
           if (this.#isPending(pod)) this.#startContainer(pod)
         }
-        yield* this.#republish(life)
+        yield* Effect.raceFirst(this.#republish(life), this.#measure(life))
       }
       yield* Effect.sleep(Duration.millis(this.#parts.dice.between(teardown / 4, teardown)))
       pod.held = Option.none()
-      if (life.state !== "unmounted") yield* this.#repeat(life, (attempt) => this.#unpublish(life, attempt), false)
+      if (life.state.isOwed) yield* this.#repeat(life, (attempt) => this.#unpublish(life, attempt), false)
       pod.phase = "gone"
       this.#lives.delete(pod.uid)
       this.#parts.observe({ _tag: "PodEnded", pod })
@@ -188,6 +180,17 @@ export class SimKubelet {
     })
   }
 
+  /** Asks how the volume is, again and again; what it hears is nobody's business here. */
+  #measure({ pod: { target, volumeId } }: PodLife): Effect.Effect<never> {
+    const { plugin, settings } = this.#parts
+    if (Duration.isZero(settings.statsFrequency)) return Effect.never
+    const ask = Effect.suspend(
+      () => plugin()?.call(({ inspect }) => inspect(volumeId, Option.some(target))) ?? Effect.void
+    )
+    const patient = Effect.timeoutOption(Effect.ignore(ask), patience)
+    return Effect.forever(Effect.delay(patient, settings.statsFrequency))
+  }
+
   /**
    * Repeats an operation with the kubelet's backoff until it succeeds; with `untilDeleted`, a deletion ends it between
    * tries.
@@ -217,39 +220,30 @@ export class SimKubelet {
     const { pod } = life
     const plugin = this.#parts.plugin()
     this.#parts.observe({ _tag: "PublishCalled", pod, attempt })
-    if (plugin !== undefined) this.#parts.makeFolder(pod.target)
-    life.isNoted ||= plugin !== undefined
+    if (plugin !== undefined) {
+      this.#parts.makeFolder(pod.target)
+      life.state.note()
+    }
     const deadline =
       plugin === undefined
         ? Option.none<DateTime.Utc>()
         : Option.some(DateTime.makeUnsafe(plugin.deadline(this.#parts.now(), patience)))
     return this.#call("PublishAnswered", pod, plugin, (calls) =>
       calls.publish({ ...publishCallOf(pod, this.#parts.contextOf(pod)), deadline })
-    ).pipe(Effect.tap((failure) => Effect.sync(() => this.#noteAnswer(life, plugin, failure))))
-  }
-
-  /** What a publish's answer makes of the volume (kubernetes: `SetUpAt`, `markVolumeErrorState`). */
-  #noteAnswer(life: PodLife, plugin: SimProcess | undefined, failure: Option.Option<Status>): void {
-    if (Option.isNone(failure)) {
-      life.state = "mounted"
-      life.isReconstructed = false
-      return
-    }
-    // No call was made: nothing is known that was not known before.
-    if (plugin === undefined) return
-    if (!isFinal(failure.value)) {
-      if (life.state === "unmounted") life.state = "uncertain"
-      return
-    }
-    if (life.isReconstructed || life.state === "mounted") return
-    life.state = "unmounted"
-    this.#removeFolder(life)
+    ).pipe(
+      Effect.tap((failure) =>
+        Effect.sync(() => {
+          // Where no call was made, nothing is known that was not known before.
+          if (plugin !== undefined && life.state.answered(failure)) this.#removeFolder(life)
+        })
+      )
+    )
   }
 
   #removeFolder(life: PodLife): void {
     if (this.#parts.volumeAt(life.pod.target) !== undefined) return
     this.#parts.removeFolder(life.pod.target)
-    life.isNoted = false
+    life.state.forget()
   }
 
   #unpublish(life: PodLife, attempt: number): Effect.Effect<Option.Option<Status>> {

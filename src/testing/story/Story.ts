@@ -32,6 +32,8 @@ export interface Story {
   /** Requests are made as the pods' own accounts (`--use-token-request`). */
   readonly useTokenRequest: boolean
   readonly syncSeconds: number
+  /** How often the kubelet asks for stats; where nothing is said, never. */
+  readonly statsSeconds?: number
   /** How long it lasts before faults end, in milliseconds. */
   readonly millis: number
   readonly faults: Faults
@@ -167,6 +169,7 @@ export const drawStory = (seed: number | string, knobs: Knobs = {}, own: Readonl
     millis,
     faults,
     acts: drawActs(dice, knobs.pods ?? drawnPods, nodes, hours, millis),
+    ...(new Dice(`${seed}/stats`).chance(0.2) ? { statsSeconds: Math.max(60, syncSeconds) } : {}),
     incidents: incidentsOf(faults, String(seed), names, 0, millis, own)
   }
 }

@@ -39,7 +39,10 @@ const sentences: Readonly<Record<IncidentName, (where: string, time: string) => 
   bundleLossesPerDay: (_, time) => `a trust bundle is deleted or damaged for ${time}`,
   addressChangesPerDay: (node) => `a pod on ${node} gets another address`,
   labelChangesPerDay: (node) => `a pod on ${node} gets another label`,
-  tokenExpiriesPerDay: () => "every token that was handed out so far has expired"
+  tokenExpiriesPerDay: () => "every token that was handed out so far has expired",
+  podsReplacedPerDay: (node) => `a pod on ${node} is deleted by force, and the next one has its name at once`,
+  containerRestartsPerDay: (node) => `the container of a pod on ${node} is started again`,
+  mountsPlantedPerDay: (node, time) => `a stranger mounts something over a volume on ${node} for ${time}`
 }
 
 /** A duration at a glance: its two largest units. */

@@ -7,7 +7,6 @@ import { Cause, Effect, Exit, Option, Redacted, type Scope } from "effect"
 import type { Cluster } from "../Cluster.ts"
 import type { InvariantBroken } from "../judges/Invariants.ts"
 import { outlivingMillis } from "../judges/judgesOfRest.ts"
-import type { SimPod } from "../parts/SimPod.ts"
 import { type ClusterOptions, SimCluster } from "../SimCluster.ts"
 import type { Event } from "./Happening.ts"
 import { type Act, after, drawStory, type Knobs, type Story } from "./Story.ts"
@@ -40,20 +39,17 @@ export interface RunOptions
   readonly watch?: (event: Event) => void
 }
 
-const perform = Effect.fnUntraced(function* (
-  cluster: Cluster,
-  pods: Map<string, SimPod>,
-  act: Act
-): Effect.fn.Return<void> {
+const perform = Effect.fnUntraced(function* (cluster: Cluster, act: Act): Effect.fn.Return<void> {
   switch (act._tag) {
     case "Schedule":
-      pods.set(act.wish.name, yield* cluster.schedule(act.wish))
+      yield* cluster.schedule(act.wish)
       return
     case "WriteBundle":
       return yield* cluster.bundle(act.bundle).rotate()
   }
-  const pod = pods.get(act.name)
-  if (pod === undefined || pod.phase === "gone") return
+  // A pod may have been replaced by another one of its name: whoever speaks of it means that one.
+  const pod = cluster.world.pods.find(({ name, phase }) => name === act.name && phase !== "ending")
+  if (pod === undefined) return
   switch (act._tag) {
     case "Delete":
       return yield* cluster.delete(pod)
@@ -80,12 +76,11 @@ const weigh = (cluster: Cluster): void => {
 const longestCalm = 86_400_000
 
 const play = Effect.fnUntraced(function* (cluster: Cluster, story: Story) {
-  const pods = new Map<string, SimPod>()
   let now = 0
   for (const act of story.acts) {
     if (act.at > now) yield* cluster.advance(after(act.at - now))
     now = Math.max(now, act.at)
-    yield* perform(cluster, pods, act)
+    yield* perform(cluster, act)
   }
   if (story.millis > now) yield* cluster.advance(after(story.millis - now))
   yield* cluster.settle()
@@ -103,11 +98,15 @@ const verdictOf = (exit: Exit.Exit<unknown, InvariantBroken>): Verdict => {
 }
 
 const clusterOf = (
-  { faults, incidents, keys, nodes, requiresRepublish, seed, syncSeconds, useTokenRequest }: Story,
+  { faults, incidents, keys, nodes, requiresRepublish, seed, statsSeconds = 0, syncSeconds, useTokenRequest }: Story,
   { watch: _, ...options }: RunOptions
 ) => {
   const settings = { useTokenRequest, ...options.settings }
-  const kubelet = { requiresRepublish, syncFrequency: after(syncSeconds * 1000) }
+  const kubelet = {
+    requiresRepublish,
+    syncFrequency: after(syncSeconds * 1000),
+    statsFrequency: after(statsSeconds * 1000)
+  }
   return SimCluster.make({ traceEvents: 400, ...options, settings, seed, nodes, keys, faults, incidents, kubelet })
 }
 

@@ -3,15 +3,15 @@
  * when it is back. Its certlet answers as each test says.
  */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Option } from "effect"
 import { Driver } from "../../../src/driver/Driver.ts"
-import { PublishError, UnpublishError } from "../../../src/driver/DriverError.ts"
+import { PublishError, UnknownVolume, UnpublishError } from "../../../src/driver/DriverError.ts"
 import { RequestError } from "../../../src/issuance/CertificateRequests.ts"
 import { SpecError } from "../../../src/spec/SpecError.ts"
 import { type ClusterOptions, type Event, SimCluster } from "../../../src/testing/index.ts"
 import { VolumeError } from "../../../src/volume/VolumeFS.ts"
 
-type Answers = Partial<Pick<Driver["Service"], "publish" | "unpublish">>
+type Answers = Partial<Pick<Driver["Service"], "publish" | "unpublish" | "inspect">>
 
 /** A cluster whose certlet answers like this, and what its kubelets do. */
 const watched = Effect.fnUntraced(function* (answers: () => Answers, options: ClusterOptions = {}) {
@@ -20,6 +20,7 @@ const watched = Effect.fnUntraced(function* (answers: () => Answers, options: Cl
     Effect.map(Driver, (real) => ({
       ...real,
       publish: (request) => Effect.suspend(() => (answers().publish ?? real.publish)(request)),
+      inspect: (volumeId, path) => Effect.suspend(() => (answers().inspect ?? real.inspect)(volumeId, path)),
       unpublish: (request) => Effect.suspend(() => (answers().unpublish ?? real.unpublish)(request))
     }))
   ).pipe(Layer.provide(Driver.layer))
@@ -212,6 +213,28 @@ describe("the simulated kubelet", () => {
       expect([times("UnpublishCalled"), pod.phase]).toEqual([[], "ending"])
       yield* cluster.advance("2 minutes")
       expect([times("UnpublishCalled").length, pod.phase]).toEqual([1, "gone"])
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("asks how a volume is as often as it is told to, while its pod runs", () =>
+    Effect.gen(function* () {
+      const asked: Array<string> = []
+      const { cluster } = yield* watched(
+        () => ({
+          inspect: (volumeId, path) =>
+            Effect.suspend(() => {
+              asked.push(`${volumeId} ${Option.getOrElse(path, () => "")}`)
+              return new UnknownVolume({ volumeId })
+            })
+        }),
+        { kubelet: { statsFrequency: "1 minute" } }
+      )
+      const pod = yield* cluster.schedule()
+      yield* cluster.advance("5 minutes")
+      expect(asked).toEqual(Array.from({ length: 4 }, () => `${pod.volumeId} ${pod.target}`))
+      yield* cluster.delete(pod)
+      yield* cluster.advance("5 minutes")
+      expect(asked).toHaveLength(4)
     }).pipe(Effect.scoped)
   )
 

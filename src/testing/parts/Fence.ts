@@ -5,6 +5,7 @@
  * and answers wait. A fence can also count, and shut at a chosen call: a crash between any two steps of a program.
  */
 import { Deferred, Duration, Effect, Latch } from "effect"
+import { DiskStep } from "./DiskStep.ts"
 
 /** Where exactly a process dies: before a call has had its effect, or after it and before its answer. */
 export type CrashPoint = { readonly call: number; readonly when: "before" | "after" }
@@ -53,6 +54,10 @@ export class Fence {
         ? this.pass(call)
         : Effect.andThen(Effect.andThen(this.#open, this.#pause(pace)), this.pass(call))
     })
+
+  /** As `passSlowly`, for a call that changes files one by one: the process can also die between any two of them. */
+  readonly passStepwise = <A, E, R>(call: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    this.passSlowly(Effect.provideService(call, DiskStep, this.pass(Effect.void)))
 
   /** The disk's time; a dead process has none, not even where its program may not be interrupted. */
   readonly #pause = (pace: Duration.Duration): Effect.Effect<void> =>

@@ -8,6 +8,7 @@ import { Context, Effect, Layer, Option, Redacted } from "effect"
 import type { FileSet } from "../../volume/FileSet.ts"
 import { namesFault, pathFault, sortMountFlags } from "../../volume/PlaceRules.ts"
 import { type VolumeCondition, VolumeError, VolumeFS, type VolumePlace } from "../../volume/VolumeFS.ts"
+import { DiskStep } from "./DiskStep.ts"
 
 /**
  * What a stranger may put at a path: a file, a link to somewhere else, a folder with something in it, a mount, or a
@@ -33,6 +34,8 @@ export interface SimVolume {
   readonly group: Option.Option<number>
   files: Option.Option<ReadonlyMap<string, SimFile>>
   damage: Option.Option<SetDamage>
+  /** Sets that nobody sees: what a crash has left of a swap. */
+  leftovers: ReadonlyArray<ReadonlyMap<string, SimFile>>
 }
 
 /** What has changed on a disk. */
@@ -125,7 +128,7 @@ const mount = (disk: Disk, place: VolumePlace): Effect.Effect<boolean, VolumeErr
     if (disk.cleared.has(target)) return failure("Io", "mount", target, "the parent folder does not exist")
     const isNew = !disk.volumes.has(target)
     if (isNew) {
-      disk.volumes.set(target, { target, group, files: Option.none(), damage: Option.none() })
+      disk.volumes.set(target, { target, group, files: Option.none(), damage: Option.none(), leftovers: [] })
       disk.observe({ _tag: "Mounted", target })
     }
     return Effect.succeed(isNew)
@@ -147,11 +150,36 @@ const write = (disk: Disk, { target }: VolumePlace, files: FileSet): Effect.Effe
     if (disk.full || before + sizeOf(files) > capacity) {
       return failure("Full", "write", target, "no space left on device (simulated)")
     }
+    return Effect.uninterruptible(swap(disk, volume, files))
+  })
+
+/** As on a real node: file by file beside the old set, then one rename, then the old set goes. */
+const swap = Effect.fnUntraced(function* (disk: Disk, volume: SimVolume, files: FileSet) {
+  const step = yield* DiskStep
+  const { target } = volume
+  const stage = new Map<string, SimFile>()
+  volume.leftovers = [stage]
+  for (const { content, mode, name } of files) {
+    yield* step
     // Copied: what the caller does with its bytes afterwards is no business of the disk's.
-    const written = files.map(({ content, mode, name }) => [name, { content: copied(content), mode }] as const)
-    volume.files = Option.some(new Map(written))
-    volume.damage = Option.none()
-    disk.observe({ _tag: "Written", target, volume })
+    stage.set(name, { content: copied(content), mode })
+  }
+  yield* step
+  if (disk.volumes.get(target) !== volume || isForeign(disk, target)) {
+    return yield* failure("Foreign", "write", target, "the volume was unmounted meanwhile")
+  }
+  volume.leftovers = Option.toArray(volume.files)
+  volume.files = Option.some(stage)
+  volume.damage = Option.none()
+  disk.observe({ _tag: "Written", target, volume })
+  yield* step
+  volume.leftovers = []
+})
+
+const sweep = (disk: Disk, target: string): Effect.Effect<void, VolumeError> =>
+  operate(disk, "sweep", target, () => {
+    const volume = isForeign(disk, target) ? undefined : disk.volumes.get(target)
+    if (volume !== undefined) volume.leftovers = []
     return Effect.void
   })
 
@@ -243,8 +271,7 @@ export const makeSimDisk = (observe: (change: DiskChange) => void = () => undefi
     inspect: (target) => operate(disk, "inspect", target, () => Effect.succeed(conditionOf(disk, target))),
     write: (place, files) => write(disk, place, files),
     read: (target) => read(disk, target),
-    // A write happens at one instant here, so that no crash leaves anything of another set.
-    sweep: (target) => operate(disk, "sweep", target, () => Effect.void),
+    sweep: (target) => sweep(disk, target),
     usage: (target) => usage(disk, target),
     unmount: (target) => unmount(disk, target),
     release: (target) => release(disk, target)

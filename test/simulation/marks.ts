@@ -9,9 +9,8 @@ import { seeVolume } from "../../src/testing/judges/Sight.ts"
 import { incidentNames } from "../../src/testing/levers/Faults.ts"
 import { eventIn } from "../../src/testing/parts/SimEvents.ts"
 import type { SimPod } from "../../src/testing/parts/SimPod.ts"
-import type { Happening } from "../../src/testing/story/Happening.ts"
+import type { Event, Happening } from "../../src/testing/story/Happening.ts"
 import type { Story } from "../../src/testing/story/Story.ts"
-import type { Event } from "../../src/testing/story/Happening.ts"
 
 /** Looks at the events of one story; true where it passes the mark. */
 type Look = (event: Event) => boolean

@@ -87,7 +87,9 @@ export class Renewals extends Context.Service<
         renewNow,
         stop: Effect.fnUntraced(function* (volume) {
           yield* FiberMap.remove(fibers, volume.id)
-          yield* endAttempt(volume, Effect.fail(new Unpublished()))
+          // Hardly any volume goes while somebody waits for it, and an error costs its trace.
+          const awaited = yield* runningAttempt(volume)
+          if (Option.isSome(awaited)) yield* Deferred.fail(awaited.value, new Unpublished())
         })
       })
     })

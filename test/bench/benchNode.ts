@@ -1,15 +1,15 @@
 // What a node pays for its driver: memory as a kubelet counts it, processor time, and the time that the driver takes by
 // itself, without a control plane's. The cluster is the embedded one, in this process; the driver is a process of its
-// own, as a pod of the DaemonSet runs it (`MeasuredDriver`). A turn is a fresh driver: it starts, publishes a node's
-// worth of pods at ten at once and then many more, starts again with all of them, and unpublishes them. A second driver
-// (`--peer`) takes turns with certlet, so that whatever else the machine does hits both.
+// own, as a pod of the DaemonSet runs it (`MeasuredDriver`). A turn is a fresh driver on a fresh node, and a subject is
+// a few steps: it starts, publishes a node's worth of pods and many more, rests, starts again, unpublishes.
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { setTimeout as pause } from "node:timers/promises"
 import { Duration, Effect } from "effect"
-import { connectKubelet } from "../../src/commands/demo/GrpcKubeletClient.ts"
+import { type CallError, connectKubelet } from "../../src/commands/demo/GrpcKubeletClient.ts"
 import { EmbeddedCluster } from "../../src/embedded/EmbeddedCluster.ts"
 import { MeasuredDriver, writeServiceAccount } from "./MeasuredDriver.ts"
+import { type Figures, median, type Side } from "./takeTurns.ts"
 
 /** One driver of the comparison: what it is called, its program with arguments, and its environment. */
 export interface Contender {
@@ -19,8 +19,6 @@ export interface Contender {
 }
 
 export interface NodeBenchOptions {
-  readonly contenders: ReadonlyArray<Contender>
-  readonly turns: number
   /** Volumes on the node: at first, and at last. */
   readonly few: number
   readonly many: number
@@ -28,30 +26,11 @@ export interface NodeBenchOptions {
   readonly keys: string
 }
 
-/** What one turn shows; a row of the table each. */
-const rows = {
-  "start to serving, ms": "start",
-  "working set at start, MiB": "atStart",
-  "working set with few volumes, MiB": "withFew",
-  "working set with many volumes, MiB": "withMany",
-  "processor time per publish, first ones, ms": "cpuCold",
-  "processor time per publish, later ones, ms": "cpuWarm",
-  "publishes a second, ten at once": "perSecond",
-  "processor time with many idle volumes, % of a core": "idle",
-  "start to serving with many volumes, ms": "startAgain",
-  "unpublish p50, ms": "unpublish",
-  "unpublishes a second, fifty at once": "unpublishes"
-} as const
-type Figures = Readonly<Record<(typeof rows)[keyof typeof rows], number>>
-
 /** Long enough for a driver to put its memory in order after a burst. */
 const settling = 15_000
 const idling = 10_000
 /** How many volumes are unpublished one by one. */
 const alone = 100
-
-const median = (numbers: ReadonlyArray<number>): number =>
-  numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN
 
 const contextOf = (pod: string, uid: string, keys: string) => ({
   "csi.storage.k8s.io/ephemeral": "true",
@@ -65,7 +44,8 @@ const contextOf = (pod: string, uid: string, keys: string) => ({
   "csi.cert-manager.io/key-algorithm": keys
 })
 
-const turn = Effect.fnUntraced(function* (contender: Contender, { few, keys, many }: NodeBenchOptions) {
+/** A node with one driver: its cluster, its process, its volumes. */
+const makeNode = Effect.fnUntraced(function* ({ name: _, ...driven }: Contender, keys: string) {
   const folder = yield* Effect.acquireRelease(
     Effect.sync(() => mkdtempSync("/dev/shm/certlet-bench-")),
     (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
@@ -74,15 +54,10 @@ const turn = Effect.fnUntraced(function* (contender: Contender, { few, keys, man
   const serviceAccount = join(folder, "serviceaccount")
   writeServiceAccount(serviceAccount, yield* cluster.rotateToken(), cluster.authority)
   const driver = yield* Effect.acquireRelease(
-    Effect.sync(() => new MeasuredDriver({ ...contender, folder, serviceAccount, server: cluster.url })),
+    Effect.sync(() => new MeasuredDriver({ ...driven, folder, serviceAccount, server: cluster.url })),
     (driver) => Effect.promise(() => driver.close())
   )
   const kubelet = yield* connectKubelet(driver.socket)
-  const start = Effect.promise(() => driver.start(() => Effect.runPromise(kubelet.probe)))
-  const settled = Effect.andThen(
-    Effect.promise(() => pause(settling)),
-    Effect.sync(() => driver.usage().workingSetBytes / 1024 / 1024)
-  )
   const volumes: Array<{ readonly volumeId: string; readonly target: string }> = []
   const publish = Effect.suspend(() => {
     const [pod, uid] = [`web-${volumes.length}`, crypto.randomUUID()]
@@ -92,52 +67,106 @@ const turn = Effect.fnUntraced(function* (contender: Contender, { few, keys, man
     volumes.push(volume)
     return kubelet.publish({ ...volume, context: contextOf(pod, uid, keys) })
   })
-  const publishMany = Effect.fnUntraced(function* (count: number) {
-    const [before, begun] = [driver.usage().cpuMilliseconds, performance.now()]
-    yield* Effect.forEach(Array.from({ length: count }), () => publish, { concurrency: 10, discard: true })
-    const seconds = (performance.now() - begun) / 1000
-    return { cpu: (driver.usage().cpuMilliseconds - before) / count, perSecond: count / seconds }
+  const start = Effect.promise(() => driver.start(() => Effect.runPromise(kubelet.probe)))
+  return { driver, kubelet, publish, start, volumes }
+})
+type BenchNode = Effect.Success<ReturnType<typeof makeNode>>
+
+/** A part of a turn, on a node whose driver runs. */
+type Step = (node: BenchNode, options: NodeBenchOptions) => Effect.Effect<Figures, CallError>
+
+const begin: Step = ({ start }) => Effect.map(start, (millis) => ({ "start to serving, ms": millis }))
+
+/** Publishes until so many volumes are there, ten at once. */
+const publishUntil =
+  (which: string, count: (options: NodeBenchOptions) => number): Step =>
+  ({ driver, publish, volumes }, options) =>
+    Effect.gen(function* () {
+      const more = count(options) - volumes.length
+      const [before, begun] = [driver.usage().cpuMilliseconds, performance.now()]
+      yield* Effect.forEach(Array.from({ length: more }), () => publish, { concurrency: 10, discard: true })
+      const seconds = (performance.now() - begun) / 1000
+      return {
+        [`processor time per publish, ${which}, ms`]: (driver.usage().cpuMilliseconds - before) / more,
+        [`publishes a second, ten at once, ${which}`]: more / seconds
+      }
+    })
+const publishFew = publishUntil("first ones", ({ few }) => few)
+const publishMany = publishUntil("later ones", ({ many }) => many)
+
+const settle = Effect.promise(() => pause(settling))
+
+const weigh =
+  (when: string): Step =>
+  ({ driver }) =>
+    Effect.map(settle, () => ({ [`working set ${when}, MiB`]: driver.usage().workingSetBytes / 1024 / 1024 }))
+
+/** After a while: the pool of keys is full then, and the garbage of the publishes is collected. */
+const rest: Step = ({ driver }) =>
+  Effect.gen(function* () {
+    yield* settle
+    const before = driver.usage().cpuMilliseconds
+    yield* Effect.promise(() => pause(idling))
+    const share = (driver.usage().cpuMilliseconds - before) / idling
+    return { "processor time with many idle volumes, % of a core": share * 100 }
   })
-  const [startMillis, atStart] = [yield* start, yield* settled]
-  const [first, withFew] = [yield* publishMany(few), yield* settled]
-  const [later, withMany] = [yield* publishMany(many - few), yield* settled]
-  const idleFrom = driver.usage().cpuMilliseconds
-  yield* Effect.promise(() => pause(idling))
-  const idle = ((driver.usage().cpuMilliseconds - idleFrom) / idling) * 100
-  yield* Effect.promise(() => driver.stop())
-  const startAgain = yield* start
-  const times = yield* Effect.forEach(volumes.splice(0, alone), (volume) =>
-    Effect.map(Effect.timed(kubelet.unpublish(volume)), ([took]) => Duration.toMillis(took))
-  )
-  const [took] = yield* Effect.timed(
-    Effect.forEach(volumes, (volume) => kubelet.unpublish(volume), { concurrency: 50, discard: true })
-  )
-  const figures: Figures = {
-    ...{ start: startMillis, atStart, withFew, withMany, idle, cpuCold: first.cpu, cpuWarm: later.cpu },
-    ...{ perSecond: later.perSecond, startAgain },
-    ...{ unpublish: median(times), unpublishes: volumes.length / Duration.toSeconds(took) }
-  }
-  return figures
-}, Effect.scoped)
 
-const described = (numbers: ReadonlyArray<number>): string => {
-  const [least, most] = [Math.min(...numbers), Math.max(...numbers)]
-  return [least, median(numbers), most].map((one) => one.toFixed(most < 10 ? 2 : 0).padStart(8)).join("")
-}
+const restart: Step = ({ driver, start }) =>
+  Effect.gen(function* () {
+    yield* Effect.promise(() => driver.stop())
+    return { "start to serving with many volumes, ms": yield* start }
+  })
 
-/** Takes all turns and prints a line of JSON for each row and driver, then a table of minimum, median and maximum. */
-export const benchNode = async (options: NodeBenchOptions): Promise<void> => {
-  const taken = new Map(options.contenders.map(({ name }) => [name, [] as Figures[]]))
-  for (let i = 0; i < options.turns; i++)
-    for (const contender of i % 2 === 0 ? options.contenders : options.contenders.toReversed())
-      taken.get(contender.name)?.push(await Effect.runPromise(turn(contender, options)))
-  const table: Array<string> = []
-  for (const [what, key] of Object.entries(rows))
-    for (const [driver, figures] of taken) {
-      const numbers = figures.map((one) => one[key])
-      console.log(JSON.stringify({ what, driver, least: Math.min(...numbers), median: median(numbers), numbers }))
-      table.push(`${what.padEnd(52)}${driver.padEnd(10)}${described(numbers)}`)
+const leave: Step = ({ driver, kubelet, volumes }) =>
+  Effect.gen(function* () {
+    const times = yield* Effect.forEach(volumes.splice(0, alone), (volume) => Effect.timed(kubelet.unpublish(volume)))
+    const before = driver.usage().cpuMilliseconds
+    const [took] = yield* Effect.timed(
+      Effect.forEach(volumes, (volume) => kubelet.unpublish(volume), { concurrency: 50, discard: true })
+    )
+    return {
+      "unpublish p50, ms": median(times.map(([took]) => Duration.toMillis(took))),
+      "processor time per unpublish, ms": (driver.usage().cpuMilliseconds - before) / volumes.length,
+      "unpublishes a second, fifty at once": volumes.length / Duration.toSeconds(took)
     }
-  console.log(`\n${"".padEnd(62)}${["minimum", "median", "maximum"].map((one) => one.padStart(8)).join("")}`)
-  console.log(table.join("\n"))
+  })
+
+const memory = [
+  begin,
+  weigh("at start"),
+  publishFew,
+  weigh("with few volumes"),
+  publishMany,
+  weigh("with many volumes")
+]
+
+/** What can be measured of a node, and its steps. */
+const steps: Readonly<Record<NodeSubject, ReadonlyArray<Step>>> = {
+  memory,
+  idle: [begin, publishMany, rest],
+  start: [begin, publishMany, restart],
+  unpublish: [begin, publishMany, leave],
+  node: [...memory, rest, restart, leave]
 }
+
+export type NodeSubject = "memory" | "idle" | "start" | "unpublish" | "node"
+
+/** What is measured of a node; `node` is all of it in one turn. */
+export const nodeSubjects: ReadonlyArray<string> = Object.keys(steps)
+
+export const isNodeSubject = (what: string): what is NodeSubject => nodeSubjects.includes(what)
+
+/** One contender of the comparison; each turn is a fresh driver on a fresh node. */
+export const nodeSide = (subject: NodeSubject, contender: Contender, options: NodeBenchOptions): Side => ({
+  name: contender.name,
+  take: () =>
+    Effect.runPromise(
+      Effect.scoped(
+        Effect.gen(function* () {
+          const node = yield* makeNode(contender, options.keys)
+          const figures = yield* Effect.forEach(steps[subject], (step) => step(node, options))
+          return Object.assign({}, ...figures)
+        })
+      )
+    )
+})

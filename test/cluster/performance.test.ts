@@ -3,7 +3,7 @@
 // here, because two cores that are shared with the control plane and the judges make tails and throughput a matter of
 // luck.
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { brief, describeFigures, measure } from "./bench.ts"
+import { brief, figureRows, measure } from "./bench.ts"
 import { clusterLimitMilliseconds, RealCluster } from "./RealCluster.ts"
 
 let cluster: RealCluster
@@ -19,7 +19,7 @@ describe("performance", () => {
   // certlet is not.
   it("of a publish alone is within twice the floor", { timeout: 300_000, retry: 2 }, async () => {
     const figures = await measure(cluster, brief)
-    console.log(`\n${describeFigures(figures)}`)
+    console.log(`\n${figureRows(figures).table}`)
     const [alone] = figures.paces
     expect(alone?.certlet.p50).toBeLessThan(2 * (alone?.floor.p50 ?? 0))
   })

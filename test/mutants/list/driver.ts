@@ -258,7 +258,7 @@ const inRenew = mutantsNear("driver/renew.test.ts", "driver/survival.test.ts")("
 const inRenewals = mutantsNear("driver/renew.test.ts", "driver/renewNow.test.ts")("driver/Renewals.ts", [
   {
     name: "stop-tells-nobody",
-    from: "yield* endAttempt(volume, Effect.fail(new Unpublished()))",
+    from: "yield* Deferred.fail(awaited.value, new Unpublished())",
     to: "yield* Effect.void",
     broken: "whoever waits for a volume that is unpublished waits until its time is over",
     near: ["driver/unpublish.test.ts", "driver/locks.test.ts"]

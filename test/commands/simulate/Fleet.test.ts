@@ -165,7 +165,10 @@ describe("a fleet of one", () => {
       )
       fleet.advance(fleetStart + Duration.toMillis(Duration.days(plan.days)))
       expect(real.instants.length).toBeGreaterThan(10)
-      expect(instants.map(Math.round)).toEqual(real.instants.map(Math.round))
+      expect(instants.length).toBe(real.instants.length)
+      // Both add fractions of a millisecond, one of them in more steps.
+      const apart = instants.map((instant, at) => Math.abs(instant - (real.instants[at] ?? 0)))
+      expect(Math.max(...apart)).toBeLessThan(1.5)
       expect(jitter).toEqual([])
     })
   )

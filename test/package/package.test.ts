@@ -46,6 +46,9 @@ describe("the package", () => {
     const files = readdirSync(join(project, "node_modules/certlet"), { recursive: true, encoding: "utf8" })
     expect(files).toContain("dist/certlet.mjs")
     expect(files).toContain("dist/library/testing/index.d.ts")
+    const readme = readFileSync(join(root, "src/testing/README.md"), "utf8")
+    const programs = files.filter((name) => /^dist\/[^/]+\.mjs$/.test(name))
+    expect(programs.filter((name) => !readme.includes(name.slice("dist/".length)))).toEqual([])
     expect(files.filter((name) => name.endsWith(".ts") && !name.endsWith(".d.ts"))).toEqual([])
   })
 
@@ -113,6 +116,14 @@ describe("the package", () => {
     "simulates clusters under node:test, with an issuer and an invariant of the project's own",
     async () => {
       expect(await node(["--test", "examples/node.test.ts"])).toMatch(/^. pass 3\n. fail 0$/m)
+    },
+    packLimitMilliseconds
+  )
+
+  it(
+    "has a cluster for integration tests",
+    async () => {
+      expect(await node(["--test", "examples/cluster.test.ts"])).toMatch(/^. pass 1\n. fail 0$/m)
     },
     packLimitMilliseconds
   )

@@ -19,7 +19,7 @@ class PageError extends Schema.TaggedError<PageError>()("PageError", {
 }
 
 /** A page that is to be written; `address` is what a browser opens. */
-export interface PageFile {
+interface PageFile {
   readonly address: string
   readonly write: (text: string) => Effect.Effect<void, PageError>
 }

@@ -36,6 +36,14 @@ describe("pauseAfter", () => {
     ])
   })
 
+  it("is stretched or shrunk by half at the most, so that what failed together does not come back together", () => {
+    const drawn = (jitter: number) =>
+      Duration.toMillis(
+        pauseAfter({ temper: "transient", failures: 1, remaining: Option.none(), retryAfter: Option.none() }, jitter)
+      )
+    expect([drawn(0), drawn(0.5), drawn(0.9)]).toEqual([250, 500, 700])
+  })
+
   it("shrinks as the end comes near", () => {
     expect(pause("transient", 9, Duration.minutes(10))).toBe(60_000)
     expect(pause("transient", 9, Duration.seconds(100))).toBe(10_000)

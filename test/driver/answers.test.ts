@@ -1,6 +1,6 @@
 /** What becomes of an issuer's answer: it is used and what it lacks is told, or it is refused and asked for seldom. */
 import { describe, expect, it } from "@effect/vitest"
-import { Duration, Effect, Exit, Layer, Option } from "effect"
+import { DateTime, Duration, Effect, Exit, Layer, Option } from "effect"
 import { TestClock } from "effect/testing"
 import type { RequestReference } from "../../src/issuance/CertificateRequest.ts"
 import { CertificateRequests } from "../../src/issuance/CertificateRequests.ts"
@@ -151,6 +151,27 @@ describe("a refusal that will repeat", () => {
       yield* driver.unpublish(web)
       yield* during("1 second", driver.publish(web))
     }).pipe(onNode("stalled and gone"))
+  )
+
+  it.effect("is forgotten once an answer was usable: the next one like it is the first", () =>
+    Effect.gen(function* () {
+      const driver = yield* startDriver
+      const cluster = yield* SimControlPlane
+      const pauseAfterRefusals = Effect.fnUntraced(function* (passes: Duration.Input) {
+        yield* cluster.behave({ issuer: "signWrongKey" })
+        yield* Effect.forkChild(Effect.exit(driver.renewNow(web.volumeId, Duration.seconds(1))))
+        yield* TestClock.adjust(passes)
+        const [status] = yield* driver.status
+        const { at, nextTry } = status?.failure ?? (yield* Effect.die("nothing has failed"))
+        return Duration.toSeconds(DateTime.distance(at, nextTry))
+      })
+      yield* during("1 second", driver.publish(web))
+      const first = yield* pauseAfterRefusals("1 second")
+      expect(yield* pauseAfterRefusals("1 hour")).toBeGreaterThan(first * 3)
+      yield* cluster.behave({ issuer: "sign" })
+      yield* during("1 minute", driver.renewNow(web.volumeId, Duration.seconds(30)))
+      expect(yield* pauseAfterRefusals("1 second")).toBeLessThan(first * 3)
+    }).pipe(onNode("forgotten"))
   )
 
   it.effect("of a renewal leaves the pod its files and is asked about ever more seldom, up to once an hour", () =>

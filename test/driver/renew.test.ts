@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Duration, Effect, Logger, Option } from "effect"
+import { DateTime, Duration, Effect, Logger, Option } from "effect"
 import { TestClock } from "effect/testing"
 import { SimControlPlane } from "../../src/testing/parts/SimControlPlane.ts"
 import { SimEvents } from "../../src/testing/parts/SimEvents.ts"
@@ -93,6 +93,20 @@ describe("renew", () => {
       expect(yield* seen(web.target)).not.toEqual(before)
       expect(yield* submissions).toBe(2)
     }).pipe(onNode("api away"))
+  )
+
+  it.effect("leaves a server alone for as long as it asks to be", () =>
+    Effect.gen(function* () {
+      const driver = yield* startDriver
+      yield* during("1 second", driver.publish(web))
+      yield* Effect.flatMap(SimControlPlane, ({ behave }) => behave({ throttled: 1, retryAfterSeconds: 6000 }))
+      yield* Effect.forkChild(Effect.exit(driver.renewNow(web.volumeId, Duration.seconds(1))))
+      yield* TestClock.adjust("1 second")
+      const [status] = yield* driver.status
+      const { at, nextTry } = status?.failure ?? (yield* Effect.die("nothing has failed"))
+      // A minute is the most that is believed; the pause of a first failure is some seconds.
+      expect(Duration.toSeconds(DateTime.distance(at, nextTry))).toBe(60)
+    }).pipe(onNode("throttled"))
   )
 
   it.effect("that is refused is asked again seldom, and succeeds once the policy is mended", () =>

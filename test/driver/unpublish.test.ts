@@ -1,10 +1,12 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Duration, Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import { SimControlPlane } from "../../src/testing/parts/SimControlPlane.ts"
 import { SimDisk } from "../../src/testing/parts/SimVolumeFS.ts"
+import { SimRecordDisk } from "../../src/testing/parts/SimVolumeRecords.ts"
 import { VolumeFS } from "../../src/volume/VolumeFS.ts"
 import { VolumeRecords } from "../../src/volume/VolumeRecord.ts"
+import { PacedDisk } from "../kit/PacedDisk.ts"
 import { during, onNode, publishCall, startDriver } from "../kit/SimulatedNode.ts"
 
 const web = publishCall("web")
@@ -72,6 +74,45 @@ describe("unpublish", () => {
       expect(yield* left(web.target)).toEqual({ condition: "absent", records: 0 })
     }).pipe(onNode("api away"))
   )
+
+  it.effect("does not wait for an API server that is silent", () =>
+    Effect.gen(function* () {
+      const driver = yield* startDriver
+      const cluster = yield* SimControlPlane
+      yield* cluster.behave({ approval: "hold" })
+      const publishing = yield* Effect.forkChild(Effect.exit(driver.publish(web)))
+      yield* TestClock.adjust("1 second")
+      yield* cluster.behave({ callLatency: Duration.hours(10) })
+      yield* during(0, driver.unpublish(web))
+      yield* Fiber.join(publishing)
+      expect(yield* left(web.target)).toEqual({ condition: "absent", records: 0 })
+    }).pipe(onNode("api silent"))
+  )
+
+  it.effect("leaves a record that cannot be removed for later, and the pod does not wait for it", () =>
+    Effect.gen(function* () {
+      const driver = yield* startDriver
+      const records = yield* SimRecordDisk
+      yield* during("1 second", driver.publish(web))
+      yield* records.fail
+      yield* during(0, driver.unpublish(web))
+      yield* records.heal
+      expect(yield* left(web.target)).toEqual({ condition: "absent", records: 1 })
+      yield* TestClock.adjust("2 minutes")
+      expect(yield* left(web.target)).toEqual({ condition: "absent", records: 0 })
+    }).pipe(onNode("record stays"))
+  )
+
+  it.effect("of a volume that nobody knows touches no folder that may be anybody's", () => {
+    const disk = new PacedDisk()
+    return Effect.gen(function* () {
+      const driver = yield* startDriver
+      yield* driver.unpublish({ volumeId: "csi-nobody", target: "/srv/data" })
+      expect(disk.diary.filter((line) => /^(unmount|release)/.test(line))).toEqual([])
+      yield* driver.unpublish({ ...web, volumeId: "csi-nobody" })
+      expect(disk.diary).toContain("unmount begins")
+    }).pipe(Effect.provide(disk.layer), onNode("anybody's"))
+  })
 
   it.effect("that cannot unmount says so, and the next one finishes", () =>
     Effect.gen(function* () {

@@ -310,7 +310,8 @@ const inRenewals = mutantsNear("driver/renew.test.ts", "driver/renewNow.test.ts"
     name: "retry-after-ignored",
     from: "retryAfter: retryAfter(error) }",
     to: "retryAfter: Option.none<Duration.Duration>() }",
-    broken: "a server that asks to be left alone is called again at once"
+    broken: "a server that asks to be left alone is called again at once",
+    near: ["driver/renew.test.ts"]
   },
   {
     name: "refusal-waited-for",

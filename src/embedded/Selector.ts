@@ -57,7 +57,20 @@ const fieldTerm = (term: string): Result.Result<Selector, Refusal> => {
 }
 
 /** Commas join terms, but not within the parentheses of a set. */
-const terms = (text = "") => text.split(/,(?![^()]*\))/).flatMap((term) => (term.trim() === "" ? [] : [term.trim()]))
+const terms = (text = ""): ReadonlyArray<string> => {
+  const found: Array<string> = []
+  let [term, isInSet] = ["", false]
+  for (const letter of text) {
+    if (letter === "(" || letter === ")") isInSet = letter === "("
+    if (letter === "," && !isInSet) {
+      found.push(term)
+      term = ""
+    } else {
+      term += letter
+    }
+  }
+  return [...found, term].map((each) => each.trim()).filter((each) => each !== "")
+}
 
 /** The selector of a query; a selector that is not understood is a 400. */
 export const selector = (labels?: string, fields?: string): Result.Result<Selector, Refusal> =>

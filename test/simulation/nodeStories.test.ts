@@ -10,7 +10,7 @@ const node = "node-1"
 /** The crowd of the stories: thirty pods that run, every sixth with a certificate that is renewed in a few minutes. */
 const gather = (cluster: Cluster) =>
   Effect.gen(function* () {
-    const wishes = Array.from({ length: 30 }, (_, i) => (i % 6 === 0 ? { duration: "10 minutes" } : {}))
+    const wishes = Array.from({ length: 30 }, (_, i) => (i % 6 === 0 ? ({ duration: "10 minutes" } as const) : {}))
     const pods = yield* Effect.forEach(wishes, (wish) => cluster.schedule(wish))
     yield* cluster.advance("1 minute")
     for (const pod of pods) expect(pod.phase).toBe("running")

@@ -85,7 +85,7 @@ describe("stories that once went wrong", () => {
     Effect.gen(function* () {
       const cluster = yield* SimCluster.make({ seed: "clock set back", kubelet: { requiresRepublish: false } })
       yield* cluster.clock("node-1").skew("9 minutes", "ahead")
-      const pod = yield* cluster.schedule({ duration: "543s" })
+      const pod = yield* cluster.schedule({ duration: "543 seconds" })
       yield* cluster.advance("2 seconds")
       const { notAfter } = (yield* cluster.exec(pod)).certificate
       yield* cluster.clock("node-1").skew("0 seconds")

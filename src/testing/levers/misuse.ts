@@ -28,12 +28,13 @@ const isReadable = (time: unknown): boolean => {
   return Object.keys(time).length > 0 && Object.keys(time).every((unit) => units.includes(unit))
 }
 
-/** A length of time, as Effect reads it; not a negative one, and one that ends. */
-export const timeOf = (time: Duration.Input): Duration.Duration => {
+/** A length of time, as Effect reads it; not a negative one, and one that ends. `what` it is of may be said. */
+export const timeOf = (time: Duration.Input, what?: string): Duration.Duration => {
   const read = isReadable(time) ? Duration.fromInput(time) : Option.none()
   if (Option.isSome(read) && Number.isFinite(Duration.toMillis(read.value)) && !Duration.isNegative(read.value))
     return read.value
-  throw new Misuse(`${written(time)} is no length of time; write "20 minutes", "7 days" or Duration.hours(2)`)
+  const subject = what === undefined ? written(time) : `${what}: ${written(time)}`
+  throw new Misuse(`${subject} is no length of time; write "20 minutes", "7 days" or Duration.hours(2)`)
 }
 
 /** A length of time in words. */

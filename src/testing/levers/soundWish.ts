@@ -2,11 +2,10 @@
  * Whether what a pod is to ask for, or to become, makes sense, asked at the door: its names, its lengths of time, and
  * that each text is one. What the driver has to refuse is written into `attributes`, which nobody looks at here.
  */
-import { Option, Predicate } from "effect"
-import { parseGoDuration } from "../../spec/GoDuration.ts"
+import { Predicate } from "effect"
 import type { PodState } from "../../spec/PodState.ts"
-import { goDuration, type PodWish, wishNames } from "../parts/SimPod.ts"
-import { known, Misuse } from "./misuse.ts"
+import { type PodWish, wishNames } from "../parts/SimPod.ts"
+import { known, Misuse, timeOf } from "./misuse.ts"
 
 const times = ["duration", "renewBefore"] as const
 const texts = ["name", "namespace", "node", "serviceAccount", "issuer", "fsGroup"] as const
@@ -19,8 +18,10 @@ export const soundWish = (wish: PodWish): PodWish => {
   }
   for (const name of times) {
     const time = wish[name]
-    if (time === undefined || Option.isSome(parseGoDuration(goDuration(String(time))))) continue
-    throw new Misuse(`a pod's ${name} is written "6 hours" or "1h30m", and not ${String(time)}`)
+    if (time !== undefined) timeOf(time, `a pod's ${name}`)
+  }
+  if (wish.dnsNames !== undefined && ![wish.dnsNames].flat().every(Predicate.isString)) {
+    throw new Misuse("a pod's dnsNames are a text or a list of texts")
   }
   return wish
 }

@@ -3,7 +3,7 @@
  * far it has come. Pure. Names of volumes and paths are made as the kubelet makes them, so that everything that depends
  * on their form sees the real one.
  */
-import { Option, Redacted } from "effect"
+import { Duration, Option, Redacted } from "effect"
 import type { PublishCall } from "../../driver/DriverCalls.ts"
 import type { SimVolume } from "./SimVolumeFS.ts"
 
@@ -13,9 +13,7 @@ export const passwordMark = "sim-password-"
 /** The key of the Secret that every simulated pod's volume names; it holds a password. */
 export const keystoreSecret = "keystore-password"
 
-/**
- * What a pod of a simulated cluster asks for. Durations as cert-manager writes them or as Effect does: "1h", "1 hour".
- */
+/** What a pod of a simulated cluster asks for. */
 export interface PodWish {
   /** By default `pod-1`, `pod-2`, and so on. */
   readonly name?: string
@@ -27,11 +25,11 @@ export interface PodWish {
   /** `issuer-name`; by default `ca`. */
   readonly issuer?: string
   /** `duration` of the certificate. */
-  readonly duration?: string
+  readonly duration?: Duration.Input
   /** `renew-before`. */
-  readonly renewBefore?: string
-  /** `dns-names`; by default the pod's own. */
-  readonly dnsNames?: ReadonlyArray<string>
+  readonly renewBefore?: Duration.Input
+  /** `dns-names`, one or several; by default the pod's own. */
+  readonly dnsNames?: string | ReadonlyArray<string>
   readonly reusePrivateKey?: boolean
   /** The pod's labels. */
   readonly labels?: Readonly<Record<string, string>>
@@ -82,15 +80,12 @@ export interface SimPod {
 const prefix = "csi.cert-manager.io/"
 const kubelet = "csi.storage.k8s.io/"
 
-/** "1 hour" as Go writes it: attributes are read by Go's rules. */
-export const goDuration = (text: string): string =>
-  text.replace(/\b(\d+(?:\.\d+)?) ?(second|minute|hour|day|week)s?\b/g, (_, amount: string, unit: string) => {
-    const hours = { second: 1 / 3600, minute: 1 / 60, hour: 1, day: 24, week: 168 }[unit] ?? 1
-    return `${Math.round(Number(amount) * hours * 3600)}s`
-  })
-
 const optional = (key: string, value: string | undefined): Readonly<Record<string, string>> =>
   value === undefined ? {} : { [prefix + key]: value }
+
+/** A length of time as Go writes it: attributes are read by Go's rules. */
+const optionalTime = (key: string, time: Duration.Input | undefined): Readonly<Record<string, string>> =>
+  optional(key, time === undefined ? undefined : `${Duration.toSeconds(Duration.fromInputUnsafe(time))}s`)
 
 /**
  * A pod that has just been scheduled. `uid` is a UUID, `handle` what the kubelet's hash makes of its volume (64 hex
@@ -117,10 +112,10 @@ export const makePod = (
       [`${kubelet}pod.uid`]: uid,
       [`${kubelet}serviceAccount.name`]: wish.serviceAccount ?? "default",
       [`${prefix}issuer-name`]: wish.issuer ?? "ca",
-      [`${prefix}dns-names`]: (wish.dnsNames ?? [`${name}.${namespace}.svc`]).join(","),
+      [`${prefix}dns-names`]: [wish.dnsNames ?? `${name}.${namespace}.svc`].flat().join(","),
       [`${prefix}key-algorithm`]: "ECDSA",
-      ...optional("duration", wish.duration === undefined ? undefined : goDuration(wish.duration)),
-      ...optional("renew-before", wish.renewBefore === undefined ? undefined : goDuration(wish.renewBefore)),
+      ...optionalTime("duration", wish.duration),
+      ...optionalTime("renew-before", wish.renewBefore),
       ...optional("reuse-private-key", wish.reusePrivateKey ? "true" : undefined),
       ...wish.attributes
     },

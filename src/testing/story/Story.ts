@@ -115,9 +115,9 @@ const drawPod = (dice: Dice, i: number, nodes: number, hours: number, millis: nu
   const wish: PodWish & { readonly name: string } = {
     name,
     node: `node-${dice.whole(1, nodes + 1)}`,
-    duration: `${seconds}s`,
+    duration: `${seconds} seconds`,
     ...(dice.chance(0.2) ? { reusePrivateKey: true } : {}),
-    ...(dice.chance(0.2) ? { renewBefore: `${Math.round(seconds * dice.between(0.1, 1.1))}s` } : {}),
+    ...(dice.chance(0.2) ? { renewBefore: `${Math.round(seconds * dice.between(0.1, 1.1))} seconds` } : {}),
     ...features.wish
   }
   const soon = () => Math.floor(at + dice.between(0, Math.min(300_000, millis - at)))

@@ -5,6 +5,7 @@ import { type Cluster, Misuse, SimCluster, type SimPod } from "../../../src/test
 
 /** What a caller without a compiler would write. */
 const anything = JSON.parse
+const month = JSON.stringify("1 month")
 
 const wrong: ReadonlyArray<
   readonly [sentence: string, call: (cluster: Cluster, pod: SimPod) => Effect.Effect<unknown, unknown>]
@@ -28,7 +29,12 @@ const wrong: ReadonlyArray<
   ['-5 minutes is no length of time; write "20 minutes"', (cluster) => cluster.issuer.stall("-5 minutes")],
   ["calls count from 1, and none is number 0", (cluster) => cluster.kill("node-1", { at: { call: 0, when: "after" } })],
   ["the nearest is duration", (cluster) => cluster.schedule(anything('{ "durration": "1 hour" }'))],
-  ["a pod's duration is written", (cluster) => cluster.schedule({ duration: "1 month" })],
+  [
+    "a pod's duration: 1 month is no length of time",
+    (cluster) => cluster.schedule(anything(`{ "duration": ${month} }`))
+  ],
+  ["a pod's renewBefore: 1h30m is no length", (cluster) => cluster.schedule(anything('{ "renewBefore": "1h30m" }'))],
+  ["a pod's dnsNames are a text or a list of texts", (cluster) => cluster.schedule(anything('{ "dnsNames": [7] }'))],
   ["a pod's name is a text", (cluster) => cluster.schedule(anything('{ "name": 7 }'))],
   ["has no label; the nearest is labels", (cluster, pod) => cluster.change(pod, anything('{ "label": {} }'))],
   ["has no downTime; the nearest is downtime", (cluster) => cluster.stop("node-1", anything('{ "downTime": 1 }'))],
@@ -41,7 +47,6 @@ const wrong: ReadonlyArray<
   ["a trust bundle must be ConfigMap/NAME", (cluster) => cluster.bundle("roots").rotate()]
 ]
 
-const month = JSON.stringify("1 month")
 const wrongTimes: ReadonlyArray<readonly [said: string, time: Duration.Input]> = [
   ["1 month", anything(month)],
   ["NaN", Number.NaN],

@@ -219,14 +219,14 @@ const faithless = onEdge(
   { bundleRotationsPerDay: 8 }
 )
 
-const haunted = onPrograms("a mount comes back after its unpublish", (driver, edges) => ({
+const haunted = onPrograms("an unpublish leaves another mount in the folder of the pod", (driver, edges) => ({
   ...driver,
   unpublish: (request) =>
     Effect.andThen(
       driver.unpublish(request),
       Context.get(edges, VolumeFS)
-        .mount({ target: request.target, mountFlags: [], group: Option.none() })
-        .pipe(Effect.delay("1 second"), Effect.ignore, Effect.forkDetach)
+        .mount({ target: `${request.target}-again`, mountFlags: [], group: Option.none() })
+        .pipe(Effect.ignore)
     )
 }))
 

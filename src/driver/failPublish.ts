@@ -17,6 +17,7 @@ import { Volumes } from "./Volume.ts"
 const own: ReadonlyArray<VolumeCondition> = ["empty", "filled", "damaged"]
 
 const kept = "certlet keeps the volume and goes on with it at the kubelet's next call"
+const hidden = "what stands there may hide a volume of certlet's, so certlet looks again at the kubelet's next call"
 
 /** Ends a failed publish with the error that says what is left. */
 export const failPublish = Effect.fnUntraced(function* (call: PublishCall, reason: PublishError["reason"]) {
@@ -36,10 +37,11 @@ const whatIsLeft = Effect.fnUntraced(
     const found = yield* fs.inspect(target).pipe(
       Effect.catchIf(
         ({ reason }) => reason === "Hostile",
-        () => Effect.succeed("foreign" as const)
+        () => Effect.succeed("absent" as const)
       )
     )
     if (own.includes(found)) return Option.some(kept)
+    if (found === "foreign") return Option.some(hidden)
     yield* records.remove(volumeId)
     return Option.none<string>()
   },

@@ -3,12 +3,12 @@
  * cluster in a folder, with the front page's pod, and print what stands there. Times and folders are masked.
  */
 import { execFile, spawnSync } from "node:child_process"
-import { existsSync, readdirSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { expect, it } from "@effect/vitest"
+import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { startCommand } from "../kit/certlet.ts"
-import { temporaryFolder } from "../kit/folders.ts"
+import { runCertlet, startCommand } from "../kit/certlet.ts"
+import { folderOfTests, temporaryFolder } from "../kit/folders.ts"
 import { describeWhere } from "../kit/needs.ts"
 import { textOf } from "../kit/sources.ts"
 import { eventually } from "../kit/until.ts"
@@ -78,4 +78,17 @@ describeWhere(hasPrograms, "needs kubectl and openssl")("certlet cluster", () =>
       expect(yield* typed("kubectl delete pod web -n apps", folder)).toMatch(/^pod "web" deleted/)
     })
   )
+})
+
+describe("a folder for certlet cluster", () => {
+  const folder = folderOfTests("cluster")
+
+  it("that holds somebody's folders is refused, and they stay", () => {
+    mkdirSync(join(folder, "apps"))
+    writeFileSync(join(folder, "apps/precious"), "mine")
+    const { status, stderr } = runCertlet(["cluster", "--folder", folder])
+    expect(status).toBe(1)
+    expect(stderr).toContain(`--folder ${folder}: holds folders that are not a cluster's; name another one`)
+    expect(readdirSync(folder, { recursive: true })).toEqual(["apps", "apps/precious"])
+  })
 })

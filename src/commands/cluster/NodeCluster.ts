@@ -3,9 +3,9 @@
  * node; a small kubelet publishes what pods ask for, into folders. It runs no containers: a pod "runs" when its volumes
  * are there, and one looks at its files by hand.
  */
-import { mkdirSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync } from "node:fs"
 import { join } from "node:path"
-import { Console, DateTime, Effect } from "effect"
+import { Console, DateTime, Effect, Schema } from "effect"
 import { EmbeddedCluster } from "../../embedded/EmbeddedCluster.ts"
 import { rfc3339 } from "../../spec/rfc3339.ts"
 import { say, serve, temporaryFolder } from "../demo/NodeServing.ts"
@@ -20,9 +20,24 @@ const nodeObject = (since: string) => ({
   status: { conditions: [{ type: "Ready", status: "True", reason: "KubeletReady", lastTransitionTime: since }] }
 })
 
+/** A folder in it may be somebody's: at its end the cluster removes those of its pods, and must not take it for one. */
+class FolderError extends Schema.TaggedError<FolderError>()("FolderError", { folder: Schema.String }) {
+  override get message(): string {
+    return `--folder ${this.folder}: holds folders that are not a cluster's; name another one, which need not be there`
+  }
+}
+
+const requireOwn = (folder: string): Effect.Effect<void, FolderError> =>
+  Effect.suspend(() => {
+    const held = existsSync(folder) ? readdirSync(folder, { withFileTypes: true }) : []
+    const folders = held.filter((entry) => entry.isDirectory()).map(({ name }) => name)
+    return folders.length === 0 || folders.includes("node") ? Effect.void : Effect.fail(new FolderError({ folder }))
+  })
+
 /** Keeps a cluster, with its files in a folder; empty is a new one that is gone at the end. */
 export const keepCluster = Effect.fnUntraced(function* (wanted: string) {
   const folder = wanted === "" ? yield* temporaryFolder("certlet-cluster-") : wanted
+  yield* requireOwn(folder)
   const at = (name: string) => join(folder, name)
   mkdirSync(at("node"), { recursive: true })
   const cluster = yield* EmbeddedCluster.make()

@@ -41,7 +41,7 @@ const overdueSpread = Duration.seconds(30)
 export class Renewals extends Context.Service<
   Renewals,
   {
-    /** Keeps a volume that has its files: the next renewal is due when its record says. */
+    /** Keeps a volume that has its files, unless it is kept: the next renewal is due when its record says. */
     readonly keep: (volume: Volume) => Effect.Effect<void>
     /** Fills a volume that lacks its files, at once. The attempt can be awaited or left alone. */
     readonly fill: (volume: Volume) => Effect.Effect<Attempt>
@@ -76,7 +76,11 @@ export class Renewals extends Context.Service<
         return attempt
       })
       return Renewals.of({
-        keep: (volume) => Effect.andThen(markFilled(volume), start(volume, untilDue(volume))),
+        keep: Effect.fnUntraced(function* (volume) {
+          if (yield* FiberMap.has(fibers, volume.id)) return
+          yield* markFilled(volume)
+          yield* start(volume, untilDue(volume))
+        }),
         fill: Effect.fnUntraced(function* (volume) {
           const held = yield* refusals.holding(volume.id)
           if (Option.isSome(held)) return yield* failedAttempt(held.value)

@@ -223,9 +223,15 @@ const renewKeystores = Effect.fnUntraced(function* (volume: Volume, passwords: P
 /** Leaves a healthy volume alone; otherwise returns the attempt that fills it. */
 const fillIfNeeded = Effect.fnUntraced(function* (volume: Volume, mountLost: boolean) {
   const { isWell, unexpired } = yield* look(volume)
-  if (isWell) return yield* Effect.as(Effect.logTrace("the volume has its files: nothing is to be done"), Option.none())
+  if (isWell) return yield* Effect.as(leaveAlone(volume), Option.none())
   if (unexpired && !mountLost) yield* noteDamage(volume)
   return Option.some(yield* Effect.flatMap(Renewals, ({ fill }) => fill(volume)))
+})
+
+/** A volume that has its files is kept: one that could not be looked at when certlet started is so from now on. */
+const leaveAlone = Effect.fnUntraced(function* (volume: Volume) {
+  yield* Effect.logTrace("the volume has its files: nothing is to be done")
+  yield* Effect.flatMap(Renewals, ({ keep }) => keep(volume))
 })
 
 /** Waits for the files as long as this call may. A pod that was given files before has them whatever comes of it. */

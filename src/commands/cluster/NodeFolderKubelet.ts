@@ -3,7 +3,7 @@
  * them go when they are deleted. What it cannot do it says as a real kubelet does, by an Event on the pod, and tries
  * again. Other volumes than certlet's are passed over, and no container is run.
  */
-import { mkdirSync, rmSync, symlinkSync } from "node:fs"
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { DateTime, Duration, Effect, FiberMap, Predicate, Schedule } from "effect"
 import type { EmbeddedCluster } from "../../embedded/EmbeddedCluster.ts"
@@ -150,6 +150,14 @@ const end = Effect.fnUntraced(function* ({ cluster, folder, kubelet }: Workings,
   cluster.stores.pods.delete(namespace, name, uid)
 })
 
+/** Opens a volume's folders, which nobody may write to, so that they can be removed without root. */
+const open = (folder: string): void => {
+  chmodSync(folder, 0o700)
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    if (entry.isDirectory()) open(join(folder, entry.name))
+  }
+}
+
 /** Runs the kubelet until the scope ends. */
 export const runKubelet = Effect.fnUntraced(function* (workings: Workings) {
   const run = yield* FiberMap.makeRuntime<never, string>()
@@ -170,7 +178,9 @@ export const runKubelet = Effect.fnUntraced(function* (workings: Workings) {
     stop()
     // Keys do not outlive the cluster that they were made for.
     for (const { metadata } of pods.all()) rmSync(join(folder, metadata.namespace), { recursive: true, force: true })
-    rmSync(join(folder, "node/pods"), { recursive: true, force: true })
+    const published = join(folder, "node/pods")
+    if (existsSync(published)) open(published)
+    rmSync(published, { recursive: true, force: true })
   })
   yield* Effect.addFinalizer(() => clear)
 })

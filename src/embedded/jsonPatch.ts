@@ -3,6 +3,7 @@
  * a `test` that does not hold, refuses the whole. Pure; what was not touched is shared with the document before.
  */
 import { Equal, Predicate, Result, Schema } from "effect"
+import { valueAt } from "./valueAt.ts"
 
 const Steps = Schema.Array(
   Schema.Struct({
@@ -21,10 +22,6 @@ const keysOf = (path: string): ReadonlyArray<string> =>
     .slice(1)
     .map((key) => key.replaceAll("~1", "/").replaceAll("~0", "~"))
 
-const child = (of: unknown, key: string): unknown => (Predicate.hasProperty(of, key) ? of[key] : undefined)
-
-const valueAt = (document: unknown, path: string): unknown => keysOf(path).reduce(child, document)
-
 /** What a step leaves where it is done: the new value, or nothing. */
 type Leaf = { readonly value: unknown } | "nothing"
 
@@ -32,7 +29,7 @@ type Leaf = { readonly value: unknown } | "nothing"
 const changed = (of: unknown, keys: ReadonlyArray<string>, leaf: Leaf, inserts: boolean): unknown => {
   const [key, ...rest] = keys
   if (key === undefined) return leaf === "nothing" ? undefined : leaf.value
-  const next = rest.length > 0 ? changed(child(of, key), rest, leaf, inserts) : undefined
+  const next = rest.length > 0 ? changed(valueAt(of, key), rest, leaf, inserts) : undefined
   if (rest.length > 0 && next === undefined) return undefined
   const put = rest.length > 0 ? { value: next } : leaf
   if (Array.isArray(of)) {
@@ -51,13 +48,13 @@ export const jsonPatch = (document: unknown, patch: unknown): Result.Result<unkn
   if (Result.isFailure(steps)) return Result.fail("the patch is no list of operations")
   let current = document
   for (const { from = "", op, path, value } of steps.success) {
-    const present = valueAt(current, path)
+    const present = valueAt(current, ...keysOf(path))
     if ((op === "remove" || op === "replace") && present === undefined) return Result.fail(`${op}: nothing at ${path}`)
     if (op === "test") {
       if (!Equal.equals(present, value)) return Result.fail(`test: ${path} is something else`)
       continue
     }
-    const put = op === "copy" || op === "move" ? valueAt(current, from) : value
+    const put = op === "copy" || op === "move" ? valueAt(current, ...keysOf(from)) : value
     const without = op === "move" ? changed(current, keysOf(from), "nothing", false) : current
     const next = changed(
       without,

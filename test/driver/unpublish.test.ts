@@ -61,32 +61,21 @@ describe("unpublish", () => {
     }).pipe(onNode("during publish"))
   )
 
-  it.effect("does not wait for the API server", () =>
+  it.effect.each([
+    { server: "is away", behaviour: { api: "Unavailable" } },
+    { server: "is silent", behaviour: { callLatency: Duration.hours(10) } }
+  ] as const)("does not wait for an API server that $server", ({ behaviour, server }) =>
     Effect.gen(function* () {
       const driver = yield* startDriver
       const cluster = yield* SimControlPlane
       yield* cluster.behave({ approval: "hold" })
       const publishing = yield* Effect.forkChild(Effect.exit(driver.publish(web)))
       yield* TestClock.adjust("1 second")
-      yield* cluster.behave({ api: "Unavailable" })
+      yield* cluster.behave(behaviour)
       yield* during(0, driver.unpublish(web))
       yield* Fiber.join(publishing)
       expect(yield* left(web.target)).toEqual({ condition: "absent", records: 0 })
-    }).pipe(onNode("api away"))
-  )
-
-  it.effect("does not wait for an API server that is silent", () =>
-    Effect.gen(function* () {
-      const driver = yield* startDriver
-      const cluster = yield* SimControlPlane
-      yield* cluster.behave({ approval: "hold" })
-      const publishing = yield* Effect.forkChild(Effect.exit(driver.publish(web)))
-      yield* TestClock.adjust("1 second")
-      yield* cluster.behave({ callLatency: Duration.hours(10) })
-      yield* during(0, driver.unpublish(web))
-      yield* Fiber.join(publishing)
-      expect(yield* left(web.target)).toEqual({ condition: "absent", records: 0 })
-    }).pipe(onNode("api silent"))
+    }).pipe(onNode(`api ${server}`))
   )
 
   it.effect("leaves a record that cannot be removed for later, and the pod does not wait for it", () =>

@@ -21,7 +21,7 @@ import { makeVolume, type Volume, Volumes } from "./Volume.ts"
 
 /** The volumes of the process before this one, while they are taken up. */
 interface Resumption {
-  /** Takes up, and waits for, the volume of this id and the one that has this target; nothing if there is none. */
+  /** Takes up the volume with this id and the one at this target, and waits for them. */
   readonly of: (volumeId: string, target: Option.Option<string>) => Effect.Effect<void>
   /** Waits for all. */
   readonly all: Effect.Effect<void>

@@ -95,5 +95,5 @@ const documents: Readonly<Record<string, unknown>> = {
   "/readyz": "ok"
 }
 
-/** The document at a path; undefined where there is none. */
+/** The document at a path; undefined if the server has no document there. */
 export const discovered = (path: string): unknown => (Object.hasOwn(documents, path) ? documents[path] : undefined)

@@ -4,14 +4,14 @@
  */
 import { Predicate } from "effect"
 
-/** The value at a path; undefined where there is none. */
+/** The value at a path; undefined if nothing is there. */
 export const valueAt = (value: unknown, ...path: ReadonlyArray<string>): unknown => {
   let at = value
   for (const key of path) at = Predicate.hasProperty(at, key) ? at[key] : undefined
   return at
 }
 
-/** The text at a path; undefined where there is none. */
+/** The text at a path; undefined if no text is there. */
 export const textAt = (value: unknown, ...path: ReadonlyArray<string>): string | undefined => {
   const found = valueAt(value, ...path)
   return Predicate.isString(found) ? found : undefined

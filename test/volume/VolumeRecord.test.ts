@@ -145,7 +145,7 @@ describe("the live records", () => {
     })
   )
 
-  it.live("are replaced whole: who has opened the one before goes on reading it", () =>
+  it.live("are replaced whole: a reader that has the old one open still reads all of it", () =>
     Effect.gen(function* () {
       const dataRoot = yield* memoryFolder
       const { records } = yield* start(dataRoot)

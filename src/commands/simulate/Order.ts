@@ -58,7 +58,7 @@ export interface StoriesOrder {
   readonly days: number | undefined
   /** Prints every event of a single story. */
   readonly trace: boolean
-  /** Where the page of a single story goes; undefined: there is none. */
+  /** The file for the page of a single story; undefined if no page is wanted. */
   readonly html: string | undefined
 }
 

@@ -16,7 +16,7 @@ import { volumeOf } from "./judgesOfVolumes.ts"
 import { type SeenCertificate, seeVolume } from "./Sight.ts"
 import { attribute, isFollowing } from "./wishes.ts"
 
-/** The signing request in a request, PEM; empty where there is none. */
+/** The signing request in a request, PEM; empty if the request holds no signing request. */
 const textIn = (object: StoredObject): string =>
   Option.getOrElse(Option.flatMap(specOf(object), signingRequestOf), () => "")
 

@@ -24,6 +24,9 @@ import { unpublish } from "./unpublish.ts"
 import { Volumes } from "./Volume.ts"
 import type { VolumeReport, VolumeStatus } from "./VolumeStatus.ts"
 
+/** What the programs of the driver need. */
+type Services = DriverServices | Refusals | RefusedPublishes | Renewals | Volumes
+
 /**
  * The driver.
  *
@@ -65,35 +68,25 @@ export class Driver extends Context.Service<
   static readonly layer = Layer.effect(
     Driver,
     Effect.gen(function* () {
-      const services = yield* Effect.context<DriverServices | Refusals | RefusedPublishes | Renewals | Volumes>()
+      const services = yield* Effect.context<Services>()
       const resumed = yield* resume()
       yield* Effect.forkScoped(Effect.andThen(resumed.all, clearOrphans()))
       const { nodeId } = yield* Settings
       const { keepsKeys } = yield* VolumeRecords
-      const measured = Effect.provideContext(
+      const after = <A, E>(resumption: Effect.Effect<void>, program: Effect.Effect<A, E, Services>) =>
+        Effect.andThen(resumption, Effect.provideContext(program, services))
+      const measured = after(
+        resumed.all,
         Effect.flatMap(Effect.all([statusesBy(measuredStatus), keepsKeys]), ([volumes, keepsKeys]) =>
           measure(volumes, { nodeId, keepsKeys })
-        ),
-        services
-      ).pipe(after(resumed.all))
+        )
+      )
       return Driver.of({
-        publish: (call) =>
-          Effect.provideContext(publish(call), services).pipe(
-            after(resumed.of(call.volumeId, Option.some(call.target)))
-          ),
-        unpublish: (call) =>
-          Effect.provideContext(unpublish(call), services).pipe(
-            after(resumed.of(call.volumeId, Option.some(call.target)))
-          ),
-        inspect: (volumeId, path) =>
-          Effect.provideContext(inspectVolume(volumeId, path), services).pipe(
-            after(resumed.of(volumeId, Option.none()))
-          ),
-        renewNow: (volumeId, patience) =>
-          Effect.provideContext(renewNow(volumeId, patience), services).pipe(
-            after(resumed.of(volumeId, Option.none()))
-          ),
-        status: Effect.provideContext(statusesBy(volumeStatus), services).pipe(after(resumed.all)),
+        publish: (call) => after(resumed.of(call.volumeId, Option.some(call.target)), publish(call)),
+        unpublish: (call) => after(resumed.of(call.volumeId, Option.some(call.target)), unpublish(call)),
+        inspect: (volumeId, path) => after(resumed.of(volumeId, Option.none()), inspectVolume(volumeId, path)),
+        renewNow: (volumeId, patience) => after(resumed.of(volumeId, Option.none()), renewNow(volumeId, patience)),
+        status: after(resumed.all, statusesBy(volumeStatus)),
         keepsKeys,
         measure: measured,
         metrics: Effect.flatMap(measured, exposition)
@@ -106,11 +99,6 @@ export class Driver extends Context.Service<
     Layer.provide(Volumes.layer)
   )
 }
-
-const after =
-  (first: Effect.Effect<void>) =>
-  <A, E>(program: Effect.Effect<A, E>) =>
-    Effect.andThen(first, program)
 
 const statusesBy = Effect.fnUntraced(function* (status: typeof volumeStatus) {
   const volumes = yield* Volumes

@@ -9,9 +9,12 @@ import type { RequestReference } from "../issuance/CertificateRequest.ts"
 import { parseGoDuration } from "../spec/GoDuration.ts"
 import { namespacedName } from "../spec/NamespacedName.ts"
 import type { EmbeddedApi } from "./EmbeddedApi.ts"
+import type { IssuanceBehaviour } from "./IssuanceBehaviour.ts"
 import type { Issuer } from "./Issuer.ts"
+import { builtInName, type Found, type IssuerName, Issuers } from "./Issuers.ts"
 import type { StoredObject } from "./ObjectStore.ts"
 import {
+  carries,
   condition,
   hasCondition,
   isFinished,
@@ -20,41 +23,6 @@ import {
   specOf,
   withCondition
 } from "./RequestRules.ts"
-
-/** How approver and issuer act from now on. */
-export interface IssuanceBehaviour {
-  readonly approval: "approve" | "hold" | { readonly deny: string }
-  /** `signWrongKey` certifies a key that nobody asked about. */
-  readonly issuer: "sign" | "hold" | "signWrongKey" | { readonly fail: string } | { readonly invalid: string }
-  /** From a request's creation to its end, when nothing holds it back. */
-  readonly latency: Duration.Duration
-  /** The most that comes on top of it, drawn again for each request. */
-  readonly dawdle: Duration.Duration
-  /** The longest lifetime that the issuer grants; none grants what is asked for. */
-  readonly lifetime: Option.Option<Duration.Duration>
-  /** How long before their issue certificates begin to be valid. */
-  readonly backdating: Duration.Duration
-  /** Certificates have no common name, whatever is requested. */
-  readonly dropCommonName: boolean
-  /** How many requests are denied, fail or are signed for another key, whatever else is said here. From 0 to 1. */
-  readonly denied: number
-  readonly failed: number
-  readonly wronglySigned: number
-}
-
-/** An approver and an issuer that do their work at once. */
-export const calmIssuance: IssuanceBehaviour = {
-  approval: "approve",
-  issuer: "sign",
-  latency: Duration.zero,
-  dawdle: Duration.zero,
-  lifetime: Option.none(),
-  backdating: Duration.zero,
-  dropCommonName: false,
-  denied: 0,
-  failed: 0,
-  wronglySigned: 0
-}
 
 /** There is no such request, or it has already come to an end. */
 export class NoSuchRequest extends Schema.TaggedError<NoSuchRequest>()("NoSuchRequest", {
@@ -80,8 +48,10 @@ const defaultLifetime = Duration.days(90)
 
 /** Approver, issuer and garbage collector. */
 export class Controllers {
-  #behaviour = calmIssuance
   readonly #parts: ControllersParts
+  readonly #issuers: Issuers
+  /** How often it has changed how they act, and which issuers there are. */
+  #changes = 0
   /** The requests that are being decided about, by uid. */
   readonly #inHand = new Set<string>()
   /** The uids of pods that are gone. */
@@ -89,18 +59,31 @@ export class Controllers {
 
   constructor(parts: ControllersParts) {
     this.#parts = parts
+    const { stores } = parts.api
+    this.#issuers = new Issuers(stores, parts.issuer)
+    for (const issuers of [stores.issuers, stores.clusterIssuers]) issuers.subscribe(() => this.#takeUpAll())
     this.#store.subscribe(({ object, type }) => {
       if (type === "ADDED") this.#welcome(object)
       if (type === "MODIFIED") this.#takeUp(object, Duration.zero)
     })
   }
 
-  /** Changes how they act from now on; what was held back goes on where it may. */
-  readonly behave = (change: Partial<IssuanceBehaviour>): Effect.Effect<void> =>
+  /** Changes how all issuers act from now on, or how one does; what was held back goes on where it may. */
+  readonly behave = (change: Partial<IssuanceBehaviour>, issuer?: IssuerName): Effect.Effect<void> =>
     Effect.sync(() => {
-      this.#behaviour = { ...this.#behaviour, ...change }
-      for (const object of this.#store.all()) this.#takeUp(object, Duration.zero)
+      this.#issuers.behave(change, issuer)
+      this.#takeUpAll()
     })
+
+  /** Adds an issuer, which acts as the others do; what waited for it goes on. */
+  readonly addIssuer = (issuer: IssuerName, signer: Issuer["Service"]): Effect.Effect<void> =>
+    Effect.sync(() => {
+      this.#issuers.add(issuer, signer)
+      this.#takeUpAll()
+    })
+
+  /** True where requests can name this issuer already. */
+  readonly hasIssuer = (issuer: IssuerName): boolean => this.#issuers.has(issuer)
 
   /** A pod is gone: what it owns follows it. */
   readonly bury = (uid: string): Effect.Effect<void> =>
@@ -125,7 +108,7 @@ export class Controllers {
 
   /** Signs now, approved or not. */
   readonly sign = (request: RequestReference): Effect.Effect<void, NoSuchRequest> =>
-    Effect.flatMap(this.#find(request), (object) => this.#sign(object, false))
+    Effect.flatMap(this.#find(request), (object) => this.#sign(object, this.#issuerOf(object), false))
 
   get #store() {
     return this.#parts.api.stores.requests
@@ -136,11 +119,23 @@ export class Controllers {
   }
 
   #welcome(object: StoredObject): void {
-    const { dawdle, latency } = this.#behaviour
+    const { dawdle, latency } = this.#issuerOf(object).behaviour
     const extra = Duration.isZero(dawdle) ? dawdle : Duration.times(dawdle, this.#parts.draw())
     this.#takeUp(object, Duration.sum(latency, extra))
     const owner = object.metadata.ownerReferences?.[0]?.uid
     if (owner !== undefined && this.#buried.has(owner)) this.#parts.run(this.bury(owner))
+  }
+
+  /** The issuer that a request names; a request that cannot be read is the built-in one's, which says so. */
+  #issuerOf(object: StoredObject): Found {
+    const { issuerRef } = Option.getOrElse(specOf(object), () => ({ issuerRef: { name: builtInName } }))
+    return this.#issuers.find(issuerRef, object.metadata.namespace)
+  }
+
+  /** Something has changed: what waited may go on. */
+  #takeUpAll(): void {
+    this.#changes += 1
+    for (const object of this.#store.all()) this.#takeUp(object, Duration.zero)
   }
 
   /** Sees to it that a request is decided about, by one at a time. */
@@ -148,24 +143,25 @@ export class Controllers {
     const { uid } = object.metadata
     if (isFinished(object) || this.#inHand.has(uid)) return
     this.#inHand.add(uid)
-    const began = this.#behaviour
+    const began = this.#changes
     const decide = Effect.ensuring(
       Duration.isZero(after) ? this.#decide(object) : Effect.delay(this.#decide(object), after),
       Effect.sync(() => this.#inHand.delete(uid))
     )
-    // Whoever changed the behaviour meanwhile has passed over what was in hand.
+    // Whoever changed something meanwhile has passed over what was in hand.
     const again = Effect.sync(() => {
       const current = this.#current(object)
-      if (current !== undefined && this.#behaviour !== began) this.#takeUp(current, Duration.zero)
+      if (current !== undefined && this.#changes !== began) this.#takeUp(current, Duration.zero)
     })
     this.#parts.run(Effect.andThen(decide, again))
   }
 
-  /** Carries a request on as far as the behaviour of this moment allows. */
+  /** Carries a request on as far as its issuer's behaviour of this moment allows. */
   readonly #decide = Effect.fnUntraced({ self: this }, function* (this: Controllers, asked: StoredObject) {
     const object = this.#current(asked)
     if (object === undefined) return
-    const { approval, denied, failed, issuer, wronglySigned } = this.#behaviour
+    const found = this.#issuerOf(object)
+    const { approval, denied, failed, issuer, wronglySigned } = found.behaviour
     if (!hasCondition(object, "Approved", "True")) {
       if (approval === "hold") return
       if (approval !== "approve") return this.#deny(object, approval.deny)
@@ -176,6 +172,12 @@ export class Controllers {
       if (!hasCondition(object, "Ready", "False")) this.#set(object, "held back", [condition.pending("held back")])
       return
     }
+    if (found.state === "foreign") return
+    if (found.state === "missing") {
+      const why = condition.noIssuer(found.kind, found.name)
+      if (!carries(object, why)) this.#set(object, "held back, its issuer is not there", [why])
+      return
+    }
     if (typeof issuer === "object") {
       const [decision, end] =
         "fail" in issuer
@@ -184,25 +186,25 @@ export class Controllers {
       return this.#set(object, decision, [end])
     }
     if (this.#chance(failed)) return this.#set(object, "failed", [condition.failed("by chance")])
-    yield* this.#sign(object, issuer === "signWrongKey" || this.#chance(wronglySigned))
+    yield* this.#sign(object, found, issuer === "signWrongKey" || this.#chance(wronglySigned))
   })
 
   /** Signs a request, or marks it failed where that cannot be done. */
   readonly #sign = Effect.fnUntraced(
     { self: this },
-    function* (this: Controllers, object: StoredObject, wrongKey: boolean) {
+    function* (this: Controllers, object: StoredObject, { behaviour, signer }: Found, wrongKey: boolean) {
       const spec = specOf(object)
       if (Option.isNone(spec)) return this.#set(object, "failed", [condition.failed("the spec cannot be read")])
       const { duration, isCA = false, usages = ["digital signature", "key encipherment"] } = spec.value
       const asked = Option.flatMap(Option.fromUndefinedOr(duration), parseGoDuration)
       const lifetime = Duration.min(
         Option.getOrElse(asked, () => defaultLifetime),
-        Option.getOrElse(this.#behaviour.lifetime, () => Duration.infinity)
+        Option.getOrElse(behaviour.lifetime, () => Duration.infinity)
       )
       const signingRequest = Option.getOrElse(signingRequestOf(spec.value), () => "")
-      const { backdating, dropCommonName } = this.#behaviour
+      const { backdating, dropCommonName } = behaviour
       const order = { signingRequest, usages, isCA, lifetime, backdating, dropCommonName, wrongKey }
-      const signed = yield* Effect.result(this.#parts.issuer.sign(order))
+      const signed = yield* Effect.result(signer.sign(order))
       if (Result.isFailure(signed)) return this.#set(object, "failed", [condition.failed(signed.failure.message)])
       const status = { certificate: btoa(signed.success.certificate), ca: btoa(signed.success.ca) }
       this.#set(object, wrongKey ? "signed for another key" : "signed", [condition.issued], status)

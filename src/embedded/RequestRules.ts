@@ -110,6 +110,12 @@ const conditionsOf = (object: StoredObject): ReadonlyArray<StoredCondition> =>
 export const hasCondition = (object: StoredObject, type: string, status: "True" | "False"): boolean =>
   conditionsOf(object).some((condition) => condition.type === type && condition.status === status)
 
+/** True where the object carries this very condition. */
+export const carries = (object: StoredObject, { message, reason, status, type }: StoredCondition): boolean =>
+  conditionsOf(object).some(
+    (other) => other.type === type && other.status === status && other.reason === reason && other.message === message
+  )
+
 /** True where the controllers have nothing more to do: signed, failed, denied or invalid. */
 export const isFinished = (object: StoredObject): boolean =>
   hasCondition(object, "Ready", "True") ||
@@ -153,6 +159,10 @@ export const condition = {
   invalid: (message: string) =>
     ({ type: "InvalidRequest", status: "True", reason: "InvalidRequest", message }) as const,
   pending: (message: string) => ({ type: "Ready", status: "False", reason: "Pending", message }) as const,
+  noIssuer: (kind: string, name: string) => {
+    const error = `${kind.toLowerCase()}.cert-manager.io "${name}" not found`
+    return condition.pending(`Referenced "${kind}" not found: ${error}`)
+  },
   failed: (message: string) => ({ type: "Ready", status: "False", reason: "Failed", message }) as const,
   issued: {
     type: "Ready",
@@ -160,4 +170,4 @@ export const condition = {
     reason: "Issued",
     message: "Certificate fetched from issuer successfully"
   }
-} as const satisfies Record<string, StoredCondition | ((message: string) => StoredCondition)>
+} as const

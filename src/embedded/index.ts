@@ -5,8 +5,8 @@
 
 import "../NodeVersion.ts"
 
-export type { IssuanceBehaviour } from "./Controllers.ts"
 export { cluster, type RunningCluster } from "./cluster.ts"
 export { EmbeddedCluster, type EmbeddedClusterOptions, type EmbeddedUser } from "./EmbeddedCluster.ts"
+export type { IssuanceBehaviour } from "./IssuanceBehaviour.ts"
 export type { ServerEvent, Trouble } from "./NodeApiServer.ts"
 export type { NewObject, StoredObject } from "./ObjectStore.ts"

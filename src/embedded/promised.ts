@@ -11,15 +11,16 @@ export const isLevers: unique symbol = Symbol("certlet/levers")
 /** A set of levers: each of its members does something to a cluster. */
 export type Levers<L> = L & { readonly [isLevers]: true }
 
+/** What a verb answers with: levers are ones with promises too. */
+type Answer<A> = A extends Levers<object> ? PromisedVerbs<Omit<A, typeof isLevers>> : A
+
 /** The same with promises. */
 type Promised<T> =
   T extends Effect.Effect<infer A, infer _E>
-    ? Promise<A>
-    : T extends (...given: infer Given) => infer Answer
-      ? (...given: Given) => Promised<Answer>
-      : T extends Levers<object>
-        ? PromisedVerbs<Omit<T, typeof isLevers>>
-        : T
+    ? Promise<Answer<A>>
+    : T extends (...given: infer Given) => infer Result
+      ? (...given: Given) => Promised<Result>
+      : Answer<T>
 
 /** An object whose members are verbs, with promises. */
 export type PromisedVerbs<T> = { readonly [K in keyof T]: Promised<T[K]> }
@@ -57,7 +58,7 @@ export const promised = <T extends object, Own extends object>(
 ): PromisedVerbs<Omit<T, keyof Own> & Own> => {
   const walk = (value: unknown, place: Place): unknown => {
     if (isVerb(value)) {
-      return door.call(value).catch((error: unknown) => Promise.reject(placed(error, door.told, place)))
+      return door.call(value).then(answer, (error: unknown) => Promise.reject(placed(error, door.told, place)))
     }
     if (typeof value === "function") {
       const called = (...given: ReadonlyArray<unknown>): unknown => {
@@ -67,8 +68,10 @@ export const promised = <T extends object, Own extends object>(
       }
       return called
     }
-    return Predicate.isObject(value) && isLevers in value ? verbs(value, {}) : value
+    return answer(value)
   }
+  const answer = (value: unknown): unknown =>
+    Predicate.isObject(value) && isLevers in value ? verbs(value, {}) : value
   /** Members are looked up when they are asked for. */
   const verbs = (all: object, own: object): object =>
     new Proxy(all, { get: (_, key) => walk(Reflect.get(key in own ? own : all, key), {}) })

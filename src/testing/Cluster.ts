@@ -7,14 +7,17 @@
 
 import { type Duration, Effect, flow, Option } from "effect"
 import { TestClock } from "effect/testing"
+import { issuerText } from "../embedded/Issuers.ts"
 import { isLevers, type Levers } from "../embedded/promised.ts"
 import type { InvariantBroken, World } from "./judges/Invariants.ts"
+import { apiLevers } from "./levers/apiLevers.ts"
 import { type Controller, controllersOf } from "./levers/Hand.ts"
-import { apiLevers, issuerLevers } from "./levers/levers.ts"
+import { issuerLevers } from "./levers/issuerLevers.ts"
 import { bundleLevers, clockLever, cutOff, diskLevers } from "./levers/leversOfNodes.ts"
-import { timeOf, worded } from "./levers/misuse.ts"
+import { Misuse, timeOf, worded } from "./levers/misuse.ts"
 import { PassingTime } from "./levers/PassingTime.ts"
 import { settle } from "./levers/settle.ts"
+import { type IssuerWish, soundIssuer } from "./levers/soundIssuer.ts"
 import { tell } from "./levers/TimedLevers.ts"
 import { PodVerbs } from "./PodVerbs.ts"
 import { type ClusterParts, downtimeOf, type Ending, sound } from "./parts/ClusterParts.ts"
@@ -26,6 +29,7 @@ export class Cluster extends PodVerbs {
   readonly seed: string
   readonly trace: Trace
   readonly world: World
+  /** The levers of the issuer `ca`, which every cluster has: an Issuer of every namespace, and a ClusterIssuer. */
   readonly issuer: Levers<ReturnType<typeof issuerLevers>>
   readonly api: Levers<ReturnType<typeof apiLevers>>
   /**
@@ -58,6 +62,41 @@ export class Cluster extends PodVerbs {
     this.issuer = this.#byItsClock(issuerLevers(parts, parts.timed))
     this.api = this.#byItsClock(apiLevers(parts, parts.timed))
   }
+
+  /**
+   * Adds an issuer with a CA of its own, and answers with its levers. What asked for it before is signed now.
+   *
+   * @example
+   * const wish = { issuer: "corp", issuerKind: "ClusterIssuer" }
+   * const early = yield* cluster.schedule(wish)
+   * yield* cluster.advance("10 minutes")
+   * assert.equal(early.phase, "pending")
+   * const corp = yield* cluster.addIssuer({ name: "corp", kind: "ClusterIssuer" })
+   * yield* cluster.advance("5 minutes")
+   * assert.equal(early.phase, "running")
+   * yield* corp.stall("1 hour")
+   * const late = yield* cluster.schedule(wish)
+   * yield* cluster.advance("30 minutes")
+   * assert.equal(late.phase, "pending")
+   */
+  readonly addIssuer = (wish: IssuerWish): Effect.Effect<Levers<ReturnType<typeof issuerLevers>>> =>
+    this.within(
+      Effect.suspend(() => {
+        const issuer = soundIssuer(wish)
+        const { controllers, makeIssuer, timed } = this.parts
+        const named = issuerText(issuer)
+        if (controllers.hasIssuer(issuer)) throw new Misuse(`${named} is there already`)
+        return Effect.flatMap(makeIssuer(issuer.name), (signer) =>
+          Effect.andThen(
+            tell(this.parts, "issuer", `${named} is there from now on`),
+            Effect.as(
+              controllers.addIssuer(issuer, signer),
+              this.#byItsClock(issuerLevers(this.parts, timed, issuer, signer))
+            )
+          )
+        )
+      })
+    )
 
   /**
    * Lets time pass. Fails where an invariant was broken meanwhile.

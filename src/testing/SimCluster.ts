@@ -25,7 +25,7 @@ import { makeSimBundleShelf } from "./parts/SimBundleShelf.ts"
 import { SimBundles } from "./parts/SimBundles.ts"
 import { behave } from "./parts/SimControlPlane.ts"
 import type { SimKeyKind } from "./parts/SimCrypto.ts"
-import { layer as issuerLayer } from "./parts/SimIssuer.ts"
+import { layer as issuerLayer, makeNamedIssuer } from "./parts/SimIssuer.ts"
 import type { KubeletSettings } from "./parts/SimKubelet.ts"
 import { SimNetwork } from "./parts/SimNetwork.ts"
 import { type NodeParts, SimNode } from "./parts/SimNode.ts"
@@ -246,7 +246,8 @@ const makeParts = Effect.fnUntraced(function* (options: SoundOptions, seed: stri
     run,
     crash: () => court.crash ?? time.crash(),
     usual: () => weatherOf(options.faults),
-    syncFrequency: options.kubelet.syncFrequency
+    syncFrequency: options.kubelet.syncFrequency,
+    makeIssuer: (name: string) => makeNamedIssuer(options.keys, name)
   }
   const timed = new TimedLevers(workings)
   const dice = new Dice(`${seed}/cluster`)

@@ -38,7 +38,7 @@ const contextOf = (pod: string, uid: string, keys: string) => ({
   "csi.storage.k8s.io/pod.namespace": "apps",
   "csi.storage.k8s.io/pod.uid": uid,
   "csi.storage.k8s.io/serviceAccount.name": "default",
-  "csi.cert-manager.io/issuer-name": "bench",
+  "csi.cert-manager.io/issuer-name": "ca",
   "csi.cert-manager.io/dns-names": `${pod}.apps.svc`,
   "csi.cert-manager.io/common-name": pod,
   "csi.cert-manager.io/key-algorithm": keys

@@ -266,6 +266,37 @@ describe("EmbeddedCluster: the issuer", () => {
       }),
     limit
   )
+
+  it.live(
+    "leaves a request pending whose issuer nobody has applied, and signs it when somebody has",
+    () =>
+      Effect.gen(function* () {
+        const cluster = yield* EmbeddedCluster.make()
+        const call = client(cluster)
+        const named = { issuerRef: { name: "corp", kind: "ClusterIssuer", group: "cert-manager.io" } }
+        yield* call("POST", inShop, yield* manifest("a", named))
+        yield* call(
+          "POST",
+          inShop,
+          yield* manifest("b", { issuerRef: { name: "x", kind: "Other", group: "example.com" } })
+        )
+        const pending = (name: string) => cluster.store.get("shop", name)?.status
+        const message = 'Referenced "ClusterIssuer" not found: clusterissuer.cert-manager.io "corp" not found'
+        expect(pending("a")).toMatchObject({
+          conditions: [{ type: "Approved" }, { type: "Ready", status: "False", reason: "Pending", message }]
+        })
+        const kinds = "/apis/cert-manager.io/v1"
+        const body = { kind: "Issuer", metadata: { name: "corp" }, spec: {} }
+        expect((yield* call("POST", `${kinds}/namespaces/shop/issuers`, body)).status).toBe(201)
+        expect(pending("a")).not.toHaveProperty("certificate")
+        const text = yield* Effect.forkChild(signed(cluster), { startImmediately: true })
+        expect((yield* call("POST", `${kinds}/clusterissuers`, { ...body, kind: "ClusterIssuer" })).status).toBe(201)
+        expect(yield* Fiber.join(text)).toContain("BEGIN CERTIFICATE")
+        // Whose kind is nobody's has an approval, and nothing else.
+        expect(pending("b")).toMatchObject({ conditions: [{ type: "Approved" }] })
+      }),
+    limit
+  )
 })
 
 describe("mergePatch", () => {

@@ -60,11 +60,23 @@ const moduleOf = (all: ReadonlyArray<Example>): string =>
 
 /** The words that a simulated cluster is promised to have. */
 const verbs = [
-  ...["schedule", "delete", "forceDelete", "evict", "drain", "restartContainer", "renew", "exec", "status", "events"],
+  ...[
+    "addIssuer",
+    "schedule",
+    "delete",
+    "forceDelete",
+    "evict",
+    "drain",
+    "restartContainer",
+    "renew",
+    "exec",
+    "status",
+    "events"
+  ],
   ...["advance", "stop", "kill", "freeze", "cut", "run", "settle", "check"]
 ]
 const levers = [
-  ...["stall", "deny", "fail", "signWrongKey", "shorten", "backdate", "dropCommonName", "rotateCa"],
+  ...["stall", "deny", "lose", "fail", "signWrongKey", "shorten", "backdate", "dropCommonName", "rotateCa"],
   ...["latency", "throttle", "dropWatches", "expire", "forbid", "down"],
   ...["fill", "fail", "tear", "clean", "plant"],
   "skew"

@@ -31,7 +31,7 @@ const attributesFor = (lifetime: Duration.Duration) => ({
   "csi.storage.k8s.io/pod.namespace": "apps",
   "csi.storage.k8s.io/pod.uid": podUid,
   "csi.storage.k8s.io/serviceAccount.name": "default",
-  "csi.cert-manager.io/issuer-name": "demo-ca",
+  "csi.cert-manager.io/issuer-name": "ca",
   // biome-ignore lint/suspicious/noTemplateCurlyInString: certlet expands these, not JavaScript
   "csi.cert-manager.io/common-name": "${POD_NAME}.${POD_NAMESPACE}",
   // biome-ignore lint/suspicious/noTemplateCurlyInString: certlet expands these, not JavaScript

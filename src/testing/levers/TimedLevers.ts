@@ -3,7 +3,8 @@
  * the longer one counts. Every pull is in the trace.
  */
 import { Duration, Effect } from "effect"
-import type { Controllers, IssuanceBehaviour } from "../../embedded/Controllers.ts"
+import type { Controllers } from "../../embedded/Controllers.ts"
+import type { IssuanceBehaviour } from "../../embedded/IssuanceBehaviour.ts"
 import type { Issuer } from "../../embedded/Issuer.ts"
 import type { ApiBehaviour } from "../parts/ApiBehaviour.ts"
 import type { SimAccounts } from "../parts/SimAccounts.ts"
@@ -22,6 +23,7 @@ export interface Workings {
   readonly trace: Trace
   readonly server: SimApiServer
   readonly controllers: Controllers
+  /** The issuer that every cluster has. */
   readonly issuer: Issuer["Service"]
   readonly network: SimNetwork
   readonly accounts: SimAccounts

@@ -8,7 +8,7 @@ import { type PodWish, wishNames } from "../parts/SimPod.ts"
 import { known, Misuse, timeOf } from "./misuse.ts"
 
 const times = ["duration", "renewBefore"] as const
-const texts = ["name", "namespace", "node", "serviceAccount", "issuer", "fsGroup"] as const
+const texts = ["name", "namespace", "node", "serviceAccount", "issuer", "issuerKind", "issuerGroup", "fsGroup"] as const
 
 /** The wish, if it makes sense. */
 export const soundWish = (wish: PodWish): PodWish => {

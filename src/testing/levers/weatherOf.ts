@@ -3,7 +3,7 @@
  * simulation. Pure.
  */
 import { Duration } from "effect"
-import { calmIssuance, type IssuanceBehaviour } from "../../embedded/Controllers.ts"
+import { calmIssuance, type IssuanceBehaviour } from "../../embedded/IssuanceBehaviour.ts"
 import { type ApiBehaviour, calmApi } from "../parts/ApiBehaviour.ts"
 import type { Faults } from "./Faults.ts"
 

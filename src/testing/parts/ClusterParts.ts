@@ -2,7 +2,8 @@
  * What a simulated cluster consists of: the parts that its verbs work on, when it begins, and how a process of it ends.
  * The parts are made by `SimCluster.make`, and only `Cluster` and what it is built of see them.
  */
-import type { Cause, Context, Duration } from "effect"
+import type { Cause, Context, Duration, Effect } from "effect"
+import type { Issuer } from "../../embedded/Issuer.ts"
 import type { Court, World } from "../judges/Invariants.ts"
 import { known, Misuse, oneOf, timeOf } from "../levers/misuse.ts"
 import type { TimedLevers, Workings } from "../levers/TimedLevers.ts"
@@ -27,6 +28,8 @@ export interface ClusterParts extends Workings {
   readonly court: Court
   readonly world: World
   readonly timed: TimedLevers
+  /** An issuer with a CA of its own, which bears this name. */
+  readonly makeIssuer: (name: string) => Effect.Effect<Issuer["Service"]>
   readonly pods: Map<string, SimPod>
   /** The first defect of the simulation itself. */
   readonly crash: () => Cause.Cause<never> | undefined

@@ -4,7 +4,8 @@
  * pods, trust bundles and Events have their own. `SimCluster` has many nodes on one such server.
  */
 import { Context, Duration, Effect, Layer, Result, Schema } from "effect"
-import { Controllers, type IssuanceBehaviour } from "../../embedded/Controllers.ts"
+import { Controllers } from "../../embedded/Controllers.ts"
+import type { IssuanceBehaviour } from "../../embedded/IssuanceBehaviour.ts"
 import * as ApiCertificateRequests from "../../issuance/ApiCertificateRequests.ts"
 import { CertificateRequest, type RequestState, requestState } from "../../issuance/CertificateRequest.ts"
 import { CertificateRequests, type RequestDraft } from "../../issuance/CertificateRequests.ts"

@@ -8,10 +8,12 @@ import { Issuer } from "../../embedded/Issuer.ts"
 import { type SimKeyKind, simCrypto, simKeyPair } from "./SimCrypto.ts"
 import { randomBytes } from "./SimKeyGenerator.ts"
 
-const partsOf = (kind: SimKeyKind): AuthorityParts => {
+const usualName = "Simulated CA"
+
+const partsOf = (kind: SimKeyKind, commonName: string): AuthorityParts => {
   let serial = 0
   return {
-    commonName: "Simulated CA",
+    commonName,
     crypto: simCrypto,
     generate: Effect.map(randomBytes, (bytes) => simKeyPair(bytes, kind)),
     serialNumber: () => {
@@ -23,14 +25,20 @@ const partsOf = (kind: SimKeyKind): AuthorityParts => {
 
 /** The certificate of a new CA that nobody knows yet, PEM: something to put into a trust bundle. */
 export const makeAuthorityPem = (kind: SimKeyKind): Effect.Effect<string> =>
-  Effect.map(makeAuthority(partsOf(kind)), ({ certificate }) => certificate)
+  Effect.map(makeAuthority(partsOf(kind, usualName)), ({ certificate }) => certificate)
 
 /** A new CA with keys on P-256. */
-export const makeSimIssuer: Effect.Effect<Issuer["Service"]> = Effect.suspend(() => makeIssuer(partsOf("P-256")))
+export const makeSimIssuer: Effect.Effect<Issuer["Service"]> = Effect.suspend(() =>
+  makeIssuer(partsOf("P-256", usualName))
+)
+
+/** An issuer with a CA of its own that bears its name, with keys of this kind. */
+export const makeNamedIssuer = (kind: SimKeyKind, name: string): Effect.Effect<Issuer["Service"]> =>
+  Effect.suspend(() => makeIssuer(partsOf(kind, `${usualName} ${name}`)))
 
 /** The built-in issuer, with keys of this kind. */
 export const layer = (kind: SimKeyKind): Layer.Layer<Issuer> =>
   Layer.effect(
     Issuer,
-    Effect.suspend(() => makeIssuer(partsOf(kind)))
+    Effect.suspend(() => makeIssuer(partsOf(kind, usualName)))
   )

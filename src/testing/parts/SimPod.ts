@@ -13,6 +13,9 @@ export const passwordMark = "sim-password-"
 /** The key of the Secret that every simulated pod's volume names; it holds a password. */
 export const keystoreSecret = "keystore-password"
 
+/** Where pods are that do not say it. */
+export const defaultNamespace = "apps"
+
 /** What a pod of a simulated cluster asks for. */
 export interface PodWish {
   /** By default `pod-1`, `pod-2`, and so on. */
@@ -22,8 +25,12 @@ export interface PodWish {
   /** Where it runs; by default the nodes take turns. */
   readonly node?: string
   readonly serviceAccount?: string
-  /** `issuer-name`; by default `ca`. */
+  /** `issuer-name`; by default `ca`, which every cluster has. Others are there when they have been added. */
   readonly issuer?: string
+  /** `issuer-kind`; by default `Issuer`. */
+  readonly issuerKind?: string
+  /** `issuer-group`; by default cert-manager's own. */
+  readonly issuerGroup?: string
   /** `duration` of the certificate. */
   readonly duration?: Duration.Input
   /** `renew-before`. */
@@ -46,6 +53,8 @@ export const wishNames: Readonly<Record<keyof PodWish, true>> = {
   node: true,
   serviceAccount: true,
   issuer: true,
+  issuerKind: true,
+  issuerGroup: true,
   duration: true,
   renewBefore: true,
   dnsNames: true,
@@ -96,7 +105,7 @@ export const makePod = (
   uid: string,
   handle: string
 ): SimPod => {
-  const { name, namespace = "apps", node } = wish
+  const { name, namespace = defaultNamespace, node } = wish
   return {
     name,
     namespace,
@@ -114,6 +123,8 @@ export const makePod = (
       [`${prefix}issuer-name`]: wish.issuer ?? "ca",
       [`${prefix}dns-names`]: [wish.dnsNames ?? `${name}.${namespace}.svc`].flat().join(","),
       [`${prefix}key-algorithm`]: "ECDSA",
+      ...optional("issuer-kind", wish.issuerKind),
+      ...optional("issuer-group", wish.issuerGroup),
       ...optionalTime("duration", wish.duration),
       ...optionalTime("renew-before", wish.renewBefore),
       ...optional("reuse-private-key", wish.reusePrivateKey ? "true" : undefined),

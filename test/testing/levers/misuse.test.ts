@@ -44,6 +44,25 @@ const wrong: ReadonlyArray<
   ],
   ["is ahead or behind, and not fast", (cluster) => cluster.clock("node-1").skew("1 hour", anything('"fast"'))],
   ["and not podz", (cluster) => cluster.api.forbid("1 hour", anything('"podz"'))],
+  ["Issuer apps/ca is there already", (cluster) => cluster.addIssuer({ name: "ca" })],
+  [
+    "ClusterIssuer corp is there already",
+    (cluster) => {
+      const again = cluster.addIssuer({ name: "corp", kind: "ClusterIssuer" })
+      return Effect.andThen(again, again)
+    }
+  ],
+  ["an issuer has no nmae; the nearest is name", (cluster) => cluster.addIssuer(anything('{ "nmae": "corp" }'))],
+  ["an issuer has a name", (cluster) => cluster.addIssuer(anything("{}"))],
+  ["an issuer's kind is a text", (cluster) => cluster.addIssuer(anything('{ "name": "corp", "kind": "" }'))],
+  [
+    "has the kinds Issuer and ClusterIssuer, and not Vault",
+    (cluster) => cluster.addIssuer({ name: "a", kind: "Vault" })
+  ],
+  [
+    "a ClusterIssuer serves every namespace, and is in none",
+    (cluster) => cluster.addIssuer({ name: "corp", kind: "ClusterIssuer", namespace: "apps" })
+  ],
   ["a trust bundle must be ConfigMap/NAME", (cluster) => cluster.bundle("roots").rotate()]
 ]
 

@@ -8,6 +8,7 @@ import { setTimeout as pause } from "node:timers/promises"
 import { Duration, Effect } from "effect"
 import { type CallError, connectKubelet } from "../../src/commands/demo/GrpcKubeletClient.ts"
 import { EmbeddedCluster } from "../../src/embedded/EmbeddedCluster.ts"
+import { bareStart, bareUnmount } from "./bareNode.ts"
 import { MeasuredDriver, writeServiceAccount } from "./MeasuredDriver.ts"
 import { type Figures, median, type Side } from "./takeTurns.ts"
 
@@ -75,7 +76,10 @@ type BenchNode = Effect.Success<ReturnType<typeof makeNode>>
 /** A part of a turn, on a node whose driver runs. */
 type Step = (node: BenchNode, options: NodeBenchOptions) => Effect.Effect<Figures, CallError>
 
-const begin: Step = ({ start }) => Effect.map(start, (millis) => ({ "start to serving, ms": millis }))
+const begin: Step = ({ start }) =>
+  Effect.gen(function* () {
+    return { "start of a bare process, ms": bareStart(), "start to serving, ms": yield* start }
+  })
 
 /** Publishes until so many volumes are there, ten at once. */
 const publishUntil =
@@ -114,17 +118,22 @@ const rest: Step = ({ driver }) =>
 const restart: Step = ({ driver, start }) =>
   Effect.gen(function* () {
     yield* Effect.promise(() => driver.stop())
-    return { "start to serving with many volumes, ms": yield* start }
+    return {
+      "another start of a bare process, ms": bareStart(),
+      "start to serving with many volumes, ms": yield* start
+    }
   })
 
 const leave: Step = ({ driver, kubelet, volumes }) =>
   Effect.gen(function* () {
+    const bare = bareUnmount()
     const times = yield* Effect.forEach(volumes.splice(0, alone), (volume) => Effect.timed(kubelet.unpublish(volume)))
     const before = driver.usage().cpuMilliseconds
     const [took] = yield* Effect.timed(
       Effect.forEach(volumes, (volume) => kubelet.unpublish(volume), { concurrency: 50, discard: true })
     )
     return {
+      "bare unmount p50, ms": bare,
       "unpublish p50, ms": median(times.map(([took]) => Duration.toMillis(took))),
       "processor time per unpublish, ms": (driver.usage().cpuMilliseconds - before) / volumes.length,
       "unpublishes a second, fifty at once": volumes.length / Duration.toSeconds(took)

@@ -1,60 +1,54 @@
 // `npm run bench -- SUBJECT`: how fast certlet is, and what a node pays for it.
 //
 //     npm run bench                                      publish latency and throughput beside the floor
+//     npm run bench -- guard                             what is worse than recorded, with status 1; --record records
 //     npm run bench -- memory|idle|start|unpublish       one thing that a node pays for, by itself
 //     npm run bench -- node                              all of them in one turn, with processor time
 //     npm run bench -- simulate|fleet                    the simulations' speed
 //     npm run bench -- node --peer "/path/to/driver -x"  a node with another driver of the same command line, in turns
-import { readFileSync } from "node:fs"
 import { parseArgs } from "node:util"
-import { figureRows, measure, thorough } from "../cluster/bench.ts"
-import { bundle, compileCacheEnvironment } from "../cluster/bundle.ts"
-import { shippedManifest } from "../cluster/manifests.ts"
+import { bundle } from "../cluster/bundle.ts"
 import { RealCluster } from "../cluster/RealCluster.ts"
-import { type Contender, isNodeSubject, type NodeSubject, nodeSide, nodeSubjects } from "./benchNode.ts"
+import { isNodeSubject, type NodeSubject, nodeSide, nodeSubjects } from "./benchNode.ts"
+import { complaintsOf, guardTable } from "./guard.ts"
+import { publishSides } from "./publishSides.ts"
+import { guard, record } from "./runGuard.ts"
+import { shippedCertlet } from "./shippedCertlet.ts"
 import { fleetSide, storiesSide } from "./simulationSide.ts"
-import { takeTurns } from "./takeTurns.ts"
+import { printTurns, takeTurns } from "./takeTurns.ts"
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: {
     peer: { type: "string" },
-    turns: { type: "string", default: "3" },
+    turns: { type: "string" },
     few: { type: "string", default: "110" },
     many: { type: "string", default: "1000" },
-    keys: { type: "string", default: "ECDSA" }
+    keys: { type: "string", default: "ECDSA" },
+    record: { type: "boolean", default: false }
   }
 })
 const [what = "publish"] = positionals
-const turns = Number(values.turns)
+const turns = (usual = 3) => Number(values.turns ?? usual)
 
-const benchPublish = async () => {
+const onCluster = async (body: (cluster: RealCluster) => Promise<void>) => {
   const cluster = await RealCluster.start()
   try {
-    const { rows, table } = figureRows(await measure(cluster, thorough))
-    for (const row of rows) console.log(JSON.stringify(row))
-    console.log(`\n${table}`)
+    await body(cluster)
   } finally {
     await cluster.stop()
   }
 }
 
-/** What the DaemonSet says of malloc. */
-const mallocSettings = () =>
-  Object.fromEntries(
-    [...readFileSync(shippedManifest, "utf8").matchAll(/\{ name: (MALLOC_\w+), value: "(\d+)" \}/g)].map(
-      ([, name = "", value]) => [name, value ?? ""]
-    )
-  )
+const benchPublish = async (cluster: RealCluster) => printTurns(await takeTurns(await publishSides(cluster), turns(8)))
 
-/** As the DaemonSet starts it. */
-const certlet = async (): Promise<Contender> => {
-  const program = await bundle()
-  return {
-    name: "certlet",
-    command: [process.execPath, program, "run", "--log-level=1"],
-    environment: { ...mallocSettings(), ...compileCacheEnvironment(program) }
-  }
+const benchGuard = async (cluster: RealCluster) => {
+  const verdicts = await (values.record ? record : guard)(cluster)
+  for (const verdict of verdicts) console.log(JSON.stringify(verdict))
+  console.log(`\n${guardTable(verdicts)}`)
+  const complaints = complaintsOf(verdicts)
+  for (const complaint of complaints) console.error(complaint)
+  if (complaints.length > 0) process.exitCode = 1
 }
 
 const benchNode = async (subject: NodeSubject) => {
@@ -62,13 +56,17 @@ const benchNode = async (subject: NodeSubject) => {
   const peer = values.peer?.split(" ") ?? []
   const others = peer.length === 0 ? [] : [{ name: "peer", command: peer, environment: {} }]
   const options = { few: Number(values.few), many: Number(values.many), keys: values.keys }
-  const sides = [await certlet(), ...others].map((contender) => nodeSide(subject, contender, options))
-  await takeTurns(sides, turns)
+  const sides = [await shippedCertlet(), ...others].map((contender) => nodeSide(subject, contender, options))
+  printTurns(await takeTurns(sides, turns()))
 }
 
-if (what === "publish") await benchPublish()
+if (what === "publish") await onCluster(benchPublish)
+else if (what === "guard") await onCluster(benchGuard)
 else if (isNodeSubject(what)) await benchNode(what)
-else if (what === "simulate") await takeTurns([storiesSide(await bundle())], turns)
-else if (what === "fleet") await takeTurns([fleetSide(await bundle())], turns)
-else throw new Error(`npm run bench -- publish|${nodeSubjects.join("|")}|simulate|fleet, not ${JSON.stringify(what)}`)
-process.exit(0)
+else if (what === "simulate") printTurns(await takeTurns([storiesSide(await bundle())], turns()))
+else if (what === "fleet") printTurns(await takeTurns([fleetSide(await bundle())], turns()))
+else {
+  const subjects = ["publish", "guard", ...nodeSubjects, "simulate", "fleet"].join("|")
+  throw new Error(`npm run bench -- ${subjects}, not ${JSON.stringify(what)}`)
+}
+process.exit()

@@ -1,6 +1,6 @@
-// Turns and their figures: each contender gives its figures once in every turn, who comes first changes with the turn,
-// and what comes out is a line of JSON for each row and contender and a table of minimum, median and maximum. So
-// whatever else the machine does hits all of them alike.
+// Turns and their figures: each contender gives its figures once in every turn, and who comes first changes with the
+// turn, so that whatever else the machine does hits all of them alike. What comes out can be printed, as a line of JSON
+// for each row and contender and a table of minimum, median and maximum, or compared (`guard.ts`).
 
 /** What one turn shows, by the row's name, which holds the unit. */
 export type Figures = Readonly<Record<string, number>>
@@ -11,6 +11,9 @@ export interface Side {
   readonly take: () => Promise<Figures>
 }
 
+/** All turns' figures, in the order of the turns, by row and then by side. */
+export type Taken = ReadonlyMap<string, ReadonlyMap<string, ReadonlyArray<number>>>
+
 /** The middle one of numbers in any order. */
 export const median = (numbers: ReadonlyArray<number>): number =>
   numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN
@@ -20,8 +23,8 @@ const cells = (numbers: ReadonlyArray<number>): string => {
   return [least, median(numbers), most].map((one) => one.toFixed(most < 10 ? 2 : 0).padStart(9)).join("")
 }
 
-/** Takes all turns and prints what they have shown. */
-export const takeTurns = async (sides: ReadonlyArray<Side>, turns: number): Promise<void> => {
+/** Takes all turns. */
+export const takeTurns = async (sides: ReadonlyArray<Side>, turns: number): Promise<Taken> => {
   const rows = new Map<string, Map<string, Array<number>>>()
   for (let turn = 0; turn < turns; turn++) {
     for (const { name, take } of turn % 2 === 0 ? sides : sides.toReversed()) {
@@ -31,8 +34,13 @@ export const takeTurns = async (sides: ReadonlyArray<Side>, turns: number): Prom
       }
     }
   }
+  return rows
+}
+
+/** Prints what turns have shown. */
+export const printTurns = (taken: Taken): void => {
   const lines = [`${"".padEnd(62)}${["minimum", "median", "maximum"].map((one) => one.padStart(9)).join("")}`]
-  for (const [what, row] of rows) {
+  for (const [what, row] of taken) {
     for (const [name, numbers] of row) {
       const [minimum, maximum] = [Math.min(...numbers), Math.max(...numbers)]
       console.log(JSON.stringify({ what, of: name, minimum, median: median(numbers), maximum, numbers }))

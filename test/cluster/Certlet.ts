@@ -13,6 +13,7 @@ import { CallError, KubeletClient } from "./KubeletClient.ts"
 import { type Mount, mountsUnder, unmountAll } from "./mounts.ts"
 import { ownFolder } from "./ownFolder.ts"
 import type { PodVolume } from "./PodVolume.ts"
+import { type Usage, usageOf } from "./usageOf.ts"
 
 export interface CertletOptions {
   /** The bundle's path. */
@@ -31,18 +32,6 @@ const startLimitMilliseconds = 20_000
 
 // Records are kept in memory on a node; where a machine has no /dev/shm, certlet warns and its times are the disk's.
 const memoryFolder = existsSync("/dev/shm") ? "/dev/shm" : tmpdir()
-
-/** What one look at the process's use of the machine shows. */
-export interface Usage {
-  /** User and system time since its start. */
-  readonly cpuMilliseconds: number
-  readonly residentBytes: number
-  /** Files, sockets and whatever else has a number in the process. */
-  readonly descriptors: number
-}
-
-// USER_HZ, which Linux fixes at 100 for every architecture that matters here (proc(5)).
-const millisecondsPerTick = 10
 
 export class Certlet {
   readonly folder: string
@@ -204,15 +193,13 @@ export class Certlet {
     return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
   }
 
-  async usage(): Promise<Usage> {
-    const stat = await readFile(`/proc/${this.pid}/stat`, "utf8")
-    const status = await readFile(`/proc/${this.pid}/status`, "utf8")
-    // The second field is the name in brackets; user and system time are the 14th and 15th.
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
-    const ticks = Number(fields[11]) + Number(fields[12])
-    const resident = Number(status.match(/^VmRSS:\s+(\d+) kB$/m)?.[1])
-    const { length: descriptors } = await readdir(`/proc/${this.pid}/fd`)
-    return { cpuMilliseconds: ticks * millisecondsPerTick, residentBytes: resident * 1024, descriptors }
+  usage(): Promise<Usage> {
+    return usageOf(this.pid)
+  }
+
+  /** How many files, sockets and whatever else have a number in the process. */
+  async descriptors(): Promise<number> {
+    return (await readdir(`/proc/${this.pid}/fd`)).length
   }
 
   /** How many timers the process waits for; it must have been started to count them. */

@@ -28,6 +28,7 @@ import { ownFolder } from "./ownFolder.ts"
 import { describePrograms, type Programs } from "./programs.ts"
 import { judgeRequest } from "./requests.ts"
 import { grantToken, type TokenAccess, type TokenOptions } from "./serviceAccountToken.ts"
+import { type Usage, usageOf } from "./usageOf.ts"
 
 export interface ControlPlaneOptions {
   /** What to run; built (or found in the cache) by default. */
@@ -253,6 +254,16 @@ export class ControlPlane {
   get #issuerHost(): IssuerHost {
     const { api, dir, clusterResourceNamespace } = this
     return { api, dir, clusterResourceNamespace, certManager: this.#programs.certManager }
+  }
+
+  /** What the API server, etcd and cert-manager's controllers have taken of the machine since their starts. */
+  async usage(): Promise<Readonly<Record<keyof Programs, Usage>>> {
+    const { apiServer, certManager, etcd } = this.#programs
+    return {
+      apiServer: await usageOf(apiServer.pid),
+      certManager: await usageOf(certManager.pid),
+      etcd: await usageOf(etcd.pid)
+    }
   }
 
   async approve(namespace: string, name: string): Promise<void> {

@@ -22,6 +22,10 @@ export class Program {
     return this.#daemon?.running === true
   }
 
+  get pid(): number {
+    return this.#started().pid
+  }
+
   /** Resolves when the program is ready. */
   async start(): Promise<void> {
     const { name, ready } = this.#options

@@ -41,7 +41,8 @@ interface Held {
 }
 
 const look = async (when: string): Promise<Held> => {
-  const { descriptors, residentBytes } = await certlet.usage()
+  const { residentBytes } = await certlet.usage()
+  const descriptors = await certlet.descriptors()
   const [mounts, records] = [await mountsUnder(certlet.folder), await certlet.records()]
   const timers = await certlet.timers()
   const held = { descriptors, timers, residentBytes, mounts: mounts.length, records: records.length }
@@ -132,7 +133,7 @@ const soak = async (volumes: ReadonlyArray<PodVolume>): Promise<ReadonlyArray<Re
 /** A connection to the API server that nobody uses is closed after a minute. */
 const connectionsClosed = (before: Held) =>
   certlet.until("idle connections to close", 300_000, async () =>
-    (await certlet.usage()).descriptors <= before.descriptors + atOnce ? true : undefined
+    (await certlet.descriptors()) <= before.descriptors + atOnce ? true : undefined
   )
 
 /** How many requests the volume with the most of them has. */

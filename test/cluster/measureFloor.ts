@@ -23,6 +23,8 @@ export interface Floor {
   readonly milliseconds: ReadonlyArray<number>
   /** Whole iterations by the wall clock. */
   readonly perSecond: number
+  /** The program's own processor time for an iteration. */
+  readonly cpuMilliseconds: number
 }
 
 const limitMilliseconds = 10 * 60_000
@@ -44,9 +46,11 @@ export const measureFloor = async (program: string, options: FloorOptions): Prom
   )
   const answer: unknown = JSON.parse(stdout)
   const perSecond = at(answer, "perSecond")
+  const cpuMilliseconds = at(answer, "cpuMilliseconds")
   const milliseconds = listAt(answer, "milliseconds").filter((one) => typeof one === "number")
-  if (typeof perSecond !== "number" || milliseconds.length !== options.count) {
+  const isComplete = milliseconds.length === options.count
+  if (typeof perSecond !== "number" || typeof cpuMilliseconds !== "number" || !isComplete) {
     throw new Error(`the floor program wrote ${stdout.slice(0, 500)}`)
   }
-  return { milliseconds, perSecond }
+  return { milliseconds, perSecond, cpuMilliseconds }
 }

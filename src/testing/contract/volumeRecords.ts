@@ -15,6 +15,10 @@ export class RecordScene extends Context.Service<
     readonly damage: (volumeId: string, text: string) => Effect.Effect<void>
     /** The text of the volume's record as it stands. */
     readonly text: (volumeId: string) => Effect.Effect<string>
+    /** Certlet dies while it saves this record: what is written is there, but not under the record's name yet. */
+    readonly cutShort: (record: VolumeRecord) => Effect.Effect<void>
+    /** True where something of an unfinished save of this volume's is left. */
+    readonly leftUnfinished: (volumeId: string) => Effect.Effect<boolean>
     /** A cleaner removes the whole data root. */
     readonly wipe: Effect.Effect<void>
     /** The data root is on a disk from now on. */
@@ -123,6 +127,21 @@ export const laws: ReadonlyArray<RecordLaw> = [
     yield* records.remove("one")
     yield* records.remove("one")
     yield* expectAll(records, [])
+  }),
+  law("a save that a crash cut short changes nothing and is cleared away", function* (records, scene) {
+    yield* records.save(plain("one"))
+    yield* scene.cutShort(complete("one"))
+    yield* scene.cutShort(complete("two"))
+    yield* holds(yield* scene.leftUnfinished("one"), "the scene left nothing unfinished")
+    yield* expectAll(records, [plain("one")])
+    yield* records.remove("two")
+    yield* holds(!(yield* scene.leftUnfinished("two")), "an unfinished save outlived its volume")
+    yield* expectAll(yield* scene.restart, [plain("one")])
+    yield* holds(!(yield* scene.leftUnfinished("one")), "an unfinished save was left by a start")
+    yield* scene.cutShort(complete("one"))
+    yield* records.save(complete("one"))
+    yield* expectAll(records, [complete("one")])
+    yield* holds(!(yield* scene.leftUnfinished("one")), "an unfinished save was left by the next save")
   }),
   law("a record that makes no sense is set aside and hinders no other", function* (records, scene) {
     yield* records.save(complete("good"))

@@ -84,7 +84,7 @@ const orphaned = (world: World): string | undefined => {
     const here = world.pods.filter((pod) => pod.node === name)
     const mount = [...node.disk.volumes.keys()].find((target) => !here.some((pod) => pod.target === target))
     if (mount !== undefined) return `${name} has a mount at ${mount}, and no such pod`
-    const record = [...node.texts.keys()].find((id) => !here.some(({ volumeId }) => volumeId === id))
+    const record = [...node.records.volumeIds()].find((id) => !here.some(({ volumeId }) => volumeId === id))
     if (record !== undefined) return `${name} has a record of ${record}, and no such pod`
   }
   return undefined

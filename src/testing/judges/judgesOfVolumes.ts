@@ -115,7 +115,7 @@ const nothingLeft = safety(
       if (volume !== undefined) {
         return `the mount of ${namespacedName(pod)} is left${filesOf(volume).size === 0 ? "" : ", with its files"}`
       }
-      return node?.texts.has(pod.volumeId) ? `the record of ${namespacedName(pod)} is left` : undefined
+      return node?.records.volumeIds().has(pod.volumeId) ? `the record of ${namespacedName(pod)} is left` : undefined
     }
   }
 )
@@ -124,7 +124,7 @@ const nothingLeft = safety(
 const leftOf = (pod: SimPod, world: World): string | undefined => {
   const node = world.nodes.get(pod.node)
   if (node?.disk.volumes.has(pod.target)) return "its mount is left"
-  return node?.texts.has(pod.volumeId) ? "its record is left" : undefined
+  return node?.records.volumeIds().has(pod.volumeId) ? "its record is left" : undefined
 }
 
 const finalIsFinal = safety(

@@ -261,7 +261,7 @@ export class SimNode {
       Layer.succeed(Entropy, { bytes: drawBytes }),
       Layer.succeed(KeyGenerator, makeSimKeyGenerator(keys)),
       Layer.succeed(VolumeFS, this.disk.volumeFS),
-      Layer.succeed(VolumeRecords, this.records.records)
+      Layer.effect(VolumeRecords, this.records.start)
     )
     const built = Layer.provideMerge(edges, Layer.provideMerge(Layer.provide(clients, apiServer), own))
     return Effect.flatMap(Scope.Scope, (scope) => Layer.buildWithMemoMap(built, Layer.makeMemoMapUnsafe(), scope))

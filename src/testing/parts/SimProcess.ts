@@ -138,7 +138,7 @@ export class SimProcess {
   })
 
   #fence(context: Context.Context<Edges>, settings: Settings["Service"]): Context.Context<Edges> {
-    const { pass, passSlowly, passStepwise } = this.fence
+    const { pass, passStepwise } = this.fence
     return Context.make(CertificateRequests, fenced(Context.get(context, CertificateRequests), pass)).pipe(
       Context.add(PodEvents, fenced(Context.get(context, PodEvents), pass)),
       Context.add(Entropy, Context.get(context, Entropy)),
@@ -147,7 +147,7 @@ export class SimProcess {
       Context.add(KeyGenerator, fenced(Context.get(context, KeyGenerator), pass)),
       Context.add(Settings, settings),
       Context.add(VolumeFS, fenced(Context.get(context, VolumeFS), passStepwise)),
-      Context.add(VolumeRecords, fenced(Context.get(context, VolumeRecords), passSlowly))
+      Context.add(VolumeRecords, fenced(Context.get(context, VolumeRecords), passStepwise))
     )
   }
 }

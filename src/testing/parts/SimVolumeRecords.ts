@@ -1,7 +1,8 @@
 /**
  * The records of a node in memory: the simulated side of `VolumeRecords`. A record is kept as the text that the live
- * side writes, so that what does not survive the disk does not survive here either. `SimRecordDisk` is its lever: a
- * text can be damaged or wiped away as a crash or a cleaner would, and the disk can be full or broken.
+ * side writes, so that what does not survive the disk does not survive here either. It is saved as a file is, under
+ * another name first and then by a rename, and a process can die between the two. `SimRecordDisk` is its lever: a text
+ * can be damaged or wiped away as a crash or a cleaner would, and the disk can be full or broken.
  */
 import { Context, Effect, Layer } from "effect"
 import {
@@ -12,6 +13,7 @@ import {
   VolumeRecords,
   withoutPending
 } from "../../volume/VolumeRecord.ts"
+import { DiskStep } from "./DiskStep.ts"
 
 /** The levers of the records' disk, and what stands on it. */
 export class SimRecordDisk extends Context.Service<
@@ -34,6 +36,8 @@ export class SimRecordDisk extends Context.Service<
     readonly wipe: Effect.Effect<void>
     /** The texts as they stand, by volume. */
     readonly texts: Effect.Effect<ReadonlyMap<string, string>>
+    /** The volumes with a save that a crash has cut short, and that no start has cleared away yet. */
+    readonly unfinished: Effect.Effect<ReadonlyArray<string>>
     /** The volumes whose records were set aside. */
     readonly setAside: Effect.Effect<ReadonlyArray<string>>
   }
@@ -46,6 +50,8 @@ export type RecordChange =
 
 interface Disk {
   readonly texts: Map<string, string>
+  /** What is written and not yet under a record's name. */
+  readonly unfinished: Map<string, string>
   readonly setAside: Set<string>
   /** Told of every change, at the moment it is made. */
   readonly observe: (change: RecordChange) => void
@@ -62,16 +68,42 @@ const ready = (disk: Disk, action: string, volumeId: string): Effect.Effect<void
     return disk.readOnly && action !== "read" ? fail("read-only file system (simulated)") : Effect.void
   })
 
-const save = Effect.fnUntraced(function* (disk: Disk, record: VolumeRecord) {
-  const { volumeId } = record
-  yield* ready(disk, "save", volumeId)
-  if (disk.full) {
-    const detail = "no space left on device (simulated)"
-    return yield* new RecordError({ reason: "Full", action: "save", volumeId, detail })
-  }
-  const text = yield* Effect.orDie(encodeRecord(disk.inMemory ? record : withoutPending(record)))
-  disk.texts.set(volumeId, text)
-  disk.observe({ _tag: "RecordSaved", volumeId, text })
+/** As on a real node: a file beside the record, then one rename; what failed takes its file away. */
+const save = Effect.fnUntraced(
+  function* (disk: Disk, record: VolumeRecord) {
+    const { volumeId } = record
+    const step = yield* DiskStep
+    const text = yield* Effect.orDie(encodeRecord(disk.inMemory ? record : withoutPending(record)))
+    yield* ready(disk, "save", volumeId)
+    disk.unfinished.set(volumeId, text)
+    yield* step
+    yield* ready(disk, "save", volumeId)
+    if (disk.full) {
+      const detail = "no space left on device (simulated)"
+      return yield* new RecordError({ reason: "Full", action: "save", volumeId, detail })
+    }
+    disk.unfinished.delete(volumeId)
+    disk.texts.set(volumeId, text)
+    disk.observe({ _tag: "RecordSaved", volumeId, text })
+  },
+  (saved, disk, { volumeId }) =>
+    saved.pipe(
+      Effect.onError(() => Effect.ignore(clear(disk, volumeId))),
+      Effect.uninterruptible
+    )
+)
+
+const clear = Effect.fnUntraced(function* (disk: Disk, volumeId: string) {
+  yield* yield* DiskStep
+  yield* ready(disk, "remove", volumeId)
+  disk.unfinished.delete(volumeId)
+})
+
+const remove = Effect.fnUntraced(function* (disk: Disk, volumeId: string) {
+  yield* ready(disk, "remove", volumeId)
+  if (disk.texts.delete(volumeId)) disk.observe({ _tag: "RecordRemoved", volumeId })
+  disk.setAside.delete(volumeId)
+  yield* clear(disk, volumeId)
 })
 
 const all = Effect.fnUntraced(function* (disk: Disk) {
@@ -105,8 +137,12 @@ const levers = (disk: Disk) =>
     unlock: turn(disk, { readOnly: false }),
     moveToDisk: turn(disk, { inMemory: false }),
     damage: (volumeId, text) => Effect.sync(() => void disk.texts.set(volumeId, text)),
-    wipe: Effect.sync(() => disk.texts.clear()),
+    wipe: Effect.sync(() => {
+      disk.texts.clear()
+      disk.unfinished.clear()
+    }),
     texts: Effect.sync(() => new Map(disk.texts)),
+    unfinished: Effect.sync(() => [...disk.unfinished.keys()]),
     setAside: Effect.sync(() => [...disk.setAside])
   })
 
@@ -114,6 +150,7 @@ const levers = (disk: Disk) =>
 export const makeSimRecords = (observe: (change: RecordChange) => void = () => undefined) => {
   const disk: Disk = {
     texts: new Map(),
+    unfinished: new Map(),
     setAside: new Set(),
     observe,
     full: false,
@@ -123,25 +160,22 @@ export const makeSimRecords = (observe: (change: RecordChange) => void = () => u
   }
   const records = VolumeRecords.of({
     save: (record) => save(disk, record),
-    remove: (volumeId) =>
-      Effect.andThen(
-        ready(disk, "remove", volumeId),
-        Effect.sync(() => {
-          if (disk.texts.delete(volumeId)) observe({ _tag: "RecordRemoved", volumeId })
-          disk.setAside.delete(volumeId)
-        })
-      ),
+    remove: (volumeId) => remove(disk, volumeId),
     all: all(disk),
     keepsKeys: Effect.sync(() => disk.inMemory)
   })
+  /** The records as a process has them that starts now: it clears away what a crash has left unfinished, if it can. */
+  const start = Effect.as(Effect.ignore(Effect.map(ready(disk, "prepare", ""), () => disk.unfinished.clear())), records)
   const texts: ReadonlyMap<string, string> = disk.texts
-  return { records, levers: levers(disk), texts }
+  /** The volumes of which anything is kept, a save that was cut short included. */
+  const volumeIds = (): ReadonlySet<string> => new Set([...disk.texts.keys(), ...disk.unfinished.keys()])
+  return { start, levers: levers(disk), texts, volumeIds }
 }
 
 /** The simulated records: `VolumeRecords` for the programs, `SimRecordDisk` for the test. */
 export const layer: Layer.Layer<VolumeRecords | SimRecordDisk> = Layer.effectContext(
-  Effect.sync(() => {
-    const { levers, records } = makeSimRecords()
-    return Context.make(VolumeRecords, records).pipe(Context.add(SimRecordDisk, levers))
+  Effect.gen(function* () {
+    const { levers, start } = makeSimRecords()
+    return Context.make(VolumeRecords, yield* start).pipe(Context.add(SimRecordDisk, levers))
   })
 )

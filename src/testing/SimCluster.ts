@@ -13,7 +13,8 @@ import { Cluster } from "./Cluster.ts"
 import { Court, type Invariant, type World } from "./judges/Invariants.ts"
 import { judges } from "./judges/judges.ts"
 import { Faults, type Incident, incidentsOf } from "./levers/Faults.ts"
-import { amountOf, countOf, known, oneOf, timeOf } from "./levers/misuse.ts"
+import { amountOf, countOf, known, oneOf } from "./levers/misuse.ts"
+import { type KubeletOptions, soundKubelet } from "./levers/soundKubelet.ts"
 import { type OwnFault, strikeAll } from "./levers/strike.ts"
 import { TimedLevers } from "./levers/TimedLevers.ts"
 import { weatherOf } from "./levers/weatherOf.ts"
@@ -26,7 +27,6 @@ import { SimBundles } from "./parts/SimBundles.ts"
 import { behave } from "./parts/SimControlPlane.ts"
 import type { SimKeyKind } from "./parts/SimCrypto.ts"
 import { layer as issuerLayer, makeNamedIssuer } from "./parts/SimIssuer.ts"
-import type { KubeletSettings } from "./parts/SimKubelet.ts"
 import { SimNetwork } from "./parts/SimNetwork.ts"
 import { type NodeParts, SimNode } from "./parts/SimNode.ts"
 import type { SimPod } from "./parts/SimPod.ts"
@@ -49,14 +49,7 @@ export interface ClusterOptions {
   readonly ownFaults?: ReadonlyArray<OwnFault>
   /** Settings of every node's certlet; the others are those of an empty command line. */
   readonly settings?: SettingsWish
-  readonly kubelet?: {
-    /** `requiresRepublish` of the CSIDriver object; true by default. */
-    readonly requiresRepublish?: boolean
-    /** How often the kubelet looks at a pod; a minute by default, and up to half as much again. */
-    readonly syncFrequency?: Duration.Input
-    /** How often the kubelet asks for the stats of each volume; never by default, every minute in Kubernetes. */
-    readonly statsFrequency?: Duration.Input
-  }
+  readonly kubelet?: KubeletOptions
   /** The kind of every key: `Ed25519` by default, which is far faster than `P-256`. */
   readonly keys?: SimKeyKind
   /** Judged besides certlet's own. */
@@ -106,22 +99,13 @@ const sound = (given: ClusterOptions) => {
     keys: oneOf("a kind of keys", keys, ["Ed25519", "P-256"]),
     faults: Faults.of(faults),
     drawsFaults: given.faults !== undefined || given.ownFaults !== undefined,
-    kubelet: kubeletSettings(kubelet),
+    kubelet: soundKubelet(kubelet),
     layers,
     settings: settingsOf(settings),
     traceEvents: amountOf("how many events are kept", traceEvents)
   }
 }
 type SoundOptions = ReturnType<typeof sound>
-
-const kubeletSettings = (kubelet: NonNullable<ClusterOptions["kubelet"]>): KubeletSettings => {
-  known("a kubelet", kubelet, { requiresRepublish: true, syncFrequency: true, statsFrequency: true })
-  return {
-    requiresRepublish: kubelet.requiresRepublish ?? true,
-    syncFrequency: timeOf(kubelet.syncFrequency ?? "1 minute"),
-    statsFrequency: timeOf(kubelet.statsFrequency ?? 0)
-  }
-}
 
 interface Time {
   readonly context: Context.Context<never>
@@ -233,6 +217,10 @@ const makeParts = Effect.fnUntraced(function* (options: SoundOptions, seed: stri
   }
   const court = new Court([...judges, ...(options.invariants ?? [])], seed, () => trace.tail(40))
   trace.listen((event) => court.hear(event, world))
+  trace.listen(({ what, where }) => {
+    const concerned = nodes.get(where)
+    for (const { kubelet } of concerned === undefined ? nodes.values() : [concerned]) kubelet.hear(what)
+  })
   const workings = {
     trace,
     server,

@@ -61,7 +61,33 @@ const spellingsOf = (base64: string): ReadonlyArray<string> => {
 }
 
 /** Where a secret could hide: long runs without a space. A text without any is nothing to search. */
-const isSuspicious = (text: string): boolean => /[A-Za-z0-9+/]{40}|(?:\d{1,3},){20}/.test(text)
+const runsIn = (text: string): ReadonlyArray<string> => text.match(/[A-Za-z0-9+/,]{40,}/g) ?? []
+
+/** How many of its first characters a spelling is found by. */
+const beginning = 16
+
+/** The spellings of all keys, found by how they begin: a cluster may have made thousands of them. */
+class Spellings {
+  readonly #byBeginning = new Map<string, Set<string>>()
+
+  /** Takes in a spelling. True where it is a new one. */
+  readonly add = (spelling: string): boolean => {
+    const key = spelling.slice(0, beginning)
+    const alike = this.#byBeginning.get(key) ?? new Set()
+    if (alike.has(spelling)) return false
+    this.#byBeginning.set(key, alike.add(spelling))
+    return true
+  }
+
+  /** True where one of them stands in this run of characters. */
+  readonly isIn = (run: string): boolean => {
+    for (let at = 0; at + beginning <= run.length; at++) {
+      const alike = this.#byBeginning.get(run.slice(at, at + beginning))
+      if (alike !== undefined && [...alike].some((spelling) => run.startsWith(spelling, at))) return true
+    }
+    return false
+  }
+}
 
 /** How many texts with something that could be a key are kept. */
 const remembered = 100
@@ -70,14 +96,11 @@ const secretsKept = safety(
   "secrets kept",
   "No private key, password or token is in the API server, in a log, an error, an Event or the trace; no password or token in a record.",
   () => {
-    const spellings = new Set<string>()
+    const spellings = new Spellings()
     // A key may be told of before it is where keys may be.
     const suspicious: Array<string> = []
     return ({ what }) => {
-      const fresh = keysIn(what)
-        .flatMap(spellingsOf)
-        .filter((spelling) => !spellings.has(spelling))
-      for (const spelling of fresh) spellings.add(spelling)
+      const fresh = keysIn(what).flatMap(spellingsOf).filter(spellings.add)
       const leak = suspicious.find((text) => fresh.some((spelling) => text.includes(spelling)))
       if (leak !== undefined) return "a private key stood in what was told before it was in use"
       const told = `${sentenceOf(what)}\n${toldBy(what)}`
@@ -85,12 +108,11 @@ const secretsKept = safety(
       if (kept.includes(tokenMark)) return `a token stands in: ${sentenceOf(what)}`
       if (kept.includes(passwordMark)) return `a password stands in: ${sentenceOf(what)}`
       if (told.includes("PRIVATE KEY-----")) return `a private key stands in: ${what._tag}`
-      if (!isSuspicious(told)) return undefined
+      const runs = runsIn(told)
+      if (runs.length === 0) return undefined
       suspicious.push(told)
       if (suspicious.length > remembered) suspicious.shift()
-      return [...spellings].some((spelling) => told.includes(spelling))
-        ? `a private key stands in: ${what._tag}`
-        : undefined
+      return runs.some(spellings.isIn) ? `a private key stands in: ${what._tag}` : undefined
     }
   }
 )

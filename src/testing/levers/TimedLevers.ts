@@ -56,14 +56,15 @@ export class TimedLevers {
     back: Effect.Effect<void>
   ): Effect.Effect<void> =>
     Effect.suspend(() => {
-      const { now, run } = this.#workings
+      const { nodes, now, run } = this.#workings
+      const news = Effect.sync(() => nodes.forEach(({ kubelet }) => void kubelet.hear({ _tag: "FaultsEnded" })))
       const at = now() + Duration.toMillis(timeOf(time))
       if ((this.#until.get(name)?.at ?? 0) < at) this.#until.set(name, { at, back })
       const end = Effect.suspend(() => {
         const held = this.#until.get(name)
         if (held === undefined || held.at > now()) return Effect.void
         this.#until.delete(name)
-        return back
+        return Effect.andThen(back, news)
       })
       return Effect.andThen(
         pull,

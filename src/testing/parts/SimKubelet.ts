@@ -14,6 +14,7 @@ import type { Dice } from "./Dice.ts"
 import { publishCallOf, type SimPod } from "./SimPod.ts"
 import type { SimProcess } from "./SimProcess.ts"
 import type { SimVolume } from "./SimVolumeFS.ts"
+import { isNews, VolumeNews } from "./VolumeNews.ts"
 
 /** How the kubelet is set up. */
 export interface KubeletSettings {
@@ -21,6 +22,11 @@ export interface KubeletSettings {
   readonly requiresRepublish: boolean
   /** `syncFrequency`: how often a pod is looked at; 60 s by default, and up to half as much again (seen). */
   readonly syncFrequency: Duration.Duration
+  /**
+   * What becomes of a republish that can find nothing new, because nothing has happened to its volume, its node or the
+   * cluster since the last one: it is played as every other, or counted without a call.
+   */
+  readonly unchangedRepublishes: "play" | "count"
   /** How often it asks for a volume's stats (a minute in Kubernetes); zero is never. */
   readonly statsFrequency: Duration.Duration
 }
@@ -39,6 +45,7 @@ const teardown = 2000
 /** After a kubelet's restart each live volume is published once more within this time (seen). */
 const reconstruction = 10_000
 
+const unregistered = new Status({ code: "UNAVAILABLE", sentence: "no plugin is registered (connection refused)" })
 const outOfTime = new Status({ code: "DEADLINE_EXCEEDED", sentence: "context deadline exceeded" })
 
 /** What a kubelet needs of its node, and of the cluster. */
@@ -70,6 +77,7 @@ interface PodLife {
   readonly deleted: Deferred.Deferred<void>
   fiber: Fiber.Fiber<unknown, unknown> | undefined
   readonly state: ActualState
+  readonly news: VolumeNews
 }
 
 /** The kubelet of one node. */
@@ -87,10 +95,16 @@ export class SimKubelet {
     return [...this.#lives.values()].map(({ pod }) => pod)
   }
 
+  /** How many republishes of these pods were counted and not played. */
+  get counted(): number {
+    return [...this.#lives.values()].reduce((sum, { news }) => sum + news.counted, 0)
+  }
+
   /** A pod was scheduled to this node. */
   readonly add = (pod: SimPod): void => {
     const deleted = Deferred.makeUnsafe<void>()
-    const life: PodLife = { pod, deleted, fiber: undefined, state: new ActualState() }
+    const news = new VolumeNews(pod, this.#parts.now, this.#parts.settings.syncFrequency)
+    const life: PodLife = { pod, deleted, fiber: undefined, state: new ActualState(), news }
     this.#lives.set(pod.uid, life)
     this.#parts.observe({ _tag: "PodScheduled", pod })
     if (this.#up) this.#begin(life, 0)
@@ -103,6 +117,11 @@ export class SimKubelet {
     pod.phase = "ending"
     this.#parts.observe({ _tag: "PodDeleted", pod })
     Deferred.doneUnsafe(life.deleted, Effect.void)
+  }
+
+  /** Something has happened: a volume that it concerns is published at its next sync. */
+  readonly hear = (what: Happening): void => {
+    if (isNews(what)) for (const { news } of this.#lives.values()) news.hear(what)
   }
 
   /** A pod's container is started again: it binds what stands at the target now. */
@@ -170,23 +189,29 @@ export class SimKubelet {
   #republish(life: PodLife): Effect.Effect<void> {
     const { dice, settings } = this.#parts
     if (!settings.requiresRepublish) return Deferred.await(life.deleted)
-    const sync = () => Duration.times(settings.syncFrequency, dice.between(1, 1.5))
     return Effect.gen({ self: this }, function* (this: SimKubelet) {
       let pause = firstRepublish
       while (!(yield* this.#sleepOrDeleted(life, pause))) {
+        life.news.forget()
         yield* this.#repeat(life, (attempt) => this.#publish(life, attempt), true)
-        pause = sync()
+        if (this.#isSpared(life.pod)) yield* Effect.raceFirst(life.news.next, Deferred.await(life.deleted))
+        pause = Duration.times(settings.syncFrequency, dice.between(1, 1.5))
       }
     })
+  }
+
+  /** True where an unchanged republish need not be played. A fresh token in each call is a change. */
+  #isSpared(pod: SimPod): boolean {
+    const { contextOf, settings } = this.#parts
+    return settings.unchangedRepublishes === "count" && Object.keys(contextOf(pod)).length === 0
   }
 
   /** Asks how the volume is, again and again; what it hears is nobody's business here. */
   #measure({ pod: { target, volumeId } }: PodLife): Effect.Effect<never> {
     const { plugin, settings } = this.#parts
     if (Duration.isZero(settings.statsFrequency)) return Effect.never
-    const ask = Effect.suspend(
-      () => plugin()?.call(({ inspect }) => inspect(volumeId, Option.some(target))) ?? Effect.void
-    )
+    const inspect = ({ inspect }: Calls) => inspect(volumeId, Option.some(target))
+    const ask = Effect.suspend(() => plugin()?.call(inspect) ?? Effect.void)
     const patient = Effect.timeoutOption(Effect.ignore(ask), patience)
     return Effect.forever(Effect.delay(patient, settings.statsFrequency))
   }
@@ -263,10 +288,7 @@ export class SimKubelet {
     plugin: SimProcess | undefined,
     method: (calls: Calls) => Effect.Effect<void, Status>
   ): Effect.Effect<Option.Option<Status>> {
-    const gone = Effect.fail(
-      new Status({ code: "UNAVAILABLE", sentence: "no plugin is registered (connection refused)" })
-    )
-    return (plugin === undefined ? gone : plugin.call(method)).pipe(
+    return (plugin === undefined ? Effect.fail(unregistered) : plugin.call(method)).pipe(
       Effect.timeoutOrElse({ duration: patience, orElse: () => Effect.fail(outOfTime) }),
       Effect.match({ onFailure: (status) => Option.some(status), onSuccess: () => Option.none<Status>() }),
       Effect.tap((failure) =>

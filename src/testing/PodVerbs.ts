@@ -13,6 +13,7 @@ import { askCertlet } from "./levers/askCertlet.ts"
 import { known, Misuse, named, present, worded } from "./levers/misuse.ts"
 import { changeableNames, soundWish } from "./levers/soundWish.ts"
 import { tell } from "./levers/TimedLevers.ts"
+import { oneVolume, volumesOf } from "./levers/volumesOf.ts"
 import type { ClusterParts } from "./parts/ClusterParts.ts"
 import { eventIn } from "./parts/SimEvents.ts"
 import type { SimNode } from "./parts/SimNode.ts"
@@ -44,6 +45,12 @@ export class PodVerbs {
    * const web = yield* cluster.schedule({ name: "web", node: "node-2", duration: "2 hours", issuer: "ca" })
    * yield* cluster.advance("1 minute")
    * assert.deepEqual((yield* cluster.exec(web)).certificate.names, ["DNS:web.apps.svc"])
+   *
+   * // Several volumes, by their names: what stands beside them holds for each of them.
+   * const volumes = { tls: {}, client: { dnsNames: "api.shop" } }
+   * const api = yield* cluster.schedule({ name: "api", duration: "2 hours", volumes })
+   * yield* cluster.advance("1 minute")
+   * assert.deepEqual((yield* cluster.exec(api, "client")).certificate.names, ["DNS:api.shop"])
    */
   readonly schedule = (wish: PodWish = {}): Effect.Effect<SimPod> =>
     this.within(
@@ -52,7 +59,7 @@ export class PodVerbs {
         const node = this.node(wish.node ?? this.#nextNode())
         soundWish(wish)
         const name = wish.name ?? `pod-${this.#pods + 1}`
-        const pod = makePod({ ...wish, name, node: node.name }, dice.uuid(), dice.hex(64))
+        const pod = makePod({ ...wish, name, node: node.name }, dice)
         const isTaken = (other: SimPod) => namespacedName(other) === namespacedName(pod) && network.shows(other)
         if ([...pods.values()].some(isTaken)) {
           throw new Misuse(`there is a pod ${namespacedName(pod)} already; give the other one another name`)
@@ -65,7 +72,7 @@ export class PodVerbs {
     )
 
   /**
-   * Deletes a pod: its container ends, its volume goes, its requests follow.
+   * Deletes a pod: its container ends, its volumes go, its requests follow.
    *
    * @example
    * yield* cluster.delete(pod)
@@ -77,7 +84,7 @@ export class PodVerbs {
 
   /**
    * Deletes a pod by force: the API server forgets it at once, so that another one may have its name, and the kubelet
-   * takes its container and its volume away afterwards.
+   * takes its container and its volumes away afterwards.
    *
    * @example
    * const old = yield* cluster.schedule({ name: "db-0" })
@@ -130,7 +137,7 @@ export class PodVerbs {
     )
 
   /**
-   * The pod's container ends and is started again: it sees what stands at its volume's place now.
+   * The pod's container ends and is started again: it sees what stands at its volumes' places now.
    *
    * @example
    * yield* cluster.disk("node-1").clean(pod)
@@ -146,7 +153,8 @@ export class PodVerbs {
     })
 
   /**
-   * An operator has the pod's certificate renewed now, as `certlet renew` does; it comes as time passes.
+   * An operator has the pod's certificates renewed now, as `certlet renew` does, or that of one volume; they come as
+   * time passes.
    *
    * @example
    * const before = yield* cluster.exec(pod)
@@ -154,38 +162,45 @@ export class PodVerbs {
    * yield* cluster.advance("1 minute")
    * assert.notEqual((yield* cluster.exec(pod)).certificate.serialNumber, before.certificate.serialNumber)
    */
-  readonly renew = (pod: SimPod): Effect.Effect<void> =>
+  readonly renew = (pod: SimPod, volume?: string): Effect.Effect<void> =>
     this.#onPod(pod, "is to have its certificate renewed now", (node) =>
-      Effect.sync(() => void this.parts.run(askCertlet(node, pod, "renew")))
+      Effect.sync(() => {
+        for (const each of volumesOf(pod, volume)) this.parts.run(askCertlet(node, each, "renew"))
+      })
     )
 
   /**
-   * An operator looks at all that certlet tells of the pod's volume: status, statistics, metrics. A judge reads it.
+   * An operator looks at all that certlet tells of the pod's volumes: status, statistics, metrics. A judge reads it.
    *
    * @example
    * yield* cluster.look(pod)
    * yield* cluster.check()
    */
   readonly look = (pod: SimPod): Effect.Effect<void> =>
-    this.within(Effect.sync(() => void this.parts.run(askCertlet(this.node(pod.node), pod, "status"))))
+    this.within(
+      Effect.sync(() => {
+        for (const volume of volumesOf(pod)) this.parts.run(askCertlet(this.node(pod.node), volume, "status"))
+      })
+    )
 
   /**
-   * What `certlet status` says of the pod's volume.
+   * What `certlet status` says of the pod's volume, or of the one of this name.
    *
    * @example
    * const { certificate, state } = yield* cluster.status(pod)
    * assert.equal(state, "Ready")
    * assert.ok(certificate)
    */
-  readonly status = (pod: SimPod): Effect.Effect<VolumeStatus, CannotSee> =>
+  readonly status = (pod: SimPod, volume?: string): Effect.Effect<VolumeStatus, CannotSee> =>
     this.within(
       Effect.suspend(() => {
+        const { volumeId } = oneVolume(pod, volume)
         const fail = (detail: string) => new CannotSee({ pod: namespacedName(pod), detail })
         return this.node(pod.node)
           .ask(({ status }) => status)
           .pipe(
             Effect.mapError(({ sentence }) => fail(sentence)),
-            Effect.map((all) => all.find(({ volumeId }) => volumeId === pod.volumeId)),
+            Effect.map((all) => all.find((one) => one.volumeId === volumeId)),
             Effect.filterOrElse(
               (found) => found !== undefined,
               () => Effect.fail(fail(`certlet on ${pod.node} knows no volume of it`))
@@ -220,8 +235,8 @@ export class PodVerbs {
     )
 
   /**
-   * What a process in the pod's container sees: files and modes, the certificate, whether it chains and matches its
-   * key.
+   * What a process in the pod's container sees in its volume, or in the one of this name: files and modes, the
+   * certificate, whether it chains and matches its key.
    *
    * @example
    * const { certificate, chains, files, matchesKey } = yield* cluster.exec(pod)
@@ -229,13 +244,14 @@ export class PodVerbs {
    * assert.equal(files.get("tls.key")?.mode, 0o440)
    * assert.deepEqual(certificate.names, ["DNS:pod-1.apps.svc"])
    */
-  readonly exec = (pod: SimPod): Effect.Effect<Sight, CannotSee> =>
+  readonly exec = (pod: SimPod, volume?: string): Effect.Effect<Sight, CannotSee> =>
     this.within(
       Effect.suspend(() => {
+        const { held } = oneVolume(pod, volume)
         const fail = (detail: string) => Effect.fail(new CannotSee({ pod: namespacedName(pod), detail }))
         if (pod.phase !== "running") return fail(`no container runs, the pod is ${pod.phase}`)
-        if (Option.isNone(pod.held)) return fail("the container has no volume")
-        return Effect.catch(Effect.fromResult(seeVolume(pod.held.value)), fail)
+        if (Option.isNone(held)) return fail("the container has no volume")
+        return Effect.catch(Effect.fromResult(seeVolume(held.value)), fail)
       })
     )
 

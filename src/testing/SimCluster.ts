@@ -195,7 +195,7 @@ const makeParts = Effect.fnUntraced(function* (options: SoundOptions, seed: stri
     now,
     observe: trace.record,
     run,
-    contextOf: (pod) => (settings.useTokenRequest ? accounts.contextOf(pod) : {}),
+    contextOf: (volume) => (settings.useTokenRequest ? accounts.contextOf(volume) : {}),
     onSandbox: network.sandbox,
     onGone: (pod) =>
       Effect.all([Effect.sync(() => pods.delete(pod.uid)), registry.remove(pod), controllers.bury(pod.uid)], {
@@ -208,6 +208,9 @@ const makeParts = Effect.fnUntraced(function* (options: SoundOptions, seed: stri
     },
     get pods() {
       return [...pods.values()]
+    },
+    get volumes() {
+      return [...pods.values()].flatMap(({ volumes }) => [...volumes.values()])
     },
     nodes,
     server,

@@ -8,7 +8,7 @@ import type { EventReason } from "../../src/kube/PodEvents.ts"
 import { seeVolume } from "../../src/testing/judges/Sight.ts"
 import { incidentNames } from "../../src/testing/levers/Faults.ts"
 import { eventIn } from "../../src/testing/parts/SimEvents.ts"
-import type { SimPod } from "../../src/testing/parts/SimPod.ts"
+import type { SimPodVolume } from "../../src/testing/parts/SimPod.ts"
 import type { Event, Happening } from "../../src/testing/story/Happening.ts"
 import type { Story } from "../../src/testing/story/Story.ts"
 
@@ -44,11 +44,13 @@ const answered = (question: "renew" | "status", words: RegExp) =>
   shown((what) => what._tag === "OperatorAnswered" && what.question === question && words.test(what.answer))
 
 /** A pod that asks for this has its files. */
-const served = (asks: (attributes: SimPod["attributes"]) => boolean): (() => Look) => {
+const served = (asks: (attributes: SimPodVolume["attributes"]) => boolean): (() => Look) => {
   return () => {
     const targets = new Set<string>()
     return ({ what }) => {
-      if (what._tag === "PodScheduled" && asks(what.pod.attributes)) targets.add(what.pod.target)
+      if (what._tag === "PodScheduled") {
+        for (const { attributes, target } of what.pod.volumes.values()) if (asks(attributes)) targets.add(target)
+      }
       return what._tag === "Written" && targets.has(what.target)
     }
   }
@@ -56,45 +58,46 @@ const served = (asks: (attributes: SimPod["attributes"]) => boolean): (() => Loo
 
 const has = (name: string, value: RegExp) => served((attributes) => value.test(attributes[prefix + name] ?? ""))
 
-/** The pods of a story by their volumes' ids. */
-const podsSeen = () => {
-  const pods = new Map<string, SimPod>()
+/** The volumes of a story by their ids. */
+const volumesSeen = () => {
+  const volumes = new Map<string, SimPodVolume>()
   return {
     see: (what: Happening): void => {
-      if (what._tag === "PodScheduled") pods.set(what.pod.volumeId, what.pod)
+      if (what._tag !== "PodScheduled") return
+      for (const volume of what.pod.volumes.values()) volumes.set(volume.volumeId, volume)
     },
     of: ({ metadata }: { readonly metadata: { readonly annotations?: Readonly<Record<string, string>> } }) =>
-      pods.get(metadata.annotations?.[volumeAnnotation] ?? "")
+      volumes.get(metadata.annotations?.[volumeAnnotation] ?? "")
   }
 }
 
 /** A volume that held a certificate that had expired asks for the next one. */
 const behindItsEnd = (): Look => {
-  const pods = podsSeen()
+  const volumes = volumesSeen()
   const ends = new Map<string, number>()
   return ({ at, what }) => {
-    pods.see(what)
+    volumes.see(what)
     if (what._tag === "Written") {
       const sight = seeVolume(what.volume)
       if (Result.isSuccess(sight)) ends.set(what.target, DateTime.toEpochMillis(sight.success.certificate.notAfter))
     }
     if (what._tag !== "RequestCreated") return false
-    const end = ends.get(pods.of(what.object)?.target ?? "")
+    const end = ends.get(volumes.of(what.object)?.target ?? "")
     return end !== undefined && end < at
   }
 }
 
 /** A certificate is laid into a volume by another process than the one that asked for it. */
 const pickedUp = (): Look => {
-  const pods = podsSeen()
+  const volumes = volumesSeen()
   const lives = new Map<string, number>()
   const askedIn = new Map<string, number | undefined>()
   return ({ what, where }) => {
-    pods.see(what)
+    volumes.see(what)
     if (what._tag === "ProcessStarted") lives.set(where, what.incarnation)
     if (what._tag === "RequestCreated") {
-      const pod = pods.of(what.object)
-      if (pod !== undefined) askedIn.set(pod.target, lives.get(pod.node))
+      const volume = volumes.of(what.object)
+      if (volume !== undefined) askedIn.set(volume.target, lives.get(volume.pod.node))
     }
     if (what._tag !== "Written") return false
     const asked = askedIn.get(what.target)

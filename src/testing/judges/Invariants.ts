@@ -10,7 +10,7 @@ import type { Settings } from "../../Settings.ts"
 import type { PodState } from "../../spec/PodState.ts"
 import type { SimApiServer } from "../parts/SimApiServer.ts"
 import type { SimNode } from "../parts/SimNode.ts"
-import type { SimPod } from "../parts/SimPod.ts"
+import type { SimPod, SimPodVolume } from "../parts/SimPod.ts"
 import type { Event } from "../story/Happening.ts"
 
 /** What a judge can look at. */
@@ -19,6 +19,8 @@ export interface World {
   readonly now: number
   /** Every pod that was ever scheduled and is not gone. */
   readonly pods: ReadonlyArray<SimPod>
+  /** The volumes of all of them. */
+  readonly volumes: ReadonlyArray<SimPodVolume>
   readonly nodes: ReadonlyMap<string, SimNode>
   readonly server: SimApiServer
   /** The settings of every node's certlet. */

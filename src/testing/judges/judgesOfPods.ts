@@ -4,9 +4,8 @@
  */
 
 import { Option, Result } from "effect"
-import { namespacedName } from "../../spec/NamespacedName.ts"
 import type { PodState } from "../../spec/PodState.ts"
-import type { SimPod } from "../parts/SimPod.ts"
+import { type SimPodVolume, volumeText } from "../parts/SimPod.ts"
 import { type Invariant, safety, type World } from "./Invariants.ts"
 import { isFilled, volumeOf } from "./judgesOfVolumes.ts"
 import { seeVolume } from "./Sight.ts"
@@ -17,14 +16,14 @@ const servedWhenPublished = safety(
   "published is filled",
   "When a publish succeeds, the volume holds a certificate; if it was empty, one that had not expired when it was called.",
   () => {
-    /** When the kubelet called; the beginning of time where the pod had its files already, and may keep them. */
+    /** When the kubelet called; the beginning of time where the volume had its files already, and may keep them. */
     const called = new Map<string, number>()
     return ({ at, what }, world) => {
-      if (what._tag === "PublishCalled") called.set(what.pod.uid, isFilled(what.pod, world) ? 0 : at)
-      if (what._tag !== "PublishAnswered" || what.failure !== undefined || mayComeLater(what.pod, world))
+      if (what._tag === "PublishCalled") called.set(what.volume.volumeId, isFilled(what.volume, world) ? 0 : at)
+      if (what._tag !== "PublishAnswered" || what.failure !== undefined || mayComeLater(what.volume, world))
         return undefined
-      const wrong = unservedAt(what.pod, world, called.get(what.pod.uid) ?? at)
-      return wrong === undefined ? undefined : `${namespacedName(what.pod)} was published, but ${wrong}`
+      const wrong = unservedAt(what.volume, world, called.get(what.volume.volumeId) ?? at)
+      return wrong === undefined ? undefined : `${volumeText(what.volume)} was published, but ${wrong}`
     }
   }
 )
@@ -35,11 +34,15 @@ const gatesHold = safety(
   () => {
     const letIn = new Set<string>()
     return ({ what }, world) => {
-      if (what._tag === "PodChanged" && isLetIn(what.pod, world, what.state)) letIn.add(what.pod.volumeId)
+      if (what._tag === "PodChanged") {
+        for (const volume of what.pod.volumes.values()) {
+          if (isLetIn(volume, world, what.state)) letIn.add(volume.volumeId)
+        }
+      }
       if (what._tag !== "RequestCreated") return undefined
-      const pod = world.pods.find(({ volumeId }) => volumeId === volumeOf(what.object))
-      if (pod === undefined || gatesOf(pod, world).length === 0 || letIn.has(pod.volumeId)) return undefined
-      return `a certificate for ${namespacedName(pod)} is asked for, and its gate has never been open`
+      const volume = world.volumes.find(({ volumeId }) => volumeId === volumeOf(what.object))
+      if (volume === undefined || gatesOf(volume, world).length === 0 || letIn.has(volume.volumeId)) return undefined
+      return `a certificate for ${volumeText(volume)} is asked for, and its gate has never been open`
     }
   }
 )
@@ -47,14 +50,14 @@ const gatesHold = safety(
 const sameNames = (one: ReadonlyArray<string>, other: ReadonlyArray<string>): boolean =>
   one.length === other.length && one.every((name) => other.includes(name))
 
-/** What is wrong with the names in a pod's volume, if they are to be those of one of these states. */
-export const misnamed = (pod: SimPod, world: World, states: ReadonlyArray<PodState>): string | undefined => {
-  const volume = world.nodes.get(pod.node)?.disk.volumes.get(pod.target)
-  const sight = volume === undefined ? undefined : seeVolume(volume)
+/** What is wrong with the names in a volume, if they are to be those of one of these states of its pod. */
+export const misnamed = (volume: SimPodVolume, world: World, states: ReadonlyArray<PodState>): string | undefined => {
+  const mounted = world.nodes.get(volume.pod.node)?.disk.volumes.get(volume.target)
+  const sight = mounted === undefined ? undefined : seeVolume(mounted)
   if (sight === undefined || Result.isFailure(sight)) return undefined
   const { names } = sight.success.certificate
-  const fits = states.some((state) => Option.exists(namesOf(pod, state), (wanted) => sameNames(names, wanted)))
-  return fits ? undefined : `${namespacedName(pod)} has a certificate for ${names.join(", ")}`
+  const fits = states.some((state) => Option.exists(namesOf(volume, state), (wanted) => sameNames(names, wanted)))
+  return fits ? undefined : `${volumeText(volume)} has a certificate for ${names.join(", ")}`
 }
 
 const ownNames = safety(
@@ -68,9 +71,9 @@ const ownNames = safety(
         states.set(what.pod.uid, [...seen, what.state])
       }
       if (what._tag !== "Written") return undefined
-      const pod = world.pods.find(({ target }) => target === what.target)
-      if (pod === undefined || !isFollowing(pod)) return undefined
-      return misnamed(pod, world, states.get(pod.uid) ?? [])
+      const volume = world.volumes.find(({ target }) => target === what.target)
+      if (volume === undefined || !isFollowing(volume)) return undefined
+      return misnamed(volume, world, states.get(volume.pod.uid) ?? [])
     }
   }
 )

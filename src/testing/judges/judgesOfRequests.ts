@@ -10,7 +10,7 @@ import { signingRequestOf, specOf } from "../../embedded/RequestRules.ts"
 import { signingRequestIn } from "../../embedded/signingRequestIn.ts"
 import { namespacedName } from "../../spec/NamespacedName.ts"
 import { accountOf } from "../parts/SimAccounts.ts"
-import type { SimPod } from "../parts/SimPod.ts"
+import { type SimPodVolume, volumeText } from "../parts/SimPod.ts"
 import { type Invariant, safety } from "./Invariants.ts"
 import { volumeOf } from "./judgesOfVolumes.ts"
 import { type SeenCertificate, seeVolume } from "./Sight.ts"
@@ -47,8 +47,8 @@ const oneKeyOneRequest = safety(
         if (withdrawn.has(name)) return `request ${name} is made again, and certlet has deleted it`
         return textIn(before) === textIn(object) ? undefined : `request ${name} is made again, and says something else`
       }
-      const pod = world.pods.find(({ volumeId }) => volumeId === volumeOf(object))
-      const keeps = pod !== undefined && attribute(pod, "reuse-private-key") === "true"
+      const volume = world.volumes.find(({ volumeId }) => volumeId === volumeOf(object))
+      const keeps = volume !== undefined && attribute(volume, "reuse-private-key") === "true"
       if (keeps && volumeOf(before) === volumeOf(object)) return undefined
       return `requests ${before.metadata.name} and ${object.metadata.name} are for one key`
     }
@@ -62,20 +62,20 @@ const ownAccount = safety(
     ({ what }, world) => {
       if (what._tag !== "RequestCreated") return undefined
       const { object } = what
-      const pod = world.pods.find(({ volumeId }) => volumeId === volumeOf(object))
-      if (pod === undefined) return undefined
+      const volume = world.volumes.find(({ volumeId }) => volumeId === volumeOf(object))
+      if (volume === undefined) return undefined
       const asked = Predicate.hasProperty(object.spec, "username") ? String(object.spec.username) : ""
-      const wanted = (world.settings.useTokenRequest ? accountOf(pod) : certletUser).name
+      const wanted = (world.settings.useTokenRequest ? accountOf(volume.pod) : certletUser).name
       return asked === wanted
         ? undefined
-        : `${asked} asks for the certificate of ${namespacedName(pod)}, and not ${wanted}`
+        : `${asked} asks for the certificate of ${volumeText(volume)}, and not ${wanted}`
     }
 )
 
 const minute = 60_000
 /** A pod that waits tries again after 0.5, 1, 2, 4 s and so on, and a restarted certlet begins with the first. */
 const requestsPerMinute = 30
-/** What fails on a node, in a minute, for each of its pods and for the node itself. */
+/** What fails on a node, in a minute, for each of its volumes and for the node itself. */
 const failuresPerMinute = 60
 
 /** How many of something there were in the last minute, this one included. */
@@ -90,7 +90,7 @@ const makeRate = () => {
 
 const fewTries = safety(
   "few tries",
-  "A volume makes at most 30 requests in a minute, and a node's calls fail at most 60 times a minute for each of its pods.",
+  "A volume makes at most 30 requests in a minute, and a node's calls fail at most 60 times a minute for each of its volumes.",
   () => {
     const requests = makeRate()
     const failures = makeRate()
@@ -99,7 +99,7 @@ const fewTries = safety(
         return `volume ${volumeOf(what.object)} has made more than ${requestsPerMinute} requests in the last minute`
       }
       if (what._tag !== "CallFailed") return undefined
-      const most = failuresPerMinute * (1 + world.pods.filter(({ node }) => node === where).length)
+      const most = failuresPerMinute * (1 + world.volumes.filter(({ pod }) => pod.node === where).length)
       const count = failures(where, at)
       return count > most ? `${count} calls of ${where} have failed in the last minute` : undefined
     }
@@ -136,32 +136,32 @@ const unhurried = safety(
     // A rotation of the CA writes the certificate again that the volume has.
     const serialNumbers = new Map<string, string>()
     return ({ at, what, where }, world) => {
-      const nodeAt = (pod: SimPod) => at + (world.nodes.get(pod.node)?.skew.millis ?? 0)
+      const nodeAt = ({ pod }: SimPodVolume) => at + (world.nodes.get(pod.node)?.skew.millis ?? 0)
       if (onNode.includes(what._tag)) {
         // The certificate is still known: writing it again, with another CA, is not getting one.
         for (const [volumeId, last] of got) {
-          if (world.pods.some((pod) => pod.volumeId === volumeId && pod.node === where)) {
+          if (world.volumes.some((volume) => volume.volumeId === volumeId && volume.pod.node === where)) {
             got.set(volumeId, { ...last, least: 0 })
           }
         }
       }
       if (what._tag === "Written") {
-        const pod = world.pods.find(({ target }) => target === what.target)
+        const volume = world.volumes.find(({ target }) => target === what.target)
         const sight = seeVolume(what.volume)
-        if (pod === undefined || isFollowing(pod) || Result.isFailure(sight)) return undefined
+        if (volume === undefined || isFollowing(volume) || Result.isFailure(sight)) return undefined
         const { certificate } = sight.success
-        if (serialNumbers.get(pod.volumeId) === certificate.serialNumber) return undefined
-        serialNumbers.set(pod.volumeId, certificate.serialNumber)
-        got.set(pod.volumeId, gotWith(certificate, at, nodeAt(pod)))
+        if (serialNumbers.get(volume.volumeId) === certificate.serialNumber) return undefined
+        serialNumbers.set(volume.volumeId, certificate.serialNumber)
+        got.set(volume.volumeId, gotWith(certificate, at, nodeAt(volume)))
       }
       if (what._tag !== "RequestCreated") return undefined
-      const pod = world.pods.find(({ volumeId }) => volumeId === volumeOf(what.object))
-      const last = pod === undefined ? undefined : got.get(pod.volumeId)
-      if (pod === undefined || last === undefined) return undefined
-      const waited = Math.max(at - last.at, nodeAt(pod) - last.nodeAt)
+      const volume = world.volumes.find(({ volumeId }) => volumeId === volumeOf(what.object))
+      const last = volume === undefined ? undefined : got.get(volume.volumeId)
+      if (volume === undefined || last === undefined) return undefined
+      const waited = Math.max(at - last.at, nodeAt(volume) - last.nodeAt)
       return waited >= last.least
         ? undefined
-        : `${namespacedName(pod)} asks ${waited} ms after it got a certificate, and not after ${Math.ceil(last.least)} ms`
+        : `${volumeText(volume)} asks ${waited} ms after it got a certificate, and not after ${Math.ceil(last.least)} ms`
     }
   }
 )

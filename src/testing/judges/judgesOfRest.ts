@@ -4,12 +4,11 @@
  */
 
 import { DateTime, Option, Result } from "effect"
-import { namespacedName } from "../../spec/NamespacedName.ts"
-import type { SimPod } from "../parts/SimPod.ts"
+import { type SimPodVolume, volumeText } from "../parts/SimPod.ts"
 import { type Invariant, type Judge, liveness, type World } from "./Invariants.ts"
 import { misnamed } from "./judgesOfPods.ts"
 import { isFilled, volumeOf } from "./judgesOfVolumes.ts"
-import { seeVolume } from "./Sight.ts"
+import { type Sight, seeVolume } from "./Sight.ts"
 import { unserved } from "./served.ts"
 import { isFollowing, isHeldBack, trustOf } from "./wishes.ts"
 
@@ -45,17 +44,22 @@ const atRest =
   ({ what }, world) =>
     what._tag === "Settled" ? wrong(world) : undefined
 
-const live = (world: World): ReadonlyArray<SimPod> => world.pods.filter((pod) => isFilled(pod, world))
+const filled = (world: World): ReadonlyArray<SimPodVolume> => world.volumes.filter((volume) => isFilled(volume, world))
 
-/** The first pod whose CA file is not what its trust bundle holds. */
+/** What a volume holds, if it is mounted and holds a certificate. */
+const sightOf = ({ pod, target }: SimPodVolume, world: World): Option.Option<Sight> => {
+  const mounted = world.nodes.get(pod.node)?.disk.volumes.get(target)
+  return mounted === undefined ? Option.none() : Result.getSuccess(seeVolume(mounted))
+}
+
+/** The first volume whose CA file is not what its trust bundle holds. */
 const distrusting = (world: World): string | undefined => {
-  const pod = live(world).find((pod) => {
-    const volume = world.nodes.get(pod.node)?.disk.volumes.get(pod.target)
-    const sight = volume === undefined ? undefined : seeVolume(volume)
-    if (sight === undefined || Result.isFailure(sight)) return false
-    return Option.exists(trustOf(pod, world), (wanted) => sight.success.files.get("ca.crt")?.text !== wanted)
-  })
-  return pod === undefined ? undefined : `${namespacedName(pod)} does not have the CA that its trust bundle holds`
+  const volume = filled(world).find((volume) =>
+    Option.exists(sightOf(volume, world), ({ files }) =>
+      Option.exists(trustOf(volume, world), (wanted) => files.get("ca.crt")?.text !== wanted)
+    )
+  )
+  return volume === undefined ? undefined : `${volumeText(volume)} does not have the CA that its trust bundle holds`
 }
 
 const trustFollowed = liveness(
@@ -65,9 +69,9 @@ const trustFollowed = liveness(
 )
 
 const outdated = (world: World): string | undefined => {
-  for (const pod of live(world)) {
-    if (!isFollowing(pod) || isHeldBack(pod, world)) continue
-    const wrong = misnamed(pod, world, [world.stateOf(pod)])
+  for (const volume of filled(world)) {
+    if (!isFollowing(volume) || isHeldBack(volume, world)) continue
+    const wrong = misnamed(volume, world, [world.stateOf(volume.pod)])
     if (wrong !== undefined) return wrong
   }
   return undefined
@@ -81,8 +85,8 @@ const namesFollowed = liveness(
 
 const orphaned = (world: World): string | undefined => {
   for (const [name, node] of world.nodes) {
-    const here = world.pods.filter((pod) => pod.node === name)
-    const mount = [...node.disk.volumes.keys()].find((target) => !here.some((pod) => pod.target === target))
+    const here = world.volumes.filter(({ pod }) => pod.node === name)
+    const mount = [...node.disk.volumes.keys()].find((target) => !here.some((volume) => volume.target === target))
     if (mount !== undefined) return `${name} has a mount at ${mount}, and no such pod`
     const record = [...node.records.volumeIds()].find((id) => !here.some(({ volumeId }) => volumeId === id))
     if (record !== undefined) return `${name} has a record of ${record}, and no such pod`
@@ -101,10 +105,10 @@ const fewRequests = liveness(
   "A volume that got a certificate since faults ended has at most two requests at the API server.",
   () => {
     let renewed: Set<string> | undefined
-    return ({ what }, { pods, server }) => {
+    return ({ what }, { server, volumes }) => {
       if (what._tag === "Struck") renewed = undefined
       if (what._tag === "FaultsEnded") renewed ??= new Set()
-      const written = what._tag === "Written" ? pods.find(({ target }) => target === what.target) : undefined
+      const written = what._tag === "Written" ? volumes.find(({ target }) => target === what.target) : undefined
       if (written !== undefined) renewed?.add(written.volumeId)
       if (what._tag !== "Settled") return undefined
       const counts = new Map<string, number>()
@@ -121,10 +125,12 @@ const withoutCertlet = ({ nodes }: World): string | undefined => {
   return node === undefined ? undefined : `no certlet serves on ${node.name}`
 }
 
-/** A running pod whose record was lost: certlet hears of it with its next publish. */
-const unknown = ({ nodes, pods }: World): string | undefined => {
-  const pod = pods.find(({ node, phase, volumeId }) => phase === "running" && !nodes.get(node)?.texts.has(volumeId))
-  return pod === undefined ? undefined : `there is no record of ${namespacedName(pod)}`
+/** A running pod's volume whose record was lost: certlet hears of it with its next publish. */
+const unknown = ({ nodes, volumes }: World): string | undefined => {
+  const volume = volumes.find(
+    ({ pod, volumeId }) => pod.phase === "running" && !nodes.get(pod.node)?.texts.has(volumeId)
+  )
+  return volume === undefined ? undefined : `there is no record of ${volumeText(volume)}`
 }
 
 /** What is not at rest yet; nothing where everything is. */
@@ -133,13 +139,9 @@ export const unrest = (world: World): string | undefined =>
 
 /** How long the certificates of now are good for, in milliseconds: after that each has been renewed or has expired. */
 export const outlivingMillis = (world: World): number => {
-  const ends = live(world).flatMap((pod) => {
-    const volume = world.nodes.get(pod.node)?.disk.volumes.get(pod.target)
-    const sight = volume === undefined ? undefined : seeVolume(volume)
-    return sight === undefined || Result.isFailure(sight)
-      ? []
-      : [DateTime.toEpochMillis(sight.success.certificate.notAfter)]
-  })
+  const ends = filled(world).flatMap((volume) =>
+    Option.toArray(sightOf(volume, world)).map(({ certificate }) => DateTime.toEpochMillis(certificate.notAfter))
+  )
   return Math.max(0, ...ends.map((end) => end - world.now))
 }
 

@@ -7,14 +7,14 @@ import { Option, Result } from "effect"
 import { isFinal } from "../../csi/Status.ts"
 import type { StoredObject } from "../../embedded/ObjectStore.ts"
 import { volumeAnnotation } from "../../issuance/RequestLabels.ts"
-import { namespacedName } from "../../spec/NamespacedName.ts"
-import type { SimPod } from "../parts/SimPod.ts"
+import { type SimPodVolume, volumeText } from "../parts/SimPod.ts"
 import type { Happening } from "../story/Happening.ts"
 import { type Invariant, safety, type World } from "./Invariants.ts"
 import { filesOf, seeVolume } from "./Sight.ts"
 import { attribute, fixedNamesOf } from "./wishes.ts"
 
-const podAt = (world: World, target: string): SimPod | undefined => world.pods.find((pod) => pod.target === target)
+const volumeAt = (world: World, target: string): SimPodVolume | undefined =>
+  world.volumes.find((volume) => volume.target === target)
 
 /** The volume whose id an object carries. */
 export const volumeOf = ({ metadata }: StoredObject): string => metadata.annotations?.[volumeAnnotation] ?? ""
@@ -30,8 +30,8 @@ const wholeSets = safety(
       if (Result.isFailure(sight)) return sight.failure
       const { chains, files, matchesKey } = sight.success
       if (!matchesKey) return "the key is not the certificate's"
-      const pod = podAt(world, what.target)
-      if (!chains && pod !== undefined && attribute(pod, "trust-bundle") === "") return "the CA has not signed it"
+      const volume = volumeAt(world, what.target)
+      if (!chains && volume !== undefined && attribute(volume, "trust-bundle") === "") return "the CA has not signed it"
       const empty = [...files].find(([, { text }]) => text === "")
       if (empty !== undefined) return `${empty[0]} is empty`
       const before = names.get(what.target) ?? [...files.keys()]
@@ -48,13 +48,13 @@ const ownCertificate = safety(
   () =>
     ({ what }, world) => {
       if (what._tag !== "Written") return undefined
-      const pod = podAt(world, what.target)
-      if (pod === undefined) return `files were written for no pod at ${what.target}`
+      const volume = volumeAt(world, what.target)
+      if (volume === undefined) return `files were written for no pod at ${what.target}`
       const sight = seeVolume(what.volume)
       if (Result.isFailure(sight)) return undefined
       const { names } = sight.success.certificate
-      const isOwn = fixedNamesOf(pod).every((name) => names.includes(name))
-      return isOwn ? undefined : `${namespacedName(pod)} sees a certificate for ${names}`
+      const isOwn = fixedNamesOf(volume).every((name) => names.includes(name))
+      return isOwn ? undefined : `${volumeText(volume)} sees a certificate for ${names}`
     }
 )
 
@@ -80,11 +80,14 @@ const nobodyElses = safety(
     ({ what, where }, world) => {
       const place = placeOf(what)
       if (place === undefined) return undefined
-      const pod = world.pods.find(({ target, volumeId }) => target === place.target || volumeId === place.volumeId)
-      if (pod === undefined) return undefined
-      if (pod.node !== where) return `${where} touches the volume of ${namespacedName(pod)}, which runs on ${pod.node}`
-      return what._tag === "Unmounted" && Option.exists(pod.held, (held) => held === what.volume)
-        ? `the volume of ${namespacedName(pod)} is unmounted, and its container holds it`
+      const volume = world.volumes.find(
+        ({ target, volumeId }) => target === place.target || volumeId === place.volumeId
+      )
+      if (volume === undefined) return undefined
+      const { node } = volume.pod
+      if (node !== where) return `${where} touches the volume of ${volumeText(volume)}, which runs on ${node}`
+      return what._tag === "Unmounted" && Option.exists(volume.held, (held) => held === what.volume)
+        ? `the volume of ${volumeText(volume)} is unmounted, and its container holds it`
         : undefined
     }
 )
@@ -108,23 +111,23 @@ const nothingLeft = safety(
           : undefined
       }
       if (what._tag !== "UnpublishAnswered" || what.failure !== undefined) return undefined
-      const { pod } = what
+      const { target, volumeId } = what.volume
       const node = world.nodes.get(where)
-      gone.set(pod.volumeId, at)
-      const volume = node?.disk.volumes.get(pod.target)
-      if (volume !== undefined) {
-        return `the mount of ${namespacedName(pod)} is left${filesOf(volume).size === 0 ? "" : ", with its files"}`
+      gone.set(volumeId, at)
+      const mounted = node?.disk.volumes.get(target)
+      if (mounted !== undefined) {
+        return `the mount of ${volumeText(what.volume)} is left${filesOf(mounted).size === 0 ? "" : ", with its files"}`
       }
-      return node?.records.volumeIds().has(pod.volumeId) ? `the record of ${namespacedName(pod)} is left` : undefined
+      return node?.records.volumeIds().has(volumeId) ? `the record of ${volumeText(what.volume)} is left` : undefined
     }
   }
 )
 
-/** What stands on a node of a pod's volume; nothing where nothing does. */
-const leftOf = (pod: SimPod, world: World): string | undefined => {
+/** What stands on a node of a volume; nothing where nothing does. */
+const leftOf = ({ pod, target, volumeId }: SimPodVolume, world: World): string | undefined => {
   const node = world.nodes.get(pod.node)
-  if (node?.disk.volumes.has(pod.target)) return "its mount is left"
-  return node?.records.volumeIds().has(pod.volumeId) ? "its record is left" : undefined
+  if (node?.disk.volumes.has(target)) return "its mount is left"
+  return node?.records.volumeIds().has(volumeId) ? "its record is left" : undefined
 }
 
 const finalIsFinal = safety(
@@ -133,15 +136,15 @@ const finalIsFinal = safety(
   () => {
     const ended = new Map<string, number>()
     return ({ at, what }, world) => {
-      if (what._tag === "PublishCalled") ended.delete(what.pod.volumeId)
+      if (what._tag === "PublishCalled") ended.delete(what.volume.volumeId)
       if (what._tag === "RecordSaved" && ended.has(what.volumeId)) return `a record of ${what.volumeId} is saved`
       if (what._tag === "RequestCreated" && at - (ended.get(volumeOf(what.object)) ?? at) > stragglers) {
         return `a request for ${volumeOf(what.object)} is made`
       }
       if (what._tag !== "PublishAnswered" || what.failure === undefined || !isFinal(what.failure)) return undefined
-      ended.set(what.pod.volumeId, at)
-      const left = leftOf(what.pod, world)
-      return left === undefined ? undefined : `${namespacedName(what.pod)}: ${what.failure.code}, and ${left}`
+      ended.set(what.volume.volumeId, at)
+      const left = leftOf(what.volume, world)
+      return left === undefined ? undefined : `${volumeText(what.volume)}: ${what.failure.code}, and ${left}`
     }
   }
 )
@@ -156,7 +159,7 @@ export const judgesOfVolumes: ReadonlyArray<Invariant> = [
 ]
 
 /** True where a volume has files. */
-export const isFilled = (pod: SimPod, world: World): boolean => {
-  const volume = world.nodes.get(pod.node)?.disk.volumes.get(pod.target)
-  return volume !== undefined && Option.isSome(volume.files)
+export const isFilled = ({ pod, target }: SimPodVolume, world: World): boolean => {
+  const mounted = world.nodes.get(pod.node)?.disk.volumes.get(target)
+  return mounted !== undefined && Option.isSome(mounted.files)
 }

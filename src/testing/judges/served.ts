@@ -1,23 +1,23 @@
 /**
- * Whether a pod is served: what stands in its volume on the host, which every container sees that starts, by the time
+ * Whether a pod is served: what stands in its volumes on the host, which every container sees that starts, by the time
  * that the node's own clock shows, because nobody on the node can know better. Pure, but for the world that is looked
  * at.
  */
 
 import { DateTime, Result } from "effect"
 import { namespacedName } from "../../spec/NamespacedName.ts"
-import type { SimPod } from "../parts/SimPod.ts"
+import { type SimPodVolume, volumeText } from "../parts/SimPod.ts"
 import type { World } from "./Invariants.ts"
 import { isFilled } from "./judgesOfVolumes.ts"
 import { seeVolume } from "./Sight.ts"
 import { isHeldBack } from "./wishes.ts"
 
-/** Why a pod is not served at a time (milliseconds since 1970); nothing where it is. */
-export const unservedAt = (pod: SimPod, world: World, at: number): string | undefined => {
+/** Why a volume does not serve its pod at a time (milliseconds since 1970); nothing where it does. */
+export const unservedAt = ({ pod, target }: SimPodVolume, world: World, at: number): string | undefined => {
   const node = world.nodes.get(pod.node)
-  const volume = node?.disk.volumes.get(pod.target)
-  if (volume === undefined) return "there is no volume"
-  const sight = seeVolume(volume)
+  const mounted = node?.disk.volumes.get(target)
+  if (mounted === undefined) return "there is no volume"
+  const sight = seeVolume(mounted)
   if (Result.isFailure(sight)) return sight.failure
   const { notAfter } = sight.success.certificate
   return DateTime.toEpochMillis(notAfter) > at + (node?.skew.millis ?? 0)
@@ -29,11 +29,11 @@ export const unservedAt = (pod: SimPod, world: World, at: number): string | unde
  * The first pod that should be served and is not, or should be gone and is not. A first certificate may have to wait.
  */
 export const unserved = (world: World): string | undefined => {
-  for (const pod of world.pods) {
-    if (pod.phase !== "running") return `${namespacedName(pod)} is ${pod.phase}`
-    if (!isFilled(pod, world) && isHeldBack(pod, world)) continue
-    const wrong = unservedAt(pod, world, world.now)
-    if (wrong !== undefined) return `${namespacedName(pod)}: ${wrong}`
+  for (const pod of world.pods) if (pod.phase !== "running") return `${namespacedName(pod)} is ${pod.phase}`
+  for (const volume of world.volumes) {
+    if (!isFilled(volume, world) && isHeldBack(volume, world)) continue
+    const wrong = unservedAt(volume, world, world.now)
+    if (wrong !== undefined) return `${volumeText(volume)}: ${wrong}`
   }
   return undefined
 }

@@ -5,28 +5,32 @@
 import { Duration, Effect, Option } from "effect"
 import type { Driver } from "../../driver/Driver.ts"
 import type { SimNode } from "../parts/SimNode.ts"
-import type { SimPod } from "../parts/SimPod.ts"
+import type { SimPodVolume } from "../parts/SimPod.ts"
 import type { Question } from "../story/Happening.ts"
 
 /** How long an operator waits for a renewal: the default of `certlet renew`. */
 const renewalPatience = Duration.minutes(1)
 
-const renewalOf = (pod: SimPod) => (driver: Driver["Service"]) =>
-  Effect.match(driver.renewNow(pod.volumeId, renewalPatience), {
-    onFailure: (error) => `not renewed: ${error.message}`,
-    onSuccess: ({ state }) => `renewed, and ${state}`
-  })
+const renewalOf =
+  ({ volumeId }: SimPodVolume) =>
+  (driver: Driver["Service"]) =>
+    Effect.match(driver.renewNow(volumeId, renewalPatience), {
+      onFailure: (error) => `not renewed: ${error.message}`,
+      onSuccess: ({ state }) => `renewed, and ${state}`
+    })
 
 /** Status, the kubelet's report and the metrics. */
-const lookAt = (pod: SimPod) => (driver: Driver["Service"]) =>
-  Effect.map(
-    Effect.all([driver.status, Effect.option(driver.inspect(pod.volumeId, Option.none())), driver.metrics]),
-    ([status, report, metrics]) => `${JSON.stringify({ status, report })}\n${metrics}`
-  )
+const lookAt =
+  ({ volumeId }: SimPodVolume) =>
+  (driver: Driver["Service"]) =>
+    Effect.map(
+      Effect.all([driver.status, Effect.option(driver.inspect(volumeId, Option.none())), driver.metrics]),
+      ([status, report, metrics]) => `${JSON.stringify({ status, report })}\n${metrics}`
+    )
 
-/** Asks the certlet of a pod's node; comes back when it has answered, or is gone. */
-export const askCertlet = (node: SimNode, pod: SimPod, question: Question): Effect.Effect<void> =>
-  node.ask(question === "renew" ? renewalOf(pod) : lookAt(pod)).pipe(
+/** Asks the certlet of a volume's node; comes back when it has answered, or is gone. */
+export const askCertlet = (node: SimNode, volume: SimPodVolume, question: Question): Effect.Effect<void> =>
+  node.ask(question === "renew" ? renewalOf(volume) : lookAt(volume)).pipe(
     Effect.catch(({ sentence }) => Effect.succeed(`no answer: ${sentence}`)),
-    Effect.map((answer) => node.observe({ _tag: "OperatorAnswered", pod, question, answer }))
+    Effect.map((answer) => node.observe({ _tag: "OperatorAnswered", volume, question, answer }))
   )

@@ -9,13 +9,14 @@ import { bundleText } from "../../kube/TrustBundles.ts"
 import { namespacedName } from "../../spec/NamespacedName.ts"
 import { bundleNamed } from "../parts/SimBundles.ts"
 import type { SimNode } from "../parts/SimNode.ts"
-import type { SimPod } from "../parts/SimPod.ts"
+import { type SimPod, type SimPodVolume, volumeText } from "../parts/SimPod.ts"
 import { Misuse, oneOf, timeOf, worded } from "./misuse.ts"
 import { type TimedLevers, tell, type Workings } from "./TimedLevers.ts"
+import { volumesOf } from "./volumesOf.ts"
 
-/** Where a pod's volume is, on the node that it is on. */
-const placeOn = (node: SimNode, pod: SimPod): string => {
-  if (pod.node === node.name) return pod.target
+/** A pod's volumes on the node that it is on: all of them, or the one of this name. */
+const volumesOn = (node: SimNode, pod: SimPod, name?: string): ReadonlyArray<SimPodVolume> => {
+  if (pod.node === node.name) return volumesOf(pod, name)
   throw new Misuse(`${namespacedName(pod)} has no volume on ${node.name}; it runs on ${pod.node}`)
 }
 
@@ -79,22 +80,25 @@ export const diskLevers = (workings: Workings, levers: TimedLevers, node: SimNod
      */
     tear: () => Effect.andThen(tell(workings, node.name, "the next crash will tear a record"), node.tear),
     /**
-     * A stranger unmounts the pod's volume.
+     * A stranger unmounts the pod's volumes, or the one of this name.
      *
      * @example
      * yield* cluster.disk("node-1").clean(pod)
      * yield* cluster.advance("2 minutes")
      * assert.match(cluster.trace.lines().join(), /VolumeMountLost/)
      */
-    clean: (pod: SimPod) => {
-      const target = placeOn(node, pod)
-      return Effect.andThen(
-        tell(workings, node.name, `a stranger unmounts the volume of ${namespacedName(pod)}`),
-        disk.levers.clean(target)
-      )
-    },
+    clean: (pod: SimPod, volume?: string) =>
+      Effect.forEach(
+        volumesOn(node, pod, volume),
+        (one) =>
+          Effect.andThen(
+            tell(workings, node.name, `a stranger unmounts the volume of ${volumeText(one)}`),
+            disk.levers.clean(one.target)
+          ),
+        { discard: true }
+      ),
     /**
-     * A stranger has something mounted over the pod's volume for so long.
+     * A stranger has something mounted over the pod's volumes for so long, or over the one of this name.
      *
      * @example
      * yield* cluster.disk("node-1").plant(pod, "10 minutes")
@@ -102,16 +106,16 @@ export const diskLevers = (workings: Workings, levers: TimedLevers, node: SimNod
      * assert.match(cluster.trace.lines().join(), /is not published/)
      * yield* cluster.settle()
      */
-    plant: (pod: SimPod, time: Duration.Input) => {
-      const turn = (what: Option.Option<"mount">) => disk.levers.plant(placeOn(node, pod), what)
-      return pull(
-        `a stranger mounts something over the volume of ${namespacedName(pod)}`,
-        `planted/${pod.uid}`,
-        time,
-        [turn(Option.some("mount"))],
-        [turn(Option.none())]
-      )
-    },
+    plant: (pod: SimPod, time: Duration.Input, volume?: string) =>
+      Effect.forEach(
+        volumesOn(node, pod, volume),
+        (one) => {
+          const turn = (what: Option.Option<"mount">) => disk.levers.plant(one.target, what)
+          const sentence = `a stranger mounts something over the volume of ${volumeText(one)}`
+          return pull(sentence, `planted/${one.volumeId}`, time, [turn(Option.some("mount"))], [turn(Option.none())])
+        },
+        { discard: true }
+      ),
     /**
      * A stranger removes the whole data root.
      *

@@ -2,7 +2,7 @@
  * How a cluster's kubelets are set up, as a user says it and as they take it. What means nothing is told at once.
  */
 import type { Duration } from "effect"
-import type { KubeletSettings } from "../parts/SimKubelet.ts"
+import type { KubeletSettings } from "../parts/KubeletParts.ts"
 import { known, oneOf, timeOf } from "./misuse.ts"
 
 /** What a user may say of the kubelets. */

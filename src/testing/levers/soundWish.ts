@@ -4,11 +4,29 @@
  */
 import { Predicate } from "effect"
 import type { PodState } from "../../spec/PodState.ts"
-import { type PodWish, wishNames } from "../parts/SimPod.ts"
+import { type PodWish, type VolumeWish, volumeWishNames, wishNames } from "../parts/SimPod.ts"
 import { known, Misuse, timeOf } from "./misuse.ts"
 
 const times = ["duration", "renewBefore"] as const
-const texts = ["name", "namespace", "node", "serviceAccount", "issuer", "issuerKind", "issuerGroup", "fsGroup"] as const
+const texts = ["name", "namespace", "node", "serviceAccount", "fsGroup"] as const
+const volumeTexts = ["issuer", "issuerKind", "issuerGroup"] as const
+
+/** What a volume may be called: a DNS label, as the API server demands it. */
+const label = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/
+
+/** Whether what is asked for of volumes makes sense. */
+const lookAt = (whose: string, wish: VolumeWish): void => {
+  for (const name of volumeTexts) {
+    if (wish[name] !== undefined && !Predicate.isString(wish[name])) throw new Misuse(`${whose} ${name} is a text`)
+  }
+  for (const name of times) {
+    const time = wish[name]
+    if (time !== undefined) timeOf(time, `${whose} ${name}`)
+  }
+  if (wish.dnsNames !== undefined && ![wish.dnsNames].flat().every(Predicate.isString)) {
+    throw new Misuse(`${whose} dnsNames are a text or a list of texts`)
+  }
+}
 
 /** The wish, if it makes sense. */
 export const soundWish = (wish: PodWish): PodWish => {
@@ -16,12 +34,14 @@ export const soundWish = (wish: PodWish): PodWish => {
   for (const name of texts) {
     if (wish[name] !== undefined && !Predicate.isString(wish[name])) throw new Misuse(`a pod's ${name} is a text`)
   }
-  for (const name of times) {
-    const time = wish[name]
-    if (time !== undefined) timeOf(time, `a pod's ${name}`)
+  lookAt("a pod's", wish)
+  if (wish.volumes === undefined) return wish
+  if (!Predicate.isObject(wish.volumes) || Object.keys(wish.volumes).length === 0) {
+    throw new Misuse("a pod's volumes are an object with a name for each, and one at least")
   }
-  if (wish.dnsNames !== undefined && ![wish.dnsNames].flat().every(Predicate.isString)) {
-    throw new Misuse("a pod's dnsNames are a text or a list of texts")
+  for (const [name, volume] of Object.entries(wish.volumes)) {
+    if (!label.test(name)) throw new Misuse(`a volume has a name such as tls or client-tls, and not ${name}`)
+    lookAt(`the volume ${name}'s`, known(`what the volume ${name} asks for`, volume, volumeWishNames))
   }
   return wish
 }

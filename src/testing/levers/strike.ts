@@ -7,8 +7,9 @@ import { Duration, Effect } from "effect"
 import { kubeletPrefix } from "../../spec/VolumeContext.ts"
 import type { Cluster } from "../Cluster.ts"
 import { simulationBegins } from "../parts/ClusterParts.ts"
-import type { SimPod } from "../parts/SimPod.ts"
+import type { SimPod, SimPodVolume } from "../parts/SimPod.ts"
 import { type Incident, type IncidentName, isIncidentName, type Rate } from "./Faults.ts"
+import { volumesOf } from "./volumesOf.ts"
 
 type Strike = (cluster: Cluster, incident: Incident, time: Duration.Duration) => Effect.Effect<unknown>
 
@@ -23,13 +24,25 @@ const onPod = (cluster: Cluster, incident: Incident, act: (pod: SimPod) => Effec
   return pod === undefined ? Effect.void : act(pod)
 }
 
+/** One of a pod's volumes. */
+const volumeOf = (pod: SimPod, { draw2 }: Incident): string | undefined => {
+  const names = [...pod.volumes.keys()]
+  return names[Math.floor(draw2 * names.length)]
+}
+
+/** The attributes without those that a kubelet adds. */
+const ownAttributes = (attributes: SimPodVolume["attributes"]): SimPodVolume["attributes"] =>
+  Object.fromEntries(Object.entries(attributes).filter(([key]) => !key.startsWith(kubeletPrefix)))
+
 /** As a StatefulSet does it with a pod that somebody has deleted by force: the same again, under the same name. */
 const replace = Effect.fnUntraced(function* (cluster: Cluster, pod: SimPod) {
-  const { attributes, fsGroup, name, namespace, node } = pod
+  const { fsGroup, name, namespace, node, serviceAccount } = pod
   const { conditions, labels } = cluster.world.stateOf(pod)
-  const own = Object.fromEntries(Object.entries(attributes).filter(([key]) => !key.startsWith(kubeletPrefix)))
+  const volumes = Object.fromEntries(
+    volumesOf(pod).map(({ attributes, name }) => [name, { attributes: ownAttributes(attributes) }])
+  )
   yield* cluster.forceDelete(pod)
-  const next = yield* cluster.schedule({ name, namespace, node, fsGroup, labels, attributes: own })
+  const next = yield* cluster.schedule({ name, namespace, node, serviceAccount, fsGroup, labels, volumes })
   yield* cluster.change(next, { conditions })
 })
 
@@ -73,7 +86,8 @@ const strikes: Readonly<Record<IncidentName, Strike>> = {
   disksFullPerDay: (cluster, { node }, time) => cluster.disk(node).fill(time),
   disksBrokenPerDay: (cluster, { node }, time) => cluster.disk(node).fail(time),
   tornRecordsPerDay: (cluster, { node }) => cluster.disk(node).tear(),
-  cleanedVolumesPerDay: (cluster, incident) => onPod(cluster, incident, cluster.disk(incident.node).clean),
+  cleanedVolumesPerDay: (cluster, incident) =>
+    onPod(cluster, incident, (pod) => cluster.disk(incident.node).clean(pod, volumeOf(pod, incident))),
   wipedRecordsPerDay: (cluster, { node }) => cluster.disk(node).wipeRecords(),
   bundleRotationsPerDay: (cluster, incident) => onBundle(cluster, incident, (bundle) => bundle.rotate()),
   bundleLossesPerDay: (cluster, incident, time) =>
@@ -87,7 +101,7 @@ const strikes: Readonly<Record<IncidentName, Strike>> = {
   podsReplacedPerDay: (cluster, incident) => onPod(cluster, incident, (pod) => replace(cluster, pod)),
   containerRestartsPerDay: (cluster, incident) => onPod(cluster, incident, cluster.restartContainer),
   mountsPlantedPerDay: (cluster, incident, time) =>
-    onPod(cluster, incident, (pod) => cluster.disk(incident.node).plant(pod, time)),
+    onPod(cluster, incident, (pod) => cluster.disk(incident.node).plant(pod, time, volumeOf(pod, incident))),
   clockSkewsPerDay: (cluster, { draw, draw2, node }) =>
     cluster.clock(node).skew(Duration.seconds(Math.ceil(draw ** 3 * 600)), draw2 < 0.5 ? "ahead" : "behind")
 }

@@ -5,7 +5,7 @@
  */
 import { DateTime } from "effect"
 import { type ApiUser, podUser } from "../../embedded/ApiUser.ts"
-import type { SimPod } from "./SimPod.ts"
+import type { SimPod, SimPodVolume } from "./SimPod.ts"
 
 /** What every simulated token begins with. */
 export const tokenMark = "sim-token."
@@ -20,8 +20,8 @@ interface Minted {
 }
 
 /** The account of a pod, as the API server knows it. */
-export const accountOf = ({ attributes, namespace }: Pick<SimPod, "attributes" | "namespace">): ApiUser =>
-  podUser(namespace, attributes["csi.storage.k8s.io/serviceAccount.name"] ?? "default")
+export const accountOf = ({ namespace, serviceAccount }: Pick<SimPod, "namespace" | "serviceAccount">): ApiUser =>
+  podUser(namespace, serviceAccount)
 
 /** The cluster's tokens. `now` gives milliseconds since 1970. */
 export class SimAccounts {
@@ -36,7 +36,7 @@ export class SimAccounts {
   }
 
   /** The volume context's entry for a pod: what the kubelet sends where the CSIDriver object asks for tokens. */
-  readonly contextOf = (pod: SimPod): Readonly<Record<string, string>> => {
+  readonly contextOf = ({ pod }: SimPodVolume): Readonly<Record<string, string>> => {
     const { at, token } = this.#tokenOf(pod)
     const expirationTimestamp = DateTime.formatIso(DateTime.makeUnsafe(at + lifetime))
     return { "csi.storage.k8s.io/serviceAccount.tokens": JSON.stringify({ "": { token, expirationTimestamp } }) }

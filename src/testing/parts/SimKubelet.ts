@@ -1,43 +1,18 @@
 /**
  * A kubelet that behaves as the real one was seen to (version 1.37, against a plugin that recorded its calls). It
- * drives each pod's volume through its life: publish until it succeeds, start the container, publish again and again
- * while the pod lives (`requiresRepublish`), unpublish once it is deleted. One operation per volume at a time; whatever
- * is not answered is asked again with the kubelet's backoff. A volume whose publish has failed for good is forgotten,
- * and no unpublish follows. It remembers nothing across its own restart but what stands in its folders.
+ * drives each pod's volumes through their lives: publish all of them at once until each has succeeded, start the
+ * container, publish again and again while the pod lives (`requiresRepublish`), unpublish once it is deleted. One
+ * operation per volume at a time; whatever is not answered is asked again with the kubelet's backoff. A volume whose
+ * publish has failed for good is forgotten, and no unpublish follows. It remembers nothing across its own restart but
+ * what stands in its folders.
  */
-import { DateTime, Deferred, Duration, Effect, type Fiber, Option } from "effect"
-import type { Calls } from "../../csi/Kubelet.ts"
-import { Status } from "../../csi/Status.ts"
+import { Deferred, Duration, Effect, type Fiber, Option } from "effect"
 import type { Happening } from "../story/Happening.ts"
-import { ActualState } from "./ActualState.ts"
-import type { Dice } from "./Dice.ts"
-import { publishCallOf, type SimPod } from "./SimPod.ts"
-import type { SimProcess } from "./SimProcess.ts"
-import type { SimVolume } from "./SimVolumeFS.ts"
-import { isNews, VolumeNews } from "./VolumeNews.ts"
+import type { KubeletParts } from "./KubeletParts.ts"
+import { isNews, PodNews } from "./PodNews.ts"
+import type { SimPod } from "./SimPod.ts"
+import { VolumeKeeper } from "./VolumeKeeper.ts"
 
-/** How the kubelet is set up. */
-export interface KubeletSettings {
-  /** `requiresRepublish` of the CSIDriver object. */
-  readonly requiresRepublish: boolean
-  /** `syncFrequency`: how often a pod is looked at; 60 s by default, and up to half as much again (seen). */
-  readonly syncFrequency: Duration.Duration
-  /**
-   * What becomes of a republish that can find nothing new, because nothing has happened to its volume, its node or the
-   * cluster since the last one: it is played as every other, or counted without a call.
-   */
-  readonly unchangedRepublishes: "play" | "count"
-  /** How often it asks for a volume's stats (a minute in Kubernetes); zero is never. */
-  readonly statsFrequency: Duration.Duration
-}
-
-/**
- * A failed operation is repeated after 0.5, 1, 2, 4 s ... (seen); the cap of 2 min 2 s is exponentialbackoff's in
- * Kubernetes.
- */
-const backoff = { first: 500, most: 122_000 } as const
-/** The deadline of NodePublishVolume and NodeUnpublishVolume (seen: `csiTimeout`, 2 min). */
-const patience = Duration.minutes(2)
 /** The first republish follows the first success this soon (seen). */
 const firstRepublish = Duration.millis(400)
 /** An unpublish follows the container's end within this time (seen). */
@@ -45,39 +20,14 @@ const teardown = 2000
 /** After a kubelet's restart each live volume is published once more within this time (seen). */
 const reconstruction = 10_000
 
-const unregistered = new Status({ code: "UNAVAILABLE", sentence: "no plugin is registered (connection refused)" })
-const outOfTime = new Status({ code: "DEADLINE_EXCEEDED", sentence: "context deadline exceeded" })
-
-/** What a kubelet needs of its node, and of the cluster. */
-export interface KubeletParts {
-  readonly settings: KubeletSettings
-  readonly dice: Dice
-  readonly observe: (what: Happening) => void
-  readonly now: () => number
-  /** Runs a fiber of the kubelet's. */
-  readonly run: (effect: Effect.Effect<unknown>) => Fiber.Fiber<unknown, unknown>
-  /** The certlet that is registered now. */
-  readonly plugin: () => SimProcess | undefined
-  /** The volume that stands at a target. */
-  readonly volumeAt: (target: string) => SimVolume | undefined
-  /** Makes the folder that a target is in. */
-  readonly makeFolder: (target: string) => void
-  /** Removes the folder that a target is in, where nothing is mounted. */
-  readonly removeFolder: (target: string) => void
-  /** What the volume context holds besides the pod's attributes: tokens, where the CSIDriver object asks for them. */
-  readonly contextOf: (pod: SimPod) => Readonly<Record<string, string>>
-  /** The pod's volumes are there, so that its sandbox is made: it gets its address. Comes back when it has it. */
-  readonly onSandbox: (pod: SimPod) => Effect.Effect<void>
-  /** The pod is gone from the node, and so from the API server. */
-  readonly onGone: (pod: SimPod) => Effect.Effect<void>
-}
-
 interface PodLife {
   readonly pod: SimPod
   readonly deleted: Deferred.Deferred<void>
   fiber: Fiber.Fiber<unknown, unknown> | undefined
-  readonly state: ActualState
-  readonly news: VolumeNews
+  readonly volumes: ReadonlyArray<VolumeKeeper>
+  /** Done when the pod is looked at next. */
+  sync: Deferred.Deferred<void>
+  readonly news: PodNews
 }
 
 /** The kubelet of one node. */
@@ -103,14 +53,15 @@ export class SimKubelet {
   /** A pod was scheduled to this node. */
   readonly add = (pod: SimPod): void => {
     const deleted = Deferred.makeUnsafe<void>()
-    const news = new VolumeNews(pod, this.#parts.now, this.#parts.settings.syncFrequency)
-    const life: PodLife = { pod, deleted, fiber: undefined, state: new ActualState(), news }
+    const news = new PodNews(pod, this.#parts.now, this.#parts.settings.syncFrequency)
+    const volumes = [...pod.volumes.values()].map((volume) => new VolumeKeeper(this.#parts, volume, deleted))
+    const life: PodLife = { pod, deleted, volumes, fiber: undefined, sync: Deferred.makeUnsafe(), news }
     this.#lives.set(pod.uid, life)
     this.#parts.observe({ _tag: "PodScheduled", pod })
     if (this.#up) this.#begin(life, 0)
   }
 
-  /** A pod was deleted: its container ends, then its volume goes. */
+  /** A pod was deleted: its container ends, then its volumes go. */
   readonly delete = (pod: SimPod): void => {
     const life = this.#lives.get(pod.uid)
     if (life === undefined || pod.phase === "ending") return
@@ -119,14 +70,14 @@ export class SimKubelet {
     Deferred.doneUnsafe(life.deleted, Effect.void)
   }
 
-  /** Something has happened: a volume that it concerns is published at its next sync. */
+  /** Something has happened: the volumes of a pod that it concerns are published at its next sync. */
   readonly hear = (what: Happening): void => {
     if (isNews(what)) for (const { news } of this.#lives.values()) news.hear(what)
   }
 
-  /** A pod's container is started again: it binds what stands at the target now. */
+  /** A pod's container is started again: it binds what stands at the targets now. */
   readonly restartContainer = (pod: SimPod): void => {
-    pod.held = Option.fromUndefinedOr(this.#parts.volumeAt(pod.target))
+    for (const volume of pod.volumes.values()) volume.held = Option.fromUndefinedOr(this.#parts.volumeAt(volume.target))
   }
 
   /** The kubelet stops: its calls are cancelled, containers run on. */
@@ -143,7 +94,7 @@ export class SimKubelet {
     if (this.#up) return
     this.#up = true
     for (const life of this.#lives.values()) {
-      life.state.reconstruct()
+      for (const { state } of life.volumes) state.reconstruct()
       this.#begin(life, this.#parts.dice.between(0, reconstruction))
     }
   }
@@ -158,16 +109,19 @@ export class SimKubelet {
     const { pod } = life
     return Effect.gen({ self: this }, function* (this: SimKubelet) {
       if (pod.phase === "pending" || pod.phase === "running") {
-        yield* this.#repeat(life, (attempt) => this.#publish(life, attempt), true)
+        yield* this.#each(life, ({ publish }) => publish)
         if (this.#isPending(pod)) {
           yield* Effect.raceFirst(this.#parts.onSandbox(pod), Deferred.await(life.deleted))
           if (this.#isPending(pod)) this.#startContainer(pod)
         }
-        yield* Effect.raceFirst(this.#republish(life), this.#measure(life))
+        yield* Effect.raceFirst(
+          this.#republish(life),
+          this.#each(life, ({ measure }) => measure)
+        )
       }
       yield* Effect.sleep(Duration.millis(this.#parts.dice.between(teardown / 4, teardown)))
-      pod.held = Option.none()
-      if (life.state.isOwed) yield* this.#repeat(life, (attempt) => this.#unpublish(life, attempt), false)
+      for (const volume of pod.volumes.values()) volume.held = Option.none()
+      yield* this.#each(life, ({ unpublish }) => unpublish)
       pod.phase = "gone"
       this.#lives.delete(pod.uid)
       this.#parts.observe({ _tag: "PodEnded", pod })
@@ -181,119 +135,51 @@ export class SimKubelet {
 
   #startContainer(pod: SimPod): void {
     pod.phase = "running"
-    pod.held = Option.fromUndefinedOr(this.#parts.volumeAt(pod.target))
+    this.restartContainer(pod)
     this.#parts.observe({ _tag: "PodStarted", pod })
   }
 
-  /** Publishes again at every sync of the pod, until it is deleted. */
+  /** Does the same with each volume of a pod at once; comes back when all of it is done. */
+  #each(life: PodLife, act: (volume: VolumeKeeper) => Effect.Effect<void>): Effect.Effect<void> {
+    return Effect.forEach(life.volumes, act, { concurrency: "unbounded", discard: true })
+  }
+
+  /** Publishes again at every look at the pod, until it is deleted. */
   #republish(life: PodLife): Effect.Effect<void> {
+    if (!this.#parts.settings.requiresRepublish) return Deferred.await(life.deleted)
+    const follow = Effect.fnUntraced({ self: this }, function* (this: SimKubelet, volume: VolumeKeeper) {
+      while (yield* this.#nextSync(life)) {
+        const next = life.sync
+        yield* volume.publish
+        if (life.sync !== next) life.news.miss()
+      }
+    })
+    return Effect.raceFirst(this.#each(life, follow), this.#keepLooking(life))
+  }
+
+  /** Looks at a pod soon, and then again and again, or when there is something to find. */
+  #keepLooking(life: PodLife): Effect.Effect<never> {
     const { dice, settings } = this.#parts
-    if (!settings.requiresRepublish) return Deferred.await(life.deleted)
-    return Effect.gen({ self: this }, function* (this: SimKubelet) {
-      let pause = firstRepublish
-      while (!(yield* this.#sleepOrDeleted(life, pause))) {
-        life.news.forget()
-        yield* this.#repeat(life, (attempt) => this.#publish(life, attempt), true)
-        if (this.#isSpared(life.pod)) yield* Effect.raceFirst(life.news.next, Deferred.await(life.deleted))
-        pause = Duration.times(settings.syncFrequency, dice.between(1, 1.5))
-      }
+    const look = Effect.sync(() => {
+      life.news.forget()
+      const due = life.sync
+      life.sync = Deferred.makeUnsafe()
+      Deferred.doneUnsafe(due, Effect.void)
     })
+    const later = Effect.suspend(() => Effect.delay(look, Duration.times(settings.syncFrequency, dice.between(1, 1.5))))
+    const again = Effect.suspend(() => (this.#isSpared(life) ? Effect.andThen(life.news.next, later) : later))
+    return Effect.andThen(Effect.delay(look, firstRepublish), Effect.forever(again))
   }
 
-  /** True where an unchanged republish need not be played. A fresh token in each call is a change. */
-  #isSpared(pod: SimPod): boolean {
+  /** True where unchanged republishes need not be played. A fresh token in each call is a change. */
+  #isSpared({ pod }: PodLife): boolean {
     const { contextOf, settings } = this.#parts
-    return settings.unchangedRepublishes === "count" && Object.keys(contextOf(pod)).length === 0
+    const carriesMore = [...pod.volumes.values()].some((volume) => Object.keys(contextOf(volume)).length > 0)
+    return settings.unchangedRepublishes === "count" && !carriesMore
   }
 
-  /** Asks how the volume is, again and again; what it hears is nobody's business here. */
-  #measure({ pod: { target, volumeId } }: PodLife): Effect.Effect<never> {
-    const { plugin, settings } = this.#parts
-    if (Duration.isZero(settings.statsFrequency)) return Effect.never
-    const inspect = ({ inspect }: Calls) => inspect(volumeId, Option.some(target))
-    const ask = Effect.suspend(() => plugin()?.call(inspect) ?? Effect.void)
-    const patient = Effect.timeoutOption(Effect.ignore(ask), patience)
-    return Effect.forever(Effect.delay(patient, settings.statsFrequency))
-  }
-
-  /**
-   * Repeats an operation with the kubelet's backoff until it succeeds; with `untilDeleted`, a deletion ends it between
-   * tries.
-   */
-  #repeat(
-    life: PodLife,
-    operation: (attempt: number) => Effect.Effect<Option.Option<Status>>,
-    untilDeleted: boolean
-  ): Effect.Effect<void> {
-    return Effect.gen({ self: this }, function* (this: SimKubelet) {
-      for (let attempt = 1; !(untilDeleted && Deferred.isDoneUnsafe(life.deleted)); attempt++) {
-        const failure = yield* operation(attempt)
-        if (Option.isNone(failure)) return
-        const pause = Duration.millis(Math.min(backoff.most, backoff.first * 2 ** Math.min(attempt - 1, 10)))
-        if (untilDeleted) yield* this.#sleepOrDeleted(life, pause)
-        else yield* Effect.sleep(pause)
-      }
-    })
-  }
-
-  /** True where the pod was deleted meanwhile. */
-  #sleepOrDeleted(life: PodLife, pause: Duration.Duration): Effect.Effect<boolean> {
-    return Effect.map(Effect.timeoutOption(Deferred.await(life.deleted), pause), Option.isSome)
-  }
-
-  #publish(life: PodLife, attempt: number): Effect.Effect<Option.Option<Status>> {
-    const { pod } = life
-    const plugin = this.#parts.plugin()
-    this.#parts.observe({ _tag: "PublishCalled", pod, attempt })
-    if (plugin !== undefined) {
-      this.#parts.makeFolder(pod.target)
-      life.state.note()
-    }
-    const deadline =
-      plugin === undefined
-        ? Option.none<DateTime.Utc>()
-        : Option.some(DateTime.makeUnsafe(plugin.deadline(this.#parts.now(), patience)))
-    return this.#call("PublishAnswered", pod, plugin, (calls) =>
-      calls.publish({ ...publishCallOf(pod, this.#parts.contextOf(pod)), deadline })
-    ).pipe(
-      Effect.tap((failure) =>
-        Effect.sync(() => {
-          // Where no call was made, nothing is known that was not known before.
-          if (plugin !== undefined && life.state.answered(failure)) this.#removeFolder(life)
-        })
-      )
-    )
-  }
-
-  #removeFolder(life: PodLife): void {
-    if (this.#parts.volumeAt(life.pod.target) !== undefined) return
-    this.#parts.removeFolder(life.pod.target)
-    life.state.forget()
-  }
-
-  #unpublish(life: PodLife, attempt: number): Effect.Effect<Option.Option<Status>> {
-    const { pod } = life
-    this.#parts.observe({ _tag: "UnpublishCalled", pod, attempt })
-    const { target, volumeId } = pod
-    const call = this.#call("UnpublishAnswered", pod, this.#parts.plugin(), (calls) =>
-      calls.unpublish({ volumeId, target })
-    )
-    const removed = Effect.sync(() => this.#removeFolder(life))
-    return Effect.tap(call, (failure) => (Option.isNone(failure) ? removed : Effect.void))
-  }
-
-  #call(
-    answer: "PublishAnswered" | "UnpublishAnswered",
-    pod: SimPod,
-    plugin: SimProcess | undefined,
-    method: (calls: Calls) => Effect.Effect<void, Status>
-  ): Effect.Effect<Option.Option<Status>> {
-    return (plugin === undefined ? Effect.fail(unregistered) : plugin.call(method)).pipe(
-      Effect.timeoutOrElse({ duration: patience, orElse: () => Effect.fail(outOfTime) }),
-      Effect.match({ onFailure: (status) => Option.some(status), onSuccess: () => Option.none<Status>() }),
-      Effect.tap((failure) =>
-        Effect.sync(() => this.#parts.observe({ _tag: answer, pod, failure: Option.getOrUndefined(failure) }))
-      )
-    )
+  /** Waits for the next look at a pod; false where it was deleted before. */
+  #nextSync({ deleted, sync }: PodLife): Effect.Effect<boolean> {
+    return Effect.raceFirst(Effect.as(Deferred.await(deleted), false), Effect.as(Deferred.await(sync), true))
   }
 }

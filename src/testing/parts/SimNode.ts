@@ -15,6 +15,7 @@ import { VolumeRecords } from "../../volume/VolumeRecord.ts"
 import type { Happening } from "../story/Happening.ts"
 import { Dice } from "./Dice.ts"
 import { type CrashPoint, type Fence, fenced } from "./Fence.ts"
+import type { KubeletParts, KubeletSettings } from "./KubeletParts.ts"
 import type { SimApiServer } from "./SimApiServer.ts"
 import type { Skew } from "./SimClock.ts"
 import { type Link, makeLink } from "./SimConnection.ts"
@@ -22,7 +23,7 @@ import { clients } from "./SimControlPlane.ts"
 import type { SimKeyKind } from "./SimCrypto.ts"
 import { drawBytes } from "./SimEntropy.ts"
 import { makeSimKeyGenerator } from "./SimKeyGenerator.ts"
-import { type KubeletParts, type KubeletSettings, SimKubelet } from "./SimKubelet.ts"
+import { SimKubelet } from "./SimKubelet.ts"
 import { type Edges, SimProcess } from "./SimProcess.ts"
 import { makeSimDisk } from "./SimVolumeFS.ts"
 import { makeSimRecords } from "./SimVolumeRecords.ts"
@@ -209,7 +210,7 @@ export class SimNode {
       yield* this.records.levers.wipe
       for (const pod of this.kubelet.pods) {
         if (pod.phase === "running") pod.phase = "pending"
-        pod.held = Option.none()
+        for (const volume of pod.volumes.values()) volume.held = Option.none()
       }
       this.#parts.run(
         Effect.delay(

@@ -1,10 +1,11 @@
 /**
- * A pod of a simulated cluster, as the cluster knows it: who it is, where it runs, what its csi volume asks for and how
+ * A pod of a simulated cluster, as the cluster knows it: who it is, where it runs, what its csi volumes ask for and how
  * far it has come. Pure. Names of volumes and paths are made as the kubelet makes them, so that everything that depends
  * on their form sees the real one.
  */
 import { Duration, Option, Redacted } from "effect"
 import type { PublishCall } from "../../driver/DriverCalls.ts"
+import { namespacedName } from "../../spec/NamespacedName.ts"
 import type { SimVolume } from "./SimVolumeFS.ts"
 
 /** What a story's passwords begin with, so that a judge finds them wherever they should not be. */
@@ -16,15 +17,8 @@ export const keystoreSecret = "keystore-password"
 /** Where pods are that do not say it. */
 export const defaultNamespace = "apps"
 
-/** What a pod of a simulated cluster asks for. */
-export interface PodWish {
-  /** By default `pod-1`, `pod-2`, and so on. */
-  readonly name?: string
-  /** By default `apps`. */
-  readonly namespace?: string
-  /** Where it runs; by default the nodes take turns. */
-  readonly node?: string
-  readonly serviceAccount?: string
+/** What a volume of a pod asks for. */
+export interface VolumeWish {
   /** `issuer-name`; by default `ca`, which every cluster has. Others are there when they have been added. */
   readonly issuer?: string
   /** `issuer-kind`; by default `Issuer`. */
@@ -38,20 +32,29 @@ export interface PodWish {
   /** `dns-names`, one or several; by default the pod's own. */
   readonly dnsNames?: string | ReadonlyArray<string>
   readonly reusePrivateKey?: boolean
-  /** The pod's labels. */
-  readonly labels?: Readonly<Record<string, string>>
   /** Any further attribute of the volume, by its whole key; wins over all of the above. */
   readonly attributes?: Readonly<Record<string, string>>
-  /** `volumeMountGroup`: the pod's fsGroup, in decimal. */
-  readonly fsGroup?: string
 }
 
-/** The names of all that a pod can ask for. */
-export const wishNames: Readonly<Record<keyof PodWish, true>> = {
-  name: true,
-  namespace: true,
-  node: true,
-  serviceAccount: true,
+/** What a pod of a simulated cluster asks for. What it says of a volume holds for each of its volumes. */
+export interface PodWish extends VolumeWish {
+  /** By default `pod-1`, `pod-2`, and so on. */
+  readonly name?: string
+  /** By default `apps`. */
+  readonly namespace?: string
+  /** Where it runs; by default the nodes take turns. */
+  readonly node?: string
+  readonly serviceAccount?: string
+  /** The pod's labels. */
+  readonly labels?: Readonly<Record<string, string>>
+  /** `volumeMountGroup`: the pod's fsGroup, in decimal. */
+  readonly fsGroup?: string
+  /** Its volumes by their names, with what each of them asks for besides; by default one, `tls`. */
+  readonly volumes?: Readonly<Record<string, VolumeWish>>
+}
+
+/** The names of all that a volume can ask for. */
+export const volumeWishNames: Readonly<Record<keyof VolumeWish, true>> = {
   issuer: true,
   issuerKind: true,
   issuerGroup: true,
@@ -59,9 +62,19 @@ export const wishNames: Readonly<Record<keyof PodWish, true>> = {
   renewBefore: true,
   dnsNames: true,
   reusePrivateKey: true,
+  attributes: true
+}
+
+/** The names of all that a pod can ask for. */
+export const wishNames: Readonly<Record<keyof PodWish, true>> = {
+  ...volumeWishNames,
+  name: true,
+  namespace: true,
+  node: true,
+  serviceAccount: true,
   labels: true,
-  attributes: true,
-  fsGroup: true
+  fsGroup: true,
+  volumes: true
 }
 
 /**
@@ -76,15 +89,31 @@ export interface SimPod {
   readonly namespace: string
   readonly uid: string
   readonly node: string
+  readonly serviceAccount: string
+  readonly fsGroup: string
+  /** Its volumes of certlet's, by their names. */
+  readonly volumes: ReadonlyMap<string, SimPodVolume>
+  phase: PodPhase
+}
+
+/** A volume of a pod. */
+export interface SimPodVolume {
+  readonly pod: SimPod
+  readonly name: string
   readonly volumeId: string
   /** Where the kubelet wants the volume. */
   readonly target: string
   readonly attributes: Readonly<Record<string, string>>
-  readonly fsGroup: string
-  phase: PodPhase
-  /** The volume that the container holds: its own bind of the mount, whatever happens on the host afterwards. */
+  /** What the container holds: its own bind of the mount, whatever happens on the host afterwards. */
   held: Option.Option<SimVolume>
 }
+
+/** The volume that a pod has where it names none. */
+const usualVolume = "tls"
+
+/** `namespace/name` of the pod, and the volume's name where the pod has others. */
+export const volumeText = ({ name, pod }: SimPodVolume): string =>
+  pod.volumes.size === 1 ? namespacedName(pod) : `${namespacedName(pod)} (${name})`
 
 const prefix = "csi.cert-manager.io/"
 const kubelet = "csi.storage.k8s.io/"
@@ -96,54 +125,63 @@ const optional = (key: string, value: string | undefined): Readonly<Record<strin
 const optionalTime = (key: string, time: Duration.Input | undefined): Readonly<Record<string, string>> =>
   optional(key, time === undefined ? undefined : `${Duration.toSeconds(Duration.fromInputUnsafe(time))}s`)
 
-/**
- * A pod that has just been scheduled. `uid` is a UUID, `handle` what the kubelet's hash makes of its volume (64 hex
- * digits).
- */
-export const makePod = (
-  wish: PodWish & { readonly name: string; readonly node: string },
-  uid: string,
-  handle: string
-): SimPod => {
-  const { name, namespace = defaultNamespace, node } = wish
-  return {
-    name,
-    namespace,
-    uid,
-    node,
-    volumeId: `csi-${handle}`,
-    target: `/var/lib/kubelet/pods/${uid}/volumes/kubernetes.io~csi/tls/mount`,
-    fsGroup: wish.fsGroup ?? "",
-    attributes: {
-      [`${kubelet}ephemeral`]: "true",
-      [`${kubelet}pod.name`]: name,
-      [`${kubelet}pod.namespace`]: namespace,
-      [`${kubelet}pod.uid`]: uid,
-      [`${kubelet}serviceAccount.name`]: wish.serviceAccount ?? "default",
-      [`${prefix}issuer-name`]: wish.issuer ?? "ca",
-      [`${prefix}dns-names`]: [wish.dnsNames ?? `${name}.${namespace}.svc`].flat().join(","),
-      [`${prefix}key-algorithm`]: "ECDSA",
-      ...optional("issuer-kind", wish.issuerKind),
-      ...optional("issuer-group", wish.issuerGroup),
-      ...optionalTime("duration", wish.duration),
-      ...optionalTime("renew-before", wish.renewBefore),
-      ...optional("reuse-private-key", wish.reusePrivateKey ? "true" : undefined),
-      ...wish.attributes
-    },
-    phase: "pending",
-    held: Option.none()
-  }
+/** What a volume asks for, with what its pod asks for all of them. */
+const attributesOf = (pod: SimPod, wish: VolumeWish): SimPodVolume["attributes"] => ({
+  [`${kubelet}ephemeral`]: "true",
+  [`${kubelet}pod.name`]: pod.name,
+  [`${kubelet}pod.namespace`]: pod.namespace,
+  [`${kubelet}pod.uid`]: pod.uid,
+  [`${kubelet}serviceAccount.name`]: pod.serviceAccount,
+  [`${prefix}issuer-name`]: wish.issuer ?? "ca",
+  [`${prefix}dns-names`]: [wish.dnsNames ?? `${pod.name}.${pod.namespace}.svc`].flat().join(","),
+  [`${prefix}key-algorithm`]: "ECDSA",
+  ...optional("issuer-kind", wish.issuerKind),
+  ...optional("issuer-group", wish.issuerGroup),
+  ...optionalTime("duration", wish.duration),
+  ...optionalTime("renew-before", wish.renewBefore),
+  ...optional("reuse-private-key", wish.reusePrivateKey ? "true" : undefined),
+  ...wish.attributes
+})
+
+/** Draws what a pod and its volumes are called by. */
+interface Draws {
+  /** A UUID. */
+  readonly uuid: () => string
+  /** So many hex digits. */
+  readonly hex: (digits: number) => string
 }
 
-/** What the kubelet sends for the pod's volume; `context` holds what it adds to the attributes. */
+/** A pod that has just been scheduled. A volume's id has what the kubelet's hash makes of it: 64 hex digits. */
+export const makePod = (
+  wish: PodWish & { readonly name: string; readonly node: string },
+  { hex, uuid }: Draws
+): SimPod => {
+  const { name, namespace = defaultNamespace, node, serviceAccount = "default", fsGroup = "" } = wish
+  const volumes = new Map<string, SimPodVolume>()
+  const uid = uuid()
+  const pod: SimPod = { name, namespace, uid, node, serviceAccount, fsGroup, volumes, phase: "pending" }
+  for (const [volume, own] of Object.entries(wish.volumes ?? { [usualVolume]: {} })) {
+    volumes.set(volume, {
+      pod,
+      name: volume,
+      volumeId: `csi-${hex(64)}`,
+      target: `/var/lib/kubelet/pods/${uid}/volumes/kubernetes.io~csi/${volume}/mount`,
+      attributes: attributesOf(pod, { ...wish, ...own, attributes: { ...wish.attributes, ...own.attributes } }),
+      held: Option.none()
+    })
+  }
+  return pod
+}
+
+/** What the kubelet sends for a volume; `context` holds what it adds to the attributes. */
 export const publishCallOf = (
-  pod: SimPod,
+  { attributes, pod, target, volumeId }: SimPodVolume,
   context: Readonly<Record<string, string>> = {}
 ): Omit<PublishCall, "deadline"> => ({
-  volumeId: pod.volumeId,
-  target: pod.target,
+  volumeId,
+  target,
   readonly: true,
-  context: { ...pod.attributes, ...context },
+  context: { ...attributes, ...context },
   secrets: { [keystoreSecret]: Redacted.make(`${passwordMark}${pod.uid}`) },
   mountFlags: [],
   volumeMountGroup: pod.fsGroup

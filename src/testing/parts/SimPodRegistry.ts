@@ -10,8 +10,8 @@ import type { PodState } from "../../spec/PodState.ts"
 import type { SimApiServer } from "./SimApiServer.ts"
 import { simSettings } from "./simSettings.ts"
 
-/** A pod, and the node that it is on: `node-1` where nothing is said. */
-export type PlacedPod = PodReference & { readonly node?: string }
+/** A pod, its node and its volumes; where nothing is said, `node-1` and one, `tls`. */
+export type PlacedPod = PodReference & { readonly node?: string; readonly volumes?: ReadonlyMap<string, unknown> }
 
 /** The levers of the simulated pods. */
 export class SimPodRegistry extends Context.Service<
@@ -33,12 +33,14 @@ export class SimPodRegistry extends Context.Service<
 /** What is shown of a pod that nobody has said anything about. */
 export const bare: PodState = { ips: [], labels: {}, annotations: {}, conditions: {} }
 
-/** A pod's object: it has a volume of certlet's. */
-export const podObject = ({ name, namespace, node = "node-1" }: PlacedPod, state: PodState): NewObject => ({
+const volumeObject = (name: string) => ({ name, csi: { driver: simSettings.driverName } })
+
+/** A pod's object: it has volumes of certlet's. */
+export const podObject = ({ name, namespace, node = "node-1", volumes }: PlacedPod, state: PodState): NewObject => ({
   apiVersion: "v1",
   kind: "Pod",
   metadata: { name, namespace, labels: state.labels, annotations: state.annotations },
-  spec: { nodeName: node, volumes: [{ name: "tls", csi: { driver: simSettings.driverName } }] },
+  spec: { nodeName: node, volumes: [...(volumes?.keys() ?? ["tls"])].map(volumeObject) },
   status: {
     ...(state.ips[0] === undefined ? {} : { podIP: state.ips[0], podIPs: state.ips.map((ip) => ({ ip })) }),
     conditions: Object.entries(state.conditions).map(([type, status]) => ({ type, status }))

@@ -11,7 +11,7 @@ import { volumeAnnotation } from "../../issuance/RequestLabels.ts"
 import { namespacedName } from "../../spec/NamespacedName.ts"
 import type { PodState } from "../../spec/PodState.ts"
 import { eventIn } from "../parts/SimEvents.ts"
-import type { SimPod } from "../parts/SimPod.ts"
+import { type SimPod, type SimPodVolume, volumeText } from "../parts/SimPod.ts"
 import type { SimVolume } from "../parts/SimVolumeFS.ts"
 
 /** One thing that happened. */
@@ -25,11 +25,16 @@ export type Happening =
       readonly change: Partial<PodState>
       readonly state: PodState
     }
-  | { readonly _tag: "PublishCalled"; readonly pod: SimPod; readonly attempt: number }
-  | { readonly _tag: "PublishAnswered"; readonly pod: SimPod; readonly failure: Failure | undefined }
-  | { readonly _tag: "UnpublishCalled"; readonly pod: SimPod; readonly attempt: number }
-  | { readonly _tag: "UnpublishAnswered"; readonly pod: SimPod; readonly failure: Failure | undefined }
-  | { readonly _tag: "OperatorAnswered"; readonly pod: SimPod; readonly question: Question; readonly answer: string }
+  | { readonly _tag: "PublishCalled"; readonly volume: SimPodVolume; readonly attempt: number }
+  | { readonly _tag: "PublishAnswered"; readonly volume: SimPodVolume; readonly failure: Failure | undefined }
+  | { readonly _tag: "UnpublishCalled"; readonly volume: SimPodVolume; readonly attempt: number }
+  | { readonly _tag: "UnpublishAnswered"; readonly volume: SimPodVolume; readonly failure: Failure | undefined }
+  | {
+      readonly _tag: "OperatorAnswered"
+      readonly volume: SimPodVolume
+      readonly question: Question
+      readonly answer: string
+    }
   | { readonly _tag: "Mounted"; readonly target: string }
   | { readonly _tag: "Unmounted" | "Written"; readonly target: string; readonly volume: SimVolume }
   | { readonly _tag: "RecordSaved"; readonly volumeId: string; readonly text: string }
@@ -81,10 +86,10 @@ const requestOf = ({ metadata }: StoredObject, names: Names): string => {
   return `request ${short(metadata.name)}${volumeId === undefined ? "" : ` of ${names.ofVolume(volumeId)}`}`
 }
 
-const answered = (call: string, pod: SimPod, failure: Failure | undefined): string =>
+const answered = (call: string, volume: SimPodVolume, failure: Failure | undefined): string =>
   failure === undefined
-    ? `${namespacedName(pod)} is ${call}ed`
-    : `${namespacedName(pod)} is not ${call}ed: ${failure.code}, ${failure.sentence}`
+    ? `${volumeText(volume)} is ${call}ed`
+    : `${volumeText(volume)} is not ${call}ed: ${failure.code}, ${failure.sentence}`
 
 const again = (attempt: number): string => (attempt > 1 ? `, try ${attempt}` : "")
 
@@ -158,17 +163,17 @@ export const sentenceOf = (what: Happening, names: Names = asTheyAre): string =>
     case "PodChanged":
       return `${namespacedName(what.pod)} has ${changesOf(what.change)}`
     case "PublishCalled":
-      return `publish ${namespacedName(what.pod)}${again(what.attempt)}`
+      return `publish ${volumeText(what.volume)}${again(what.attempt)}`
     case "UnpublishCalled":
-      return `unpublish ${namespacedName(what.pod)}${again(what.attempt)}`
+      return `unpublish ${volumeText(what.volume)}${again(what.attempt)}`
     case "PublishAnswered":
-      return answered("publish", what.pod, what.failure)
+      return answered("publish", what.volume, what.failure)
     case "UnpublishAnswered":
-      return answered("unpublish", what.pod, what.failure)
+      return answered("unpublish", what.volume, what.failure)
     case "OperatorAnswered":
       return what.question === "renew"
-        ? `answers about ${namespacedName(what.pod)}: ${what.answer}`
-        : `says how ${namespacedName(what.pod)} is`
+        ? `answers about ${volumeText(what.volume)}: ${what.answer}`
+        : `says how ${volumeText(what.volume)} is`
     case "Mounted":
       return `the volume of ${names.atTarget(what.target)} is mounted`
     case "Unmounted":

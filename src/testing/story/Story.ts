@@ -91,8 +91,8 @@ const drawProfile = (dice: Dice): Readonly<Record<string, string>> =>
     ? { [`${prefix}spiffe`]: "true", [`${prefix}uri-sans`]: spiffeId }
     : { [`${prefix}is-ca`]: "true", [`${prefix}permitted-dns-domains`]: "apps.svc" }
 
-/** What a pod asks for beyond a plain certificate: each thing seldom, and any of them together. */
-const drawFeatures = (dice: Dice, name: string) => {
+/** What a volume asks for beyond a plain certificate: each thing seldom, and any of them together. */
+const drawFeatures = (dice: Dice, host: string) => {
   const [bundle, address, label] = [dice.chance(0.2), dice.chance(0.15), dice.chance(0.15)]
   const gate = dice.chance(0.2) ? dice.pick(["pod-ip:any", "pod-condition:Provisioned"]) : undefined
   const attributes = {
@@ -103,27 +103,44 @@ const drawFeatures = (dice: Dice, name: string) => {
     ...(dice.chance(0.12) ? drawKeystore(dice) : {}),
     ...(dice.chance(0.15) ? drawProfile(dice) : {})
   }
-  const names = label ? { dnsNames: [`${name}.apps.svc`, `${team}.${name}.apps.svc`] } : {}
+  const names = label ? { dnsNames: [host, `${team}.${host}`] } : {}
   return { wish: { ...names, attributes }, label, gate }
 }
 
-const drawPod = (dice: Dice, i: number, nodes: number, hours: number, millis: number): ReadonlyArray<Act> => {
+/** What a pod's further volumes ask for, for most pods none. Their names tell them from the first one's. */
+const drawVolumes = (dice: Dice, pod: string) => {
+  const names = dice.pick([[], [], [], ["client"], ["client", "backup"]])
+  return names.map((name) => {
+    const { wish, ...rest } = drawFeatures(dice, `${name}.${pod}.apps.svc`)
+    return { name, wish: { dnsNames: `${name}.${pod}.apps.svc`, ...wish }, ...rest }
+  })
+}
+
+const drawPod = (
+  dice: Dice,
+  i: number,
+  { hours, millis, nodes, seed }: { readonly [K in "hours" | "millis" | "nodes"]: number } & { readonly seed: string }
+): ReadonlyArray<Act> => {
   const name = `pod-${i + 1}`
   const at = Math.floor(dice.chance(0.5) ? dice.between(0, 2000) : dice.between(0, millis * 0.8))
   const seconds = Math.round(hours * 3600 * dice.between(0.5, 1.5))
-  const features = drawFeatures(dice, name)
+  const features = drawFeatures(dice, `${name}.apps.svc`)
+  // A stream of its own: with other volumes, the rest of a story stays as it was.
+  const more = drawVolumes(new Dice(`${seed}/volumes/${i}`), name)
+  const all = [features, ...more]
+  const volumes = Object.fromEntries([["tls", features.wish], ...more.map(({ name, wish }) => [name, wish])])
   const wish: PodWish & { readonly name: string } = {
     name,
     node: `node-${dice.whole(1, nodes + 1)}`,
     duration: `${seconds} seconds`,
     ...(dice.chance(0.2) ? { reusePrivateKey: true } : {}),
     ...(dice.chance(0.2) ? { renewBefore: `${Math.round(seconds * dice.between(0.1, 1.1))} seconds` } : {}),
-    ...features.wish
+    ...(more.length === 0 ? features.wish : { volumes })
   }
   const soon = () => Math.floor(at + dice.between(0, Math.min(300_000, millis - at)))
   const changes = [
-    ...(features.label ? [{ labels: { team: "team-0" } }] : []),
-    ...(features.gate === "pod-condition:Provisioned" ? [{ conditions: { Provisioned: "True" } }] : [])
+    ...(all.some(({ label }) => label) ? [{ labels: { team: "team-0" } }] : []),
+    ...(all.some(({ gate }) => gate === "pod-condition:Provisioned") ? [{ conditions: { Provisioned: "True" } }] : [])
   ].map((change): Act => ({ _tag: "Change", at: soon(), name, change }))
   const stays = dice.chance(0.3) ? dice.between(0, 60_000) : dice.between(0, millis - at)
   const deleted: Act = { _tag: "Delete", at: Math.floor(at + stays), name }
@@ -134,18 +151,19 @@ const drawPod = (dice: Dice, i: number, nodes: number, hours: number, millis: nu
   return [{ _tag: "Schedule", at, wish }, ...changes, ...asked, ...(dice.chance(0.5) ? [deleted] : [])]
 }
 
-const drawActs = (dice: Dice, pods: number, nodes: number, hours: number, millis: number): ReadonlyArray<Act> => {
-  const acts = Array.from({ length: pods }, (_, i) => drawPod(dice, i, nodes, hours, millis)).flat()
+/** The trust bundles that a pod's volumes name. */
+const bundlesOf = ({ attributes = {}, volumes = {} }: PodWish): ReadonlyArray<string> =>
+  [attributes, ...Object.values(volumes).map(({ attributes = {} }) => attributes)].flatMap(
+    (one) => one[`${prefix}trust-bundle`] ?? []
+  )
+
+const drawActs = (dice: Dice, pods: number, story: Parameters<typeof drawPod>[2]): ReadonlyArray<Act> => {
+  const acts = Array.from({ length: pods }, (_, i) => drawPod(dice, i, story)).flat()
   const written = bundles.map(
     (bundle): Act => ({ _tag: "WriteBundle", at: dice.chance(0.7) ? 0 : Math.floor(dice.between(0, 300_000)), bundle })
   )
-  const isUsed = (act: Act) =>
-    acts.some(
-      (one) =>
-        one._tag === "Schedule" &&
-        act._tag === "WriteBundle" &&
-        one.wish.attributes?.[`${prefix}trust-bundle`] === act.bundle
-    )
+  const used = acts.flatMap((act) => (act._tag === "Schedule" ? bundlesOf(act.wish) : []))
+  const isUsed = (act: Act) => act._tag === "WriteBundle" && used.includes(act.bundle)
   return [...written.filter(isUsed), ...acts].sort((one, other) => one.at - other.at)
 }
 
@@ -168,7 +186,7 @@ export const drawStory = (seed: number | string, knobs: Knobs = {}, own: Readonl
     syncSeconds: useTokenRequest ? Math.min(600, syncSeconds) : syncSeconds,
     millis,
     faults,
-    acts: drawActs(dice, knobs.pods ?? drawnPods, nodes, hours, millis),
+    acts: drawActs(dice, knobs.pods ?? drawnPods, { hours, millis, nodes, seed: String(seed) }),
     ...(new Dice(`${seed}/stats`).chance(0.2) ? { statsSeconds: Math.max(60, syncSeconds) } : {}),
     incidents: incidentsOf(faults, String(seed), names, 0, millis, own)
   }

@@ -7,8 +7,7 @@
 import { sha256 } from "@noble/hashes/sha2.js"
 import { bytesToHex } from "@noble/hashes/utils.js"
 import { DateTime, Option, Redacted } from "effect"
-import { namespacedName } from "../../spec/NamespacedName.ts"
-import type { SimPod } from "../parts/SimPod.ts"
+import { type SimPod, volumeText } from "../parts/SimPod.ts"
 import { type Fold, fold } from "./fold.ts"
 import { type Event, type Happening, type Names, sentenceOf, whoOf } from "./Happening.ts"
 
@@ -22,7 +21,9 @@ class PodNames implements Names {
   readonly #names = new Map<string, string>()
 
   readonly see = ({ pod }: { readonly pod: SimPod }): void => {
-    this.#names.set(pod.target, namespacedName(pod)).set(pod.volumeId, namespacedName(pod))
+    for (const volume of pod.volumes.values()) {
+      this.#names.set(volume.target, volumeText(volume)).set(volume.volumeId, volumeText(volume))
+    }
   }
 
   readonly atTarget = (target: string): string => this.#names.get(target) ?? target

@@ -19,9 +19,9 @@ const quietSteps = (events: ReadonlyArray<Event>): ReadonlySet<number> => {
   const published = new Set<string>()
   const called = new Map<string, number>()
   for (const { step, what } of events) {
-    if (what._tag === "PublishCalled") called.set(what.pod.volumeId, step)
+    if (what._tag === "PublishCalled") called.set(what.volume.volumeId, step)
     if (what._tag !== "PublishAnswered") continue
-    const { volumeId } = what.pod
+    const { volumeId } = what.volume
     const call = called.get(volumeId)
     called.delete(volumeId)
     if (what.failure !== undefined) continue

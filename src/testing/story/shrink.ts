@@ -7,7 +7,7 @@
  */
 import { Effect } from "effect"
 import { type FaultName, incidentNames, weatherNames } from "../levers/Faults.ts"
-import type { PodWish } from "../parts/SimPod.ts"
+import type { PodWish, VolumeWish } from "../parts/SimPod.ts"
 import type { Act, Story } from "./Story.ts"
 import { type Outcome, type RunOptions, runStory, type Verdict } from "./simulate.ts"
 
@@ -116,14 +116,33 @@ const leaveOut = Effect.fnUntraced(function* (attempts: Attempts) {
 
 const replaced = <A>(list: ReadonlyArray<A>, at: number, one: A): ReadonlyArray<A> => list.with(at, one)
 
-/** A pod's wish without one of its extras, or without one of its attributes. */
-const plainerWishes = ({ name, node = "node-1", attributes = {}, ...extras }: PodWish & { readonly name: string }) => {
-  const without = <A>(whole: Readonly<Record<string, A>>, key: string) =>
-    Object.fromEntries(Object.entries(whole).filter(([other]) => other !== key))
+const without = <A>(whole: Readonly<Record<string, A>>, key: string): Readonly<Record<string, A>> =>
+  Object.fromEntries(Object.entries(whole).filter(([other]) => other !== key))
+
+/** A volume's wish without one of its extras, or without one of its attributes. */
+const plainerVolumes = ({ attributes = {}, ...extras }: VolumeWish): ReadonlyArray<VolumeWish> => [
+  ...Object.keys(extras).map((key) => ({ attributes, ...without(extras, key) })),
+  ...Object.keys(attributes).map((key) => ({ ...extras, attributes: without(attributes, key) }))
+]
+
+/** A pod's wish without one of its extras, attributes or volumes, or with a plainer volume. */
+const plainerWishes = ({ name, node = "node-1", volumes, ...wish }: PodWish & { readonly name: string }) => {
+  const plainer = plainerVolumes(wish).map((one) => ({
+    name,
+    node,
+    ...one,
+    ...(volumes === undefined ? {} : { volumes })
+  }))
+  if (volumes === undefined) return plainer
+  const [first] = Object.values(volumes)
   return [
-    ...Object.keys(extras).map((key) => ({ name, node, attributes, ...without(extras, key) })),
-    ...Object.keys(attributes).map((key) => ({ name, node, ...extras, attributes: without(attributes, key) }))
-  ]
+    { name, node, ...wish, ...first },
+    ...Object.keys(volumes).map((key) => ({ name, node, ...wish, volumes: without(volumes, key) })),
+    ...plainer,
+    ...Object.entries(volumes).flatMap(([key, volume]) =>
+      plainerVolumes(volume).map((one) => ({ name, node, ...wish, volumes: { ...volumes, [key]: one } }))
+    )
+  ].filter(({ volumes }) => volumes === undefined || Object.keys(volumes).length > 0)
 }
 
 /** Pods without one of their extras. */

@@ -44,6 +44,19 @@ const wrong: ReadonlyArray<
   ],
   ["is ahead or behind, and not fast", (cluster) => cluster.clock("node-1").skew("1 hour", anything('"fast"'))],
   ["and not podz", (cluster) => cluster.api.forbid("1 hour", anything('"podz"'))],
+  [
+    "what the volume client asks for has no isuer; the nearest is issuer",
+    (cluster) => cluster.schedule(anything('{ "volumes": { "client": { "isuer": "ca" } } }'))
+  ],
+  [
+    "the volume client's duration: 1 month is no length of time",
+    (cluster) => cluster.schedule(anything(`{ "volumes": { "client": { "duration": ${month} } } }`))
+  ],
+  [
+    "a volume has a name such as tls or client-tls, and not a/b",
+    (cluster) => cluster.schedule({ volumes: { "a/b": {} } })
+  ],
+  ["a pod's volumes are an object with a name for each, and one", (cluster) => cluster.schedule({ volumes: {} })],
   ["Issuer apps/ca is there already", (cluster) => cluster.addIssuer({ name: "ca" })],
   [
     "ClusterIssuer corp is there already",

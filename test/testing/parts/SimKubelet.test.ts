@@ -230,8 +230,9 @@ describe("the simulated kubelet", () => {
         { kubelet: { statsFrequency: "1 minute" } }
       )
       const pod = yield* cluster.schedule()
+      const volume = pod.volumes.get("tls")
       yield* cluster.advance("5 minutes")
-      expect(asked).toEqual(Array.from({ length: 4 }, () => `${pod.volumeId} ${pod.target}`))
+      expect(asked).toEqual(Array.from({ length: 4 }, () => `${volume?.volumeId} ${volume?.target}`))
       yield* cluster.delete(pod)
       yield* cluster.advance("5 minutes")
       expect(asked).toHaveLength(4)

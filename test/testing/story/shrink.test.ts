@@ -1,7 +1,9 @@
 /** Stories that break are made small: of what is left nothing can be left out, and it is told whole. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Result } from "effect"
 import { invariant } from "../../../src/testing/judges/Invariants.ts"
+import { seeVolume } from "../../../src/testing/judges/Sight.ts"
+import { Faults } from "../../../src/testing/levers/Faults.ts"
 import { fault } from "../../../src/testing/levers/strike.ts"
 import { explain } from "../../../src/testing/story/explain.ts"
 import { drawStory, type Story } from "../../../src/testing/story/Story.ts"
@@ -49,7 +51,50 @@ const own: RunOptions = {
   ]
 }
 
+/** A pod whose second volume does not matter. */
+const withVolumes: Story = {
+  ...drawStory("volumes", { nodes: 1, pods: 1, faults: Faults.none }),
+  incidents: [],
+  acts: [
+    {
+      _tag: "Schedule",
+      at: 0,
+      wish: {
+        name: "web",
+        node: "node-1",
+        duration: "1 hour",
+        volumes: {
+          tls: { attributes: { "csi.cert-manager.io/ip-sans": "10.0.0.1", "csi.cert-manager.io/is-ca": "true" } },
+          client: { dnsNames: "client.web.apps.svc" }
+        }
+      }
+    }
+  ]
+}
+
+const noCertificateForAddresses: RunOptions = {
+  invariants: [
+    invariant("names only", "No certificate holds an address.", ({ what }) => {
+      const sight = what._tag === "Written" ? seeVolume(what.volume) : Result.fail("")
+      return Result.isSuccess(sight) && sight.success.certificate.names.join().includes("IP Address")
+        ? "it holds one"
+        : undefined
+    })
+  ]
+}
+
 describe("shrinking", { timeout: 120_000 }, () => {
+  it.live("leaves of a pod with several volumes the one that matters, with what matters of it", () =>
+    Effect.gen(function* () {
+      const { minimal, story } = yield* shrink(withVolumes, noCertificateForAddresses)
+      const attributes = { "csi.cert-manager.io/ip-sans": "10.0.0.1" }
+      expect([minimal, story.acts]).toEqual([
+        true,
+        [{ _tag: "Schedule", at: 0, wish: { name: "web", node: "node-1", attributes } }]
+      ])
+    })
+  )
+
   it.live("leaves one pod and one restart of a mutant that makes the same keys in every life", () =>
     Effect.gen(function* () {
       const story = yield* isMinimal([1, 2, 3, 4, 5, 6], mistakes.sameKeysInEveryLife, "one key, one request")

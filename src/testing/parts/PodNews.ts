@@ -1,13 +1,13 @@
 /**
- * Whether something has happened that the next publish of a volume may find: to the volume or to its pod, to certlet on
- * some node, to the cluster. Where nothing has, a publish changes nothing, because certlet keeps no other clock for a
- * volume than that of its renewals. A kubelet may then count the publish and spare itself the call.
+ * Whether something has happened that the next publishes of a pod's volumes may find: to the pod or to one of them, to
+ * certlet on some node, to the cluster. Where nothing has, a publish changes nothing, because certlet keeps no other
+ * clock for a volume than that of its renewals. A kubelet may then count the publish and spare itself the call.
  */
 import { Duration, Effect, Latch } from "effect"
 import type { Happening } from "../story/Happening.ts"
 import type { SimPod } from "./SimPod.ts"
 
-/** What concerns every volume: what somebody does to a cluster, and certlet's processes as they come and go. */
+/** What concerns every pod: what somebody does to a cluster, and certlet's processes as they come and go. */
 const ofAll: ReadonlySet<Happening["_tag"]> = new Set([
   "Struck",
   "FaultsEnded",
@@ -16,7 +16,7 @@ const ofAll: ReadonlySet<Happening["_tag"]> = new Set([
   "ProcessKilled"
 ])
 
-/** True where it may concern a volume. A publish itself is no news. */
+/** True where it may concern a pod. A publish itself is no news. */
 export const isNews = (what: Happening): boolean =>
   what._tag !== "PublishCalled" &&
   what._tag !== "PublishAnswered" &&
@@ -25,8 +25,8 @@ export const isNews = (what: Happening): boolean =>
 /** A kubelet's pause between two looks at a pod is its frequency and up to half as much again (seen). */
 const meanPause = 1.25
 
-/** The news of one volume, and how many publishes were spared because there was none. */
-export class VolumeNews {
+/** The news of one pod, and how many publishes were spared because there was none. */
+export class PodNews {
   readonly #pod: SimPod
   readonly #now: () => number
   readonly #pause: number
@@ -44,7 +44,8 @@ export class VolumeNews {
 
   /** How many publishes were spared so far. */
   get counted(): number {
-    return this.#counted + (this.#since === undefined ? 0 : Math.floor((this.#now() - this.#since) / this.#pause))
+    const looks = this.#since === undefined ? 0 : Math.floor((this.#now() - this.#since) / this.#pause)
+    return this.#counted + looks * this.#pod.volumes.size
   }
 
   /** Comes back once there is news; until then the publishes that would have come are counted. */
@@ -59,18 +60,22 @@ export class VolumeNews {
     )
   })
 
-  /** A publish begins: it finds all that has happened until now. */
+  /** The publishes begin: they find all that has happened until now. */
   readonly forget = (): void => void this.#latch.closeUnsafe()
 
-  /** There is news, which may concern another volume. */
+  /** One of the publishes has begun too early to find what has happened since. */
+  readonly miss = (): void => void this.#latch.openUnsafe()
+
+  /** There is news, which may concern another pod. */
   readonly hear = (what: Happening): void => {
     if (ofAll.has(what._tag) || this.#concerns(what)) this.#latch.openUnsafe()
   }
 
   #concerns(what: Happening): boolean {
-    const { target, uid, volumeId } = this.#pod
-    if ("pod" in what) return what.pod.uid === uid
-    if ("target" in what) return what.target === target
-    return "volumeId" in what && what.volumeId === volumeId
+    if ("pod" in what) return what.pod.uid === this.#pod.uid
+    return [...this.#pod.volumes.values()].some(
+      ({ target, volumeId }) =>
+        ("target" in what && what.target === target) || ("volumeId" in what && what.volumeId === volumeId)
+    )
   }
 }

@@ -72,6 +72,22 @@ describe("a kubelet that counts republishes without news", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("counts for each of a pod's volumes, and publishes all of them when something happens to one", () =>
+    Effect.gen(function* () {
+      const cluster = yield* SimCluster.make(counting)
+      const pod = yield* cluster.schedule({ duration: "1 day", volumes: { tls: {}, client: {} } })
+      yield* cluster.advance("1 hour")
+      const before = countedBy(cluster)
+      yield* cluster.advance("10 hours")
+      expect(countedBy(cluster) - before).toBe((2 * (10 * 3600)) / 75)
+      const called: Array<string> = []
+      cluster.trace.listen(({ what }) => void (what._tag === "PublishCalled" && called.push(what.volume.name)))
+      cluster.node("node-1").observe({ _tag: "RecordRemoved", volumeId: pod.volumes.get("client")?.volumeId ?? "" })
+      yield* cluster.advance("2 minutes")
+      expect(called).toEqual(["tls", "client"])
+    }).pipe(Effect.scoped)
+  )
+
   it.live("plays every republish that carries a token", () =>
     Effect.gen(function* () {
       const cluster = yield* SimCluster.make({ ...counting, settings: { useTokenRequest: true } })
@@ -90,7 +106,7 @@ describe("a kubelet that counts republishes without news", () => {
       yield* cluster.settle()
       yield* cluster.delete(pod)
       yield* cluster.advance("1 minute")
-      expect([pod.phase, Option.isSome(pod.held)]).toEqual(["gone", false])
+      expect([pod.phase, [...pod.volumes.values()].some(({ held }) => Option.isSome(held))]).toEqual(["gone", false])
     }).pipe(Effect.scoped)
   )
 })

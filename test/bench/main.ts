@@ -4,6 +4,8 @@
 //     npm run bench -- guard                             what is worse than recorded, with status 1; --record records
 //     npm run bench -- memory|idle|start|unpublish       one thing that a node pays for, by itself
 //     npm run bench -- node                              all of them in one turn, with processor time
+//     npm run bench -- scale                             what many nodes cost the API server; --watches, --whole,
+//                                                        --rate, --seconds
 //     npm run bench -- simulate|fleet                    the simulations' speed
 //     npm run bench -- node --peer "/path/to/driver -x"  a node with another driver of the same command line, in turns
 import { parseArgs } from "node:util"
@@ -13,6 +15,7 @@ import { isNodeSubject, type NodeSubject, nodeSide, nodeSubjects } from "./bench
 import { complaintsOf, guardTable } from "./guard.ts"
 import { publishSides } from "./publishSides.ts"
 import { guard, record } from "./runGuard.ts"
+import { scaleKinds, scaleSide } from "./scaleSide.ts"
 import { shippedCertlet } from "./shippedCertlet.ts"
 import { fleetSide, storiesSide } from "./simulationSide.ts"
 import { printTurns, takeTurns } from "./takeTurns.ts"
@@ -25,6 +28,10 @@ const { positionals, values } = parseArgs({
     few: { type: "string", default: "110" },
     many: { type: "string", default: "1000" },
     keys: { type: "string", default: "ECDSA" },
+    watches: { type: "string", default: "1000" },
+    whole: { type: "string", default: "50" },
+    rate: { type: "string", default: "20" },
+    seconds: { type: "string", default: "60" },
     record: { type: "boolean", default: false }
   }
 })
@@ -60,13 +67,25 @@ const benchNode = async (subject: NodeSubject) => {
   printTurns(await takeTurns(sides, turns()))
 }
 
+const benchScale = async () => {
+  const { rate, seconds, watches, whole } = values
+  const options = { watches: Number(watches), whole: Number(whole), rate: Number(rate), seconds: Number(seconds) }
+  printTurns(
+    await takeTurns(
+      scaleKinds.map((kind) => scaleSide(kind, options)),
+      turns(1)
+    )
+  )
+}
+
 if (what === "publish") await onCluster(benchPublish)
 else if (what === "guard") await onCluster(benchGuard)
 else if (isNodeSubject(what)) await benchNode(what)
+else if (what === "scale") await benchScale()
 else if (what === "simulate") printTurns(await takeTurns([storiesSide(await bundle())], turns()))
 else if (what === "fleet") printTurns(await takeTurns([fleetSide(await bundle())], turns()))
 else {
-  const subjects = ["publish", "guard", ...nodeSubjects, "simulate", "fleet"].join("|")
+  const subjects = ["publish", "guard", ...nodeSubjects, "scale", "simulate", "fleet"].join("|")
   throw new Error(`npm run bench -- ${subjects}, not ${JSON.stringify(what)}`)
 }
 process.exit()

@@ -3,6 +3,7 @@
  * its successor came, and the same over all pods at regular looks. It only counts; it decides nothing. What is read
  * off it afterwards (rates, peaks, quantiles) are plain arrays, ready to be drawn.
  */
+import { type ApiLoad, apiLoad, type FleetTotals, requestLife } from "./apiLoad.ts"
 import { type FleetLog, type FleetPlan, fleetStart } from "./Fleet.ts"
 
 /** A series over time: the mean, the 99th percentile and the highest of each stretch's seconds. */
@@ -125,7 +126,7 @@ export class FleetRecord implements FleetLog {
     return 4 * this.#seconds * Uint16Array.BYTES_PER_ELEMENT
   }
 
-  get totals(): Readonly<Record<"creates" | "deletes" | "signatures" | "refusals", number>> {
+  get totals(): FleetTotals {
     return {
       creates: this.#creates.total,
       deletes: this.#deletes.total,
@@ -134,13 +135,18 @@ export class FleetRecord implements FleetLog {
     }
   }
 
+  /** What the fleet is to the API server, as means over the whole time. */
+  get apiLoad(): ApiLoad {
+    return apiLoad(this.#plan, this.totals)
+  }
+
   /**
-   * Requests at the API server in a second: certlet's creates and deletes, and two status updates of cert-manager's
-   * for each answer.
+   * Requests at the API server in a second: certlet's creates and deletes, and cert-manager's status updates for each
+   * answer.
    */
   #atApiServer(second: number): number {
     const answers = this.#signatures.at(second) + this.#refusals.at(second)
-    return this.#creates.at(second) + this.#deletes.at(second) + 2 * answers
+    return this.#creates.at(second) + this.#deletes.at(second) + requestLife.statusUpdates * answers
   }
 
   /** Requests per second at the API server. */

@@ -12,7 +12,12 @@ import { runFleet } from "./runFleet.ts"
 const summary = ({ jittered, plain }: Fleets, took: Duration.Duration): string => {
   const seconds = Duration.toSeconds(took)
   const events = jittered.fleet.events + plain.fleet.events
-  const { totals } = jittered.record
+  const { apiLoad, totals } = jittered.record
+  const load = [
+    `${apiLoad.calls.toFixed(1)} calls`,
+    `${apiLoad.watchEvents.toFixed(1)} watch events`,
+    `${(apiLoad.watchBytes / 1000).toFixed(1)} kB of them`
+  ]
   const left = jittered.record.lowestMillis / 3_600_000
   const megabytes = (bytes: number) => `${Math.round(bytes / 1e6)} MB`
   const record = `${megabytes(jittered.record.bytes)} for the record of a fleet`
@@ -20,6 +25,7 @@ const summary = ({ jittered, plain }: Fleets, took: Duration.Duration): string =
   return [
     `${totals.signatures} certificates signed with jitter, ${plain.record.totals.signatures} without`,
     `least life ever left at a renewal: ${left.toFixed(2)} h; ${jittered.record.expired} expired first`,
+    `the API server, on average: ${load.join(", ")} a second`,
     `${events} events in ${seconds.toFixed(1)} s: ${Math.round(events / seconds)} a second`,
     `memory: ${jittered.fleet.bytesPerPod} bytes for a pod, ${record}; ${all}`
   ].join("\n")

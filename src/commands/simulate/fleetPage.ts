@@ -29,6 +29,7 @@ const pointsOf = (days: ReadonlyArray<number>, values: ReadonlyArray<number>, sc
 
 const hours = (millis: number): string => (Number.isFinite(millis) ? `${(millis / 3_600_000).toFixed(2)} h` : "none")
 const whole = (value: number): string => Math.round(value).toLocaleString("en-US")
+const decimal = (value: number): string => value.toFixed(1)
 const highest = ({ peak }: Series): number => peak.reduce((most, value) => Math.max(most, value), 0)
 
 const outageDays = ({ outage }: FleetPlan) => {
@@ -121,6 +122,9 @@ ${pair("highest second at the API server, whole time", ({ record }) => whole(hig
 ${pair("highest second at the API server, settled, before the outage", ({ record }) =>
   settled < beforeOutage ? whole(highest(record.apiServer(settled, beforeOutage))) : "none"
 )}
+${pair("mean calls at the API server in a second", ({ record }) => decimal(record.apiLoad.calls))}
+${pair("mean watch events in a second", ({ record }) => decimal(record.apiLoad.watchEvents))}
+${pair("mean kilobytes of watch events in a second", ({ record }) => decimal(record.apiLoad.watchBytes / 1000))}
 ${pair("highest second at the issuer, whole time", ({ record }) => whole(highest(record.issuer())))}
 ${pair("most requests of one node within a minute", ({ record }) => whole(record.busiestNodeMinute))}
 </tbody></table>`
@@ -159,8 +163,9 @@ const model = `<p>Certlet's own code decides when each certificate is renewed (<
 waits after a failure (<code>pauseAfter</code>). The rest is a model: the order of a volume's life, an API server that
 always answers, and an issuer that signs in order at the rate above. No key is made, nothing is signed and no file is
 written: this page proves nothing about keys, certificates, mounts or crashes. For each request the API server gets one
-create, two status updates by cert-manager and, from the second certificate on, one delete. The nodes' watches are not
-counted: each node opens its one watch again every few minutes.</p>`
+create, two status updates by cert-manager and, from the second certificate on, one delete; each of them is an event on
+the watch of one node, and its bytes were weighed on a real API server. Each node opens its one watch again every few
+minutes, which is not counted.</p>`
 
 /** The page. */
 export const fleetPage = (fleets: Fleets): string => {

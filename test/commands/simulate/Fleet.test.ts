@@ -6,6 +6,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, Duration, Effect, Layer, Logger, Option, Random } from "effect"
 import { TestClock } from "effect/testing"
+import { apiLoad } from "../../../src/commands/simulate/apiLoad.ts"
 import { Fleet, type FleetLog, type FleetPlan, fleetStart } from "../../../src/commands/simulate/Fleet.ts"
 import { FleetRecord } from "../../../src/commands/simulate/FleetRecord.ts"
 import { CertificateRequests, type EndedState, type RequestDraft } from "../../../src/issuance/CertificateRequests.ts"
@@ -229,4 +230,30 @@ describe("the record of a fleet", () => {
       expect(Math.min(...record.looks.map(({ lowest }) => lowest))).toBeLessThan(0)
     })
   )
+})
+
+describe("what a fleet is to the API server", () => {
+  const day = { ...calm, days: 1, nodes: 5000 }
+  const renewals = (each: number) => ({ creates: each, deletes: each, signatures: each, refusals: 0 })
+  const idle = apiLoad(day, renewals(0))
+
+  it("is a bookmark a minute for each idle node, and no call", () => {
+    expect(idle.calls).toBe(0)
+    expect(idle.watchEvents).toBeCloseTo(5000 / 60)
+    expect(idle.watchBytes / idle.watchEvents).toBeGreaterThan(100)
+  })
+
+  it("is a create, two status updates and a delete for each renewal, and an event on one watch for each of them", () => {
+    const one = apiLoad(day, renewals(86_400))
+    expect(one.calls).toBe(4)
+    expect(one.watchEvents - idle.watchEvents).toBeCloseTo(4)
+    expect((one.watchBytes - idle.watchBytes) / 4).toBeGreaterThan(1000)
+    const other = apiLoad(day, renewals(864_000))
+    expect(other.watchBytes - idle.watchBytes).toBeCloseTo(10 * (one.watchBytes - idle.watchBytes))
+  })
+
+  it("is not smaller where the issuer refuses: a refusal is an answer too", () => {
+    const refused = { ...renewals(86_400), signatures: 0, refusals: 86_400 }
+    expect(apiLoad(day, refused)).toEqual(apiLoad(day, renewals(86_400)))
+  })
 })

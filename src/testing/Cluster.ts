@@ -5,27 +5,30 @@
  * certificates of an hour and runs on node-1, and `assert` is `node:assert/strict`; each of them is run by the tests.
  */
 
-import { type Duration, Effect, flow, Option } from "effect"
+import { type Duration, Effect, flow } from "effect"
 import { TestClock } from "effect/testing"
 import { issuerText } from "../embedded/Issuers.ts"
 import { isLevers, type Levers } from "../embedded/promised.ts"
+import { namespacedName } from "../spec/NamespacedName.ts"
 import type { InvariantBroken, World } from "./judges/Invariants.ts"
 import { apiLevers } from "./levers/apiLevers.ts"
 import { type Controller, controllersOf } from "./levers/Hand.ts"
 import { issuerLevers } from "./levers/issuerLevers.ts"
-import { bundleLevers, clockLever, cutOff, diskLevers } from "./levers/leversOfNodes.ts"
-import { Misuse, timeOf, worded } from "./levers/misuse.ts"
+import { bundleLevers, clockLever, diskLevers } from "./levers/leversOfNodes.ts"
+import { Misuse, soundEntries, timeOf } from "./levers/misuse.ts"
 import { PassingTime } from "./levers/PassingTime.ts"
 import { settle } from "./levers/settle.ts"
 import { type IssuerWish, soundIssuer } from "./levers/soundIssuer.ts"
 import { tell } from "./levers/TimedLevers.ts"
-import { PodVerbs } from "./PodVerbs.ts"
-import { type ClusterParts, downtimeOf, type Ending, sound } from "./parts/ClusterParts.ts"
-import { type CrashPoint, fenced } from "./parts/Fence.ts"
+import type { ClusterParts } from "./parts/ClusterParts.ts"
+import { fenced } from "./parts/Fence.ts"
+import { defaultNamespace } from "./parts/SimPod.ts"
+import { secretObject } from "./parts/secretsIn.ts"
 import type { Trace } from "./story/Trace.ts"
+import { VerbsOfNodes } from "./VerbsOfNodes.ts"
 
 /** A running cluster. Verbs do their work at once; only `advance` and `settle` let time pass. */
-export class Cluster extends PodVerbs {
+export class Cluster extends VerbsOfNodes {
   readonly seed: string
   readonly trace: Trace
   readonly world: World
@@ -110,94 +113,32 @@ export class Cluster extends PodVerbs {
     this.within(this.#time.pass(Effect.suspend(() => TestClock.adjust(timeOf(time)))))
 
   /**
-   * Ends certlet on a node in order, as a rollout does; it is started again.
+   * Puts a Secret, by default into the namespace `apps`: kubelets read the one that a volume names as its `secret`.
    *
    * @example
-   * yield* cluster.stop("node-1", { downtime: "10 minutes" })
-   * yield* cluster.advance("1 hour")
-   * yield* cluster.exec(pod)
+   * const prefix = "csi.cert-manager.io/"
+   * const attributes = { [`${prefix}pkcs12-enable`]: "true", [`${prefix}pkcs12-password-from`]: "secret:password" }
+   * const keystore = yield* cluster.schedule({ secret: "keystore", attributes })
+   * yield* cluster.advance("1 minute")
+   * assert.equal(keystore.phase, "pending")
+   * yield* cluster.secret("keystore", { password: "open sesame" })
+   * yield* cluster.advance("3 minutes")
+   * assert.equal((yield* cluster.exec(keystore)).files.has("keystore.p12"), true)
    */
-  readonly stop = (node: string, ending: Ending = {}): Effect.Effect<void> =>
+  readonly secret = (
+    name: string,
+    entries: Readonly<Record<string, string>>,
+    namespace = defaultNamespace
+  ): Effect.Effect<void> =>
     this.within(
-      Effect.andThen(
-        tell(this.parts, node, "certlet is told to stop"),
-        Effect.sync(() => void this.parts.run(this.node(node).stop(downtimeOf(ending))))
-      )
+      Effect.suspend(() => {
+        const object = secretObject({ name, namespace }, soundEntries(entries))
+        return Effect.andThen(
+          tell(this.parts, "api", `Secret ${namespacedName({ name, namespace })} is written`),
+          Effect.sync(() => this.parts.server.api.stores.secrets.put(object))
+        )
+      })
     )
-
-  /**
-   * Kills certlet on a node, now or, with `at`, at its n-th call to anything from now on; it is started again.
-   *
-   * @example
-   * yield* cluster.kill("node-1", { at: { call: 3, when: "after" } })
-   * yield* cluster.advance("6 hours")
-   * assert.equal((yield* cluster.exec(pod)).matchesKey, true)
-   */
-  readonly kill = (node: string, ending: Ending & { readonly at?: CrashPoint } = {}): Effect.Effect<void> =>
-    this.within(
-      Effect.suspend(() =>
-        this.node(node).kill(downtimeOf(ending), Option.map(Option.fromUndefinedOr(ending.at), sound))
-      )
-    )
-
-  /**
-   * Nothing of certlet on this node moves for so long: no call, no answer, no timer.
-   *
-   * @example
-   * yield* cluster.freeze("node-2", "10 minutes")
-   * const waiting = yield* cluster.schedule({ node: "node-2" })
-   * yield* cluster.advance("9 minutes")
-   * assert.equal(waiting.phase, "pending")
-   */
-  readonly freeze = (node: string, time: Duration.Input): Effect.Effect<void> =>
-    this.within(
-      Effect.andThen(
-        tell(this.parts, node, `certlet is frozen for ${worded(time)}`),
-        this.node(node).freeze(timeOf(time))
-      )
-    )
-
-  /**
-   * The node cannot reach the API server for so long.
-   *
-   * @example
-   * yield* cluster.cut("node-1", "15 minutes")
-   * yield* cluster.advance("1 hour")
-   * yield* cluster.exec(pod)
-   */
-  readonly cut = (node: string, time: Duration.Input): Effect.Effect<void> =>
-    this.within(cutOff(this.parts, this.parts.timed, this.node(node), time))
-
-  /**
-   * The node's kubelet is away for so long; containers run on.
-   *
-   * @example
-   * yield* cluster.restartKubelet("node-1", "5 minutes")
-   * yield* cluster.advance("6 minutes")
-   * assert.equal(pod.phase, "running")
-   */
-  readonly restartKubelet = (node: string, time: Duration.Input): Effect.Effect<void> => {
-    const { kubelet } = this.node(node)
-    const [away, back] = [Effect.sync(kubelet.stop), Effect.sync(kubelet.start)]
-    return this.within(
-      Effect.andThen(
-        tell(this.parts, node, "the kubelet restarts"),
-        this.parts.timed.pull(`${node}/kubelet`, time, away, back)
-      )
-    )
-  }
-
-  /**
-   * The node restarts: mounts, data root and containers are gone and made again.
-   *
-   * @example
-   * yield* cluster.reboot("node-1", "3 minutes")
-   * assert.equal(pod.phase, "pending")
-   * yield* cluster.settle()
-   * assert.equal(pod.phase, "running")
-   */
-  readonly reboot = (node: string, time: Duration.Input): Effect.Effect<void> =>
-    this.within(Effect.andThen(tell(this.parts, node, "the node reboots"), this.node(node).reboot(timeOf(time))))
 
   /** No ServiceAccount token that was handed out so far is good any more; the next publish brings a new one. */
   readonly expireTokens = (): Effect.Effect<void> => {

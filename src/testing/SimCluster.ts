@@ -29,9 +29,11 @@ import type { SimKeyKind } from "./parts/SimCrypto.ts"
 import { layer as issuerLayer, makeNamedIssuer } from "./parts/SimIssuer.ts"
 import { SimNetwork } from "./parts/SimNetwork.ts"
 import { type NodeParts, SimNode } from "./parts/SimNode.ts"
+import { SimNodes } from "./parts/SimNodes.ts"
 import type { SimPod } from "./parts/SimPod.ts"
 import { makeSimPodRegistry } from "./parts/SimPodRegistry.ts"
 import type { Edges } from "./parts/SimProcess.ts"
+import { secretsIn } from "./parts/secretsIn.ts"
 import { type SettingsWish, settingsOf } from "./parts/simSettings.ts"
 import { Trace } from "./story/Trace.ts"
 
@@ -140,32 +142,50 @@ const makeTime = Effect.fnUntraced(function* (seed: string): Effect.fn.Return<Ti
   }
 })
 
-/** A cluster's nodes, none of them started. */
-const makeNodes = (
-  options: SoundOptions,
-  parts: Omit<NodeParts, "name" | "settings" | "kubelet" | "keys" | "edges" | "driver">
-): ReadonlyMap<string, SimNode> =>
-  new Map(
-    Array.from({ length: options.nodes }, (_, i) => {
-      const node = new SimNode({
-        ...parts,
-        name: `node-${i + 1}`,
-        settings: options.settings,
-        kubelet: options.kubelet,
-        keys: options.keys,
-        edges: options.layers.edges ?? Layer.empty,
-        driver: options.layers.driver ?? Driver.layer
-      })
-      node.diskLatency = Duration.millis(options.faults.diskLatencyMillis)
-      return [node.name, node] as const
+/** Makes the cluster's nodes, each of them not started yet. */
+const nodeMaker =
+  (options: SoundOptions, parts: Omit<NodeParts, "name" | "settings" | "kubelet" | "keys" | "edges" | "driver">) =>
+  (name: string, times: number): SimNode => {
+    const { kubelet, keys, layers, settings } = options
+    const { driver = Driver.layer, edges = Layer.empty } = layers
+    const node = new SimNode({
+      ...parts,
+      seed: times === 0 ? parts.seed : `${parts.seed}/${times}`,
+      name,
+      settings,
+      kubelet,
+      keys,
+      edges,
+      driver
     })
-  )
+    node.diskLatency = Duration.millis(options.faults.diskLatencyMillis)
+    return node
+  }
 
 const makeIssuer = ({ keys, layers }: SoundOptions) =>
   Effect.map(Layer.build(layers.issuer ?? issuerLayer(keys)), (built) => Context.get(built, Issuer))
 
 /** Kubernetes' garbage collector works some seconds after a pod is gone. */
 const collectionDelay = Duration.seconds(5)
+
+type WorldParts = Omit<World, "now" | "pods" | "volumes"> & {
+  readonly now: () => number
+  readonly pods: ReadonlyMap<string, SimPod>
+}
+
+/** What judges look at. */
+const worldOf = ({ now, pods, ...rest }: WorldParts): World => ({
+  ...rest,
+  get now() {
+    return now()
+  },
+  get pods() {
+    return [...pods.values()]
+  },
+  get volumes() {
+    return [...pods.values()].flatMap(({ volumes }) => [...volumes.values()])
+  }
+})
 
 /** What the parts of a cluster are, before anything moves. */
 const makeParts = Effect.fnUntraced(function* (options: SoundOptions, seed: string, time: Time) {
@@ -189,35 +209,27 @@ const makeParts = Effect.fnUntraced(function* (options: SoundOptions, seed: stri
   network.lateness = Duration.seconds(options.faults.podAddressLateSeconds)
   const accounts = new SimAccounts(now)
   server.userOf = accounts.userOf
-  const nodes = makeNodes(options, {
-    seed,
-    server,
-    now,
-    observe: trace.record,
-    run,
-    contextOf: (volume) => (settings.useTokenRequest ? accounts.contextOf(volume) : {}),
-    onSandbox: network.sandbox,
-    onGone: (pod) =>
-      Effect.all([Effect.sync(() => pods.delete(pod.uid)), registry.remove(pod), controllers.bury(pod.uid)], {
-        discard: true
-      })
-  })
-  const world: World = {
-    get now() {
-      return now()
-    },
-    get pods() {
-      return [...pods.values()]
-    },
-    get volumes() {
-      return [...pods.values()].flatMap(({ volumes }) => [...volumes.values()])
-    },
-    nodes,
-    server,
-    settings,
-    stateOf: network.stateOf,
-    trustOf: shelf.get
-  }
+  const onGone = (pod: SimPod) =>
+    Effect.all([Effect.sync(() => pods.delete(pod.uid)), registry.remove(pod), controllers.bury(pod.uid)], {
+      discard: true
+    })
+  const machines = new SimNodes(
+    nodeMaker(options, {
+      seed,
+      server,
+      now,
+      observe: trace.record,
+      run,
+      contextOf: (volume) => (settings.useTokenRequest ? accounts.contextOf(volume) : {}),
+      secretsOf: secretsIn(server.api.stores.secrets),
+      onSandbox: network.sandbox,
+      onGone
+    }),
+    onGone
+  )
+  const nodes = machines.all
+  for (let i = 1; i <= options.nodes; i++) machines.add(`node-${i}`)
+  const world = worldOf({ now, pods, nodes, server, settings, stateOf: network.stateOf, trustOf: shelf.get })
   const court = new Court([...judges, ...(options.invariants ?? [])], seed, () => trace.tail(40))
   trace.listen((event) => court.hear(event, world))
   trace.listen(({ what, where }) => {
@@ -238,6 +250,7 @@ const makeParts = Effect.fnUntraced(function* (options: SoundOptions, seed: stri
     crash: () => court.crash ?? time.crash(),
     usual: () => weatherOf(options.faults),
     syncFrequency: options.kubelet.syncFrequency,
+    machines,
     makeIssuer: (name: string) => makeNamedIssuer(options.keys, name)
   }
   const timed = new TimedLevers(workings)
@@ -274,8 +287,8 @@ const make = Effect.fnUntraced(function* (given: ClusterOptions = {}): Effect.fn
 const strikeDaily = (cluster: Cluster, options: SoundOptions, seed: string): Effect.Effect<void> => {
   const { faults, ownFaults = [] } = options
   if (!options.drawsFaults) return Effect.void
-  const names = [...cluster.world.nodes.keys()]
   const day = Effect.fnUntraced(function* (n: number): Effect.fn.Return<void> {
+    const names = [...cluster.world.nodes.keys()]
     yield* strikeAll(cluster, incidentsOf(faults, seed, names, n, undefined, ownFaults), ownFaults)
     yield* Effect.sleep(Duration.millis(simulationBegins + (n + 1) * 86_400_000 - cluster.world.now))
     yield* day(n + 1)

@@ -72,6 +72,11 @@ export class TimedLevers {
       )
     })
 
+  /** What the levers of a node work on is gone; the next node of its name has its own. */
+  readonly forget = (node: string): void => {
+    for (const name of [...this.#until.keys()]) if (name.startsWith(`${node}/`)) this.#until.delete(name)
+  }
+
   /** Lets every lever go, now. */
   readonly release: Effect.Effect<void> = Effect.suspend(() => {
     const held = [...this.#until.values()]

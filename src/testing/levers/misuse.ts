@@ -50,6 +50,12 @@ export const known = <A extends object>(what: string, given: A, names: Readonly<
   return given
 }
 
+/** The entries of a Secret: texts by their keys. */
+export const soundEntries = (entries: Readonly<Record<string, string>>): Readonly<Record<string, string>> => {
+  if (Predicate.isObject(entries) && Object.values(entries).every(Predicate.isString)) return entries
+  throw new Misuse('a Secret\'s entries are texts by their keys, such as { password: "..." }')
+}
+
 /** One of a few words. */
 export const oneOf = <A extends string>(what: string, word: A, words: ReadonlyArray<A>): A => {
   if (words.includes(word)) return word

@@ -9,7 +9,7 @@ import { known, Misuse, timeOf } from "./misuse.ts"
 
 const times = ["duration", "renewBefore"] as const
 const texts = ["name", "namespace", "node", "serviceAccount", "fsGroup"] as const
-const volumeTexts = ["issuer", "issuerKind", "issuerGroup"] as const
+const volumeTexts = ["issuer", "issuerKind", "issuerGroup", "secret"] as const
 
 /** What a volume may be called: a DNS label, as the API server demands it. */
 const label = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/

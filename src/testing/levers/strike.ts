@@ -117,7 +117,11 @@ export const fault = (name: string, perDay: number, strike: OwnFault["strike"]):
 /** Strikes an incident, now. */
 const strike = (cluster: Cluster, incident: Incident, own: ReadonlyArray<OwnFault>): Effect.Effect<void> => {
   const { fault, millis } = incident
-  if (isIncidentName(fault)) return Effect.asVoid(strikes[fault](cluster, incident, Duration.millis(millis)))
+  if (isIncidentName(fault)) {
+    // A node that has left is struck by nothing.
+    if (!cluster.world.nodes.has(incident.node)) return Effect.void
+    return Effect.asVoid(strikes[fault](cluster, incident, Duration.millis(millis)))
+  }
   const found = own.find(({ name }) => name === fault)
   return found === undefined
     ? Effect.die(new Error(`there is no fault ${fault}: give it to the run, as one of its ownFaults`))

@@ -9,6 +9,7 @@ import { known, Misuse, oneOf, timeOf } from "../levers/misuse.ts"
 import type { TimedLevers, Workings } from "../levers/TimedLevers.ts"
 import type { Dice } from "./Dice.ts"
 import type { CrashPoint } from "./Fence.ts"
+import type { SimNodes } from "./SimNodes.ts"
 import type { SimPod } from "./SimPod.ts"
 
 /** How a process ends before it is started again. */
@@ -31,6 +32,8 @@ export interface ClusterParts extends Workings {
   /** An issuer with a CA of its own, which bears this name. */
   readonly makeIssuer: (name: string) => Effect.Effect<Issuer["Service"]>
   readonly pods: Map<string, SimPod>
+  /** The nodes, as they join and leave. */
+  readonly machines: SimNodes
   /** The first defect of the simulation itself. */
   readonly crash: () => Cause.Cause<never> | undefined
   readonly syncFrequency: Duration.Duration

@@ -3,7 +3,8 @@
  * plugin, what stands at a target, what happens when a pod's volumes are there and when it is gone. Only types stand
  * here: the kubelet and what keeps a single volume for it share them.
  */
-import type { Duration, Effect, Fiber } from "effect"
+import type { Duration, Effect, Fiber, Option } from "effect"
+import type { PublishSecrets } from "../../spec/VolumeSecrets.ts"
 import type { Happening } from "../story/Happening.ts"
 import type { Dice } from "./Dice.ts"
 import type { SimPod, SimPodVolume } from "./SimPod.ts"
@@ -43,6 +44,8 @@ export interface KubeletParts {
   readonly removeFolder: (target: string) => void
   /** What the volume context holds besides the pod's attributes: tokens, where the CSIDriver object asks for them. */
   readonly contextOf: (volume: SimPodVolume) => Readonly<Record<string, string>>
+  /** The entries of the Secret that a volume names; none where there is no such Secret. */
+  readonly secretsOf: (volume: SimPodVolume) => Option.Option<PublishSecrets>
   /** The pod's volumes are there, so that its sandbox is made: it gets its address. Comes back when it has it. */
   readonly onSandbox: (pod: SimPod) => Effect.Effect<void>
   /** The pod is gone from the node, and so from the API server. */

@@ -35,6 +35,7 @@ export class SimKubelet {
   readonly #parts: KubeletParts
   readonly #lives = new Map<string, PodLife>()
   #up = true
+  #hasLeft = false
 
   constructor(parts: KubeletParts) {
     this.#parts = parts
@@ -89,9 +90,23 @@ export class SimKubelet {
     }
   }
 
+  /** The kubelet is gone for good, and its pods with it; answers with them. */
+  readonly leave = (): ReadonlyArray<SimPod> => {
+    this.stop()
+    this.#hasLeft = true
+    const { pods } = this
+    this.#lives.clear()
+    for (const pod of pods) {
+      pod.phase = "gone"
+      for (const volume of pod.volumes.values()) volume.held = Option.none()
+      this.#parts.observe({ _tag: "PodEnded", pod })
+    }
+    return pods
+  }
+
   /** The kubelet starts: it finds its pods and folders, and goes on with each of them. */
   readonly start = (): void => {
-    if (this.#up) return
+    if (this.#up || this.#hasLeft) return
     this.#up = true
     for (const life of this.#lives.values()) {
       for (const { state } of life.volumes) state.reconstruct()

@@ -24,6 +24,7 @@ import type { SimKeyKind } from "./SimCrypto.ts"
 import { drawBytes } from "./SimEntropy.ts"
 import { makeSimKeyGenerator } from "./SimKeyGenerator.ts"
 import { SimKubelet } from "./SimKubelet.ts"
+import type { SimPod } from "./SimPod.ts"
 import { type Edges, SimProcess } from "./SimProcess.ts"
 import { makeSimDisk } from "./SimVolumeFS.ts"
 import { makeSimRecords } from "./SimVolumeRecords.ts"
@@ -44,6 +45,7 @@ export interface NodeParts {
   /** Runs something by the true clock, as long as the cluster lives. */
   readonly run: (effect: Effect.Effect<unknown>) => Fiber.Fiber<unknown, unknown>
   readonly contextOf: KubeletParts["contextOf"]
+  readonly secretsOf: KubeletParts["secretsOf"]
   readonly onSandbox: KubeletParts["onSandbox"]
   readonly onGone: KubeletParts["onGone"]
 }
@@ -78,6 +80,7 @@ export class SimNode {
   #notBefore = 0
   #lastSaved: string | undefined
   #torn = false
+  #hasLeft = false
 
   constructor(parts: NodeParts) {
     this.#parts = parts
@@ -100,6 +103,7 @@ export class SimNode {
       makeFolder: (target) => this.disk.folders.make(target),
       removeFolder: (target) => this.disk.folders.remove(target),
       contextOf: parts.contextOf,
+      secretsOf: parts.secretsOf,
       onSandbox: parts.onSandbox,
       onGone: parts.onGone
     })
@@ -143,6 +147,13 @@ export class SimNode {
 
   /** The cluster is taken down. */
   readonly end = (): void => this.#process?.die()
+
+  /** The node leaves for good: nothing starts on it any more. Answers with the pods that were on it. */
+  readonly leave = (): ReadonlyArray<SimPod> => {
+    this.#hasLeft = true
+    this.#process?.die()
+    return this.kubelet.leave()
+  }
 
   /** Kills certlet, now or at a chosen call; it is started again after `downtime`. */
   readonly kill = (downtime: Duration.Duration, at: Option.Option<CrashPoint>): Effect.Effect<void> =>
@@ -242,7 +253,7 @@ export class SimNode {
   readonly #restart: Effect.Effect<void> = Effect.suspend(() => {
     const left = this.#notBefore - this.#parts.now()
     if (left > 0) return Effect.andThen(Effect.sleep(Duration.millis(left)), this.#restart)
-    return this.#process === undefined ? this.start : Effect.void
+    return this.#process === undefined && !this.#hasLeft ? this.start : Effect.void
   })
 
   #tearNow(volumeId: string): void {

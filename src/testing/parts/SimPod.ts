@@ -6,6 +6,7 @@
 import { Duration, Option, Redacted } from "effect"
 import type { PublishCall } from "../../driver/DriverCalls.ts"
 import { namespacedName } from "../../spec/NamespacedName.ts"
+import type { PublishSecrets } from "../../spec/VolumeSecrets.ts"
 import type { SimVolume } from "./SimVolumeFS.ts"
 
 /** What a story's passwords begin with, so that a judge finds them wherever they should not be. */
@@ -32,6 +33,11 @@ export interface VolumeWish {
   /** `dns-names`, one or several; by default the pod's own. */
   readonly dnsNames?: string | ReadonlyArray<string>
   readonly reusePrivateKey?: boolean
+  /**
+   * `nodePublishSecretRef`: a Secret in the pod's namespace. By default one that is always there and has a
+   * `keystore-password`.
+   */
+  readonly secret?: string
   /** Any further attribute of the volume, by its whole key; wins over all of the above. */
   readonly attributes?: Readonly<Record<string, string>>
 }
@@ -62,6 +68,7 @@ export const volumeWishNames: Readonly<Record<keyof VolumeWish, true>> = {
   renewBefore: true,
   dnsNames: true,
   reusePrivateKey: true,
+  secret: true,
   attributes: true
 }
 
@@ -104,6 +111,8 @@ export interface SimPodVolume {
   /** Where the kubelet wants the volume. */
   readonly target: string
   readonly attributes: Readonly<Record<string, string>>
+  /** The Secret that it names; none for the one that is always there. */
+  readonly secret: Option.Option<string>
   /** What the container holds: its own bind of the mount, whatever happens on the host afterwards. */
   held: Option.Option<SimVolume>
 }
@@ -167,22 +176,29 @@ export const makePod = (
       volumeId: `csi-${hex(64)}`,
       target: `/var/lib/kubelet/pods/${uid}/volumes/kubernetes.io~csi/${volume}/mount`,
       attributes: attributesOf(pod, { ...wish, ...own, attributes: { ...wish.attributes, ...own.attributes } }),
+      secret: Option.fromUndefinedOr(own.secret ?? wish.secret),
       held: Option.none()
     })
   }
   return pod
 }
 
+/** The entries of the Secret that is always there. */
+export const usualSecrets = ({ uid }: SimPod): PublishSecrets => ({
+  [keystoreSecret]: Redacted.make(`${passwordMark}${uid}`)
+})
+
 /** What the kubelet sends for a volume; `context` holds what it adds to the attributes. */
 export const publishCallOf = (
   { attributes, pod, target, volumeId }: SimPodVolume,
-  context: Readonly<Record<string, string>> = {}
+  context: Readonly<Record<string, string>>,
+  secrets: PublishSecrets
 ): Omit<PublishCall, "deadline"> => ({
   volumeId,
   target,
   readonly: true,
   context: { ...attributes, ...context },
-  secrets: { [keystoreSecret]: Redacted.make(`${passwordMark}${pod.uid}`) },
+  secrets,
   mountFlags: [],
   volumeMountGroup: pod.fsGroup
 })

@@ -9,7 +9,6 @@ import { Status } from "../../csi/Status.ts"
 import { ActualState } from "./ActualState.ts"
 import type { KubeletParts } from "./KubeletParts.ts"
 import { publishCallOf, type SimPodVolume } from "./SimPod.ts"
-import type { SimProcess } from "./SimProcess.ts"
 
 /**
  * A failed operation is repeated after 0.5, 1, 2, 4 s ... (seen); the cap of 2 min 2 s is exponentialbackoff's in
@@ -20,6 +19,16 @@ const backoff = { first: 500, most: 122_000 } as const
 const patience = Duration.minutes(2)
 const unregistered = new Status({ code: "UNAVAILABLE", sentence: "no plugin is registered (connection refused)" })
 const outOfTime = new Status({ code: "DEADLINE_EXCEEDED", sentence: "context deadline exceeded" })
+
+/** As a kubelet words it; it makes no call then, and tries again. */
+const withoutSecret = ({ pod, secret }: SimPodVolume) => {
+  const name = Option.getOrElse(secret, () => "")
+  const why = `failed to find the secret ${name} in the namespace ${pod.namespace}`
+  const sentence = `fetching NodePublishSecretRef ${pod.namespace}/${name} failed: ${why}`
+  return new Status({ code: "UNAVAILABLE", sentence })
+}
+
+type Answer = "PublishAnswered" | "UnpublishAnswered"
 
 /** One try; what it failed with, if it did. */
 type Operation = (attempt: number) => Effect.Effect<Option.Option<Status>>
@@ -74,26 +83,22 @@ export class VolumeKeeper {
 
   readonly #publishOnce: Operation = (attempt) => {
     const volume = this.#volume
-    const plugin = this.#parts.plugin()
     this.#parts.observe({ _tag: "PublishCalled", volume, attempt })
-    if (plugin !== undefined) {
-      this.#parts.makeFolder(volume.target)
-      this.state.note()
-    }
-    const deadline =
-      plugin === undefined
-        ? Option.none<DateTime.Utc>()
-        : Option.some(DateTime.makeUnsafe(plugin.deadline(this.#parts.now(), patience)))
-    return this.#call("PublishAnswered", plugin, (calls) =>
-      calls.publish({ ...publishCallOf(volume, this.#parts.contextOf(volume)), deadline })
-    ).pipe(
-      Effect.tap((failure) =>
-        Effect.sync(() => {
-          // Where no call was made, nothing is known that was not known before.
-          if (plugin !== undefined && this.state.answered(failure)) this.#removeFolder()
-        })
-      )
-    )
+    const plugin = this.#parts.plugin()
+    const secrets = this.#parts.secretsOf(volume)
+    // Where no call is made, nothing is known that was not known before.
+    if (plugin === undefined) return this.#fail("PublishAnswered", unregistered)
+    if (Option.isNone(secrets)) return this.#fail("PublishAnswered", withoutSecret(volume))
+    this.#parts.makeFolder(volume.target)
+    this.state.note()
+    const context = this.#parts.contextOf(volume)
+    const deadline = Option.some(DateTime.makeUnsafe(plugin.deadline(this.#parts.now(), patience)))
+    const call = plugin.call(({ publish }) => publish({ ...publishCallOf(volume, context, secrets.value), deadline }))
+    const answered = (failure: Option.Option<Status>) =>
+      Effect.sync(() => {
+        if (this.state.answered(failure)) this.#removeFolder()
+      })
+    return Effect.tap(this.#hear("PublishAnswered", call), answered)
   }
 
   #removeFolder(): void {
@@ -105,18 +110,23 @@ export class VolumeKeeper {
   readonly #unpublishOnce: Operation = (attempt) => {
     const volume = this.#volume
     this.#parts.observe({ _tag: "UnpublishCalled", volume, attempt })
+    const plugin = this.#parts.plugin()
+    if (plugin === undefined) return this.#fail("UnpublishAnswered", unregistered)
     const { target, volumeId } = volume
-    const call = this.#call("UnpublishAnswered", this.#parts.plugin(), (calls) => calls.unpublish({ volumeId, target }))
+    const call = plugin.call(({ unpublish }) => unpublish({ volumeId, target }))
     const removed = Effect.sync(() => this.#removeFolder())
-    return Effect.tap(call, (failure) => (Option.isNone(failure) ? removed : Effect.void))
+    return Effect.tap(this.#hear("UnpublishAnswered", call), (failure) =>
+      Option.isNone(failure) ? removed : Effect.void
+    )
   }
 
-  #call(
-    answer: "PublishAnswered" | "UnpublishAnswered",
-    plugin: SimProcess | undefined,
-    method: (calls: Calls) => Effect.Effect<void, Status>
-  ): Effect.Effect<Option.Option<Status>> {
-    return (plugin === undefined ? Effect.fail(unregistered) : plugin.call(method)).pipe(
+  #fail(answer: Answer, status: Status): Effect.Effect<Option.Option<Status>> {
+    return this.#hear(answer, Effect.fail(status))
+  }
+
+  /** Waits for an answer as long as a kubelet does, and tells it. */
+  #hear(answer: Answer, call: Effect.Effect<void, Status>): Effect.Effect<Option.Option<Status>> {
+    return call.pipe(
       Effect.timeoutOrElse({ duration: patience, orElse: () => Effect.fail(outOfTime) }),
       Effect.match({ onFailure: (status) => Option.some(status), onSuccess: () => Option.none<Status>() }),
       Effect.tap((failure) =>

@@ -1,0 +1,162 @@
+/**
+ * The verbs about nodes: they join and leave, and what befalls a node's certlet, its kubelet and its way to the API
+ * server. `Cluster` has them, with those about pods and time. In the examples `cluster` has the nodes node-1 and
+ * node-2, `pod` asks for certificates of an hour and runs on node-1, and `assert` is `node:assert/strict`; each of them
+ * is run by the tests.
+ */
+import { type Duration, Effect, Option, Predicate } from "effect"
+import { cutOff } from "./levers/leversOfNodes.ts"
+import { Misuse, timeOf, worded } from "./levers/misuse.ts"
+import { tell } from "./levers/TimedLevers.ts"
+import { PodVerbs } from "./PodVerbs.ts"
+import { downtimeOf, type Ending, sound } from "./parts/ClusterParts.ts"
+import type { CrashPoint } from "./parts/Fence.ts"
+
+/** A DNS label, as most node names are. */
+const isNodeName = (name: unknown): boolean =>
+  Predicate.isString(name) && /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name)
+
+/** What can be done with the nodes of a cluster, besides what can be done with its pods. */
+export class VerbsOfNodes extends PodVerbs {
+  #added = 0
+
+  /**
+   * A node joins, with a certlet that starts now; answers with its name. By default it is `joined-1`, `joined-2`, and
+   * so on.
+   *
+   * @example
+   * const name = yield* cluster.addNode()
+   * const first = yield* cluster.schedule({ node: name })
+   * yield* cluster.advance("1 minute")
+   * assert.equal(first.phase, "running")
+   */
+  readonly addNode = (name?: string): Effect.Effect<string> =>
+    this.within(
+      Effect.suspend(() => {
+        const { machines, nodes, run } = this.parts
+        const called = name ?? `joined-${this.#added + 1}`
+        if (!isNodeName(called)) throw new Misuse(`a node has a name such as node-7, and not ${called}`)
+        if (nodes.has(called)) throw new Misuse(`there is a node ${called} already; give the other one another name`)
+        this.#added += 1
+        const node = machines.add(called)
+        return Effect.andThen(
+          tell(this.parts, called, "the node joins"),
+          Effect.sync(() => {
+            run(node.start)
+            return called
+          })
+        )
+      })
+    )
+
+  /**
+   * A node leaves for good, with its certlet and whatever was on it; its pods are gone. Whoever wants them to go in
+   * order drains the node before.
+   *
+   * @example
+   * yield* cluster.removeNode("node-1")
+   * assert.equal(pod.phase, "gone")
+   * const elsewhere = yield* cluster.schedule()
+   * assert.equal(elsewhere.node, "node-2")
+   * yield* cluster.settle()
+   */
+  readonly removeNode = (name: string): Effect.Effect<void> =>
+    this.within(
+      Effect.suspend(() => {
+        const node = this.node(name)
+        if (this.parts.nodes.size === 1) throw new Misuse(`${name} is the only node, and a cluster has one at least`)
+        this.parts.timed.forget(name)
+        return Effect.andThen(tell(this.parts, name, "the node leaves for good"), this.parts.machines.drop(node))
+      })
+    )
+
+  /**
+   * Ends certlet on a node in order, as a rollout does; it is started again.
+   *
+   * @example
+   * yield* cluster.stop("node-1", { downtime: "10 minutes" })
+   * yield* cluster.advance("1 hour")
+   * yield* cluster.exec(pod)
+   */
+  readonly stop = (node: string, ending: Ending = {}): Effect.Effect<void> =>
+    this.within(
+      Effect.andThen(
+        tell(this.parts, node, "certlet is told to stop"),
+        Effect.sync(() => void this.parts.run(this.node(node).stop(downtimeOf(ending))))
+      )
+    )
+
+  /**
+   * Kills certlet on a node, now or, with `at`, at its n-th call to anything from now on; it is started again.
+   *
+   * @example
+   * yield* cluster.kill("node-1", { at: { call: 3, when: "after" } })
+   * yield* cluster.advance("6 hours")
+   * assert.equal((yield* cluster.exec(pod)).matchesKey, true)
+   */
+  readonly kill = (node: string, ending: Ending & { readonly at?: CrashPoint } = {}): Effect.Effect<void> =>
+    this.within(
+      Effect.suspend(() =>
+        this.node(node).kill(downtimeOf(ending), Option.map(Option.fromUndefinedOr(ending.at), sound))
+      )
+    )
+
+  /**
+   * Nothing of certlet on this node moves for so long: no call, no answer, no timer.
+   *
+   * @example
+   * yield* cluster.freeze("node-2", "10 minutes")
+   * const waiting = yield* cluster.schedule({ node: "node-2" })
+   * yield* cluster.advance("9 minutes")
+   * assert.equal(waiting.phase, "pending")
+   */
+  readonly freeze = (node: string, time: Duration.Input): Effect.Effect<void> =>
+    this.within(
+      Effect.andThen(
+        tell(this.parts, node, `certlet is frozen for ${worded(time)}`),
+        this.node(node).freeze(timeOf(time))
+      )
+    )
+
+  /**
+   * The node cannot reach the API server for so long.
+   *
+   * @example
+   * yield* cluster.cut("node-1", "15 minutes")
+   * yield* cluster.advance("1 hour")
+   * yield* cluster.exec(pod)
+   */
+  readonly cut = (node: string, time: Duration.Input): Effect.Effect<void> =>
+    this.within(cutOff(this.parts, this.parts.timed, this.node(node), time))
+
+  /**
+   * The node's kubelet is away for so long; containers run on.
+   *
+   * @example
+   * yield* cluster.restartKubelet("node-1", "5 minutes")
+   * yield* cluster.advance("6 minutes")
+   * assert.equal(pod.phase, "running")
+   */
+  readonly restartKubelet = (node: string, time: Duration.Input): Effect.Effect<void> => {
+    const { kubelet } = this.node(node)
+    const [away, back] = [Effect.sync(kubelet.stop), Effect.sync(kubelet.start)]
+    return this.within(
+      Effect.andThen(
+        tell(this.parts, node, "the kubelet restarts"),
+        this.parts.timed.pull(`${node}/kubelet`, time, away, back)
+      )
+    )
+  }
+
+  /**
+   * The node restarts: mounts, data root and containers are gone and made again.
+   *
+   * @example
+   * yield* cluster.reboot("node-1", "3 minutes")
+   * assert.equal(pod.phase, "pending")
+   * yield* cluster.settle()
+   * assert.equal(pod.phase, "running")
+   */
+  readonly reboot = (node: string, time: Duration.Input): Effect.Effect<void> =>
+    this.within(Effect.andThen(tell(this.parts, node, "the node reboots"), this.node(node).reboot(timeOf(time))))
+}

@@ -6,11 +6,17 @@
  */
 import { type Duration, Effect, Option, Predicate } from "effect"
 import { cutOff } from "./levers/leversOfNodes.ts"
-import { Misuse, timeOf, worded } from "./levers/misuse.ts"
+import { known, Misuse, timeOf, worded } from "./levers/misuse.ts"
 import { tell } from "./levers/TimedLevers.ts"
 import { PodVerbs } from "./PodVerbs.ts"
 import { downtimeOf, type Ending, sound } from "./parts/ClusterParts.ts"
 import type { CrashPoint } from "./parts/Fence.ts"
+
+/** What else there is to a kubelet's restart. */
+interface KubeletRestart {
+  /** So long certlet does not hear that its calls were cancelled; by default it hears at once. */
+  readonly callsRunOn?: Duration.Input
+}
 
 /** A DNS label, as most node names are. */
 const isNodeName = (name: unknown): boolean =>
@@ -130,23 +136,29 @@ export class VerbsOfNodes extends PodVerbs {
     this.within(cutOff(this.parts, this.parts.timed, this.node(node), time))
 
   /**
-   * The node's kubelet is away for so long; containers run on.
+   * The node's kubelet is away for so long; containers run on. With `callsRunOn` certlet hears only after that time
+   * that its calls were cancelled: those that come meanwhile run while the old ones do.
    *
    * @example
    * yield* cluster.restartKubelet("node-1", "5 minutes")
    * yield* cluster.advance("6 minutes")
    * assert.equal(pod.phase, "running")
    */
-  readonly restartKubelet = (node: string, time: Duration.Input): Effect.Effect<void> => {
-    const { kubelet } = this.node(node)
-    const [away, back] = [Effect.sync(kubelet.stop), Effect.sync(kubelet.start)]
-    return this.within(
-      Effect.andThen(
-        tell(this.parts, node, "the kubelet restarts"),
-        this.parts.timed.pull(`${node}/kubelet`, time, away, back)
-      )
+  readonly restartKubelet = (node: string, time: Duration.Input, more: KubeletRestart = {}): Effect.Effect<void> =>
+    this.within(
+      Effect.suspend(() => {
+        const { kubelet, letCallsRunOn } = this.node(node)
+        const { callsRunOn } = known("a kubelet's restart", more, { callsRunOn: true })
+        const { pull } = this.parts.timed
+        const [away, back] = [Effect.sync(kubelet.stop), Effect.sync(kubelet.start)]
+        const restart = pull(`${node}/kubelet`, time, away, back)
+        if (callsRunOn === undefined) return Effect.andThen(tell(this.parts, node, "the kubelet restarts"), restart)
+        return Effect.andThen(
+          tell(this.parts, node, `the kubelet restarts, and its calls run on for ${worded(callsRunOn)}`),
+          Effect.andThen(pull(`${node}/calls`, callsRunOn, letCallsRunOn(true), letCallsRunOn(false)), restart)
+        )
+      })
     )
-  }
 
   /**
    * The node restarts: mounts, data root and containers are gone and made again.

@@ -85,6 +85,32 @@ describe("a node of a simulated cluster", () => {
   })
 })
 
+describe("certlet that is called while earlier calls run on", () => {
+  it("takes a volume away for good, and makes one request for the volume that it publishes twice at once", async () => {
+    await using cluster = await simulated({ seed: "two calls" })
+    await cluster.issuer.stall("20 minutes")
+    const [goes, stays] = [await cluster.schedule({ name: "goes" }), await cluster.schedule({ name: "stays" })]
+    await cluster.advance("10 seconds")
+    await cluster.restartKubelet("node-1", "1 second", { callsRunOn: "15 minutes" })
+    await cluster.delete(goes)
+    await cluster.advance("1 minute")
+    const { disk, records } = cluster.node("node-1")
+    expect([goes.phase, disk.volumes.size, records.volumeIds().size]).toEqual(["gone", 1, 1])
+    const called = cluster.trace.events.flatMap(({ what }) =>
+      what._tag === "PublishCalled" && what.volume.pod === stays ? [what.attempt] : []
+    )
+    // The first call was never answered, and the kubelet that is back begins again.
+    expect(called).toEqual([1, 1])
+    await cluster.advance("30 minutes")
+    expect([stays.phase, disk.volumes.size]).toEqual(["running", 1])
+    const made = cluster.trace.events.flatMap(({ what }) => (what._tag === "RequestCreated" ? [what.object] : []))
+    expect(new Set(made.map(({ metadata }) => metadata.annotations?.["csi.cert-manager.io/volume-id"])).size).toBe(
+      made.length
+    )
+    await cluster.settle()
+  })
+})
+
 const prefix = "csi.cert-manager.io/"
 const attributes = { [`${prefix}pkcs12-enable`]: "true", [`${prefix}pkcs12-password-from`]: "secret:password" }
 

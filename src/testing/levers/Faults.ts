@@ -74,7 +74,8 @@ const incidents = {
   commonNameDropsPerDay: off,
   podsReplacedPerDay: off,
   containerRestartsPerDay: off,
-  mountsPlantedPerDay: off
+  mountsPlantedPerDay: off,
+  callsRunningOnPerDay: off
 }
 
 /** A fault's name. */
@@ -161,7 +162,8 @@ const strong: Readonly<Record<FaultName, number>> = {
   commonNameDropsPerDay: 1,
   podsReplacedPerDay: 2,
   containerRestartsPerDay: 6,
-  mountsPlantedPerDay: 2
+  mountsPlantedPerDay: 2,
+  callsRunningOnPerDay: 12
 }
 
 /**

@@ -102,6 +102,9 @@ const strikes: Readonly<Record<IncidentName, Strike>> = {
   containerRestartsPerDay: (cluster, incident) => onPod(cluster, incident, cluster.restartContainer),
   mountsPlantedPerDay: (cluster, incident, time) =>
     onPod(cluster, incident, (pod) => cluster.disk(incident.node).plant(pod, time, volumeOf(pod, incident))),
+  // The next kubelet calls before the calls of the last one have ended.
+  callsRunningOnPerDay: (cluster, { draw, node }, time) =>
+    cluster.restartKubelet(node, Duration.seconds(Math.ceil(draw * 10)), { callsRunOn: time }),
   clockSkewsPerDay: (cluster, { draw, draw2, node }) =>
     cluster.clock(node).skew(Duration.seconds(Math.ceil(draw ** 3 * 600)), draw2 < 0.5 ? "ahead" : "behind")
 }

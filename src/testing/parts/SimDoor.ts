@@ -29,6 +29,8 @@ export class SimDoor {
   readonly #patience: Duration.Duration
   readonly #slammed = Deferred.makeUnsafe<void>()
   readonly #inFlight = new Set<Fiber.Fiber<unknown, unknown>>()
+  /** The handlers of cancelled calls that have not heard of it yet; none where nobody is kept from hearing. */
+  #unaware: Set<Fiber.Fiber<unknown, unknown>> | undefined
   #take: (<A, E>(method: (calls: Calls) => Effect.Effect<A, E>) => Fiber.Fiber<A, E>) | undefined
 
   /** `patience` is how long calls in flight may take when the door closes in order. */
@@ -49,9 +51,25 @@ export class SimDoor {
       const cut = Effect.andThen(Deferred.await(this.#slammed), Effect.fail(goneAway))
       return Effect.raceFirst(Effect.flatMap(Fiber.await(fiber), answerOf), cut).pipe(
         // Nobody waits for a handler to end whose caller has gone.
-        Effect.onInterrupt(() => Effect.sync(() => fiber.interruptUnsafe()))
+        Effect.onInterrupt(() => Effect.sync(() => this.#cancel(fiber)))
       )
     })
+
+  /** From now on a call that the kubelet cancels runs on: its handler hears of it with `hear`. */
+  readonly deafen = (): void => {
+    this.#unaware ??= new Set()
+  }
+
+  /** The handlers hear of what was cancelled meanwhile, and from now on at once. */
+  readonly hear = (): void => {
+    for (const fiber of this.#unaware ?? []) fiber.interruptUnsafe()
+    this.#unaware = undefined
+  }
+
+  #cancel(fiber: Fiber.Fiber<unknown, unknown>): void {
+    if (this.#unaware === undefined) fiber.interruptUnsafe()
+    else this.#unaware.add(fiber)
+  }
 
   /** No call is taken any more, and whoever waits for an answer hears that the process is gone. */
   readonly slam = (): void => {

@@ -163,6 +163,10 @@ export class SimNode {
       else this.#process?.die()
     })
 
+  /** Calls that the kubelet cancels run on in this certlet, from now on or no longer. */
+  readonly letCallsRunOn = (doTheyRunOn: boolean): Effect.Effect<void> =>
+    Effect.sync(() => (doTheyRunOn ? this.#process?.deafen() : this.#process?.hear()))
+
   /** Nothing of certlet moves for so long. */
   readonly freeze = (time: Duration.Duration): Effect.Effect<void> =>
     Effect.sync(() => {

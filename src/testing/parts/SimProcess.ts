@@ -88,6 +88,12 @@ export class SimProcess {
   /** A call of the kubelet. An interrupted call is one that the kubelet cancels. */
   readonly call: SimDoor["call"] = (method) => this.#door.call(method)
 
+  /** From now on a call that the kubelet cancels runs on, until `hear`. */
+  readonly deafen = (): void => this.#door.deafen()
+
+  /** The calls that were cancelled meanwhile hear of it. */
+  readonly hear = (): void => this.#door.hear()
+
   /** A question of an operator's. */
   readonly ask = <A, E>(question: (driver: Driver["Service"]) => Effect.Effect<A, E>): Effect.Effect<A, E | Status> =>
     this.#door.call(() => Effect.suspend(() => (this.#driver === undefined ? Effect.never : question(this.#driver))))

@@ -42,7 +42,8 @@ const sentences: Readonly<Record<IncidentName, (where: string, time: string) => 
   tokenExpiriesPerDay: () => "every token that was handed out so far has expired",
   podsReplacedPerDay: (node) => `a pod on ${node} is deleted by force, and the next one has its name at once`,
   containerRestartsPerDay: (node) => `the container of a pod on ${node} is started again`,
-  mountsPlantedPerDay: (node, time) => `a stranger mounts something over a volume on ${node} for ${time}`
+  mountsPlantedPerDay: (node, time) => `a stranger mounts something over a volume on ${node} for ${time}`,
+  callsRunningOnPerDay: (node, time) => `the kubelet on ${node} restarts, and its calls run on in certlet for ${time}`
 }
 
 /** A duration at a glance: its two largest units. */

@@ -37,6 +37,10 @@ const wrong: ReadonlyArray<
   ["a pod's dnsNames are a text or a list of texts", (cluster) => cluster.schedule(anything('{ "dnsNames": [7] }'))],
   ["a pod's name is a text", (cluster) => cluster.schedule(anything('{ "name": 7 }'))],
   ["has no label; the nearest is labels", (cluster, pod) => cluster.change(pod, anything('{ "label": {} }'))],
+  [
+    "a kubelet's restart has no callRunOn; the nearest is callsRunOn",
+    (cluster) => cluster.restartKubelet("node-1", "1 second", anything('{ "callRunOn": 1 }'))
+  ],
   ["has no downTime; the nearest is downtime", (cluster) => cluster.stop("node-1", anything('{ "downTime": 1 }'))],
   [
     "a process crashes is before or after, and not during",

@@ -202,6 +202,40 @@ describe("the simulated kubelet", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("calls again while its earlier calls run on, where certlet does not hear that they were cancelled", () =>
+    Effect.gen(function* () {
+      let running = 0
+      const endless = Effect.suspend(() => {
+        running += 1
+        return Effect.ensuring(
+          Effect.never,
+          Effect.sync(() => {
+            running -= 1
+          })
+        )
+      })
+      const { cluster } = yield* watched(() => ({ publish: () => endless }))
+      yield* cluster.schedule()
+      yield* cluster.advance("10 seconds")
+      const counts = [running]
+      yield* cluster.restartKubelet("node-1", "1 second", { callsRunOn: "1 minute" })
+      for (const time of ["500 millis", "20 seconds", "1 minute"] as const) {
+        yield* cluster.advance(time)
+        counts.push(running)
+      }
+      yield* cluster.restartKubelet("node-1", "1 second")
+      yield* cluster.advance("500 millis")
+      expect([...counts, running]).toEqual([1, 1, 2, 1, 0])
+      yield* cluster.advance("20 seconds")
+      yield* cluster.restartKubelet("node-1", "1 second", { callsRunOn: "1 day" })
+      yield* cluster.advance("20 seconds")
+      expect(running).toBe(2)
+      yield* Effect.ignore(cluster.settle())
+      // The kubelet may be between two tries.
+      expect(running).toBeLessThanOrEqual(1)
+    }).pipe(Effect.scoped)
+  )
+
   it.live("finds the volume of a pod that was deleted while it was away, and unpublishes it", () =>
     Effect.gen(function* () {
       const { cluster, times } = yield* watched(() => ({}))

@@ -67,7 +67,16 @@ export class SimApiServer {
     events.subscribe(({ object, type }) => {
       if (type !== "DELETED") this.observe("api", { _tag: "EventWritten", object })
     })
+    this.run(this.#sendBookmarks)
   }
+
+  /**
+   * Sends a bookmark to every watch, once a minute for all of them: most of what happens in a quiet cluster is this. One
+   * that has come in time says the same as one that has taken its time, so none is late but behind a late event.
+   */
+  readonly #sendBookmarks: Effect.Effect<void> = Effect.suspend(() =>
+    Effect.andThen(this.watches.bookmark, Effect.delay(this.#sendBookmarks, bookmarkInterval))
+  )
 
   /** Runs something of the cluster, not of its caller: by the true clock, and it outlives the caller. */
   readonly run = (effect: Effect.Effect<unknown>): void =>
@@ -173,20 +182,14 @@ export class SimApiServer {
       isTold = false
       end()
     }
-    const bookmark = (): void => {
-      const event = watch.bookmark()
-      if (event !== undefined) this.#deliver(connection, event)
+    connection.bookmark = () => {
+      const event = isTold ? watch.bookmark() : undefined
+      if (event !== undefined) this.#later(connection, () => connection.take(event))
     }
-    const bookmarks: Effect.Effect<void> = Effect.suspend(() => {
-      if (!isTold) return Effect.void
-      bookmark()
-      return Effect.delay(bookmarks, bookmarkInterval)
-    })
-    this.run(Effect.delay(bookmarks, bookmarkInterval))
     if (watch.timeoutSeconds === 0) return
     const timeout = Effect.sync(() => {
       if (!isTold) return
-      bookmark()
+      connection.bookmark()
       connection.unsubscribe()
       this.#later(connection, () => connection.finish(Effect.void))
     })

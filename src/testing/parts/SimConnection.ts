@@ -29,6 +29,8 @@ export class SimConnection {
   resource: ResourceName | undefined
   /** Ends what the server tells. */
   unsubscribe: () => void = () => undefined
+  /** Tells the client how far the server has come. */
+  bookmark: () => void = () => undefined
   /** When the last event on its way arrives, in milliseconds. */
   arrival = 0
   #open = true

@@ -49,6 +49,9 @@ export class SimWatches {
   /** Ends all of them in order, before their time, as a server does that is told to stop. */
   readonly end: Effect.Effect<void> = this.#each((connection) => connection.finish(Effect.void))
 
+  /** All of them get a bookmark, if their client has asked for any. */
+  readonly bookmark: Effect.Effect<void> = this.#each((connection) => connection.bookmark())
+
   /** All of them go silent: their connections stay open, and nothing comes over them any more. */
   readonly silence: Effect.Effect<void> = this.#each((connection) => connection.silence())
 

@@ -71,8 +71,8 @@ export class SimApiServer {
   }
 
   /**
-   * Sends a bookmark to every watch, once a minute for all of them: most of what happens in a quiet cluster is this. One
-   * that has come in time says the same as one that has taken its time, so none is late but behind a late event.
+   * Sends a bookmark to every watch, once a minute for all of them: most of what happens in a quiet cluster is this. A
+   * bookmark waits only for events that are on their way, because a late one says nothing that an early one does not.
    */
   readonly #sendBookmarks: Effect.Effect<void> = Effect.suspend(() =>
     Effect.andThen(this.watches.bookmark, Effect.delay(this.#sendBookmarks, bookmarkInterval))

@@ -55,14 +55,11 @@ const followCertificates = Effect.fnUntraced(function* (volume: Volume, bundle: 
 /** Tells each fault of the bundle once, until it is whole again. A pod without files is told what it waits for. */
 const followFaults = Effect.fnUntraced(function* (volume: Volume, bundle: TrustBundleReference) {
   const bundles = yield* TrustBundles
-  let told = Option.none<string>()
   while (true) {
-    const fault = yield* bundles.awaitFault(bundle, told)
+    const fault = yield* bundles.awaitFault(bundle, Option.none())
     const { issued } = yield* Ref.get(volume.record)
     if (Option.isSome(issued)) yield* tellBundleDamaged(volume, `${bundleText(bundle)} ${fault}`)
-    const whole = Effect.as(bundles.await(bundle, Option.none()), Option.none<string>())
-    const other = Effect.as(bundles.awaitFault(bundle, Option.some(fault)), Option.some(fault))
-    told = yield* Effect.raceFirst(whole, other)
+    yield* Effect.raceFirst(bundles.await(bundle, Option.none()), bundles.awaitFault(bundle, Option.some(fault)))
   }
 })
 

@@ -77,6 +77,43 @@ describe("a volume with a trust bundle", () => {
     }).pipe(Effect.provide(breaking), onNode("defect in a rotation"))
   })
 
+  it.effect("is not written again where a renewal has brought the bundle meanwhile", () => {
+    let writes = 0
+    const counting = Layer.effect(
+      VolumeFS,
+      Effect.map(VolumeFS, (fs) => ({
+        ...fs,
+        write: (place: VolumePlace, files: FileSet) =>
+          Effect.andThen(
+            Effect.sync(() => writes++),
+            fs.write(place, files)
+          )
+      }))
+    )
+    return Effect.gen(function* () {
+      const driver = yield* startDriver
+      const shelf = yield* SimBundleShelf
+      const disk = yield* SimDisk
+      const cluster = yield* SimControlPlane
+      yield* shelf.write(bundle, old)
+      yield* during("1 second", driver.publish(request))
+      yield* cluster.behave({ approval: "hold" })
+      yield* TestClock.adjust("17 hours")
+      yield* disk.fill
+      yield* shelf.write(bundle, next)
+      // The pauses between its tries have grown by then, so that the renewal comes first.
+      yield* TestClock.adjust("1 minute")
+      expect((yield* files)["ca.crt"]).toBe(old)
+      yield* disk.free
+      const failed = writes
+      yield* cluster.behave({ approval: "approve" })
+      yield* TestClock.adjust("0.1 seconds")
+      expect([(yield* files)["ca.crt"], writes - failed]).toEqual([next, 1])
+      yield* TestClock.adjust("1 hour")
+      expect(writes - failed).toBe(1)
+    }).pipe(Effect.provide(counting), onNode("brought by a renewal"))
+  })
+
   it.effect("waits for a bundle that is not there, asks nobody meanwhile, and says what is wrong with it", () =>
     Effect.gen(function* () {
       const driver = yield* startDriver

@@ -1,7 +1,7 @@
 import "reflect-metadata"
 import { describe, expect, it } from "@effect/vitest"
 import { X509Certificate } from "@peculiar/x509"
-import { DateTime, Effect, Logger, Option, Redacted } from "effect"
+import { DateTime, Effect, Layer, Logger, Option, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import type { PublishCall } from "../../src/driver/DriverCalls.ts"
 import { authorities } from "../../src/testing/contract/authorities.ts"
@@ -9,7 +9,8 @@ import { SimBundleShelf } from "../../src/testing/parts/SimBundleShelf.ts"
 import { SimControlPlane } from "../../src/testing/parts/SimControlPlane.ts"
 import { SimDisk } from "../../src/testing/parts/SimVolumeFS.ts"
 import { SimRecordDisk } from "../../src/testing/parts/SimVolumeRecords.ts"
-import { VolumeFS } from "../../src/volume/VolumeFS.ts"
+import type { FileSet } from "../../src/volume/FileSet.ts"
+import { VolumeFS, type VolumePlace } from "../../src/volume/VolumeFS.ts"
 import { VolumeRecords } from "../../src/volume/VolumeRecord.ts"
 import { during, isServed, onNode, publishCall, startDriver } from "../kit/SimulatedNode.ts"
 import { leafOfPkcs12 } from "../volume/openKeystore.ts"
@@ -116,6 +117,31 @@ describe("a volume with keystores", () => {
       }
     }).pipe(onNode("restart"))
   )
+
+  it.effect("renews with its password after a crash between the new key's seal and its files", () => {
+    let isStuck = false
+    const sticking = Layer.effect(
+      VolumeFS,
+      Effect.map(VolumeFS, (fs) => ({
+        ...fs,
+        write: (place: VolumePlace, files: FileSet) => (isStuck ? Effect.never : fs.write(place, files))
+      }))
+    )
+    return Effect.gen(function* () {
+      const first = yield* startDriver
+      yield* during("1 second", first.publish(fromSecret("hush hush")))
+      const before = yield* leafInBoth("hush hush")
+      isStuck = true
+      yield* TestClock.adjust("17 hours")
+      expect(yield* submissions).toBe(2)
+      yield* first.stop
+      expect(yield* leafInBoth("hush hush")).toBe(before)
+      isStuck = false
+      yield* startDriver
+      yield* TestClock.adjust("1 minute")
+      expect(yield* leafInBoth("hush hush")).not.toBe(before)
+    }).pipe(Effect.provide(sticking), onNode("stuck"))
+  })
 
   it.effect("puts a password neither into a record, nor a request, nor a log, nor an error", () =>
     Effect.gen(function* () {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Duration, Effect, Fiber, Option } from "effect"
+import { Deferred, Duration, Effect, Fiber, Logger, Option } from "effect"
 import { TestClock } from "effect/testing"
 import { SimControlPlane } from "../../src/testing/parts/SimControlPlane.ts"
 import { SimDisk } from "../../src/testing/parts/SimVolumeFS.ts"
@@ -95,8 +95,12 @@ describe("resume", () => {
     }).pipe(onNode("overdue"))
   )
 
-  it.effect("goes on when a record's spec cannot be understood", () =>
-    Effect.gen(function* () {
+  it.effect("goes on when a record's spec cannot be understood, and says so", () => {
+    const warnings: Array<string> = []
+    const logger = Logger.make<unknown, void>(({ logLevel, message }) => {
+      if (logLevel === "Warn") warnings.push(String(message))
+    })
+    return Effect.gen(function* () {
       const records = yield* VolumeRecords
       const first = yield* startDriver
       yield* during("1 second", first.publish(web))
@@ -107,10 +111,13 @@ describe("resume", () => {
       const second = yield* startDriver
       yield* TestClock.adjust("17 hours")
       expect(yield* submissions).toBe(2)
+      expect(warnings).toEqual([
+        expect.stringMatching(/^not resumed; the next publish restores it: csi.storage.k8s.io\/ephemeral: must be true/)
+      ])
       yield* second.unpublish({ volumeId: "csi-bad", target: "/elsewhere" })
       expect((yield* records.all).map((record) => record.volumeId)).toEqual(["csi-web"])
-    }).pipe(onNode("damaged"))
-  )
+    }).pipe(onNode("damaged"), Effect.provide(Logger.layer([logger])))
+  })
 
   it.effect("unpublishes a volume of the process before", () =>
     Effect.gen(function* () {

@@ -3,15 +3,15 @@
  * served meanwhile: a call waits for the volumes that it concerns, which come first then, and for no other. A volume
  * that has its files sleeps until its next renewal. One whose request was pending picks that request up at once.
  * Damaged files are healed. A volume whose mount is gone waits for its next publish, because nothing may be written
- * where no mount is. One whose pod is gone is forgotten. What cannot be understood is logged and left alone: damage to
- * one volume stays with that volume.
+ * where no mount is. One whose pod is gone is forgotten. One that cannot be looked at now is looked at again. What
+ * cannot be understood is logged and left alone: damage to one volume stays with that volume.
  */
-import { Deferred, Effect, Fiber, Option } from "effect"
+import { Deferred, Effect, Fiber, Option, Ref, Schedule } from "effect"
 import { Settings } from "../Settings.ts"
 import type { SpecError } from "../spec/SpecError.ts"
 import { readPod } from "../spec/VolumeContext.ts"
 import { decodeVolumeSpec } from "../spec/VolumeSpec.ts"
-import { type VolumeCondition, VolumeFS } from "../volume/VolumeFS.ts"
+import { type VolumeCondition, VolumeError, VolumeFS } from "../volume/VolumeFS.ts"
 import { type VolumeRecord, VolumeRecords } from "../volume/VolumeRecord.ts"
 import { heal, noteDamage, sweep } from "./heal.ts"
 import { leaveRefused } from "./leave.ts"
@@ -71,7 +71,7 @@ const takeUp = Effect.fnUntraced(
     )
     const volume = yield* makeVolume(spec, record)
     yield* volumes.set(volume)
-    yield* revive(volume, record)
+    yield* Effect.tapError(revive(volume, record), () => Effect.forkScoped(reviveLater(volume, record)))
   },
   (program, record) =>
     program.pipe(
@@ -104,9 +104,37 @@ const revive = Effect.fnUntraced(function* (volume: Volume, record: VolumeRecord
       if (yield* isWell(volume, record, found)) return yield* renewals.keep(volume)
       if (found === "damaged") yield* noteDamage(volume)
       return yield* Effect.asVoid(renewals.fill(volume))
+    case "foreign":
+      return yield* new VolumeError({
+        reason: "Foreign",
+        action: "resume",
+        path: volume.place.target,
+        detail: "what is mounted there is not certlet's"
+      })
     default:
       yield* Effect.logInfo(`the volume's target is ${found}; the next publish restores it`)
   }
+})
+
+/** How often a volume is looked at that could not be looked at. */
+const looks = Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("1 minute")])
+
+/** Looks again until something can be seen: where the kubelet publishes only once, nobody else would. */
+const reviveLater = Effect.fnUntraced(function* (volume: Volume, record: VolumeRecord) {
+  const volumes = yield* Volumes
+  yield* Effect.sleep("1 second")
+  yield* volumes
+    .locked(volume.id)(Effect.uninterruptible(reviveIfLeft(volume, record)))
+    .pipe(Effect.retry(looks))
+})
+
+/** A publish or an unpublish may have come first. */
+const reviveIfLeft = Effect.fnUntraced(function* (volume: Volume, record: VolumeRecord) {
+  const volumes = yield* Volumes
+  const isThere = Option.exists(yield* volumes.get(volume.id), (known) => known === volume)
+  if (!isThere || Option.isSome(yield* Ref.get(volume.attempt))) return
+  yield* revive(volume, record)
+  yield* Effect.logInfo("the volume could be looked at, and is resumed")
 })
 
 /** True if the volume has its files, once they are healed, and no request is pending: somebody wanted that one now. */

@@ -197,8 +197,7 @@ describe("resume", () => {
     }).pipe(onNode("gone caller"))
   )
 
-  // Found by seed 400355: the volume was well again, and nobody renewed it any more.
-  it.effect.each([
+  const hindrances = [
     {
       what: "a stranger's mount was in the way",
       begin: Effect.flatMap(SimDisk, ({ plant }) => plant(web.target, Option.some("mount"))),
@@ -209,19 +208,57 @@ describe("resume", () => {
       begin: Effect.flatMap(SimDisk, ({ fail }) => fail),
       end: Effect.flatMap(SimDisk, ({ heal }) => heal)
     }
-  ])("renews a volume that could not be looked at, because $what, from its next publish on", ({ begin, end }) =>
+  ]
+
+  /** A certlet that started while the volume of the one before could not be looked at. */
+  const startedBlind = Effect.fnUntraced(function* (begin: Effect.Effect<void, never, SimDisk>) {
+    const first = yield* startDriver
+    yield* during("1 second", first.publish(web))
+    yield* first.stop
+    yield* begin
+    const second = yield* startDriver
+    yield* TestClock.adjust("1 minute")
+    return second
+  })
+
+  // Found by seed 400355: the volume was well again, and nobody renewed it any more.
+  it.effect.each(hindrances)(
+    "renews a volume that could not be looked at, because $what, from its next publish on",
+    ({ begin, end }) =>
+      Effect.gen(function* () {
+        const driver = yield* startedBlind(begin)
+        yield* end
+        yield* during("0 seconds", driver.publish(web))
+        expect(yield* submissions).toBe(1)
+        yield* TestClock.adjust("17 hours")
+        expect(yield* submissions).toBe(2)
+      }).pipe(onNode("not looked at"))
+  )
+
+  it.effect.each(hindrances)(
+    "and without a publish, where the kubelet sends no more of them: $what",
+    ({ begin, end }) =>
+      Effect.gen(function* () {
+        yield* startedBlind(begin)
+        yield* end
+        yield* TestClock.adjust("1 minute")
+        expect(yield* submissions).toBe(1)
+        yield* TestClock.adjust("17 hours")
+        expect(yield* submissions).toBe(2)
+        expect(yield* isServed(web.target)).toBe(true)
+      }).pipe(onNode("nobody calls"))
+  )
+
+  it.effect("leaves a volume alone that went before it could be looked at", () =>
     Effect.gen(function* () {
-      const first = yield* startDriver
-      yield* during("1 second", first.publish(web))
-      yield* first.stop
-      yield* begin
-      const second = yield* startDriver
-      yield* TestClock.adjust("1 minute")
+      const { begin, end } = hindrances[1] ?? expect.unreachable()
+      const driver = yield* startedBlind(begin)
       yield* end
-      yield* during("1 second", second.publish(web))
+      yield* during("0 seconds", driver.unpublish(web))
+      yield* TestClock.adjust("1 day")
       expect(yield* submissions).toBe(1)
-      yield* TestClock.adjust("17 hours")
-      expect(yield* submissions).toBe(2)
-    }).pipe(onNode("not looked at"))
+      expect(yield* Effect.flatMap(VolumeFS, (fs) => fs.inspect(web.target))).toBe("absent")
+      expect(yield* Effect.flatMap(VolumeRecords, (records) => records.all)).toEqual([])
+    }).pipe(onNode("gone"))
   )
 })

@@ -31,7 +31,8 @@ const onNode: ReadonlyArray<Guarded> = [
     what: "start to serving with many volumes, ms",
     ...{ worse, over: "another start of a bare process, ms", factor: 1.6 }
   },
-  { what: "unpublish p50, ms", worse, over: "bare unmount p50, ms", factor: 1.6 },
+  // The quieter the machine, the less a bare unmount takes: what is recorded must come from a quiet one.
+  { what: "unpublish p50, ms", worse, over: "bare unmount p50, ms", factor: 2 },
   { what: "working set at start, MiB", worse, factor: 1.25 },
   { what: "working set with few volumes, MiB", worse, factor: 1.25 },
   { what: "working set with many volumes, MiB", worse, factor: 1.25 },

@@ -6,7 +6,7 @@
  * where no mount is. One whose pod is gone is forgotten. One that cannot be looked at now is looked at again. What
  * cannot be understood is logged and left alone: damage to one volume stays with that volume.
  */
-import { Deferred, Effect, Fiber, Option, Ref, Schedule } from "effect"
+import { Deferred, Effect, Fiber, Option, Ref } from "effect"
 import { Settings } from "../Settings.ts"
 import type { SpecError } from "../spec/SpecError.ts"
 import { readPod } from "../spec/VolumeContext.ts"
@@ -16,6 +16,7 @@ import { type VolumeRecord, VolumeRecords } from "../volume/VolumeRecord.ts"
 import { heal, noteDamage, sweep } from "./heal.ts"
 import { leaveRefused } from "./leave.ts"
 import { Renewals } from "./Renewals.ts"
+import { tryLater } from "./tryLater.ts"
 import { letGo } from "./unpublish.ts"
 import { makeVolume, type Volume, Volumes } from "./Volume.ts"
 
@@ -71,7 +72,9 @@ const takeUp = Effect.fnUntraced(
     )
     const volume = yield* makeVolume(spec, record)
     yield* volumes.set(volume)
-    yield* Effect.tapError(revive(volume, record), () => Effect.forkScoped(reviveLater(volume, record)))
+    yield* Effect.tapError(revive(volume, record), () =>
+      Effect.forkScoped(tryLater(volume.id, reviveIfLeft(volume, record)))
+    )
   },
   (program, record) =>
     program.pipe(
@@ -116,19 +119,7 @@ const revive = Effect.fnUntraced(function* (volume: Volume, record: VolumeRecord
   }
 })
 
-/** How often a volume is looked at that could not be looked at. */
-const looks = Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("1 minute")])
-
-/** Looks again until something can be seen: where the kubelet publishes only once, nobody else would. */
-const reviveLater = Effect.fnUntraced(function* (volume: Volume, record: VolumeRecord) {
-  const volumes = yield* Volumes
-  yield* Effect.sleep("1 second")
-  yield* volumes
-    .locked(volume.id)(Effect.uninterruptible(reviveIfLeft(volume, record)))
-    .pipe(Effect.retry(looks))
-})
-
-/** A publish or an unpublish may have come first. */
+/** Where the kubelet publishes only once, nobody else looks; a publish or an unpublish may have come first. */
 const reviveIfLeft = Effect.fnUntraced(function* (volume: Volume, record: VolumeRecord) {
   const volumes = yield* Volumes
   const isThere = Option.exists(yield* volumes.get(volume.id), (known) => known === volume)

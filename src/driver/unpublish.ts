@@ -4,7 +4,7 @@
  * kubelet calls until it does. A request that is still pending is deleted in the background: nobody needs its
  * certificate.
  */
-import { Effect, Option, Ref, Schedule } from "effect"
+import { Effect, Option, Ref } from "effect"
 import { CertificateRequests } from "../issuance/CertificateRequests.ts"
 import { Settings } from "../Settings.ts"
 import { isKubeletPath, outsideFault } from "../volume/PlaceRules.ts"
@@ -16,6 +16,7 @@ import { timeCall } from "./Metrics.ts"
 import { Refusals } from "./Refusals.ts"
 import { RefusedPublishes } from "./RefusedPublishes.ts"
 import { Renewals } from "./Renewals.ts"
+import { tryLater } from "./tryLater.ts"
 import { taken, type Volume, Volumes } from "./Volume.ts"
 
 /** Unpublishes a volume: when it succeeds, nothing of it is left on the node. */
@@ -96,7 +97,7 @@ export const letGo = Effect.fnUntraced(function* (volumeId: string) {
 /**
  * How often a record that cannot be removed is tried again: a pod's end does not wait for it, and a restart finds it.
  */
-const removals = { times: 60, schedule: Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("1 minute")]) }
+const removals = 60
 
 const removeLater = Effect.fnUntraced(function* (volumeId: string) {
   const records = yield* VolumeRecords
@@ -105,13 +106,9 @@ const removeLater = Effect.fnUntraced(function* (volumeId: string) {
   const remove = Effect.flatMap(volumes.get(volumeId), (known) =>
     Option.isSome(known) ? Effect.void : records.remove(volumeId)
   )
-  yield* Effect.sleep("1 second")
-  yield* volumes
-    .locked(volumeId)(Effect.uninterruptible(remove))
-    .pipe(
-      Effect.retry(removals),
-      Effect.catch((error) => Effect.logWarning(`a record without a volume stays: ${error.message}`))
-    )
+  yield* tryLater(volumeId, remove, removals).pipe(
+    Effect.catch((error) => Effect.logWarning(`a record without a volume stays: ${error.message}`))
+  )
 })
 
 const endLife = (volume: Volume) => Effect.flatMap(Renewals, (renewals) => renewals.stop(volume))

@@ -4,9 +4,9 @@
  * node-2, `pod` asks for certificates of an hour and runs on node-1, and `assert` is `node:assert/strict`; each of them
  * is run by the tests.
  */
-import { type Duration, Effect, Option, Predicate } from "effect"
+import { type Duration, Effect, Option } from "effect"
 import { cutOff } from "./levers/leversOfNodes.ts"
-import { known, Misuse, timeOf, worded } from "./levers/misuse.ts"
+import { isLabel, known, Misuse, timeOf, worded } from "./levers/misuse.ts"
 import { tell } from "./levers/TimedLevers.ts"
 import { PodVerbs } from "./PodVerbs.ts"
 import { downtimeOf, type Ending, sound } from "./parts/ClusterParts.ts"
@@ -17,10 +17,6 @@ interface KubeletRestart {
   /** So long certlet does not hear that its calls were cancelled; by default it hears at once. */
   readonly callsRunOn?: Duration.Input
 }
-
-/** A DNS label, as most node names are. */
-const isNodeName = (name: unknown): boolean =>
-  Predicate.isString(name) && /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name)
 
 /** What can be done with the nodes of a cluster, besides what can be done with its pods. */
 export class VerbsOfNodes extends PodVerbs {
@@ -41,7 +37,7 @@ export class VerbsOfNodes extends PodVerbs {
       Effect.suspend(() => {
         const { machines, nodes, run } = this.parts
         const called = name ?? `joined-${this.#added + 1}`
-        if (!isNodeName(called)) throw new Misuse(`a node has a name such as node-7, and not ${called}`)
+        if (!isLabel(called)) throw new Misuse(`a node has a name such as node-7, and not ${called}`)
         if (nodes.has(called)) throw new Misuse(`there is a node ${called} already; give the other one another name`)
         this.#added += 1
         const node = machines.add(called)

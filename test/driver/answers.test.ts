@@ -1,12 +1,11 @@
 /** What becomes of an issuer's answer: it is used and what it lacks is told, or it is refused and asked for seldom. */
 import { describe, expect, it } from "@effect/vitest"
-import { DateTime, Duration, Effect, Exit, Layer, Option } from "effect"
+import { DateTime, Duration, Effect, Exit, Option } from "effect"
 import { TestClock } from "effect/testing"
-import type { RequestReference } from "../../src/issuance/CertificateRequest.ts"
 import { CertificateRequests } from "../../src/issuance/CertificateRequests.ts"
 import { SimControlPlane } from "../../src/testing/parts/SimControlPlane.ts"
 import { SimEvents } from "../../src/testing/parts/SimEvents.ts"
-import { during, isServed, onNode, publishCall, seen, startDriver } from "../kit/SimulatedNode.ts"
+import { changed, during, isServed, onNode, publishCall, seen, startDriver } from "../kit/SimulatedNode.ts"
 
 const named = publishCall("web", { "csi.cert-manager.io/common-name": "web" })
 const web = publishCall("web")
@@ -35,16 +34,12 @@ const kubelet = (driver: Effect.Success<typeof startDriver>, minutes: number) =>
 describe("an answer whose CA cannot be read", () => {
   it.effect("is used, and the volume keeps the CA that it has", () => {
     let isDamaged = false
-    const damaged = Layer.effect(
-      CertificateRequests,
-      Effect.map(CertificateRequests, (requests) => ({
-        ...requests,
-        await: (request: RequestReference) =>
-          Effect.map(requests.await(request), (end) =>
-            end._tag === "Ready" && isDamaged ? { ...end, signed: { ...end.signed, ca: "no certificate" } } : end
-          )
-      }))
-    )
+    const damaged = changed(CertificateRequests, (requests) => ({
+      await: (request) =>
+        Effect.map(requests.await(request), (end) =>
+          end._tag === "Ready" && isDamaged ? { ...end, signed: { ...end.signed, ca: "no certificate" } } : end
+        )
+    }))
     return Effect.gen(function* () {
       const driver = yield* startDriver
       yield* during("1 second", driver.publish(web))

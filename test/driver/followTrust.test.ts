@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Layer, Option } from "effect"
+import { Effect, Option } from "effect"
 import { TestClock } from "effect/testing"
 import { writePem } from "../../src/pki/Pem.ts"
 import { authorities } from "../../src/testing/contract/authorities.ts"
@@ -7,9 +7,8 @@ import { SimBundleShelf } from "../../src/testing/parts/SimBundleShelf.ts"
 import { SimControlPlane } from "../../src/testing/parts/SimControlPlane.ts"
 import { SimEvents } from "../../src/testing/parts/SimEvents.ts"
 import { SimDisk } from "../../src/testing/parts/SimVolumeFS.ts"
-import type { FileSet } from "../../src/volume/FileSet.ts"
-import { VolumeFS, type VolumePlace } from "../../src/volume/VolumeFS.ts"
-import { during, onNode, publishCall, seen, startDriver } from "../kit/SimulatedNode.ts"
+import { VolumeFS } from "../../src/volume/VolumeFS.ts"
+import { changed, during, onNode, publishCall, seen, startDriver } from "../kit/SimulatedNode.ts"
 
 const bundle = { kind: "ConfigMap", namespace: "apps", name: "corp-ca", key: "ca.crt" } as const
 const [old, next] = authorities
@@ -52,14 +51,9 @@ describe("a volume with a trust bundle", () => {
 
   it.effect("tries a rotation again that met a defect, and goes on renewing", () => {
     let isBroken = false
-    const breaking = Layer.effect(
-      VolumeFS,
-      Effect.map(VolumeFS, (fs) => ({
-        ...fs,
-        write: (place: VolumePlace, files: FileSet) =>
-          isBroken ? Effect.die(new Error("cannot be")) : fs.write(place, files)
-      }))
-    )
+    const breaking = changed(VolumeFS, (fs) => ({
+      write: (place, files) => (isBroken ? Effect.die(new Error("cannot be")) : fs.write(place, files))
+    }))
     return Effect.gen(function* () {
       const driver = yield* startDriver
       const shelf = yield* SimBundleShelf
@@ -79,17 +73,13 @@ describe("a volume with a trust bundle", () => {
 
   it.effect("is not written again where a renewal has brought the bundle meanwhile", () => {
     let writes = 0
-    const counting = Layer.effect(
-      VolumeFS,
-      Effect.map(VolumeFS, (fs) => ({
-        ...fs,
-        write: (place: VolumePlace, files: FileSet) =>
-          Effect.andThen(
-            Effect.sync(() => writes++),
-            fs.write(place, files)
-          )
-      }))
-    )
+    const counting = changed(VolumeFS, (fs) => ({
+      write: (place, files) =>
+        Effect.andThen(
+          Effect.sync(() => writes++),
+          fs.write(place, files)
+        )
+    }))
     return Effect.gen(function* () {
       const driver = yield* startDriver
       const shelf = yield* SimBundleShelf

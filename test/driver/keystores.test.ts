@@ -1,7 +1,7 @@
 import "reflect-metadata"
 import { describe, expect, it } from "@effect/vitest"
 import { X509Certificate } from "@peculiar/x509"
-import { DateTime, Effect, Layer, Logger, Option, Redacted } from "effect"
+import { DateTime, Effect, Logger, Option, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import type { PublishCall } from "../../src/driver/DriverCalls.ts"
 import { authorities } from "../../src/testing/contract/authorities.ts"
@@ -9,10 +9,9 @@ import { SimBundleShelf } from "../../src/testing/parts/SimBundleShelf.ts"
 import { SimControlPlane } from "../../src/testing/parts/SimControlPlane.ts"
 import { SimDisk } from "../../src/testing/parts/SimVolumeFS.ts"
 import { SimRecordDisk } from "../../src/testing/parts/SimVolumeRecords.ts"
-import type { FileSet } from "../../src/volume/FileSet.ts"
-import { VolumeFS, type VolumePlace } from "../../src/volume/VolumeFS.ts"
+import { VolumeFS } from "../../src/volume/VolumeFS.ts"
 import { VolumeRecords } from "../../src/volume/VolumeRecord.ts"
-import { during, isServed, onNode, publishCall, startDriver } from "../kit/SimulatedNode.ts"
+import { changed, during, isServed, onNode, publishCall, startDriver } from "../kit/SimulatedNode.ts"
 import { leafOfPkcs12 } from "../volume/openKeystore.ts"
 
 const attributes = (values: Readonly<Record<string, string>>) =>
@@ -120,13 +119,9 @@ describe("a volume with keystores", () => {
 
   it.effect("renews with its password after a crash between the new key's seal and its files", () => {
     let isStuck = false
-    const sticking = Layer.effect(
-      VolumeFS,
-      Effect.map(VolumeFS, (fs) => ({
-        ...fs,
-        write: (place: VolumePlace, files: FileSet) => (isStuck ? Effect.never : fs.write(place, files))
-      }))
-    )
+    const sticking = changed(VolumeFS, (fs) => ({
+      write: (place, files) => (isStuck ? Effect.never : fs.write(place, files))
+    }))
     return Effect.gen(function* () {
       const first = yield* startDriver
       yield* during("1 second", first.publish(fromSecret("hush hush")))

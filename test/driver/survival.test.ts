@@ -2,7 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Fiber, Layer, Option } from "effect"
 import { TestClock } from "effect/testing"
 import { CertificateRequests, type RequestDraft, RequestError } from "../../src/issuance/CertificateRequests.ts"
-import { KeyGenerator, type WantedKey } from "../../src/issuance/KeyGenerator.ts"
+import { KeyGenerator } from "../../src/issuance/KeyGenerator.ts"
 import { SimControlPlane } from "../../src/testing/parts/SimControlPlane.ts"
 import { SimEvents } from "../../src/testing/parts/SimEvents.ts"
 import { SimPodRegistry } from "../../src/testing/parts/SimPodRegistry.ts"
@@ -10,7 +10,7 @@ import { SimDisk } from "../../src/testing/parts/SimVolumeFS.ts"
 import { SimRecordDisk } from "../../src/testing/parts/SimVolumeRecords.ts"
 import { VolumeFS } from "../../src/volume/VolumeFS.ts"
 import { VolumeRecords } from "../../src/volume/VolumeRecord.ts"
-import { during, leafSeen, onNode, publishCall, seen, startDriver } from "../kit/SimulatedNode.ts"
+import { changed, during, leafSeen, onNode, publishCall, seen, startDriver } from "../kit/SimulatedNode.ts"
 
 const web = publishCall("web")
 
@@ -76,13 +76,9 @@ describe("a volume whose files somebody damages", () => {
 describe("a renewal that meets a defect", () => {
   it.effect("fails, is told to whoever waits for it, and the volume is renewed later", () => {
     let isBroken = false
-    const breaking = Layer.effect(
-      KeyGenerator,
-      Effect.map(KeyGenerator, (keys) => ({
-        ...keys,
-        generate: (wanted: WantedKey) => (isBroken ? Effect.die(new Error("cannot be")) : keys.generate(wanted))
-      }))
-    )
+    const breaking = changed(KeyGenerator, (keys) => ({
+      generate: (wanted) => (isBroken ? Effect.die(new Error("cannot be")) : keys.generate(wanted))
+    }))
     return Effect.gen(function* () {
       const driver = yield* published
       const before = yield* seen(web.target)

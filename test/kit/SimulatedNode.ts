@@ -34,6 +34,13 @@ export const onNode =
   <A, E, R>(story: Effect.Effect<A, E, R>) =>
     story.pipe(Effect.scoped, Effect.provide(edges(change)), Random.withSeed(seed))
 
+/** One of the node's services with other methods: provided to a story, within `onNode`. */
+export const changed = <I, S extends object>(service: Context.Key<I, S>, change: (real: S) => Partial<S>) =>
+  Layer.effect(
+    service,
+    Effect.map(service, (real): S => ({ ...real, ...change(real) }))
+  )
+
 /** Starts a driver, which resumes volumes meanwhile; `stop` ends that process, and the disk and the cluster stay. */
 export const beginDriver = Effect.gen(function* () {
   const scope = yield* Scope.make()

@@ -40,6 +40,10 @@ export const timeOf = (time: Duration.Input, what?: string): Duration.Duration =
 /** A length of time in words. */
 export const worded = (time: Duration.Input): string => Duration.format(timeOf(time))
 
+/** A DNS label, which a volume's name has to be and most nodes' names are. */
+export const isLabel = (name: unknown): boolean =>
+  Predicate.isString(name) && /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name)
+
 /** An object that has no other names than those of `names`. */
 export const known = <A extends object>(what: string, given: A, names: Readonly<Record<keyof A, unknown>>): A => {
   if (!Predicate.isObject(given)) throw new Misuse(`${what} is an object, and not ${written(given)}`)

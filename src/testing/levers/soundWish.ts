@@ -5,14 +5,11 @@
 import { Predicate } from "effect"
 import type { PodState } from "../../spec/PodState.ts"
 import { type PodWish, type VolumeWish, volumeWishNames, wishNames } from "../parts/SimPod.ts"
-import { known, Misuse, timeOf } from "./misuse.ts"
+import { isLabel, known, Misuse, timeOf } from "./misuse.ts"
 
 const times = ["duration", "renewBefore"] as const
 const texts = ["name", "namespace", "node", "serviceAccount", "fsGroup"] as const
 const volumeTexts = ["issuer", "issuerKind", "issuerGroup", "secret"] as const
-
-/** What a volume may be called: a DNS label, as the API server demands it. */
-const label = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/
 
 /** Whether what is asked for of volumes makes sense. */
 const lookAt = (whose: string, wish: VolumeWish): void => {
@@ -40,7 +37,7 @@ export const soundWish = (wish: PodWish): PodWish => {
     throw new Misuse("a pod's volumes are an object with a name for each, and one at least")
   }
   for (const [name, volume] of Object.entries(wish.volumes)) {
-    if (!label.test(name)) throw new Misuse(`a volume has a name such as tls or client-tls, and not ${name}`)
+    if (!isLabel(name)) throw new Misuse(`a volume has a name such as tls or client-tls, and not ${name}`)
     lookAt(`the volume ${name}'s`, known(`what the volume ${name} asks for`, volume, volumeWishNames))
   }
   return wish

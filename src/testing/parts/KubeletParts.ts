@@ -1,7 +1,7 @@
 /**
- * What a simulated kubelet is set up with, and what it needs of its node and of the cluster: who is registered as the
- * plugin, what stands at a target, what happens when a pod's volumes are there and when it is gone. Only types stand
- * here: the kubelet and what keeps a single volume for it share them.
+ * The settings of a simulated kubelet, and what its node and its cluster give it: the registered plugin, the volume at
+ * a target, the Secrets, and what to do once a pod's volumes are there or the pod is gone. Only types stand here. The
+ * kubelet shares them with the keeper of a single volume.
  */
 import type { Duration, Effect, Fiber, Option } from "effect"
 import type { PublishSecrets } from "../../spec/VolumeSecrets.ts"

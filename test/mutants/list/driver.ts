@@ -44,16 +44,18 @@ const inLocks: ReadonlyArray<Mutant> = [
       broken: "an unpublish that is cancelled half way forgets the volume and leaves its record"
     },
     {
-      name: "late-removal-unlocked",
-      from: ".locked(volumeId)(Effect.uninterruptible(remove))",
-      to: ".locked(`${volumeId}/late`)(Effect.uninterruptible(remove))",
-      broken: "a record that is removed late may be the one of a volume that was published again"
-    },
-    {
       name: "late-removal-blind",
       from: "Option.isSome(known) ? Effect.void : records.remove(volumeId)",
       to: "Option.isSome(known) ? records.remove(volumeId) : records.remove(volumeId)",
       broken: "a record that is removed late is that of a volume that was published again"
+    }
+  ]),
+  ...locks("driver/tryLater.ts", [
+    {
+      name: "late-removal-unlocked",
+      from: ".locked(volumeId)(Effect.uninterruptible(attempt))",
+      to: ".locked(`${volumeId}/late`)(Effect.uninterruptible(attempt))",
+      broken: "a record that is removed late may be the one of a volume that was published again"
     }
   ]),
   ...locks("driver/renewNow.ts", [

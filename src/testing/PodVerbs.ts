@@ -17,7 +17,8 @@ import { oneVolume, volumesOf } from "./levers/volumesOf.ts"
 import type { ClusterParts } from "./parts/ClusterParts.ts"
 import { eventIn } from "./parts/SimEvents.ts"
 import type { SimNode } from "./parts/SimNode.ts"
-import { makePod, type PodWish, type SimPod } from "./parts/SimPod.ts"
+import { makePod, type PodWish, type SimPod, type SimPodVolume } from "./parts/SimPod.ts"
+import type { Question } from "./story/Happening.ts"
 
 /** What can be done with the pods of a cluster. */
 export class PodVerbs {
@@ -163,11 +164,7 @@ export class PodVerbs {
    * assert.notEqual((yield* cluster.exec(pod)).certificate.serialNumber, before.certificate.serialNumber)
    */
   readonly renew = (pod: SimPod, volume?: string): Effect.Effect<void> =>
-    this.#onPod(pod, "is to have its certificate renewed now", (node) =>
-      Effect.sync(() => {
-        for (const each of volumesOf(pod, volume)) this.parts.run(askCertlet(node, each, "renew"))
-      })
-    )
+    this.#ask(() => volumesOf(present(this.parts.pods, pod), volume), "renew")
 
   /**
    * An operator looks at all that certlet tells of the pod's volumes: status, statistics, metrics. A judge reads it.
@@ -176,12 +173,7 @@ export class PodVerbs {
    * yield* cluster.look(pod)
    * yield* cluster.check()
    */
-  readonly look = (pod: SimPod): Effect.Effect<void> =>
-    this.within(
-      Effect.sync(() => {
-        for (const volume of volumesOf(pod)) this.parts.run(askCertlet(this.node(pod.node), volume, "status"))
-      })
-    )
+  readonly look = (pod: SimPod): Effect.Effect<void> => this.#ask(() => volumesOf(pod), "status")
 
   /**
    * What `certlet status` says of the pod's volume, or of the one of this name.
@@ -279,6 +271,13 @@ export class PodVerbs {
     if (name === undefined) throw new Misuse("every node is drained; name the one that the pod is to run on")
     return name
   }
+
+  readonly #ask = (volumes: () => ReadonlyArray<SimPodVolume>, question: Question): Effect.Effect<void> =>
+    this.within(
+      Effect.sync(() => {
+        for (const volume of volumes()) this.parts.run(askCertlet(this.node(volume.pod.node), volume, question))
+      })
+    )
 
   readonly #onPod = (pod: SimPod, sentence: string, act: (node: SimNode) => Effect.Effect<void>): Effect.Effect<void> =>
     this.within(

@@ -264,4 +264,35 @@ describe("stories that once went wrong", () => {
       expect(outcome).toEqual({ _tag: "passed" })
     })
   )
+
+  // Found by seed 600054: certlet, frozen while it waited for an approval, was asked to renew by hand. When it went on,
+  // the first certificate came, and the one that the operator had asked for right behind it.
+  it.live("an operator's renewal comes behind the certificate that was on its way", () =>
+    Effect.gen(function* () {
+      const struck = { node: "node-1", draw: 0.5, draw2: 0.5 }
+      const { outcome } = yield* runStory({
+        seed: "600054",
+        nodes: 1,
+        keys: "Ed25519",
+        requiresRepublish: false,
+        useTokenRequest: false,
+        syncSeconds: 192,
+        millis: 3_103_000,
+        acts: [
+          {
+            _tag: "Schedule",
+            at: 2_005_000,
+            wish: { name: "pod-2", node: "node-1", volumes: { tls: {}, client: {} } }
+          },
+          { _tag: "Renew", at: 3_103_000, name: "pod-2" }
+        ],
+        incidents: [
+          { ...struck, fault: "approvalStallsPerDay", at: 52_000, millis: 3_248_000 },
+          { ...struck, fault: "freezesPerDay", at: 2_967_000, millis: 136_630 }
+        ],
+        faults: Faults.none
+      })
+      expect(outcome).toEqual({ _tag: "passed" })
+    })
+  )
 })

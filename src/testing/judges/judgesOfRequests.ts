@@ -130,9 +130,11 @@ const onNode: ReadonlyArray<string> = ["Struck", "ProcessStarted", "ProcessStopp
 
 const unhurried = safety(
   "unhurried",
-  "A volume asks for its next certificate after a twentieth of the life that the last one had left, and after 5 seconds at the earliest, unless something happened on its node or its names follow its pod.",
+  "A volume asks for its next certificate after a twentieth of the life that the last one had left, and after 5 seconds at the earliest, unless an operator asks for it, something happened on its node, or its names follow its pod.",
   () => {
     const got = new Map<string, Got>()
+    // Whose renewal an operator asked for; it may come later than the certificate that was on its way then.
+    const asked = new Set<string>()
     // A rotation of the CA writes the certificate again that the volume has.
     const serialNumbers = new Map<string, string>()
     return ({ at, what, where }, world) => {
@@ -145,6 +147,7 @@ const unhurried = safety(
           }
         }
       }
+      if (what._tag === "OperatorAsked" && what.question === "renew") asked.add(what.volume.volumeId)
       if (what._tag === "Written") {
         const volume = world.volumes.find(({ target }) => target === what.target)
         const sight = seeVolume(what.volume)
@@ -157,7 +160,7 @@ const unhurried = safety(
       if (what._tag !== "RequestCreated") return undefined
       const volume = world.volumes.find(({ volumeId }) => volumeId === volumeOf(what.object))
       const last = volume === undefined ? undefined : got.get(volume.volumeId)
-      if (volume === undefined || last === undefined) return undefined
+      if (volume === undefined || last === undefined || asked.delete(volume.volumeId)) return undefined
       const waited = Math.max(at - last.at, nodeAt(volume) - last.nodeAt)
       return waited >= last.least
         ? undefined

@@ -1,6 +1,6 @@
 /**
- * What an operator asks certlet about a pod, and how the trace hears of the answer: a renewal by hand, or a look at
- * everything that certlet tells of its volumes. A judge reads the answers, and no secret may be in them.
+ * What an operator asks certlet about a pod, and how the trace hears of it: a renewal by hand, or a look at everything
+ * that certlet tells of its volumes. A judge reads the answers, and no secret may be in them.
  */
 import { Duration, Effect, Option } from "effect"
 import type { Driver } from "../../driver/Driver.ts"
@@ -29,8 +29,10 @@ const lookAt =
     )
 
 /** Asks the certlet of a volume's node; comes back when it has answered, or is gone. */
-export const askCertlet = (node: SimNode, volume: SimPodVolume, question: Question): Effect.Effect<void> =>
-  node.ask(question === "renew" ? renewalOf(volume) : lookAt(volume)).pipe(
-    Effect.catch(({ sentence }) => Effect.succeed(`no answer: ${sentence}`)),
-    Effect.map((answer) => node.observe({ _tag: "OperatorAnswered", volume, question, answer }))
-  )
+export const askCertlet = Effect.fnUntraced(function* (node: SimNode, volume: SimPodVolume, question: Question) {
+  node.observe({ _tag: "OperatorAsked", volume, question })
+  const answer = yield* node
+    .ask(question === "renew" ? renewalOf(volume) : lookAt(volume))
+    .pipe(Effect.catch(({ sentence }) => Effect.succeed(`no answer: ${sentence}`)))
+  node.observe({ _tag: "OperatorAnswered", volume, question, answer })
+})

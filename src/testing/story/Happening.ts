@@ -29,6 +29,7 @@ export type Happening =
   | { readonly _tag: "PublishAnswered"; readonly volume: SimPodVolume; readonly failure: Failure | undefined }
   | { readonly _tag: "UnpublishCalled"; readonly volume: SimPodVolume; readonly attempt: number }
   | { readonly _tag: "UnpublishAnswered"; readonly volume: SimPodVolume; readonly failure: Failure | undefined }
+  | { readonly _tag: "OperatorAsked"; readonly volume: SimPodVolume; readonly question: Question }
   | {
       readonly _tag: "OperatorAnswered"
       readonly volume: SimPodVolume
@@ -109,6 +110,7 @@ export const whoOf = (what: Happening): string => {
     case "PodScheduled":
     case "PodDeleted":
     case "PodChanged":
+    case "OperatorAsked":
       return "user"
     case "PodStarted":
     case "PodEnded":
@@ -170,6 +172,10 @@ export const sentenceOf = (what: Happening, names: Names = asTheyAre): string =>
       return answered("publish", what.volume, what.failure)
     case "UnpublishAnswered":
       return answered("unpublish", what.volume, what.failure)
+    case "OperatorAsked":
+      return what.question === "renew"
+        ? `asks certlet to renew ${volumeText(what.volume)} now`
+        : `asks certlet how ${volumeText(what.volume)} is`
     case "OperatorAnswered":
       return what.question === "renew"
         ? `answers about ${volumeText(what.volume)}: ${what.answer}`

@@ -120,6 +120,8 @@ const claimOwn = Effect.fnUntraced(function* (
   const record = recordOf(call)
   yield* takeAwayOther(record)
   const volume = yield* makeVolume(spec, record, brought.secrets)
+  // An empty mount without a record has lost it: its pod may be running, with a container that holds the mount.
+  if (found === "empty") yield* Ref.set(volume.published, true)
   // A target that cannot be mounted is refused before a certificate is requested.
   if (found === "foreign") yield* fs.mount(volume.place)
   return Option.some(yield* claimNew(volume, record))
@@ -272,13 +274,13 @@ const undo = Effect.fnUntraced(function* (claim: Claim) {
   )
 })
 
-/** True if the volume never had files and no other attempt has begun since. */
+/** True if the volume never had files, its pod cannot be running, and no other attempt has begun since. */
 const isUnfilled = Effect.fnUntraced(function* ({ attempt, volume }: Claim) {
   const volumes = yield* Volumes
   const fs = yield* VolumeFS
   const present = yield* volumes.get(volume.id)
   const { issued } = yield* Ref.get(volume.record)
-  if (!Option.contains(present, volume) || Option.isSome(issued)) return false
+  if (!Option.contains(present, volume) || Option.isSome(issued) || (yield* Ref.get(volume.published))) return false
   if (Option.getOrUndefined(yield* Ref.get(volume.attempt)) !== Option.getOrUndefined(attempt)) return false
   // A volume whose record was lost has a running pod's files: its containers see them while they stay where they are.
   const found = yield* Effect.orElseSucceed(fs.inspect(volume.place.target), () => "filled" as const)

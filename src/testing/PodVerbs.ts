@@ -67,8 +67,11 @@ export class PodVerbs {
         }
         this.#pods += 1
         pods.set(pod.uid, pod)
-        node.kubelet.add(pod)
-        return Effect.as(network.change(pod, wish.labels === undefined ? {} : { labels: wish.labels }), pod)
+        const begin = Effect.sync(() => node.kubelet.add(pod))
+        const shown = network.change(pod, wish.labels === undefined ? {} : { labels: wish.labels })
+        if (wish.inherited !== true) return Effect.as(Effect.andThen(begin, shown), pod)
+        const inherited = Effect.forEach(pod.volumes.values(), ({ target }) => node.disk.levers.inherit(target))
+        return Effect.as(Effect.all([inherited, begin, shown, network.readdress(pod)]), pod)
       })
     )
 

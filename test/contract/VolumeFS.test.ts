@@ -47,7 +47,7 @@ const simScene = Layer.effect(
       damage: (target, how) => disk.damage(target, how.includes("link") || how.includes("redirect") ? "link" : "file"),
       litter: () => Effect.void,
       restart: Effect.succeed(yield* VolumeFS),
-      inherit: Option.some((target) => disk.plant(target, Option.some("volume"))),
+      inherit: Option.some(disk.inherit),
       resolve: (target) => Effect.map(filesAt(target), Option.map(Effect.succeed)),
       capacity: Option.some(SimVolumeFS.capacity)
     })

@@ -11,7 +11,7 @@ import { during, onNode, publishCall, startDriver } from "../kit/SimulatedNode.t
 
 const web = publishCall("web")
 
-const inherit = Effect.flatMap(SimDisk, (disk) => disk.plant(web.target, Option.some("volume")))
+const inherit = Effect.flatMap(SimDisk, (disk) => disk.inherit(web.target))
 
 const condition = Effect.flatMap(VolumeFS, (fs) => fs.inspect(web.target))
 

@@ -221,7 +221,7 @@ describe("a target", () => {
         "/var/lib/kubelet/pods/uid-web/volumes/kubernetes.io~nfs/tls/mount",
         "/var/lib/other/pods/uid-web/volumes/kubernetes.io~csi/tls/mount"
       ]) {
-        yield* disk.plant(target, Option.some("volume"))
+        yield* disk.inherit(target)
         const other = { ...web, volumeId: "csi-other", target }
         const refused = { _tag: "VolumeError", reason: "Hostile" }
         expect((yield* Effect.flip(driver.publish(other))).reason).toMatchObject(refused)
@@ -287,7 +287,8 @@ describe("a target", () => {
         yield* disk.plant("/srv/data", Option.some("mount"))
         yield* driver.unpublish({ volumeId: "csi-x", target: "/srv/data" })
         expect(yield* conditionOf("/srv/data")).toBe("foreign")
-        yield* disk.plant("/srv/data", Option.some("volume"))
+        yield* disk.plant("/srv/data", Option.none())
+        yield* disk.inherit("/srv/data")
         yield* driver.unpublish({ volumeId: "csi-x", target: "/srv/data" })
         expect(yield* conditionOf("/srv/data")).toBe("absent")
       }).pipe(onNode("no kubelet's"))

@@ -7,8 +7,9 @@
 import { parentPort, workerData } from "node:worker_threads"
 import { Effect } from "effect"
 import { simulationBegins } from "../../testing/parts/ClusterParts.ts"
+import { drawStory, type Knobs } from "../../testing/story/drawStory.ts"
 import { explain, findingOf } from "../../testing/story/explain.ts"
-import { drawStory, type Knobs, type Story } from "../../testing/story/Story.ts"
+import type { Story } from "../../testing/story/Story.ts"
 import { type RunOptions, runStory, type Verdict } from "../../testing/story/simulate.ts"
 import { timelinePage } from "./timelinePage.ts"
 

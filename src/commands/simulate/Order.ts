@@ -4,7 +4,7 @@
  */
 import { Duration, Option } from "effect"
 import { Faults } from "../../testing/levers/Faults.ts"
-import type { Knobs } from "../../testing/story/Story.ts"
+import type { Knobs } from "../../testing/story/drawStory.ts"
 import type { FleetPlan } from "./Fleet.ts"
 
 /** A fleet, and where its page goes. Times are in seconds. */

@@ -133,8 +133,9 @@ const unhurried = safety(
   "A volume asks for its next certificate after a twentieth of the life that the last one had left, and after 5 seconds at the earliest, unless an operator asks for it, something happened on its node, or its names follow its pod.",
   () => {
     const got = new Map<string, Got>()
-    // Whose renewal an operator asked for; it may come later than the certificate that was on its way then.
-    const asked = new Set<string>()
+    // Whose renewal an operator asked for, and whether it has begun: it may come behind the certificate that was on its
+    // way, and be tried again until there is one.
+    const asked = new Map<string, "asked" | "begun">()
     // A rotation of the CA writes the certificate again that the volume has.
     const serialNumbers = new Map<string, string>()
     return ({ at, what, where }, world) => {
@@ -147,7 +148,7 @@ const unhurried = safety(
           }
         }
       }
-      if (what._tag === "OperatorAsked" && what.question === "renew") asked.add(what.volume.volumeId)
+      if (what._tag === "OperatorAsked" && what.question === "renew") asked.set(what.volume.volumeId, "asked")
       if (what._tag === "Written") {
         const volume = world.volumes.find(({ target }) => target === what.target)
         const sight = seeVolume(what.volume)
@@ -156,11 +157,16 @@ const unhurried = safety(
         if (serialNumbers.get(volume.volumeId) === certificate.serialNumber) return undefined
         serialNumbers.set(volume.volumeId, certificate.serialNumber)
         got.set(volume.volumeId, gotWith(certificate, at, nodeAt(volume)))
+        if (asked.get(volume.volumeId) === "begun") asked.delete(volume.volumeId)
       }
       if (what._tag !== "RequestCreated") return undefined
       const volume = world.volumes.find(({ volumeId }) => volumeId === volumeOf(what.object))
       const last = volume === undefined ? undefined : got.get(volume.volumeId)
-      if (volume === undefined || last === undefined || asked.delete(volume.volumeId)) return undefined
+      if (volume === undefined || last === undefined) return undefined
+      if (asked.has(volume.volumeId)) {
+        asked.set(volume.volumeId, "begun")
+        return undefined
+      }
       const waited = Math.max(at - last.at, nodeAt(volume) - last.nodeAt)
       return waited >= last.least
         ? undefined

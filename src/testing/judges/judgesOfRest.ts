@@ -7,7 +7,7 @@ import { DateTime, Option, Result } from "effect"
 import { type SimPodVolume, volumeText } from "../parts/SimPod.ts"
 import { type Invariant, type Judge, liveness, type World } from "./Invariants.ts"
 import { misnamed } from "./judgesOfPods.ts"
-import { isFilled, volumeOf } from "./judgesOfVolumes.ts"
+import { isFilled, isInherited, volumeOf } from "./judgesOfVolumes.ts"
 import { type Sight, seeVolume } from "./Sight.ts"
 import { unserved } from "./served.ts"
 import { isFollowing, isHeldBack, trustOf } from "./wishes.ts"
@@ -86,7 +86,9 @@ const namesFollowed = liveness(
 const orphaned = (world: World): string | undefined => {
   for (const [name, node] of world.nodes) {
     const here = world.volumes.filter(({ pod }) => pod.node === name)
-    const mount = [...node.disk.volumes.keys()].find((target) => !here.some((volume) => volume.target === target))
+    const mount = [...node.disk.volumes.keys(), ...node.disk.inherited].find(
+      (target) => !here.some((volume) => volume.target === target)
+    )
     if (mount !== undefined) return `${name} has a mount at ${mount}, and no such pod`
     const record = [...node.records.volumeIds()].find((id) => !here.some(({ volumeId }) => volumeId === id))
     if (record !== undefined) return `${name} has a record of ${record}, and no such pod`
@@ -126,9 +128,11 @@ const withoutCertlet = ({ nodes }: World): string | undefined => {
 }
 
 /** A running pod's volume whose record was lost: certlet hears of it with its next publish. */
-const unknown = ({ nodes, volumes }: World): string | undefined => {
+const unknown = (world: World): string | undefined => {
+  const { nodes, volumes } = world
   const volume = volumes.find(
-    ({ pod, volumeId }) => pod.phase === "running" && !nodes.get(pod.node)?.texts.has(volumeId)
+    (one) =>
+      one.pod.phase === "running" && !isInherited(one, world) && !nodes.get(one.pod.node)?.texts.has(one.volumeId)
   )
   return volume === undefined ? undefined : `there is no record of ${volumeText(volume)}`
 }

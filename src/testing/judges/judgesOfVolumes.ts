@@ -62,6 +62,7 @@ const ownCertificate = safety(
 const placeOf = (what: Happening): { readonly target?: string; readonly volumeId?: string } | undefined => {
   switch (what._tag) {
     case "Mounted":
+    case "Released":
     case "Unmounted":
     case "Written":
       return { target: what.target }
@@ -86,9 +87,11 @@ const nobodyElses = safety(
       if (volume === undefined) return undefined
       const { node } = volume.pod
       if (node !== where) return `${where} touches the volume of ${volumeText(volume)}, which runs on ${node}`
-      return what._tag === "Unmounted" && Option.exists(volume.held, (held) => held === what.volume)
-        ? `the volume of ${volumeText(volume)} is unmounted, and its container holds it`
-        : undefined
+      const isHeld =
+        what._tag === "Unmounted"
+          ? Option.exists(volume.held, (held) => held === what.volume)
+          : what._tag === "Released" && volume.pod.phase === "running"
+      return isHeld ? `the volume of ${volumeText(volume)} is unmounted, and its container holds it` : undefined
     }
 )
 
@@ -118,6 +121,7 @@ const nothingLeft = safety(
       if (mounted !== undefined) {
         return `the mount of ${volumeText(what.volume)} is left${filesOf(mounted).size === 0 ? "" : ", with its files"}`
       }
+      if (node?.disk.inherited.has(target)) return `the other driver's mount of ${volumeText(what.volume)} is left`
       return node?.records.volumeIds().has(volumeId) ? `the record of ${volumeText(what.volume)} is left` : undefined
     }
   }
@@ -157,6 +161,10 @@ export const judgesOfVolumes: ReadonlyArray<Invariant> = [
   nothingLeft,
   finalIsFinal
 ]
+
+/** True where a volume is still another driver's. */
+export const isInherited = ({ pod, target }: SimPodVolume, world: World): boolean =>
+  world.nodes.get(pod.node)?.disk.inherited.has(target) === true
 
 /** True where a volume has files. */
 export const isFilled = ({ pod, target }: SimPodVolume, world: World): boolean => {

@@ -8,12 +8,17 @@ import { DateTime, Result } from "effect"
 import { namespacedName } from "../../spec/NamespacedName.ts"
 import { type SimPodVolume, volumeText } from "../parts/SimPod.ts"
 import type { World } from "./Invariants.ts"
-import { isFilled } from "./judgesOfVolumes.ts"
+import { isFilled, isInherited } from "./judgesOfVolumes.ts"
 import { seeVolume } from "./Sight.ts"
 import { isHeldBack } from "./wishes.ts"
 
-/** Why a volume does not serve its pod at a time (milliseconds since 1970); nothing where it does. */
-export const unservedAt = ({ pod, target }: SimPodVolume, world: World, at: number): string | undefined => {
+/**
+ * Why a volume does not serve its pod at a time (milliseconds since 1970); nothing where it does. What another driver
+ * has mounted serves its pod as it is.
+ */
+export const unservedAt = (volume: SimPodVolume, world: World, at: number): string | undefined => {
+  if (isInherited(volume, world)) return undefined
+  const { pod, target } = volume
   const node = world.nodes.get(pod.node)
   const mounted = node?.disk.volumes.get(target)
   if (mounted === undefined) return "there is no volume"

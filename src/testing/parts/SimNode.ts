@@ -221,7 +221,8 @@ export class SimNode {
     Effect.gen({ self: this }, function* (this: SimNode) {
       this.kubelet.stop()
       yield* this.kill(downtime, Option.none())
-      for (const target of [...this.disk.volumes.keys()]) yield* this.disk.levers.clean(target)
+      const { inherited, volumes } = this.disk
+      for (const target of [...volumes.keys(), ...inherited]) yield* this.disk.levers.clean(target)
       yield* this.records.levers.wipe
       for (const pod of this.kubelet.pods) {
         if (pod.phase === "running") pod.phase = "pending"

@@ -55,6 +55,8 @@ export interface PodWish extends VolumeWish {
   readonly labels?: Readonly<Record<string, string>>
   /** `volumeMountGroup`: the pod's fsGroup, in decimal. */
   readonly fsGroup?: string
+  /** It ran before certlet came: another driver has mounted its volumes and filled them. */
+  readonly inherited?: boolean
   /** Its volumes by their names, with what each of them asks for besides; by default one, `tls`. */
   readonly volumes?: Readonly<Record<string, VolumeWish>>
 }
@@ -81,6 +83,7 @@ export const wishNames: Readonly<Record<keyof PodWish, true>> = {
   serviceAccount: true,
   labels: true,
   fsGroup: true,
+  inherited: true,
   volumes: true
 }
 
@@ -168,7 +171,16 @@ export const makePod = (
   const { name, namespace = defaultNamespace, node, serviceAccount = "default", fsGroup = "" } = wish
   const volumes = new Map<string, SimPodVolume>()
   const uid = uuid()
-  const pod: SimPod = { name, namespace, uid, node, serviceAccount, fsGroup, volumes, phase: "pending" }
+  const pod: SimPod = {
+    name,
+    namespace,
+    uid,
+    node,
+    serviceAccount,
+    fsGroup,
+    volumes,
+    phase: wish.inherited === true ? "running" : "pending"
+  }
   for (const [volume, own] of Object.entries(wish.volumes ?? { [usualVolume]: {} })) {
     volumes.set(volume, {
       pod,

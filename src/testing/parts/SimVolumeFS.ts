@@ -10,11 +10,8 @@ import { namesFault, pathFault, sortMountFlags } from "../../volume/PlaceRules.t
 import { type VolumeCondition, VolumeError, VolumeFS, type VolumePlace } from "../../volume/VolumeFS.ts"
 import { DiskStep } from "./DiskStep.ts"
 
-/**
- * What a stranger may put at a path: a file, a link to somewhere else, a folder with something in it, a mount, or a
- * mount with files in it as another driver leaves it.
- */
-export type Obstacle = "file" | "link" | "folder" | "mount" | "volume"
+/** What a stranger may put at a path: a file, a link to somewhere else, a folder with something in it, or a mount. */
+export type Obstacle = "file" | "link" | "folder" | "mount"
 
 /** One file of the current set, as a judge sees it. */
 export interface SimFile {
@@ -40,7 +37,8 @@ export interface SimVolume {
 
 /** What has changed on a disk. */
 export type DiskChange =
-  | { readonly _tag: "Mounted"; readonly target: string }
+  /** `Released`: another driver's volume is unmounted. */
+  | { readonly _tag: "Mounted" | "Released"; readonly target: string }
   | { readonly _tag: "Unmounted"; readonly target: string; readonly volume: SimVolume }
   | { readonly _tag: "Written"; readonly target: string; readonly volume: SimVolume }
 
@@ -65,6 +63,8 @@ export class SimDisk extends Context.Service<
     readonly damage: (target: string, what: SetDamage) => Effect.Effect<void>
     /** A stranger puts something at this path; none takes it away again. */
     readonly plant: (path: string, obstacle: Option.Option<Obstacle>) => Effect.Effect<void>
+    /** Another driver has mounted a volume with files at this target. */
+    readonly inherit: (target: string) => Effect.Effect<void>
     /**
      * The kubelet has cleared the volume's pod away: the folder that the target is in is gone, with all that was there.
      */
@@ -78,6 +78,8 @@ export class SimDisk extends Context.Service<
 interface Disk {
   readonly volumes: Map<string, SimVolume>
   readonly obstacles: Map<string, Obstacle>
+  /** Targets of another driver's volumes. */
+  readonly inherited: Set<string>
   /** Targets whose folder is not there. */
   readonly cleared: Set<string>
   /** Told of every change, at the moment it is made. */
@@ -107,10 +109,11 @@ const operate = <A>(disk: Disk, action: string, target: string, operation: () =>
     return disk.broken ? failure("Io", action, target, "input/output error (simulated)") : operation()
   })
 
-const isForeign = (disk: Disk, target: string): boolean => disk.obstacles.has(target)
+const isForeign = ({ inherited, obstacles }: Disk, target: string): boolean =>
+  obstacles.has(target) || inherited.has(target)
 
 const conditionOf = (disk: Disk, target: string): VolumeCondition => {
-  if (isForeign(disk, target)) return disk.obstacles.get(target) === "volume" ? "inherited" : "foreign"
+  if (isForeign(disk, target)) return disk.obstacles.has(target) ? "foreign" : "inherited"
   const volume = disk.volumes.get(target)
   if (volume === undefined) return disk.cleared.has(target) ? "gone" : "absent"
   if (Option.isNone(volume.files)) return "empty"
@@ -216,7 +219,7 @@ const unmount = (disk: Disk, target: string): Effect.Effect<void, VolumeError> =
 
 const release = (disk: Disk, target: string): Effect.Effect<void, VolumeError> =>
   operate(disk, "unmount", target, () => {
-    if (disk.obstacles.get(target) === "volume") disk.obstacles.delete(target)
+    if (!disk.obstacles.has(target) && disk.inherited.delete(target)) disk.observe({ _tag: "Released", target })
     return Effect.void
   })
 
@@ -229,7 +232,7 @@ const levers = (disk: Disk) =>
     free: turn(disk, { full: false }),
     fail: turn(disk, { broken: true }),
     heal: turn(disk, { broken: false }),
-    clean: (target) => Effect.sync(() => void disk.volumes.delete(target)),
+    clean: (target) => Effect.sync(() => void (disk.volumes.delete(target) || disk.inherited.delete(target))),
     empty: (target) =>
       Effect.sync(() => {
         const volume = disk.volumes.get(target)
@@ -248,6 +251,7 @@ const levers = (disk: Disk) =>
           onSome: (obstacle) => void disk.obstacles.set(path, obstacle)
         })
       ),
+    inherit: (target) => Effect.sync(() => void disk.inherited.add(target)),
     clear: (target) =>
       Effect.sync(() => {
         disk.volumes.delete(target)
@@ -261,6 +265,7 @@ export const makeSimDisk = (observe: (change: DiskChange) => void = () => undefi
   const disk: Disk = {
     volumes: new Map(),
     obstacles: new Map(),
+    inherited: new Set(),
     cleared: new Set(),
     observe,
     full: false,
@@ -277,12 +282,13 @@ export const makeSimDisk = (observe: (change: DiskChange) => void = () => undefi
     release: (target) => release(disk, target)
   })
   const volumes: ReadonlyMap<string, SimVolume> = disk.volumes
+  const inherited: ReadonlySet<string> = disk.inherited
   /** The folders that targets are in, as the kubelet makes and removes them. */
   const folders = {
     make: (target: string) => void disk.cleared.delete(target),
     remove: (target: string) => void disk.cleared.add(target)
   }
-  return { volumeFS, levers: levers(disk), volumes, folders }
+  return { volumeFS, levers: levers(disk), volumes, inherited, folders }
 }
 
 /** The simulated disk: `VolumeFS` for the programs, `SimDisk` for the test. */

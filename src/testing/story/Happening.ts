@@ -36,7 +36,7 @@ export type Happening =
       readonly question: Question
       readonly answer: string
     }
-  | { readonly _tag: "Mounted"; readonly target: string }
+  | { readonly _tag: "Mounted" | "Released"; readonly target: string }
   | { readonly _tag: "Unmounted" | "Written"; readonly target: string; readonly volume: SimVolume }
   | { readonly _tag: "RecordSaved"; readonly volumeId: string; readonly text: string }
   | { readonly _tag: "RecordRemoved"; readonly volumeId: string }
@@ -118,6 +118,7 @@ export const whoOf = (what: Happening): string => {
     case "UnpublishCalled":
       return "kubelet"
     case "Mounted":
+    case "Released":
     case "Unmounted":
     case "Written":
     case "RecordSaved":
@@ -182,6 +183,8 @@ export const sentenceOf = (what: Happening, names: Names = asTheyAre): string =>
         : `says how ${volumeText(what.volume)} is`
     case "Mounted":
       return `the volume of ${names.atTarget(what.target)} is mounted`
+    case "Released":
+      return `the other driver's volume of ${names.atTarget(what.target)} is unmounted`
     case "Unmounted":
       return `the volume of ${names.atTarget(what.target)} is unmounted`
     case "Written":

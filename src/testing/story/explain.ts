@@ -21,14 +21,29 @@ const wishOf = (wish: Readonly<Record<string, unknown>>): string =>
     .join(", ")
 
 const sentenceOf = (act: Act): string => {
-  if (act._tag === "Delete") return `pod ${act.name} is deleted`
-  if (act._tag === "Renew") return `pod ${act.name} is renewed by hand`
-  if (act._tag === "Look") return `somebody looks how pod ${act.name} is`
-  if (act._tag === "Change") return `pod ${act.name} has ${changesOf(act.change)}`
-  if (act._tag === "WriteBundle") return `somebody writes ${act.bundle}`
-  const { name, node = "node-1" } = act.wish
-  const wish = wishOf({ ...act.wish })
-  return `pod ${name} is scheduled on ${node}${wish === "" ? "" : `: ${wish}`}`
+  switch (act._tag) {
+    case "Schedule": {
+      const { name, node = "node-1" } = act.wish
+      const wish = wishOf({ ...act.wish })
+      return `pod ${name} is scheduled on ${node}${wish === "" ? "" : `: ${wish}`}`
+    }
+    case "Delete":
+      return `pod ${act.name} is deleted`
+    case "Renew":
+      return `pod ${act.name} is renewed by hand`
+    case "Look":
+      return `somebody looks how pod ${act.name} is`
+    case "Change":
+      return `pod ${act.name} has ${changesOf(act.change)}`
+    case "WriteBundle":
+      return `somebody writes ${act.bundle}`
+    case "AddIssuer":
+      return `the ${act.issuer.kind} ${act.issuer.name} is added`
+    case "Join":
+      return `${act.node} joins`
+    case "Leave":
+      return `${act.node} leaves for good`
+  }
 }
 
 /** What is done in a story, in the order of time, after what holds all along. */

@@ -8,7 +8,7 @@
 import { Effect } from "effect"
 import { type FaultName, incidentNames, weatherNames } from "../levers/Faults.ts"
 import type { PodWish, VolumeWish } from "../parts/SimPod.ts"
-import type { Act, Story } from "./Story.ts"
+import { type Act, madeBy, needsOf, type Story } from "./Story.ts"
 import { type Outcome, type RunOptions, runStory, type Verdict } from "./simulate.ts"
 
 /** What became of a story. */
@@ -38,17 +38,27 @@ const partsOf = ({ acts, faults, incidents }: Story): ReadonlyArray<Part> => [
   ...acts.map((act): Part => ({ _tag: "Act", act }))
 ]
 
-/** The story of these parts only. Nobody deletes or changes a pod that was never scheduled. */
+/**
+ * Acts that make sense together: no pod needs what nobody makes, and nobody deletes or changes a pod that was never
+ * scheduled.
+ */
+const sensible = (acts: ReadonlyArray<Act>): ReadonlyArray<Act> => {
+  const made = acts.map(madeBy)
+  const possible = acts.filter((act) => act._tag !== "Schedule" || needsOf(act.wish).every((one) => made.includes(one)))
+  const scheduled = new Set(possible.flatMap((act) => (act._tag === "Schedule" ? [act.wish.name] : [])))
+  return possible.filter((act) => !("name" in act) || scheduled.has(act.name))
+}
+
+/** The story of these parts only. */
 const withParts = (story: Story, parts: ReadonlyArray<Part>): Story => {
   const weather = new Set<string>(parts.flatMap((part) => (part._tag === "Weather" ? [part.name] : [])))
   const acts = parts.flatMap((part) => (part._tag === "Act" ? [part.act] : []))
-  const scheduled = new Set(acts.flatMap((act) => (act._tag === "Schedule" ? [act.wish.name] : [])))
   const off = weatherNames.filter((name) => !weather.has(name)).map((name) => [name, 0] as const)
   return {
     ...story,
     faults: { ...story.faults, ...Object.fromEntries(off) },
     incidents: parts.flatMap((part) => (part._tag === "Incident" ? [part.incident] : [])),
-    acts: acts.filter((act) => act._tag === "Schedule" || act._tag === "WriteBundle" || scheduled.has(act.name))
+    acts: sensible(acts)
   }
 }
 
@@ -149,7 +159,10 @@ const plainerWishes = ({ name, node = "node-1", volumes, ...wish }: PodWish & { 
 const plainerPods = (story: Story): ReadonlyArray<Story> =>
   story.acts.flatMap((act, at) =>
     act._tag === "Schedule"
-      ? plainerWishes(act.wish).map((wish) => ({ ...story, acts: replaced(story.acts, at, { ...act, wish }) }))
+      ? plainerWishes(act.wish).map((wish) => ({
+          ...story,
+          acts: sensible(replaced(story.acts, at, { ...act, wish }))
+        }))
       : []
   )
 
@@ -185,10 +198,10 @@ const shorterStories = (story: Story): ReadonlyArray<Story> => {
 
 /** Everything on one node. */
 const oneNode = (story: Story): ReadonlyArray<Story> => {
-  if (story.nodes === 1) return []
-  const acts = story.acts.map((act) =>
-    act._tag === "Schedule" ? { ...act, wish: { ...act.wish, node: "node-1" } } : act
-  )
+  if (story.nodes === 1 && !story.acts.some(({ _tag }) => _tag === "Join")) return []
+  const acts = story.acts
+    .filter((act) => !("node" in act))
+    .map((act) => (act._tag === "Schedule" ? { ...act, wish: { ...act.wish, node: "node-1" } } : act))
   const incidents = story.incidents.map((incident) => ({ ...incident, node: "node-1" }))
   return [{ ...story, nodes: 1, acts, incidents }]
 }

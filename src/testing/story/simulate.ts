@@ -7,9 +7,11 @@ import { Cause, Effect, Exit, Option, Redacted, type Scope } from "effect"
 import type { Cluster } from "../Cluster.ts"
 import type { InvariantBroken } from "../judges/Invariants.ts"
 import { outlivingMillis } from "../judges/judgesOfRest.ts"
+import type { PodWish } from "../parts/SimPod.ts"
 import { type ClusterOptions, SimCluster } from "../SimCluster.ts"
+import { drawStory, type Knobs } from "./drawStory.ts"
 import type { Event } from "./Happening.ts"
-import { type Act, after, drawStory, type Knobs, type Story } from "./Story.ts"
+import { type Act, after, type Story } from "./Story.ts"
 import type { Told } from "./Trace.ts"
 
 /** How a run ended. `crash` is a defect of the simulation itself or of what it runs. */
@@ -39,13 +41,23 @@ export interface RunOptions
   readonly watch?: (event: Event) => void
 }
 
+/** Schedules a pod on its node, or on another one where that has left. */
+const place = (cluster: Cluster, { node = "", ...wish }: PodWish): Effect.Effect<void> =>
+  Effect.asVoid(cluster.schedule(cluster.world.nodes.has(node) ? { ...wish, node } : wish))
+
 const perform = Effect.fnUntraced(function* (cluster: Cluster, act: Act): Effect.fn.Return<void> {
   switch (act._tag) {
     case "Schedule":
-      yield* cluster.schedule(act.wish)
-      return
+      return yield* place(cluster, act.wish)
     case "WriteBundle":
       return yield* cluster.bundle(act.bundle).rotate()
+    case "AddIssuer":
+      return yield* Effect.asVoid(cluster.addIssuer(act.issuer))
+    case "Join":
+      return yield* Effect.asVoid(cluster.addNode(act.node))
+    case "Leave":
+      // The last node stays: a shorter story may have lost the other ones.
+      return yield* cluster.world.nodes.size > 1 ? cluster.removeNode(act.node) : Effect.void
   }
   // A pod may have been replaced by another one of its name: whoever speaks of it means that one.
   const pod = cluster.world.pods.find(({ name, phase }) => name === act.name && phase !== "ending")

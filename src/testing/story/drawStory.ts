@@ -1,0 +1,216 @@
+/**
+ * How a seed becomes a story: which pods come and ask for what, who comes and goes besides them, and which faults
+ * strike. What was thought of later draws from streams of its own, so that the stories without it stay as they were.
+ * Pure.
+ */
+import { Faults, incidentsOf, type Rate } from "../levers/Faults.ts"
+import { Dice } from "../parts/Dice.ts"
+import { keystoreSecret, type PodWish, passwordMark } from "../parts/SimPod.ts"
+import { type Act, madeBy, needsOf, type Story, volumeWishesOf } from "./Story.ts"
+
+/** What may be fixed about a story; the rest is drawn. */
+export interface Knobs {
+  readonly nodes?: number
+  readonly pods?: number
+  readonly days?: number
+  readonly faults?: Faults
+}
+
+const day = 86_400_000
+
+/** How fast life is: how long the story lasts, how long certificates live, how often the kubelet looks. */
+const drawPace = (dice: Dice, days: number | undefined) => {
+  const isQuick = days === undefined && dice.chance(0.5)
+  const hours = dice.pick(isQuick ? [1 / 12, 1 / 6, 1 / 4, 1 / 2] : [1, 2, 6, 12, 24])
+  // Short stories, and many of them, find more than long ones: a few lifetimes show all that there is to see.
+  const lasts = Math.max(0.5, hours * dice.between(1, 4)) * 3_600_000
+  const millis = days === undefined ? lasts : days * day
+  // A kubelet looks about once a minute; over long times that would be all there is to simulate.
+  const syncSeconds = Math.min(1800, Math.max(60, Math.round((millis / 1000) * dice.between(1 / 60, 1 / 12))))
+  return { millis: Math.round(millis), syncSeconds, hours }
+}
+
+const prefix = "csi.cert-manager.io/"
+// biome-ignore lint/suspicious/noTemplateCurlyInString: certlet expands these, not JavaScript
+const podAddress = "${POD_IP}"
+// biome-ignore lint/suspicious/noTemplateCurlyInString: certlet expands these, not JavaScript
+const team = "${POD_LABEL:team}"
+// biome-ignore lint/suspicious/noTemplateCurlyInString: certlet expands these, not JavaScript
+const spiffeId = "spiffe://cluster.local/ns/${POD_NAMESPACE}/pod/${POD_NAME}"
+const bundles = ["ConfigMap/roots", "ClusterTrustBundle/corp"] as const
+
+/** A keystore, and where its password comes from. */
+const drawKeystore = (dice: Dice): Readonly<Record<string, string>> => {
+  const kind = dice.pick(["pkcs12", "jks"])
+  const password = `${passwordMark}${dice.hex(16)}`
+  const source = dice.pick([
+    { [`${kind}-password`]: password },
+    { [`${kind}-password-from`]: `secret:${keystoreSecret}` },
+    { [`${kind}-password-from`]: "generate" }
+  ])
+  const all = { [`${kind}-enable`]: "true", ...source, ...(dice.chance(0.5) ? { "truststore-enable": "true" } : {}) }
+  return Object.fromEntries(Object.entries(all).map(([name, value]) => [prefix + name, value]))
+}
+
+/** A certificate that has to be more than a server's: an SVID, or a CA whose names are constrained. */
+const drawProfile = (dice: Dice): Readonly<Record<string, string>> =>
+  dice.chance(0.5)
+    ? { [`${prefix}spiffe`]: "true", [`${prefix}uri-sans`]: spiffeId }
+    : { [`${prefix}is-ca`]: "true", [`${prefix}permitted-dns-domains`]: "apps.svc" }
+
+/** What a volume asks for beyond a plain certificate: each thing seldom, and any of them together. */
+const drawFeatures = (dice: Dice, host: string) => {
+  const [bundle, address, label] = [dice.chance(0.2), dice.chance(0.15), dice.chance(0.15)]
+  const gate = dice.chance(0.2) ? dice.pick(["pod-ip:any", "pod-condition:Provisioned"]) : undefined
+  const attributes = {
+    ...(bundle ? { [`${prefix}trust-bundle`]: dice.pick(bundles) } : {}),
+    ...(address ? { [`${prefix}ip-sans`]: podAddress } : {}),
+    ...(gate === undefined ? {} : { [`${prefix}pod-readiness-gate`]: gate }),
+    ...(address || gate !== undefined ? { [`${prefix}continue-on-not-ready`]: "true" } : {}),
+    ...(dice.chance(0.12) ? drawKeystore(dice) : {}),
+    ...(dice.chance(0.15) ? drawProfile(dice) : {})
+  }
+  const names = label ? { dnsNames: [host, `${team}.${host}`] } : {}
+  return { wish: { ...names, attributes }, label, gate }
+}
+
+/** What a pod's further volumes ask for, for most pods none. Their names tell them from the first one's. */
+const drawVolumes = (dice: Dice, pod: string) => {
+  const names = dice.pick([[], [], [], ["client"], ["client", "backup"]])
+  return names.map((name) => {
+    const { wish, ...rest } = drawFeatures(dice, `${name}.${pod}.apps.svc`)
+    return { name, wish: { dnsNames: `${name}.${pod}.apps.svc`, ...wish }, ...rest }
+  })
+}
+
+/** How long a story lasts and its certificates live (hours), on how many nodes. */
+interface Pace {
+  readonly hours: number
+  readonly millis: number
+  readonly nodes: number
+  readonly seed: string
+}
+
+const drawPod = (dice: Dice, i: number, { hours, millis, nodes, seed }: Pace): ReadonlyArray<Act> => {
+  const name = `pod-${i + 1}`
+  const at = Math.floor(dice.chance(0.5) ? dice.between(0, 2000) : dice.between(0, millis * 0.8))
+  const seconds = Math.round(hours * 3600 * dice.between(0.5, 1.5))
+  const features = drawFeatures(dice, `${name}.apps.svc`)
+  // A stream of its own: with other volumes, the rest of a story stays as it was.
+  const more = drawVolumes(new Dice(`${seed}/volumes/${i}`), name)
+  const all = [features, ...more]
+  const volumes = Object.fromEntries([["tls", features.wish], ...more.map(({ name, wish }) => [name, wish])])
+  const wish: PodWish & { readonly name: string } = {
+    name,
+    node: `node-${dice.whole(1, nodes + 1)}`,
+    duration: `${seconds} seconds`,
+    ...(new Dice(`${seed}/inherited/${i}`).chance(0.06) ? { inherited: true } : {}),
+    ...(dice.chance(0.2) ? { reusePrivateKey: true } : {}),
+    ...(dice.chance(0.2) ? { renewBefore: `${Math.round(seconds * dice.between(0.1, 1.1))} seconds` } : {}),
+    ...(more.length === 0 ? features.wish : { volumes })
+  }
+  const soon = () => Math.floor(at + dice.between(0, Math.min(300_000, millis - at)))
+  const changes = [
+    ...(all.some(({ label }) => label) ? [{ labels: { team: "team-0" } }] : []),
+    ...(all.some(({ gate }) => gate === "pod-condition:Provisioned") ? [{ conditions: { Provisioned: "True" } }] : [])
+  ].map((change): Act => ({ _tag: "Change", at: soon(), name, change }))
+  const stays = dice.chance(0.3) ? dice.between(0, 60_000) : dice.between(0, millis - at)
+  const deleted: Act = { _tag: "Delete", at: Math.floor(at + stays), name }
+  const asked = (["Renew", "Look"] as const).flatMap((_tag): ReadonlyArray<Act> => {
+    const [isAsked, when] = [dice.chance(0.15), dice.between(0, millis - at)]
+    return isAsked ? [{ _tag, at: Math.floor(at + when), name }] : []
+  })
+  return [{ _tag: "Schedule", at, wish }, ...changes, ...asked, ...(dice.chance(0.5) ? [deleted] : [])]
+}
+
+/** The acts of the pods, and those that write the trust bundles which these pods or `others` name. */
+const drawActs = (dice: Dice, pods: number, pace: Pace, others: ReadonlyArray<Act>): ReadonlyArray<Act> => {
+  const acts = [...Array.from({ length: pods }, (_, i) => drawPod(dice, i, pace)).flat(), ...others]
+  const written = bundles.map(
+    (bundle): Act => ({ _tag: "WriteBundle", at: dice.chance(0.7) ? 0 : Math.floor(dice.between(0, 300_000)), bundle })
+  )
+  const used = acts.flatMap((act) => (act._tag === "Schedule" ? needsOf(act.wish) : []))
+  return [...written.filter((act) => used.includes(madeBy(act))), ...acts]
+}
+
+/** An issuer that some of the pods name, there from the beginning or late; mostly there is none. */
+const withIssuer = (acts: ReadonlyArray<Act>, seed: string): ReadonlyArray<Act> => {
+  const dice = new Dice(`${seed}/issuers`)
+  if (!dice.chance(0.15)) return acts
+  const [issuer, issuerKind] = ["corp", dice.pick(["Issuer", "ClusterIssuer"])]
+  const at = dice.chance(0.5) ? 0 : Math.floor(dice.between(0, 300_000))
+  return [
+    { _tag: "AddIssuer", at, issuer: { name: issuer, kind: issuerKind } },
+    ...acts.map((act) =>
+      act._tag === "Schedule" && dice.chance(0.5) ? { ...act, wish: { ...act.wish, issuer, issuerKind } } : act
+    )
+  ]
+}
+
+/** A node that joins, with pods of its own, and one that leaves; mostly neither does. */
+const drawNodes = (pace: Pace, pods: number): ReadonlyArray<Act> => {
+  const { millis, nodes, seed } = pace
+  const dice = new Dice(`${seed}/nodes`)
+  const within = (from: number, to: number) => Math.floor(dice.between(millis * from, millis * to))
+  const [joins, leaves] = [dice.chance(0.12), dice.chance(0.2)]
+  const node = `node-${nodes + 1}`
+  const joined = joins ? within(0, 0.5) : millis
+  const own = Array.from({ length: joins ? dice.whole(1, 3) : 0 }, (_, i) => drawPod(dice, pods + i, pace)).flat()
+  const moved = own.map((act) => {
+    const later = { ...act, at: Math.floor(joined + (act.at * (millis - joined)) / millis) }
+    return later._tag === "Schedule" ? { ...later, wish: { ...later.wish, node } } : later
+  })
+  const leaving = `node-${dice.whole(1, nodes + (joins ? 2 : 1))}`
+  const left: Act = { _tag: "Leave", at: within(0.3, 0.9), node: leaving }
+  return [
+    ...(joins ? [{ _tag: "Join", at: joined, node } as const] : []),
+    ...moved,
+    // The only node stays, and one that is not there yet cannot leave.
+    ...(leaves && nodes + moved.length > 1 && (leaving !== node || left.at > joined) ? [left] : [])
+  ]
+}
+
+/** True where a volume needs a password that comes with its publishes: certlet writes none of them down as it is. */
+const takesPasswords = (act: Act): boolean =>
+  act._tag === "Schedule" &&
+  volumeWishesOf(act.wish).some(({ attributes = {} }) =>
+    ["pkcs12", "jks"].some((kind) => {
+      const from = attributes[`${prefix}${kind}-password-from`]
+      return attributes[`${prefix}${kind}-enable`] === "true" && from !== "generate"
+    })
+  )
+
+/** The story of a seed; `own` are further kinds of incidents. */
+export const drawStory = (seed: number | string, knobs: Knobs = {}, own: ReadonlyArray<Rate> = []): Story => {
+  const dice = new Dice(`${seed}/story`)
+  const { hours, millis, syncSeconds } = drawPace(dice, knobs.days)
+  const [drawnNodes, drawnPods] = [dice.pick([1, 1, 2, 3]), dice.whole(1, 6)]
+  const useTokenRequest = dice.chance(0.2)
+  const nodes = knobs.nodes ?? drawnNodes
+  const faults = knobs.faults ?? Faults.swarm(seed)
+  const pods = knobs.pods ?? drawnPods
+  const pace = { hours, millis, nodes, seed: String(seed) }
+  const ofNodes = knobs.nodes === undefined && knobs.pods === undefined ? drawNodes(pace, pods) : []
+  const acts = withIssuer(drawActs(dice, pods, pace, ofNodes), pace.seed)
+  const names = [
+    ...Array.from({ length: nodes }, (_, i) => `node-${i + 1}`),
+    ...ofNodes.flatMap((act) => (act._tag === "Join" ? [act.node] : []))
+  ]
+  // Only another publish brings a token, a password, or what a lost record held.
+  const losesRecords = faults.tornRecordsPerDay + faults.wipedRecordsPerDay > 0
+  const needsRepublish = useTokenRequest || losesRecords || acts.some(takesPasswords)
+  return {
+    seed: String(seed),
+    nodes,
+    keys: "Ed25519",
+    requiresRepublish: needsRepublish || !new Dice(`${seed}/republish`).chance(0.12),
+    useTokenRequest,
+    // Tokens come with publishes: a kubelet that looks seldom leaves certlet without one for long.
+    syncSeconds: useTokenRequest ? Math.min(600, syncSeconds) : syncSeconds,
+    millis,
+    faults,
+    acts: acts.toSorted((one, other) => one.at - other.at),
+    ...(new Dice(`${seed}/stats`).chance(0.2) ? { statsSeconds: Math.max(60, syncSeconds) } : {}),
+    incidents: incidentsOf(faults, String(seed), names, 0, millis, own)
+  }
+}

@@ -1,0 +1,58 @@
+/** Pods that ran before certlet came: how their volumes are looked at, left alone and judged. */
+import { describe, expect, it } from "@effect/vitest"
+import { Context, Effect, Layer } from "effect"
+import { Driver } from "../../src/driver/Driver.ts"
+import { simulated } from "../../src/testing/index.ts"
+import type { Edges } from "../../src/testing/parts/SimProcess.ts"
+import { VolumeFS } from "../../src/volume/VolumeFS.ts"
+
+/** certlet with a flaw: what it does of its own accord to every volume that is published. */
+const flawed = (flaw: (fs: VolumeFS["Service"], target: string) => Effect.Effect<unknown, unknown>) =>
+  Layer.effect(
+    Driver,
+    Effect.gen(function* () {
+      const edges = yield* Effect.context<Edges>()
+      const driver = Context.get(yield* Layer.build(Driver.layer), Driver)
+      const fs = Context.get(edges, VolumeFS)
+      return {
+        ...driver,
+        publish: (call) => Effect.tap(driver.publish(call), () => Effect.ignore(flaw(fs, call.target)))
+      }
+    })
+  )
+
+describe("a pod that ran before certlet came", () => {
+  it("keeps what another driver has mounted until it goes, and its next pod is certlet's", async () => {
+    await using cluster = await simulated({ seed: "inherited" })
+    const pod = await cluster.schedule({ name: "web", duration: "1 hour", inherited: true })
+    expect(pod.phase).toBe("running")
+    await cluster.advance("3 hours")
+    expect((await cluster.status(pod)).state).toBe("Inherited")
+    expect(cluster.world.server.api.stores.requests.all()).toEqual([])
+    expect((await cluster.events(pod)).map(({ reason }) => reason)).toEqual(["VolumeInherited"])
+    await cluster.delete(pod)
+    await cluster.settle()
+    expect([pod.phase, cluster.node("node-1").disk.inherited.size]).toEqual(["gone", 0])
+    const next = await cluster.schedule({ name: "web", duration: "1 hour" })
+    await cluster.advance("1 minute")
+    expect((await cluster.exec(next)).certificate.names).toEqual(["DNS:web.apps.svc"])
+  })
+
+  it("gets a volume of certlet's when a stranger unmounts the other driver's, and when its node reboots", async () => {
+    await using cluster = await simulated({ seed: "lost", nodes: 2 })
+    const cleaned = await cluster.schedule({ node: "node-1", inherited: true })
+    const rebooted = await cluster.schedule({ node: "node-2", inherited: true })
+    await cluster.advance("5 minutes")
+    await cluster.disk("node-1").clean(cleaned)
+    await cluster.reboot("node-2", "1 minute")
+    await cluster.settle()
+    for (const { state } of [await cluster.status(cleaned), await cluster.status(rebooted)]) expect(state).toBe("Ready")
+  })
+
+  it("is not unmounted below its container", async () => {
+    const driver = flawed((fs, target) => fs.release(target))
+    await using cluster = await simulated({ seed: "released", layers: { driver } })
+    await cluster.schedule({ inherited: true })
+    await expect(cluster.advance("1 minute")).rejects.toThrow(/is unmounted, and its container holds it/)
+  })
+})

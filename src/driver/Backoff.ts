@@ -31,7 +31,10 @@ export const urgent = { base: Duration.millis(500), cap: Duration.seconds(15) } 
 export const patient = { base: Duration.seconds(30), cap: Duration.minutes(5) } as const
 /** A refusal is asked about again this seldom, so that a mended policy reaches a running pod without anybody's help. */
 export const refusal = { base: Duration.minutes(5), cap: Duration.hours(1) } as const
-/** A pod without a valid certificate, whose issuer gives the same useless answer again: 1 min, doubling up to 5 min. */
+/**
+ * A pod without a valid certificate, where asking soon is of no use: its issuer gives the same useless answer again, or
+ * the kubelet has to bring something first. 1 min, doubling up to 5 min.
+ */
 export const stalled = { base: Duration.minutes(1), cap: Duration.minutes(5) } as const
 /**
  * However near the end is, no pause is cut shorter than this by it: a policy that says no is not stormed for the last
@@ -50,7 +53,9 @@ const byTemper = (setback: Setback): Duration.Duration => {
       return Option.isSome(setback.remaining) ? doubling(refusal, setback.failures) : refusal.base
     case "repeated":
       return doubling(Option.isSome(setback.remaining) ? refusal : stalled, setback.failures)
+    // Only the kubelet's next call brings what is missing, and that one cuts the pause short.
     case "waiting":
+      return doubling(Option.isSome(setback.remaining) ? patient : stalled, setback.failures)
     case "transient":
       return doubling(Option.isSome(setback.remaining) ? patient : urgent, setback.failures)
   }

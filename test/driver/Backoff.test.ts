@@ -77,6 +77,11 @@ describe("pauseAfter", () => {
     expect(pause("repeated", 9, Duration.seconds(20))).toBe(30_000)
   })
 
+  it("is a minute and more where only the kubelet's next call brings what is missing", () => {
+    expect([1, 2, 3, 4].map((failures) => pause("waiting", failures))).toEqual([60_000, 120_000, 240_000, 300_000])
+    expect(pause("waiting", 1, Duration.days(20))).toBe(30_000)
+  })
+
   it("honours Retry-After", () => {
     expect(pause("transient", 1, undefined, Duration.seconds(42))).toBe(42_000)
   })

@@ -315,4 +315,28 @@ describe("stories that once went wrong", () => {
       expect((yield* cluster.exec(pod)).certificate.names).toEqual(["DNS:pod-1.apps.svc"])
     }).pipe(Effect.scoped)
   )
+
+  // Seen in a story of kubelets that publish once: certlet asked every 15 seconds for what only a publish can bring.
+  it.live("a pod whose password went with certlet is tried seldom, and has its files with the next publish", () =>
+    Effect.gen(function* () {
+      const cluster = yield* SimCluster.make({ seed: "password", kubelet: { syncFrequency: "10 minutes" } })
+      const attributes = Object.fromEntries(
+        Object.entries({
+          "pkcs12-enable": "true",
+          "pkcs12-password-from": "secret:keystore-password",
+          "continue-on-not-ready": "true"
+        }).map(([key, value]) => [`csi.cert-manager.io/${key}`, value])
+      )
+      yield* cluster.issuer.stall("1 minute")
+      const pod = yield* cluster.schedule({ attributes })
+      yield* cluster.advance("10 seconds")
+      yield* cluster.kill("node-1")
+      yield* cluster.advance("8 minutes")
+      const tries = cluster.trace.lines().filter((line) => line.includes("has sent no password"))
+      expect([tries.length > 0, tries.length < 5]).toEqual([true, true])
+      yield* cluster.advance("10 minutes")
+      expect((yield* cluster.exec(pod)).files.has("keystore.p12")).toBe(true)
+      yield* cluster.check()
+    }).pipe(Effect.scoped)
+  )
 })

@@ -6,7 +6,7 @@ import { Agent, request } from "node:https"
 import { inParallel } from "../cluster/inParallel.ts"
 
 /** What has come over all watches of one type of event: ADDED, MODIFIED, DELETED, BOOKMARK. */
-export interface Tally {
+export interface Received {
   readonly count: number
   readonly bytes: number
 }
@@ -22,7 +22,7 @@ export class Watches {
   readonly #server: string
   readonly #token: string
   readonly #abort = new AbortController()
-  readonly #received = new Map<string, Tally>()
+  readonly #received = new Map<string, Received>()
   /** Watches that have ended before their time. */
   ended = 0
 
@@ -76,7 +76,7 @@ export class Watches {
   }
 
   /** What has come so far. */
-  received(): ReadonlyMap<string, Tally> {
+  received(): ReadonlyMap<string, Received> {
     return new Map(this.#received)
   }
 

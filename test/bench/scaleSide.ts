@@ -10,7 +10,7 @@ import { type KubeObject, textAt } from "../cluster/objects.ts"
 import { RealCluster } from "../cluster/RealCluster.ts"
 import { copyOf, startRenewals, staysMilliseconds } from "./renewals.ts"
 import type { Figures, Side } from "./takeTurns.ts"
-import { type Tally, Watches } from "./Watches.ts"
+import { type Received, Watches } from "./Watches.ts"
 
 export interface ScaleOptions {
   /** Nodes with a watch on their own requests. */
@@ -77,8 +77,8 @@ const openWatches = async (cluster: RealCluster, kind: Kind, { watches, whole }:
 
 /** What has come between two looks, for a second and for a renewal. */
 const arrivals = (
-  before: ReadonlyMap<string, Tally>,
-  after: ReadonlyMap<string, Tally>,
+  before: ReadonlyMap<string, Received>,
+  after: ReadonlyMap<string, Received>,
   seconds: number,
   renewals: number
 ): Figures => {

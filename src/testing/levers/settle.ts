@@ -7,6 +7,7 @@ import { Duration, Effect } from "effect"
 import { TestClock } from "effect/testing"
 import type { World } from "../judges/Invariants.ts"
 import { unrest } from "../judges/judgesOfRest.ts"
+import { longestPause } from "../parts/PodNews.ts"
 import { behave } from "../parts/SimControlPlane.ts"
 import type { SimPod } from "../parts/SimPod.ts"
 import { Faults } from "./Faults.ts"
@@ -38,7 +39,7 @@ export const settle = Effect.fnUntraced(function* (parts: Settling) {
   parts.network.lateness = Duration.zero
   for (const node of nodes.values()) yield* node.calm
   const began = world.now
-  const bound = Duration.toMillis(Duration.sum(settlingBound, Duration.times(parts.syncFrequency, 1.5)))
+  const bound = Duration.toMillis(Duration.sum(settlingBound, Duration.times(parts.syncFrequency, longestPause)))
   while (unrest(world) !== undefined && world.now - began < bound) yield* TestClock.adjust(look)
   trace.record("story", { _tag: "Settled" })
 })

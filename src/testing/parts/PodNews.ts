@@ -22,13 +22,14 @@ export const isNews = (what: Happening): boolean =>
   what._tag !== "PublishAnswered" &&
   ("pod" in what || "target" in what || "volumeId" in what || ofAll.has(what._tag))
 
-/** A kubelet's pause between two looks at a pod is its frequency and up to half as much again (seen). */
-const meanPause = 1.25
+/** A kubelet's pause between two looks at a pod is its frequency and up to so many times as much (seen). */
+export const longestPause = 1.5
 
 /** The news of one pod, and how many publishes were spared because there was none. */
 export class PodNews {
   readonly #pod: SimPod
   readonly #now: () => number
+  /** How long it is on average, in milliseconds. */
   readonly #pause: number
   readonly #latch = Latch.makeUnsafe(true)
   #counted = 0
@@ -39,7 +40,7 @@ export class PodNews {
   constructor(pod: SimPod, now: () => number, syncFrequency: Duration.Duration) {
     this.#pod = pod
     this.#now = now
-    this.#pause = meanPause * Duration.toMillis(syncFrequency)
+    this.#pause = ((1 + longestPause) / 2) * Duration.toMillis(syncFrequency)
   }
 
   /** How many publishes were spared so far. */

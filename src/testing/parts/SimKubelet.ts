@@ -9,7 +9,7 @@
 import { Deferred, Duration, Effect, type Fiber, Option } from "effect"
 import type { Happening } from "../story/Happening.ts"
 import type { KubeletParts } from "./KubeletParts.ts"
-import { isNews, PodNews } from "./PodNews.ts"
+import { isNews, longestPause, PodNews } from "./PodNews.ts"
 import type { SimPod } from "./SimPod.ts"
 import { VolumeKeeper } from "./VolumeKeeper.ts"
 
@@ -181,7 +181,9 @@ export class SimKubelet {
       life.sync = Deferred.makeUnsafe()
       Deferred.doneUnsafe(due, Effect.void)
     })
-    const later = Effect.suspend(() => Effect.delay(look, Duration.times(settings.syncFrequency, dice.between(1, 1.5))))
+    const later = Effect.suspend(() =>
+      Effect.delay(look, Duration.times(settings.syncFrequency, dice.between(1, longestPause)))
+    )
     const again = Effect.suspend(() => (this.#isSpared(life) ? Effect.andThen(life.news.next, later) : later))
     return Effect.andThen(Effect.delay(look, firstRepublish), Effect.forever(again))
   }

@@ -10,9 +10,10 @@ import { mutants } from "./mutants/mutants.ts"
 const seeds = 200
 
 /** The first story in which this invariant is broken by this mutant. */
-const caught = Effect.fnUntraced(function* (name: string, { faults, layers }: Mutant) {
+const caught = Effect.fnUntraced(function* (name: string, { faults, layers, shows = () => true }: Mutant) {
   for (let seed = 1; seed <= seeds; seed++) {
     const story = drawStory(seed, { nodes: 1, pods: 4, faults })
+    if (!shows(story)) continue
     const { outcome } = yield* runStory(story, { layers })
     if ((outcome._tag === "safety" || outcome._tag === "liveness") && outcome.broken.name === name) return story
   }

@@ -2,4 +2,4 @@
 import { describe } from "@effect/vitest"
 import { from, swarm } from "./swarm.ts"
 
-describe("the swarm", () => swarm(from(1, 100)))
+describe("the swarm", () => swarm(from(1, 40)))

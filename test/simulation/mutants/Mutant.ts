@@ -1,7 +1,7 @@
 /** A certlet with one flaw: one of its edges, or its programs, do something that they never should. */
 import { type Context, Effect, Layer } from "effect"
 import { Driver } from "../../../src/driver/Driver.ts"
-import { Faults, type RunOptions } from "../../../src/testing/index.ts"
+import { Faults, type RunOptions, type Story } from "../../../src/testing/index.ts"
 import type { Edges } from "../../../src/testing/parts/SimProcess.ts"
 
 export interface Mutant {
@@ -10,7 +10,12 @@ export interface Mutant {
   readonly layers: NonNullable<RunOptions["layers"]>
   /** Without which the flaw does not show. */
   readonly faults: Faults
+  /** The stories that can show it; all of them where nothing is said. */
+  readonly shows?: (story: Story) => boolean
 }
+
+/** A mutant that only stories which send the pods' tokens can show. */
+export const withTokens = (mutant: Mutant): Mutant => ({ ...mutant, shows: ({ useTokenRequest }) => useTokenRequest })
 
 /** A mutant whose service of this name is changed, in every process. */
 export const onEdge = <I extends Edges, S>(

@@ -9,7 +9,7 @@ import type { PodState } from "../../../src/spec/PodState.ts"
 import type { FileSet, File as VolumeFile } from "../../../src/volume/FileSet.ts"
 import { VolumeFS } from "../../../src/volume/VolumeFS.ts"
 import { VolumeRecords } from "../../../src/volume/VolumeRecord.ts"
-import { type Mutant, onEdge, onPrograms } from "./Mutant.ts"
+import { type Mutant, onEdge, onPrograms, withTokens } from "./Mutant.ts"
 
 const keyFile = "tls.key"
 
@@ -255,10 +255,10 @@ export const mutants: Readonly<Record<string, ReadonlyArray<Mutant>>> = {
   "gates hold": [gatesIgnored],
   "own names": [guessing],
   "one key, one request": [thrifty, repentant],
-  "own account": [ownName],
+  "own account": [withTokens(ownName)],
   "few tries": [impatient],
   unhurried: [eager],
-  "secrets kept": [talkative, tokenTold, passwordKept],
+  "secrets kept": [talkative, withTokens(tokenTold), passwordKept],
   served: [deaf],
   "trust followed": [faithless],
   "names followed": [stubborn()],

@@ -38,6 +38,17 @@ describe("a pod that ran before certlet came", () => {
     expect((await cluster.exec(next)).certificate.names).toEqual(["DNS:web.apps.svc"])
   })
 
+  // Found by seed 705253: the kubelet did not know of a volume that the driver before certlet had mounted.
+  it("is unpublished when it goes before certlet has ever answered about it", async () => {
+    await using cluster = await simulated({ seed: "before" })
+    await cluster.kill("node-1", { downtime: "10 minutes" })
+    const pod = await cluster.schedule({ inherited: true })
+    await cluster.advance("2 minutes")
+    await cluster.delete(pod)
+    await cluster.settle()
+    expect([pod.phase, cluster.node("node-1").disk.inherited.size]).toEqual(["gone", 0])
+  })
+
   it("gets a volume of certlet's when a stranger unmounts the other driver's, and when its node reboots", async () => {
     await using cluster = await simulated({ seed: "lost", nodes: 2 })
     const cleaned = await cluster.schedule({ node: "node-1", inherited: true })

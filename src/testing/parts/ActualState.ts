@@ -41,6 +41,12 @@ export class ActualState {
     return true
   }
 
+  /** The driver that ran here before has answered that it is mounted. */
+  readonly inherit = (): void => {
+    this.note()
+    this.answered(Option.none())
+  }
+
   /** The folder is gone, and the note with it. */
   readonly forget = (): void => {
     this.#isNoted = false

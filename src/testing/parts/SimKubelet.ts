@@ -57,6 +57,7 @@ export class SimKubelet {
     const news = new PodNews(pod, this.#parts.now, this.#parts.settings.syncFrequency)
     const volumes = [...pod.volumes.values()].map((volume) => new VolumeKeeper(this.#parts, volume, deleted))
     const life: PodLife = { pod, deleted, volumes, fiber: undefined, sync: Deferred.makeUnsafe(), news }
+    if (pod.phase === "running") for (const { state } of volumes) state.inherit()
     this.#lives.set(pod.uid, life)
     this.#parts.observe({ _tag: "PodScheduled", pod })
     if (this.#up) this.#begin(life, 0)

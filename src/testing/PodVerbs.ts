@@ -275,6 +275,7 @@ export class PodVerbs {
     return name
   }
 
+  /** Somebody asks certlet about volumes; it answers as time passes. */
   readonly #ask = (volumes: () => ReadonlyArray<SimPodVolume>, question: Question): Effect.Effect<void> =>
     this.within(
       Effect.sync(() => {

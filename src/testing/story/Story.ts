@@ -61,7 +61,7 @@ export const needsOf = (wish: PodWish): ReadonlyArray<string> =>
 
 /** What an act makes that pods may need; nothing for most. */
 export const madeBy = (act: Act): string => {
-  if (act._tag === "AddIssuer") return `${act.issuer.kind}/${act.issuer.name}`
+  if (act._tag === "AddIssuer") return `${act.issuer.kind ?? "Issuer"}/${act.issuer.name}`
   return act._tag === "WriteBundle" ? act.bundle : ""
 }
 

@@ -134,4 +134,28 @@ describe("shrinking", { timeout: 120_000 }, () => {
       expect(JSON.parse(value)).toMatchObject({ seed: "1", acts: [], incidents: [{ fault: "pluggedOut" }] })
     })
   )
+
+  it.effect("leaves what a pod needs with the pod", () =>
+    Effect.gen(function* () {
+      const attributes = { "csi.cert-manager.io/trust-bundle": "ConfigMap/roots" }
+      const needy = invariant("modest", "Nobody has an issuer and a bundle of its own.", ({ what }) =>
+        what._tag === "PodScheduled" &&
+        /corp.*roots/.test(JSON.stringify([...what.pod.volumes.values()][0]?.attributes))
+          ? "somebody has"
+          : undefined
+      )
+      const whole: Story = {
+        ...drawStory("needs", { nodes: 1, pods: 1, faults: Faults.none }),
+        incidents: [],
+        acts: [
+          { _tag: "AddIssuer", at: 0, issuer: { name: "corp" } },
+          { _tag: "WriteBundle", at: 0, bundle: "ConfigMap/roots" },
+          { _tag: "Schedule", at: 1000, wish: { name: "other" } },
+          { _tag: "Schedule", at: 2000, wish: { name: "needy", issuer: "corp", attributes } }
+        ]
+      }
+      const { minimal, story } = yield* shrink(whole, { invariants: [needy] })
+      expect([minimal, story.acts.map(({ _tag }) => _tag)]).toEqual([true, ["AddIssuer", "WriteBundle", "Schedule"]])
+    })
+  )
 })

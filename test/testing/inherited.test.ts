@@ -1,25 +1,9 @@
 /** Pods that ran before certlet came: how their volumes are looked at, left alone and judged. */
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Effect, Layer } from "effect"
-import { Driver } from "../../src/driver/Driver.ts"
+import { Context, Effect } from "effect"
 import { simulated } from "../../src/testing/index.ts"
-import type { Edges } from "../../src/testing/parts/SimProcess.ts"
 import { VolumeFS } from "../../src/volume/VolumeFS.ts"
-
-/** certlet with a flaw: what it does of its own accord to every volume that is published. */
-const flawed = (flaw: (fs: VolumeFS["Service"], target: string) => Effect.Effect<unknown, unknown>) =>
-  Layer.effect(
-    Driver,
-    Effect.gen(function* () {
-      const edges = yield* Effect.context<Edges>()
-      const driver = Context.get(yield* Layer.build(Driver.layer), Driver)
-      const fs = Context.get(edges, VolumeFS)
-      return {
-        ...driver,
-        publish: (call) => Effect.tap(driver.publish(call), () => Effect.ignore(flaw(fs, call.target)))
-      }
-    })
-  )
+import { onPrograms } from "../simulation/mutants/Mutant.ts"
 
 describe("a pod that ran before certlet came", () => {
   it("keeps what another driver has mounted until it goes, and its next pod is certlet's", async () => {
@@ -61,8 +45,12 @@ describe("a pod that ran before certlet came", () => {
   })
 
   it("is not unmounted below its container", async () => {
-    const driver = flawed((fs, target) => fs.release(target))
-    await using cluster = await simulated({ seed: "released", layers: { driver } })
+    const { layers } = onPrograms("a publish takes away what another driver has mounted", (driver, edges) => ({
+      ...driver,
+      publish: (call) =>
+        Effect.tap(driver.publish(call), () => Effect.ignore(Context.get(edges, VolumeFS).release(call.target)))
+    }))
+    await using cluster = await simulated({ seed: "released", layers })
     await cluster.schedule({ inherited: true })
     await expect(cluster.advance("1 minute")).rejects.toThrow(/is unmounted, and its container holds it/)
   })

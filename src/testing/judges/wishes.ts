@@ -6,11 +6,10 @@ import { Option, Result } from "effect"
 import type { PodState } from "../../spec/PodState.ts"
 import { isOpen, parseReadinessGate, type ReadinessGate } from "../../spec/ReadinessGate.ts"
 import { expand, followedIn, followedValue } from "../../spec/Variables.ts"
+import { prefix } from "../../spec/VolumeContext.ts"
 import { bundleNamed } from "../parts/SimBundles.ts"
 import type { SimPodVolume } from "../parts/SimPod.ts"
 import type { World } from "./Invariants.ts"
-
-const prefix = "csi.cert-manager.io/"
 
 /** An attribute of the volume, without the prefix; empty where it is not there. */
 export const attribute = (volume: SimPodVolume, key: string): string => volume.attributes[prefix + key] ?? ""

@@ -6,6 +6,7 @@
 import { Duration, Option, Redacted } from "effect"
 import type { PublishCall } from "../../driver/DriverCalls.ts"
 import { namespacedName } from "../../spec/NamespacedName.ts"
+import { kubeletPrefix, prefix } from "../../spec/VolumeContext.ts"
 import type { PublishSecrets } from "../../spec/VolumeSecrets.ts"
 import type { SimVolume } from "./SimVolumeFS.ts"
 
@@ -127,9 +128,6 @@ const usualVolume = "tls"
 export const volumeText = ({ name, pod }: SimPodVolume): string =>
   pod.volumes.size === 1 ? namespacedName(pod) : `${namespacedName(pod)} (${name})`
 
-const prefix = "csi.cert-manager.io/"
-const kubelet = "csi.storage.k8s.io/"
-
 const optional = (key: string, value: string | undefined): Readonly<Record<string, string>> =>
   value === undefined ? {} : { [prefix + key]: value }
 
@@ -139,11 +137,11 @@ const optionalTime = (key: string, time: Duration.Input | undefined): Readonly<R
 
 /** What a volume asks for, with what its pod asks for all of them. */
 const attributesOf = (pod: SimPod, wish: VolumeWish): SimPodVolume["attributes"] => ({
-  [`${kubelet}ephemeral`]: "true",
-  [`${kubelet}pod.name`]: pod.name,
-  [`${kubelet}pod.namespace`]: pod.namespace,
-  [`${kubelet}pod.uid`]: pod.uid,
-  [`${kubelet}serviceAccount.name`]: pod.serviceAccount,
+  [`${kubeletPrefix}ephemeral`]: "true",
+  [`${kubeletPrefix}pod.name`]: pod.name,
+  [`${kubeletPrefix}pod.namespace`]: pod.namespace,
+  [`${kubeletPrefix}pod.uid`]: pod.uid,
+  [`${kubeletPrefix}serviceAccount.name`]: pod.serviceAccount,
   [`${prefix}issuer-name`]: wish.issuer ?? "ca",
   [`${prefix}dns-names`]: [wish.dnsNames ?? `${pod.name}.${pod.namespace}.svc`].flat().join(","),
   [`${prefix}key-algorithm`]: "ECDSA",

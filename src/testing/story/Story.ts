@@ -5,6 +5,7 @@
  */
 import type { Duration } from "effect"
 import type { PodState } from "../../spec/PodState.ts"
+import { prefix } from "../../spec/VolumeContext.ts"
 import type { Faults, Incident } from "../levers/Faults.ts"
 import type { IssuerWish } from "../levers/soundIssuer.ts"
 import type { SimKeyKind } from "../parts/SimCrypto.ts"
@@ -54,10 +55,10 @@ export const volumeWishesOf = ({ volumes = {}, ...wish }: PodWish): ReadonlyArra
 
 /** What somebody has to make before a pod is served: the trust bundles and the issuers that its volumes name. */
 export const needsOf = (wish: PodWish): ReadonlyArray<string> =>
-  volumeWishesOf(wish).flatMap(({ attributes = {}, issuer, issuerKind = "Issuer" }) => [
-    ...(issuer === undefined ? [] : [`${issuerKind}/${issuer}`]),
-    ...[attributes["csi.cert-manager.io/trust-bundle"] ?? []].flat()
-  ])
+  volumeWishesOf(wish).flatMap(({ attributes = {}, issuer, issuerKind = "Issuer" }) => {
+    const bundle = attributes[`${prefix}trust-bundle`]
+    return [...(issuer === undefined ? [] : [`${issuerKind}/${issuer}`]), ...(bundle === undefined ? [] : [bundle])]
+  })
 
 /** What an act makes that pods may need; nothing for most. */
 export const madeBy = (act: Act): string => {

@@ -3,6 +3,7 @@
  * strike. What was thought of later draws from streams of its own, so that the stories without it stay as they were.
  * Pure.
  */
+import { prefix } from "../../spec/VolumeContext.ts"
 import { Faults, incidentsOf, type Rate } from "../levers/Faults.ts"
 import { Dice } from "../parts/Dice.ts"
 import { keystoreSecret, type PodWish, passwordMark } from "../parts/SimPod.ts"
@@ -30,7 +31,6 @@ const drawPace = (dice: Dice, days: number | undefined) => {
   return { millis: Math.round(millis), syncSeconds, hours }
 }
 
-const prefix = "csi.cert-manager.io/"
 // biome-ignore lint/suspicious/noTemplateCurlyInString: certlet expands these, not JavaScript
 const podAddress = "${POD_IP}"
 // biome-ignore lint/suspicious/noTemplateCurlyInString: certlet expands these, not JavaScript
@@ -133,7 +133,7 @@ const drawActs = (dice: Dice, pods: number, pace: Pace, others: ReadonlyArray<Ac
   return [...written.filter((act) => used.includes(madeBy(act))), ...acts]
 }
 
-/** An issuer that some of the pods name, there from the beginning or late; mostly there is none. */
+/** Few stories add an issuer: some of their pods name it, and it is there from the beginning or comes late. */
 const withIssuer = (acts: ReadonlyArray<Act>, seed: string): ReadonlyArray<Act> => {
   const dice = new Dice(`${seed}/issuers`)
   if (!dice.chance(0.15)) return acts
@@ -147,7 +147,7 @@ const withIssuer = (acts: ReadonlyArray<Act>, seed: string): ReadonlyArray<Act> 
   ]
 }
 
-/** A node that joins, with pods of its own, and one that leaves; mostly neither does. */
+/** In few stories a node joins, with pods of its own, or one leaves. */
 const drawNodes = (pace: Pace, pods: number): ReadonlyArray<Act> => {
   const { millis, nodes, seed } = pace
   const dice = new Dice(`${seed}/nodes`)

@@ -8,6 +8,7 @@ import { isFinal } from "../../csi/Status.ts"
 import type { StoredObject } from "../../embedded/ObjectStore.ts"
 import { volumeAnnotation } from "../../issuance/RequestLabels.ts"
 import { type SimPodVolume, volumeText } from "../parts/SimPod.ts"
+import type { SimVolume } from "../parts/SimVolumeFS.ts"
 import type { Happening } from "../story/Happening.ts"
 import { type Invariant, safety, type World } from "./Invariants.ts"
 import { filesOf, seeVolume } from "./Sight.ts"
@@ -74,11 +75,19 @@ const placeOf = (what: Happening): { readonly target?: string; readonly volumeId
   }
 }
 
+/**
+ * True for a mount that is made when strangers have taken a running pod's record and mount: nothing on the node tells
+ * it from a new pod's, not even when a container has started on it.
+ */
+const isBlind = ({ pod, volumeId }: SimPodVolume, world: World): boolean =>
+  pod.phase === "running" && world.nodes.get(pod.node)?.records.begunAgain.has(volumeId) === true
+
 const nobodyElses = safety(
   "nobody else's volume",
   "A node touches only the volumes of its own pods, and never unmounts one that a container holds.",
-  () =>
-    ({ what, where }, world) => {
+  () => {
+    const blind = new WeakSet<SimVolume>()
+    return ({ what, where }, world) => {
       const place = placeOf(what)
       if (place === undefined) return undefined
       const volume = world.volumes.find(
@@ -87,12 +96,17 @@ const nobodyElses = safety(
       if (volume === undefined) return undefined
       const { node } = volume.pod
       if (node !== where) return `${where} touches the volume of ${volumeText(volume)}, which runs on ${node}`
+      if (what._tag === "Mounted" && isBlind(volume, world)) {
+        const made = world.nodes.get(node)?.disk.volumes.get(what.target)
+        if (made !== undefined) blind.add(made)
+      }
       const isHeld =
         what._tag === "Unmounted"
-          ? Option.exists(volume.held, (held) => held === what.volume)
+          ? Option.exists(volume.held, (held) => held === what.volume && !blind.has(held))
           : what._tag === "Released" && volume.pod.phase === "running"
       return isHeld ? `the volume of ${volumeText(volume)} is unmounted, and its container holds it` : undefined
     }
+  }
 )
 
 /** A call that was on its way when its volume went may still arrive, so late at the most (in milliseconds). */

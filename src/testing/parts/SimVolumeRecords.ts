@@ -4,7 +4,7 @@
  * another name first and then by a rename, and a process can die between the two. `SimRecordDisk` is its lever: a text
  * can be damaged or wiped away as a crash or a cleaner would, and the disk can be full or broken.
  */
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Layer, Option } from "effect"
 import {
   decodeRecord,
   encodeRecord,
@@ -53,6 +53,10 @@ interface Disk {
   /** What is written and not yet under a record's name. */
   readonly unfinished: Map<string, string>
   readonly setAside: Set<string>
+  /** The volumes whose records somebody else took or damaged, until a certificate is recorded again. */
+  readonly lost: Set<string>
+  /** The ones of these that were recorded again, without a certificate. */
+  readonly begunAgain: Set<string>
   /** Told of every change, at the moment it is made. */
   readonly observe: (change: RecordChange) => void
   full: boolean
@@ -84,6 +88,7 @@ const save = Effect.fnUntraced(
     }
     disk.unfinished.delete(volumeId)
     disk.texts.set(volumeId, text)
+    noteSaved(disk, record)
     disk.observe({ _tag: "RecordSaved", volumeId, text })
   },
   (saved, disk, { volumeId }) =>
@@ -92,6 +97,20 @@ const save = Effect.fnUntraced(
       Effect.uninterruptible
     )
 )
+
+const noteLost = (disk: Disk, volumeIds: Iterable<string>): void => {
+  for (const volumeId of volumeIds) {
+    disk.lost.add(volumeId)
+    disk.begunAgain.delete(volumeId)
+  }
+}
+
+const noteSaved = (disk: Disk, { issued, volumeId }: VolumeRecord): void => {
+  if (Option.isSome(issued)) {
+    disk.lost.delete(volumeId)
+    disk.begunAgain.delete(volumeId)
+  } else if (disk.lost.has(volumeId)) disk.begunAgain.add(volumeId)
+}
 
 const clear = Effect.fnUntraced(function* (disk: Disk, volumeId: string) {
   yield* yield* DiskStep
@@ -136,8 +155,13 @@ const levers = (disk: Disk) =>
     lock: turn(disk, { readOnly: true }),
     unlock: turn(disk, { readOnly: false }),
     moveToDisk: turn(disk, { inMemory: false }),
-    damage: (volumeId, text) => Effect.sync(() => void disk.texts.set(volumeId, text)),
+    damage: (volumeId, text) =>
+      Effect.sync(() => {
+        noteLost(disk, [volumeId])
+        disk.texts.set(volumeId, text)
+      }),
     wipe: Effect.sync(() => {
+      noteLost(disk, disk.texts.keys())
       disk.texts.clear()
       disk.unfinished.clear()
     }),
@@ -152,6 +176,8 @@ export const makeSimRecords = (observe: (change: RecordChange) => void = () => u
     texts: new Map(),
     unfinished: new Map(),
     setAside: new Set(),
+    lost: new Set(),
+    begunAgain: new Set(),
     observe,
     full: false,
     broken: false,
@@ -169,7 +195,9 @@ export const makeSimRecords = (observe: (change: RecordChange) => void = () => u
   const texts: ReadonlyMap<string, string> = disk.texts
   /** The volumes of which anything is kept, a save that was cut short included. */
   const volumeIds = (): ReadonlySet<string> => new Set([...disk.texts.keys(), ...disk.unfinished.keys()])
-  return { start, levers: levers(disk), texts, volumeIds }
+  /** The volumes that certlet began again as new ones, because somebody else had taken or damaged their records. */
+  const begunAgain: ReadonlySet<string> = disk.begunAgain
+  return { start, levers: levers(disk), texts, volumeIds, begunAgain }
 }
 
 /** The simulated records: `VolumeRecords` for the programs, `SimRecordDisk` for the test. */

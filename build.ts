@@ -6,7 +6,7 @@
  */
 import { execFileSync } from "node:child_process"
 import { chmodSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
-import { basename } from "node:path"
+import { basename, join, resolve } from "node:path"
 import { build, type Metafile, type Plugin } from "esbuild"
 import { type BundledPackage, budgetTable, bundledPackages, licenceTexts, objections } from "./k8s/image/bundled.ts"
 import { billOf, partOf } from "./k8s/image/sbom.ts"
@@ -112,7 +112,8 @@ const leanHttp: Plugin = {
 
 type Inputs = Metafile["outputs"][string]["inputs"]
 
-const bundle = async (entry: string, outfile: string, banner: string, plugins: Array<Plugin>): Promise<Inputs> => {
+const bundle = async (entry: string, name: string, banner: string, plugins: Array<Plugin>): Promise<Inputs> => {
+  const outfile = join(folder, name)
   const { metafile } = await build({
     entryPoints: [entry],
     outfile,
@@ -131,24 +132,26 @@ const bundle = async (entry: string, outfile: string, banner: string, plugins: A
     write: !onlyLooks,
     logLevel: "warning"
   })
-  if (onlyLooks) return metafile.outputs[outfile]?.inputs ?? {}
-  process.stdout.write(`${outfile}  ${(statSync(outfile).size / 1e6).toFixed(2)} MB\n`)
-  return metafile.outputs[outfile]?.inputs ?? {}
+  if (!onlyLooks) process.stdout.write(`${outfile}  ${(statSync(outfile).size / 1e6).toFixed(2)} MB\n`)
+  return Object.values(metafile.outputs)[0]?.inputs ?? {}
 }
 
 /** `node build.ts --look` writes nothing, and fails where something must not be shipped: a part of `npm run check`. */
 const onlyLooks = process.argv.includes("--look")
 
+/** `node build.ts --programs FOLDER` writes the programs alone, into that folder: what tests start as processes. */
+const [folder = "dist"] = process.argv.includes("--programs") ? process.argv.slice(-1).map((path) => resolve(path)) : []
+
 const jsonOf = <A>(path: string): A => JSON.parse(readFileSync(path, "utf8"))
 
 /** Says what a bundle holds of other people's packages, and ends the build where it may not. */
-const look = (outfile: string, inputs: Inputs): ReadonlyArray<BundledPackage> => {
+const look = (name: string, inputs: Inputs): ReadonlyArray<BundledPackage> => {
   const packages = bundledPackages(inputs)
-  const budget = jsonOf<Record<string, Record<string, number>>>("k8s/image/budget.json")[outfile] ?? {}
+  const budget = jsonOf<Record<string, Record<string, number>>>("k8s/image/budget.json")[`dist/${name}`] ?? {}
   const found = objections(packages, budget)
   if (!onlyLooks) process.stdout.write(`${budgetTable(packages, budget)}\n`)
   if (found.length > 0) {
-    process.stderr.write(`${outfile} may not be shipped:\n${found.join("\n")}\n`)
+    process.stderr.write(`dist/${name} may not be shipped:\n${found.join("\n")}\n`)
     process.exit(1)
   }
   return packages
@@ -160,23 +163,21 @@ const account = (packages: ReadonlyArray<BundledPackage>): void => {
   const lock = jsonOf<{ packages: Record<string, { integrity?: string }> }>("package-lock.json").packages
   const parts = new Map(packages.map((one) => [one.name, partOf(one, lock[`node_modules/${one.name}`]?.integrity)]))
   const whole = { name, version, license, purl: `pkg:npm/${name}@${version}` }
-  writeFileSync("dist/THIRD-PARTY-LICENSES.txt", licenceTexts(packages))
-  writeFileSync("dist/sbom.cdx.json", billOf(whole, "application", [...parts.values()]))
+  writeFileSync(join(folder, "THIRD-PARTY-LICENSES.txt"), licenceTexts(packages))
+  writeFileSync(join(folder, "sbom.cdx.json"), billOf(whole, "application", [...parts.values()]))
 }
 
 process.chdir(import.meta.dirname)
 // npm packs files with the modes that they have.
 process.umask(0o022)
 const plugins = [...partsApart.map(apart), absent, leanClient, leanHttp]
-const whole = await bundle("src/main.ts", "dist/certlet.mjs", program, plugins)
-const packages = [...look("dist/certlet.mjs", whole)]
-for (const [file, entry] of partsApart) {
-  const outfile = `dist/${file}`
-  packages.push(...look(outfile, await bundle(entry, outfile, require, plugins)))
-}
+const whole = await bundle("src/main.ts", "certlet.mjs", program, plugins)
+const packages = [...look("certlet.mjs", whole)]
+for (const [file, entry] of partsApart) packages.push(...look(file, await bundle(entry, file, require, plugins)))
 if (onlyLooks) process.exit(0)
-chmodSync("dist/certlet.mjs", 0o755)
+chmodSync(join(folder, "certlet.mjs"), 0o755)
 account(packages)
+if (folder !== "dist") process.exit(0)
 
 // Modules stay apart here, because Effect must be the importing project's own: two copies would not know each other's
 // services.

@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os"
 import { defineConfig } from "vitest/config"
 
 // Three tiers of need: what runs on Node alone, what runs the real control plane (minutes to build it once), and what
@@ -10,17 +11,17 @@ export default defineConfig({
       process.env.GITHUB_ACTIONS === "true"
         ? ["./test/kit/SummaryReporter.ts", "github-actions"]
         : ["./test/kit/SummaryReporter.ts"],
-    // Vitest keeps one core for itself, which on two cores is half of them, and it has little to do.
-    maxWorkers: "100%",
+    // Many tests wait for processes: a worker more than there are cores keeps these busy meanwhile.
+    maxWorkers: availableParallelism() + 1,
     projects: [
       {
         test: {
           name: "node",
           include: ["test/**/*.test.ts"],
           exclude: ["test/cluster/**", "test/nix/**", "test/examples/**"],
-          // Dozens of tests start certlet as a process, from its sources: each start after the first takes two thirds
-          // of its time.
-          env: { NODE_COMPILE_CACHE: `${import.meta.dirname}/node_modules/.cache/certlet-sources` },
+          // A worker loads Effect and the sources once and not for each of the files, and what V8 has learnt of them stays.
+          isolate: false,
+          unstubEnvs: true,
           // Many tests start a process or two, which on a machine that is ten times busier takes as many times longer.
           testTimeout: 120_000
         }

@@ -9,8 +9,8 @@
 //     npm run bench -- simulate|fleet                    the simulations' speed
 //     npm run bench -- node --peer "/path/to/driver -x"  a node with another driver of the same command line, in turns
 import { parseArgs } from "node:util"
-import { bundle } from "../cluster/bundle.ts"
 import { RealCluster } from "../cluster/RealCluster.ts"
+import { bundle } from "../kit/bundle.ts"
 import { isNodeSubject, type NodeSubject, nodeSide, nodeSubjects } from "./benchNode.ts"
 import { complaintsOf, guardTable } from "./guard.ts"
 import { publishSides } from "./publishSides.ts"

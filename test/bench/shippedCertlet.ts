@@ -1,7 +1,7 @@
 // certlet as the DaemonSet starts it: the bundled program with its compile cache, and what the manifest says of malloc.
 import { readFileSync } from "node:fs"
-import { bundle, compileCacheEnvironment } from "../cluster/bundle.ts"
 import { shippedManifest } from "../cluster/manifests.ts"
+import { bundle, compileCacheEnvironment } from "../kit/bundle.ts"
 import type { Contender } from "./benchNode.ts"
 
 const mallocSettings = () =>

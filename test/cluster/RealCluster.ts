@@ -3,9 +3,9 @@
 // and removed by `stop`, also after a failure. A file of tests shares one cluster; each test works in a namespace of
 // its own.
 
+import { bundle } from "../kit/bundle.ts"
 import { until } from "../kit/until.ts"
 import { buildTools } from "./build.ts"
-import { bundle } from "./bundle.ts"
 import { Certlet, type CertletOptions } from "./Certlet.ts"
 import { ControlPlane, type ControlPlaneOptions } from "./ControlPlane.ts"
 import type { CaIssuer } from "./issuers.ts"

@@ -8,11 +8,10 @@ import { execFile } from "node:child_process"
 import { createHash } from "node:crypto"
 import { existsSync } from "node:fs"
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises"
-import { createServer, type Server } from "node:net"
 import { homedir } from "node:os"
 import { basename, join, relative, resolve } from "node:path"
 import { promisify } from "node:util"
-import { until } from "../kit/until.ts"
+import { exclusively } from "../kit/exclusively.ts"
 
 /** Absolute paths of what the cluster tier runs; `crds` is a folder of cert-manager's YAML files. */
 export interface Tools {
@@ -173,33 +172,6 @@ const crdFolder = async (folder: string, kinds: Kinds) => {
   return { file, make }
 }
 
-const listen = (name: string): Promise<Server | undefined> =>
-  new Promise((settle, fail) => {
-    const server = createServer()
-    server.once("error", (error: NodeJS.ErrnoException) =>
-      error.code === "EADDRINUSE" ? settle(undefined) : fail(error)
-    )
-    server.listen(name, () => settle(server))
-  })
-
-/**
- * Runs `body` while no other process of this machine does. The lock is a socket name in Linux's abstract namespace: it
- * leaves no file behind, and the kernel frees it however its holder ends, so there is never a stale lock.
- */
-const exclusively = async <Result>(folder: string, body: () => Promise<Result>): Promise<Result> => {
-  const name = `\0certlet-build-${createHash("sha256").update(folder).digest("hex").slice(0, 32)}`
-  let lock = await listen(name)
-  if (lock === undefined) {
-    console.log("waiting for another build to end ...")
-    lock = await until("the end of another build", { deadlineMilliseconds: buildLimitMilliseconds }, () => listen(name))
-  }
-  try {
-    return await body()
-  } finally {
-    lock.close()
-  }
-}
-
 const ready = async () => {
   const folder = cacheFolder()
   await mkdir(folder, { recursive: true })
@@ -213,7 +185,7 @@ const ready = async () => {
 export const buildTool = async (name: "helm" | "promtool"): Promise<string> => {
   const { folder, goVersion } = await ready()
   const { file, make } = await programFile(folder, programs[name], goVersion.stdout)
-  if (!existsSync(file)) await exclusively(folder, () => produce(file, make))
+  if (!existsSync(file)) await exclusively(folder, buildLimitMilliseconds, () => produce(file, make))
   return file
 }
 
@@ -221,7 +193,7 @@ export const buildTool = async (name: "helm" | "promtool"): Promise<string> => {
 export const monitoringCrds = async (): Promise<string> => {
   const { folder } = await ready()
   const { file, make } = await crdFolder(folder, monitoringKinds)
-  if (!existsSync(file)) await exclusively(folder, () => produce(file, make))
+  if (!existsSync(file)) await exclusively(folder, buildLimitMilliseconds, () => produce(file, make))
   return file
 }
 
@@ -239,7 +211,7 @@ export const buildTools = async (): Promise<Tools> => {
   const missing = Object.values(wanted).filter(({ file }) => !existsSync(file))
   // One after the other: each of them uses all cores by itself.
   if (missing.length > 0) {
-    await exclusively(folder, async () => {
+    await exclusively(folder, buildLimitMilliseconds, async () => {
       await removePartials(folder)
       for (const { file, make } of missing) await produce(file, make)
     })

@@ -12,7 +12,7 @@ import { certletImage as makeImage } from "../../k8s/image/certletImage.ts"
 import { type Architecture, hostArchitecture } from "../../k8s/image/ociImage.ts"
 import { untar } from "../../k8s/image/tar.ts"
 import { version } from "../../src/Version.ts"
-import { bundle } from "./bundle.ts"
+import { bundle } from "../kit/bundle.ts"
 import { certletImage } from "./certletImage.ts"
 
 const limitMilliseconds = 900_000

@@ -6,8 +6,10 @@ import { execFileSync } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
+import { Effect } from "effect"
 import { afterAll, describe, expect, it } from "vitest"
-import { runCertlet } from "../kit/certlet.ts"
+import { bundle } from "../kit/bundle.ts"
+import { certlet } from "../kit/certlet.ts"
 
 const root = resolve(import.meta.dirname, "../..")
 const folder = mkdtempSync(join(tmpdir(), "certlet-check-"))
@@ -24,26 +26,24 @@ const spoken = ({ stderr, stdout }: { readonly stderr: string; readonly stdout: 
   `${stdout}${stderr}`.replaceAll(`${folder}/`, "")
 
 describe("certlet check", () => {
-  it("prints what the manual shows", () => {
+  it("prints what the manual shows", async () => {
     const [order = "", ...lines] = block("console").split("\n")
     expect(order).toBe("$ certlet check web.yaml --explain")
-    const ended = runCertlet(["check", file, "--explain"])
+    const ended = await Effect.runPromise(certlet(["check", file, "--explain"]))
     expect(spoken(ended).split("\n")).toEqual(lines)
-    expect(ended.status).toBe(1)
+    expect(ended.code).toBe(1)
   })
 
-  it("reads a pipe, and ends with 0 where all is well", () => {
+  it("reads a pipe, and ends with 0 where all is well", async () => {
     const sound = block("yaml").replace(/.*(?:duratoin|is-ca).*\n/g, "")
     const options = { encoding: "utf8", input: sound } as const
-    const said = execFileSync(process.execPath, [join(root, "src/main.ts"), "check", "-", "-o", "json"], options)
+    const said = execFileSync(process.execPath, [await bundle(), "check", "-", "-o", "json"], options)
     expect(JSON.parse(said)).toEqual({ volumes: 2, refused: 0, unreadable: [], findings: [] })
   })
 
-  it("ends with 64 where a file cannot be read", () => {
-    const { status, stderr } = runCertlet(["check", "/nonexistent.yaml"])
-    expect({ status, stderr }).toMatchObject({
-      status: 64,
-      stderr: expect.stringContaining("cannot read /nonexistent.yaml")
-    })
+  it("ends with 64 where a file cannot be read", async () => {
+    const { code, stderr } = await Effect.runPromise(certlet(["check", "/nonexistent.yaml"]))
+    expect(code).toBe(64)
+    expect(stderr).toContain("cannot read /nonexistent.yaml")
   })
 })

@@ -58,7 +58,7 @@ describe("a transcript in the manuals", () => {
     "of certlet demo is what it prints, whatever the machine",
     ({ printed }) =>
       Effect.gen(function* () {
-        const { code, stderr, stdout } = yield* certlet(["demo"], {}, 500_000)
+        const { code, stderr, stdout } = yield* certlet(["demo"], { timeout: 500_000 })
         expect(stderr).toBe("")
         expect(stdout.trimEnd().split("\n").flatMap(masked)).toEqual(printed.flatMap(masked))
         expect(code).toBe(0)

@@ -1,52 +1,54 @@
 /**
- * certlet as a process of its own, from its sources: a command that is run to its end, and a `run` that serves. It gets
- * no environment but what a test gives it, and Node's compile cache, so that each start after the first is quick. A
- * process that a test started ends with the test.
+ * certlet as a process of its own, as it ships: a command that is run to its end, and a `run` that serves. It gets no
+ * environment but what a test gives it, and its compile cache. A process that a test started ends with the test.
  */
-import { execFile, spawn, spawnSync } from "node:child_process"
+import { execFile, spawn } from "node:child_process"
 import { existsSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { Effect, Schedule } from "effect"
 import { connectKubelet } from "../../src/commands/demo/GrpcKubeletClient.ts"
-
-const main = join(import.meta.dirname, "../../src/main.ts")
+import { bundle, compileCacheEnvironment } from "./bundle.ts"
 
 /** Variables of a process by name. */
 export type Environment = Readonly<Record<string, string>>
 
-const { NODE_COMPILE_CACHE, PATH } = process.env
-const environmentOf = (environment: Environment) => ({ PATH, NODE_COMPILE_CACHE, NO_COLOR: "1", ...environment })
+const { PATH } = process.env
+const environmentOf = (program: string, environment: Environment) => ({
+  PATH,
+  NO_COLOR: "1",
+  ...compileCacheEnvironment(program),
+  ...environment
+})
 
-/** More than a command takes on a busy machine, in milliseconds. */
-const runLimit = 100_000
-
-/** Runs a command to its end, and waits for it while this process goes on. */
-const runToEnd = (program: string, args: ReadonlyArray<string>, environment: Environment, timeout: number) =>
-  Effect.callback<{ readonly code: number | null; readonly stdout: string; readonly stderr: string }>((resume) => {
-    const options = { env: environmentOf(environment), encoding: "utf8", timeout } as const
-    const child = execFile(process.execPath, [program, ...args], options, (_, stdout, stderr) =>
-      resume(Effect.succeed({ code: child.exitCode, stdout, stderr }))
-    )
-    return Effect.sync(() => child.kill("SIGKILL"))
-  })
-
-/** Runs one of certlet's commands to its end, and waits for it. */
-export const runCertlet = (args: ReadonlyArray<string>, environment: Environment = {}, cwd = process.cwd()) => {
-  const options = { cwd, env: environmentOf(environment), encoding: "utf8", timeout: runLimit } as const
-  const { status, stderr, stdout } = spawnSync(process.execPath, [main, ...args], options)
-  return { status, stderr, stdout }
+/** How a command is run to its end. */
+interface Run {
+  readonly environment?: Environment
+  /** In milliseconds; without it more than a command takes on a busy machine. */
+  readonly timeout?: number
+  readonly cwd?: string
+  /** Another name for the program. */
+  readonly link?: string
 }
 
-/** The same while this process goes on, for a command that talks to it. */
-export const certlet = (args: ReadonlyArray<string>, environment: Environment = {}, timeout = runLimit) =>
-  runToEnd(main, args, environment, timeout)
+/** Runs one of certlet's commands to its end. */
+export const certlet = Effect.fnUntraced(function* (args: ReadonlyArray<string>, run: Run = {}) {
+  const { cwd, environment = {}, link, timeout = 100_000 } = run
+  const program = yield* Effect.promise(bundle)
+  if (link !== undefined && !existsSync(link)) symlinkSync(program, link)
+  const options = { cwd, env: environmentOf(program, environment), encoding: "utf8", timeout } as const
+  return yield* Effect.callback<{ readonly code: number | null; readonly stdout: string; readonly stderr: string }>(
+    (resume) => {
+      const child = execFile(process.execPath, [link ?? program, ...args], options, (_, stdout, stderr) =>
+        resume(Effect.succeed({ code: child.exitCode, stdout, stderr }))
+      )
+      return Effect.sync(() => child.kill("SIGKILL"))
+    }
+  )
+})
 
 /** The same under the name by which kubectl knows its plugin, for which a link is laid into a folder. */
-export const kubectlCertlet = (folder: string, args: ReadonlyArray<string>, environment: Environment = {}) => {
-  const link = join(folder, "kubectl-certlet")
-  if (!existsSync(link)) symlinkSync(main, link)
-  return runToEnd(link, args, environment, runLimit)
-}
+export const kubectlCertlet = (folder: string, args: ReadonlyArray<string>, environment: Environment = {}) =>
+  certlet(args, { environment, link: join(folder, "kubectl-certlet") })
 
 /** Starts `certlet run`. `ended` waits for its end, and `log` is what it has logged so far. */
 export const startCertlet = (flags: ReadonlyArray<string>, environment: Environment = {}) =>
@@ -55,9 +57,9 @@ export const startCertlet = (flags: ReadonlyArray<string>, environment: Environm
 /** Starts one of certlet's commands. `output` and `log` are what it has written to the two streams so far. */
 export const startCommand = (args: ReadonlyArray<string>, environment: Environment = {}) =>
   Effect.acquireRelease(
-    Effect.sync(() => {
-      const child = spawn(process.execPath, [main, ...args], {
-        env: environmentOf(environment),
+    Effect.map(Effect.promise(bundle), (program) => {
+      const child = spawn(process.execPath, [program, ...args], {
+        env: environmentOf(program, environment),
         stdio: ["ignore", "pipe", "pipe"]
       })
       let output = ""

@@ -11,7 +11,7 @@ import { beforeAll, describe, expect, it } from "vitest"
 import { fleetPage } from "../../../src/commands/simulate/fleetPage.ts"
 import { type FleetOrder, planOf } from "../../../src/commands/simulate/Order.ts"
 import { runFleet } from "../../../src/commands/simulate/runFleet.ts"
-import { runCertlet } from "../../kit/certlet.ts"
+import { certlet } from "../../kit/certlet.ts"
 import { folderOfTests } from "../../kit/folders.ts"
 import { describeWhere } from "../../kit/needs.ts"
 
@@ -79,14 +79,24 @@ describe("the fleet's page", () => {
     expect(pageOf(8)).not.toBe(pageOf(7))
   })
 
-  it("is written by certlet simulate, which prints every knob and repeats itself to the byte", () => {
-    const simulate = (flags: ReadonlyArray<string>) => runCertlet(["simulate", ...flags]).stdout
-    const first = simulate(["7", "--nodes", "20", "--pods", "400", "--days", "12", "--report", order.report])
+  it("is written by certlet simulate, which prints every knob and repeats itself to the byte", async () => {
+    const simulate = (flags: ReadonlyArray<string>) => Effect.runPromise(certlet(["simulate", ...flags]))
+    const { stdout: first } = await simulate([
+      "7",
+      "--nodes",
+      "20",
+      "--pods",
+      "400",
+      "--days",
+      "12",
+      "--report",
+      order.report
+    ])
     const [line = ""] = first.split("\n")
     const page = readFileSync(order.report, "utf8")
     expect(line).toContain("--outage-day 4 --outage-kind stalls")
     expect(first).toMatch(/events in .* a second\nmemory: \d+ bytes for a pod/)
-    simulate(line.split(" ").slice(2))
+    await simulate(line.split(" ").slice(2))
     expect(readFileSync(order.report, "utf8")).toBe(page)
   }, 120_000)
 })

@@ -14,6 +14,8 @@ import { exclusively } from "./exclusively.ts"
 const repository = resolve(import.meta.dirname, "..", "..")
 const builds = join(repository, "node_modules/.cache/certlet")
 const buildLimitMilliseconds = 600_000
+/** Longer than a run of the tests that start a program. */
+const keptMilliseconds = 30 * 60_000
 
 const filesBelow = async (folder: string): Promise<ReadonlyArray<string>> => {
   const entries = await readdir(join(repository, folder), { recursive: true, withFileTypes: true })
@@ -49,10 +51,20 @@ export const compileCacheEnvironment = (program: string) => ({
   NODE_COMPILE_CACHE_PORTABLE: "1"
 })
 
-/** Builds into a folder, which appears under its name when it is complete; what was built of other sources goes. */
+/** What was built of other sources goes; a tree whose dependencies are a link to these may still use a fresh one. */
+const removeOld = async (): Promise<void> => {
+  for (const entry of await readdir(builds)) {
+    const folder = join(builds, entry)
+    const age = Date.now() - (await stat(folder)).mtimeMs
+    if (age > keptMilliseconds) await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** Builds into a folder, which appears under its name when it is complete. */
 const build = async (folder: string): Promise<void> => {
   if (existsSync(folder)) return
-  await rm(builds, { recursive: true, force: true })
+  await mkdir(builds, { recursive: true })
+  await removeOld()
   const begun = `${folder}.partial`
   await mkdir(begun, { recursive: true })
   await run("build.ts", "--programs", begun)

@@ -76,11 +76,11 @@ const placeOf = (what: Happening): { readonly target?: string; readonly volumeId
 }
 
 /**
- * True for a mount that is made when strangers have taken a running pod's record and mount: nothing on the node tells
+ * True for a mount that is made after strangers have taken a running pod's record and mount: nothing on the node tells
  * it from a new pod's, not even when a container has started on it.
  */
 const isBlind = ({ pod, volumeId }: SimPodVolume, world: World): boolean =>
-  pod.phase === "running" && world.nodes.get(pod.node)?.records.begunAgain.has(volumeId) === true
+  pod.phase === "running" && world.nodes.get(pod.node)?.records.isBegunAgain(volumeId) === true
 
 const nobodyElses = safety(
   "nobody else's volume",

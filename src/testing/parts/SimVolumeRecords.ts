@@ -53,10 +53,8 @@ interface Disk {
   /** What is written and not yet under a record's name. */
   readonly unfinished: Map<string, string>
   readonly setAside: Set<string>
-  /** The volumes whose records somebody else took or damaged, until a certificate is recorded again. */
-  readonly lost: Set<string>
-  /** The ones of these that were recorded again, without a certificate. */
-  readonly begunAgain: Set<string>
+  /** The volumes whose records somebody else took or damaged, and whether each was recorded again as a new one. */
+  readonly lost: Map<string, boolean>
   /** Told of every change, at the moment it is made. */
   readonly observe: (change: RecordChange) => void
   full: boolean
@@ -98,18 +96,10 @@ const save = Effect.fnUntraced(
     )
 )
 
-const noteLost = (disk: Disk, volumeIds: Iterable<string>): void => {
-  for (const volumeId of volumeIds) {
-    disk.lost.add(volumeId)
-    disk.begunAgain.delete(volumeId)
-  }
-}
-
-const noteSaved = (disk: Disk, { issued, volumeId }: VolumeRecord): void => {
-  if (Option.isSome(issued)) {
-    disk.lost.delete(volumeId)
-    disk.begunAgain.delete(volumeId)
-  } else if (disk.lost.has(volumeId)) disk.begunAgain.add(volumeId)
+/** A volume with a certificate in its record is known again. */
+const noteSaved = ({ lost }: Disk, { issued, volumeId }: VolumeRecord): void => {
+  if (Option.isSome(issued)) lost.delete(volumeId)
+  else if (lost.has(volumeId)) lost.set(volumeId, true)
 }
 
 const clear = Effect.fnUntraced(function* (disk: Disk, volumeId: string) {
@@ -157,11 +147,11 @@ const levers = (disk: Disk) =>
     moveToDisk: turn(disk, { inMemory: false }),
     damage: (volumeId, text) =>
       Effect.sync(() => {
-        noteLost(disk, [volumeId])
+        disk.lost.set(volumeId, false)
         disk.texts.set(volumeId, text)
       }),
     wipe: Effect.sync(() => {
-      noteLost(disk, disk.texts.keys())
+      for (const volumeId of disk.texts.keys()) disk.lost.set(volumeId, false)
       disk.texts.clear()
       disk.unfinished.clear()
     }),
@@ -176,8 +166,7 @@ export const makeSimRecords = (observe: (change: RecordChange) => void = () => u
     texts: new Map(),
     unfinished: new Map(),
     setAside: new Set(),
-    lost: new Set(),
-    begunAgain: new Set(),
+    lost: new Map(),
     observe,
     full: false,
     broken: false,
@@ -195,9 +184,9 @@ export const makeSimRecords = (observe: (change: RecordChange) => void = () => u
   const texts: ReadonlyMap<string, string> = disk.texts
   /** The volumes of which anything is kept, a save that was cut short included. */
   const volumeIds = (): ReadonlySet<string> => new Set([...disk.texts.keys(), ...disk.unfinished.keys()])
-  /** The volumes that certlet began again as new ones, because somebody else had taken or damaged their records. */
-  const begunAgain: ReadonlySet<string> = disk.begunAgain
-  return { start, levers: levers(disk), texts, volumeIds, begunAgain }
+  /** True where certlet has begun a volume anew, because somebody else had taken or damaged its record. */
+  const isBegunAgain = (volumeId: string): boolean => disk.lost.get(volumeId) === true
+  return { start, levers: levers(disk), texts, volumeIds, isBegunAgain }
 }
 
 /** The simulated records: `VolumeRecords` for the programs, `SimRecordDisk` for the test. */

@@ -22,23 +22,26 @@ const request = publishCall("web", {
 const files = Effect.map(seen(request.target), Option.getOrThrow)
 const asked = Effect.flatMap(SimControlPlane, (cluster) => Effect.map(cluster.submitted, (drafts) => drafts.length))
 
+/** The driver of a node with a volume that holds the old bundle, and the shelf on which that lies. */
+const trusting = Effect.gen(function* () {
+  const driver = yield* startDriver
+  const shelf = yield* SimBundleShelf
+  yield* shelf.write(bundle, old)
+  yield* during("1 second", driver.publish(request))
+  return { driver, shelf }
+})
+
 describe("a volume with a trust bundle", () => {
   it.effect("holds the bundle instead of the issuer's CA", () =>
     Effect.gen(function* () {
-      const driver = yield* startDriver
-      const shelf = yield* SimBundleShelf
-      yield* shelf.write(bundle, old)
-      yield* during("1 second", driver.publish(request))
+      yield* trusting
       expect((yield* files)["ca.crt"]).toBe(old)
     }).pipe(onNode("bundle"))
   )
 
   it.effect("follows a rotation by a swap of the same key and certificate", () =>
     Effect.gen(function* () {
-      const driver = yield* startDriver
-      const shelf = yield* SimBundleShelf
-      yield* shelf.write(bundle, old)
-      yield* during("1 second", driver.publish(request))
+      const { shelf } = yield* trusting
       const before = yield* files
       for (const ca of [both, next]) {
         yield* shelf.write(bundle, ca)
@@ -55,10 +58,7 @@ describe("a volume with a trust bundle", () => {
       write: (place, files) => (isBroken ? Effect.die(new Error("cannot be")) : fs.write(place, files))
     }))
     return Effect.gen(function* () {
-      const driver = yield* startDriver
-      const shelf = yield* SimBundleShelf
-      yield* shelf.write(bundle, old)
-      yield* during("1 second", driver.publish(request))
+      const { shelf } = yield* trusting
       isBroken = true
       yield* shelf.write(bundle, next)
       yield* TestClock.adjust("1 second")
@@ -81,12 +81,9 @@ describe("a volume with a trust bundle", () => {
         )
     }))
     return Effect.gen(function* () {
-      const driver = yield* startDriver
-      const shelf = yield* SimBundleShelf
+      const { shelf } = yield* trusting
       const disk = yield* SimDisk
       const cluster = yield* SimControlPlane
-      yield* shelf.write(bundle, old)
-      yield* during("1 second", driver.publish(request))
       yield* cluster.behave({ approval: "hold" })
       yield* TestClock.adjust("17 hours")
       yield* disk.fill
@@ -128,10 +125,7 @@ describe("a volume with a trust bundle", () => {
 
   it.effect("keeps what it has when the bundle is damaged or deleted, also across a renewal and a restart", () =>
     Effect.gen(function* () {
-      const first = yield* startDriver
-      const shelf = yield* SimBundleShelf
-      yield* shelf.write(bundle, old)
-      yield* during("1 second", first.publish(request))
+      const { driver: first, shelf } = yield* trusting
       const before = yield* files
       yield* shelf.write(bundle, "nothing")
       yield* shelf.remove(bundle)
@@ -147,10 +141,7 @@ describe("a volume with a trust bundle", () => {
 
   it.effect("keeps what it has when one block cannot be read, and an Event says which block it is", () =>
     Effect.gen(function* () {
-      const driver = yield* startDriver
-      const shelf = yield* SimBundleShelf
-      yield* shelf.write(bundle, old)
-      yield* during("1 second", driver.publish(request))
+      const { shelf } = yield* trusting
       const before = yield* files
       yield* shelf.write(bundle, `${old}${strange}${next}`)
       yield* TestClock.adjust("1 minute")
@@ -174,10 +165,7 @@ describe("a volume with a trust bundle", () => {
 
   it.effect("takes a rotation that came while certlet was not running", () =>
     Effect.gen(function* () {
-      const first = yield* startDriver
-      const shelf = yield* SimBundleShelf
-      yield* shelf.write(bundle, old)
-      yield* during("1 second", first.publish(request))
+      const { driver: first, shelf } = yield* trusting
       const before = yield* files
       yield* first.stop
       yield* shelf.write(bundle, next)
@@ -189,12 +177,9 @@ describe("a volume with a trust bundle", () => {
 
   it.effect("takes a rotation that comes while a renewal is under way, and one that the disk refuses at first", () =>
     Effect.gen(function* () {
-      const driver = yield* startDriver
-      const shelf = yield* SimBundleShelf
+      const { shelf } = yield* trusting
       const cluster = yield* SimControlPlane
       const disk = yield* SimDisk
-      yield* shelf.write(bundle, old)
-      yield* during("1 second", driver.publish(request))
       const before = yield* files
       yield* cluster.behave({ approval: "hold" })
       yield* TestClock.adjust("17 hours")
@@ -214,11 +199,8 @@ describe("a volume with a trust bundle", () => {
 
   it.effect("leaves nobody waiting for its bundle when it goes", () =>
     Effect.gen(function* () {
-      const driver = yield* startDriver
-      const shelf = yield* SimBundleShelf
+      const { driver, shelf } = yield* trusting
       const fs = yield* VolumeFS
-      yield* shelf.write(bundle, old)
-      yield* during("1 second", driver.publish(request))
       expect(yield* shelf.watches).toBe(1)
       yield* driver.unpublish(request)
       yield* TestClock.adjust("31 seconds")

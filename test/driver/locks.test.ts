@@ -34,6 +34,13 @@ const submissions = Effect.flatMap(SimControlPlane, ({ submitted }) => Effect.ma
 
 const pass = (time: Duration.Input) => TestClock.adjust(time)
 
+/** A call of the kubelet's that is under way for a second. */
+const begun = <A, E, R>(call: Effect.Effect<A, E, R>) => Effect.tap(Effect.forkChild(call), () => pass("1 second"))
+
+/** The kubelet cancels a call, and hears no more of it. */
+const cancel = <A, E>(call: Fiber.Fiber<A, E>) =>
+  Effect.andThen(Effect.forkChild(Fiber.interrupt(call)), pass("10 seconds"))
+
 const published = Effect.tap(startDriver, (driver) => during("1 second", driver.publish(web)))
 
 describe("two calls for one volume", () => {
@@ -75,11 +82,9 @@ describe("two calls for one volume", () => {
         const cluster = yield* SimControlPlane
         const driver = yield* startDriver
         yield* cluster.behave({ approval: "hold" })
-        const first = yield* Effect.forkChild(Effect.flip(driver.publish(web)))
-        yield* pass("1 second")
+        const first = yield* begun(Effect.flip(driver.publish(web)))
         disk.slow("mount", "10 seconds")
-        const second = yield* Effect.forkChild(driver.publish(web))
-        yield* pass("1 second")
+        const second = yield* begun(driver.publish(web))
         yield* cluster.behave({ approval: { deny: "by policy" } })
         yield* pass("1 second")
         yield* cluster.behave({ approval: "approve" })
@@ -96,8 +101,7 @@ describe("two calls for one volume", () => {
       Effect.gen(function* () {
         const driver = yield* startDriver
         disk.slow("save", "5 seconds")
-        const publishing = yield* Effect.forkChild(Effect.exit(driver.publish(web)))
-        yield* pass("1 second")
+        const publishing = yield* begun(Effect.exit(driver.publish(web)))
         yield* during("30 seconds", driver.unpublish(web))
         yield* Fiber.join(publishing)
         expect(yield* stands).toEqual(none)
@@ -126,8 +130,7 @@ describe("two calls for one volume", () => {
       Effect.gen(function* () {
         const driver = yield* published
         disk.slow("unmount", "10 seconds")
-        const unpublishing = yield* Effect.forkChild(driver.unpublish(web))
-        yield* pass("1 second")
+        const unpublishing = yield* begun(driver.unpublish(web))
         const error = yield* Effect.flip(during("1 minute", driver.renewNow(web.volumeId, Duration.seconds(30))))
         yield* Fiber.join(unpublishing)
         expect(error).toMatchObject({ reason: { _tag: "VolumeError", reason: "Foreign" } })
@@ -145,11 +148,9 @@ describe("a call that the kubelet cancels half way", () => {
       Effect.gen(function* () {
         const driver = yield* startDriver
         disk.slow("mount", "5 seconds")
-        const publishing = yield* Effect.forkChild(driver.publish(web))
-        yield* pass("1 second")
+        const publishing = yield* begun(driver.publish(web))
         expect(yield* submissions).toBe(1)
-        yield* Effect.forkChild(Fiber.interrupt(publishing))
-        yield* pass("10 seconds")
+        yield* cancel(publishing)
         yield* during("10 seconds", driver.publish(web))
         expect(yield* submissions).toBe(1)
         expect(yield* stands).toEqual(filled)
@@ -164,10 +165,8 @@ describe("a call that the kubelet cancels half way", () => {
         const driver = yield* startDriver
         yield* cluster.behave({ approval: { deny: "by policy" } })
         disk.slow("unmount", "5 seconds")
-        const publishing = yield* Effect.forkChild(driver.publish(web))
-        yield* pass("1 second")
-        yield* Effect.forkChild(Fiber.interrupt(publishing))
-        yield* pass("10 seconds")
+        const publishing = yield* begun(driver.publish(web))
+        yield* cancel(publishing)
         expect(yield* stands).toEqual(none)
       })
     )
@@ -178,10 +177,8 @@ describe("a call that the kubelet cancels half way", () => {
       Effect.gen(function* () {
         const driver = yield* published
         disk.slow(call, "5 seconds")
-        const unpublishing = yield* Effect.forkChild(driver.unpublish(web))
-        yield* pass("1 second")
-        yield* Effect.forkChild(Fiber.interrupt(unpublishing))
-        yield* pass("10 seconds")
+        const unpublishing = yield* begun(driver.unpublish(web))
+        yield* cancel(unpublishing)
         expect(yield* stands).toEqual(none)
       })
     )
@@ -305,11 +302,9 @@ describe("files that change", () => {
         const cluster = yield* SimControlPlane
         const driver = yield* published
         yield* cluster.behave({ approval: "hold" })
-        const renewing = yield* Effect.forkChild(Effect.exit(driver.renewNow(web.volumeId, Duration.minutes(1))))
-        yield* pass("1 second")
+        const renewing = yield* begun(Effect.exit(driver.renewNow(web.volumeId, Duration.minutes(1))))
         disk.slow("unmount", "10 seconds")
-        const unpublishing = yield* Effect.forkChild(driver.unpublish(web))
-        yield* pass("1 second")
+        const unpublishing = yield* begun(driver.unpublish(web))
         yield* cluster.behave({ approval: "approve" })
         yield* pass("30 seconds")
         yield* Fiber.join(unpublishing)

@@ -96,6 +96,26 @@ describe("two calls for one volume", () => {
     )
   )
 
+  // Found by seed 110152 of the swarm.
+  it.effect("are one request where the first one's attempt ends while the second one looks", () =>
+    onPacedNode("attempt ends", (disk) =>
+      Effect.gen(function* () {
+        const cluster = yield* SimControlPlane
+        const driver = yield* startDriver
+        yield* cluster.behave({ approval: "hold" })
+        const unready = publishCall("web", { "csi.cert-manager.io/continue-on-not-ready": "true" })
+        yield* during("1 second", driver.publish(unready))
+        disk.slow("inspect", "0 seconds", "10 seconds")
+        const second = yield* begun(driver.publish(unready))
+        yield* cluster.behave({ approval: "approve" })
+        yield* pass("30 seconds")
+        yield* Fiber.join(second)
+        expect(yield* submissions).toBe(1)
+        expect(yield* stands).toEqual(filled)
+      })
+    )
+  )
+
   it.effect("leave nothing where the second one unpublishes it", () =>
     onPacedNode("publish and unpublish", (disk) =>
       Effect.gen(function* () {
@@ -137,6 +157,27 @@ describe("two calls for one volume", () => {
         yield* pass("1 day")
         expect(yield* submissions).toBe(1)
         expect(yield* stands).toEqual(none)
+      })
+    )
+  )
+})
+
+describe("a publish of a volume whose certificate has run out", () => {
+  // Found by seed 300001 of the swarm.
+  it.effect("asks for no other one where its renewal ends while the publish looks", () =>
+    onPacedNode("renewal ends", (disk) =>
+      Effect.gen(function* () {
+        const cluster = yield* SimControlPlane
+        const driver = yield* published
+        yield* cluster.behave({ approval: "hold" })
+        yield* pass("25 hours")
+        disk.slow("inspect", "0 seconds", "10 seconds")
+        const publishing = yield* begun(driver.publish(web))
+        yield* cluster.behave({ approval: "approve" })
+        yield* pass("30 seconds")
+        yield* Fiber.join(publishing)
+        expect(yield* submissions).toBe(2)
+        expect(yield* stands).toEqual(filled)
       })
     )
   )

@@ -210,61 +210,6 @@ describe("stories that once went wrong", () => {
     }).pipe(Effect.scoped)
   )
 
-  // Found by seed 110152: a publish that looked at the volume while the attempt that filled it ended asked once more.
-  it.live("an attempt that ends while a publish looks is enough", () =>
-    Effect.gen(function* () {
-      const { outcome } = yield* runStory({
-        seed: "110152",
-        nodes: 1,
-        keys: "Ed25519",
-        requiresRepublish: true,
-        useTokenRequest: false,
-        syncSeconds: 600,
-        millis: 94_848_875,
-        acts: [
-          { _tag: "WriteBundle", at: 0, bundle: "ConfigMap/roots" },
-          {
-            _tag: "Schedule",
-            at: 94_847_000,
-            wish: {
-              name: "pod-1",
-              node: "node-1",
-              attributes: {
-                "csi.cert-manager.io/trust-bundle": "ConfigMap/roots",
-                "csi.cert-manager.io/continue-on-not-ready": "true"
-              }
-            }
-          }
-        ],
-        incidents: [{ fault: "killsPerDay", at: 42_862_000, node: "node-1", millis: 1000, draw: 0.07, draw2: 0.81 }],
-        faults: Faults.of({ diskLatencyMillis: 363.495 })
-      })
-      expect(outcome).toEqual({ _tag: "passed" })
-    })
-  )
-
-  // Found by seed 300001: a publish that looked at the volume while a renewal, begun by time, ended asked once more.
-  it.live("a renewal that ends while a publish looks is enough", () =>
-    Effect.gen(function* () {
-      const scheduled = (name: string) =>
-        ({ _tag: "Schedule", at: 0, wish: { name, node: "node-1", duration: "5 minutes" } }) as const
-      const { outcome } = yield* runStory({
-        seed: "10",
-        nodes: 1,
-        keys: "Ed25519",
-        requiresRepublish: true,
-        useTokenRequest: false,
-        syncSeconds: 60,
-        millis: 1_800_000,
-        acts: [scheduled("pod-2"), scheduled("pod-1")],
-        // certlet sleeps through the end of a certificate, and wakes in the middle of a renewal and of a publish.
-        incidents: [{ fault: "freezesPerDay", at: 195_162, node: "node-1", millis: 419_031, draw: 0.5, draw2: 0.5 }],
-        faults: Faults.of({ diskLatencyMillis: 8000 })
-      })
-      expect(outcome).toEqual({ _tag: "passed" })
-    })
-  )
-
   // Found by seed 600054: certlet, frozen while it waited for an approval, was asked to renew by hand. When it went on,
   // the first certificate came, and the one that the operator had asked for right behind it.
   it.live("an operator's renewal comes behind the certificate that was on its way", () =>

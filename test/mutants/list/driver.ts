@@ -160,6 +160,13 @@ const inPublish = mutantsNear("driver/publish.test.ts", "driver/republish.test.t
     near: ["simulation/stories.test.ts"]
   },
   {
+    name: "undo-an-empty-mount",
+    from: 'if (found === "empty") yield* Ref.set(volume.published, true)',
+    to: 'if (found === "filled") yield* Ref.set(volume.published, true)',
+    broken: "a refusal takes the empty mount that a restarted container holds when its record was lost",
+    near: ["simulation/stories.test.ts"]
+  },
+  {
     name: "undo-another-attempt",
     from: "if (Option.getOrUndefined(yield* Ref.get(volume.attempt)) !== Option.getOrUndefined(attempt)) return false",
     to: "if (attempt === undefined) return false",
@@ -182,12 +189,18 @@ const inPublish = mutantsNear("driver/publish.test.ts", "driver/republish.test.t
   }
 ])
 
-const inLook = mutantsNear("simulation/stories.test.ts")("driver/look.ts", [
+const inLook = mutantsNear("driver/locks.test.ts")("driver/look.ts", [
   {
     name: "look-once",
     from: "if (isWell || !(hasEnded || isRenewed)) return { isWell, unexpired }",
     to: "if (isWell || hasEnded || !hasEnded) return { isWell, unexpired }",
     broken: "a publish that looks while an attempt ends asks for one more certificate"
+  },
+  {
+    name: "renewal-unseen",
+    from: ".issued !== before",
+    to: ".issued === undefined",
+    broken: "a publish that looks while a renewal ends asks for one more certificate"
   },
   {
     name: "expired-is-well",

@@ -9,6 +9,7 @@ import { RequestError } from "../issuance/CertificateRequests.ts"
 import { leastInterval, lifeLeft, renewalTime } from "../issuance/RenewalTime.ts"
 import type { Pods } from "../kube/Pods.ts"
 import { spokenDuration } from "../spec/spokenDuration.ts"
+import { VolumeError } from "../volume/VolumeFS.ts"
 import type { IssuedRecord } from "../volume/VolumeRecord.ts"
 import { pauseAfter, urgent } from "./Backoff.ts"
 import { type RenewError, Unpublished } from "./DriverError.ts"
@@ -250,7 +251,7 @@ const pause = Effect.fnUntraced(function* (volume: Volume, error: RenewError, fa
   const remaining = Option.filter(yield* remainingUntil(volume, "notAfter"), Duration.isPositive)
   const refusals = yield* Refusals
   const repeats = (yield* refusals.count(error)) - 1
-  const temper = repeats > 0 ? ("repeated" as const) : error.temper
+  const temper = repeats > 0 ? ("repeated" as const) : isUnmounted(error) ? ("waiting" as const) : error.temper
   const setback = { temper, failures: repeats > 0 ? repeats : failures, remaining, retryAfter: retryAfter(error) }
   const wait = pauseAfter(setback, yield* Random.next)
   const failed = Option.isNone((yield* Ref.get(volume.record)).issued) ? "no certificate yet" : "not renewed"
@@ -265,6 +266,9 @@ const pause = Effect.fnUntraced(function* (volume: Volume, error: RenewError, fa
   if (!worthWaitingFor(error)) yield* endAttempt(volume, Effect.fail(error))
   yield* Effect.sleep(wait)
 })
+
+/** True where the volume is not at its target any more: only the kubelet's next call mounts it again. */
+const isUnmounted = ({ reason }: RenewError): boolean => reason instanceof VolumeError && reason.reason === "Foreign"
 
 const retryAfter = ({ reason }: RenewError): Option.Option<Duration.Duration> =>
   reason instanceof RequestError && reason.retryAfterMillis !== undefined

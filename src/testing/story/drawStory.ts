@@ -196,9 +196,9 @@ export const drawStory = (seed: number | string, knobs: Knobs = {}, own: Readonl
     ...Array.from({ length: nodes }, (_, i) => `node-${i + 1}`),
     ...ofNodes.flatMap((act) => (act._tag === "Join" ? [act.node] : []))
   ]
-  // Only another publish brings a token, a password, or what a lost record held.
-  const losesRecords = faults.tornRecordsPerDay + faults.wipedRecordsPerDay > 0
-  const needsRepublish = useTokenRequest || losesRecords || acts.some(takesPasswords)
+  // Only another publish brings a token, a password, what a lost record held, or a mount that somebody took away.
+  const losesVolumes = faults.tornRecordsPerDay + faults.wipedRecordsPerDay + faults.cleanedVolumesPerDay > 0
+  const needsRepublish = useTokenRequest || losesVolumes || acts.some(takesPasswords)
   return {
     seed: String(seed),
     nodes,

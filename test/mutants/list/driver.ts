@@ -275,6 +275,13 @@ const inRenew = mutantsNear("driver/renew.test.ts", "driver/survival.test.ts")("
 
 const inRenewals = mutantsNear("driver/renew.test.ts", "driver/renewNow.test.ts")("driver/Renewals.ts", [
   {
+    name: "unmounted-hurried",
+    from: 'isUnmounted(error) ? ("waiting" as const) : error.temper',
+    to: "isUnmounted(error) ? error.temper : error.temper",
+    broken: "the API server is called every 15 seconds for a volume that only a publish can mount again",
+    near: ["driver/survival.test.ts"]
+  },
+  {
     name: "stop-tells-nobody",
     from: "yield* Deferred.fail(awaited.value, new Unpublished())",
     to: "yield* Effect.void",

@@ -19,7 +19,7 @@ export default defineConfig({
           name: "node",
           include: ["test/**/*.test.ts"],
           exclude: ["test/cluster/**", "test/nix/**", "test/examples/**"],
-          // A worker loads Effect and the sources once and not for each of the files, and what V8 has learnt of them stays.
+          // A worker loads Effect and the sources once and not for each file, and what V8 has learnt of them stays.
           isolate: false,
           unstubEnvs: true,
           // Many tests start a process or two, which on a machine that is ten times busier takes as many times longer.

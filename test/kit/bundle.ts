@@ -66,6 +66,8 @@ const build = async (folder: string): Promise<void> => {
   await mkdir(builds, { recursive: true })
   await removeOld()
   const begun = `${folder}.partial`
+  // What a killed build has left.
+  await rm(begun, { recursive: true, force: true })
   await mkdir(begun, { recursive: true })
   await run("build.ts", "--programs", begun)
   const program = join(begun, "certlet.mjs")

@@ -75,8 +75,9 @@ const leanClient: Plugin = {
 }
 
 /**
- * Packages that others ask for and that certlet never uses, with their names: undici is client-node's (our calls go over
- * node:https), proto-loader is for services of grpc-js that certlet does not serve. What is called says what is missing.
+ * Packages that others ask for and that certlet never uses, with their names: undici is client-node's (our calls go
+ * over node:https), proto-loader is for services of grpc-js that certlet does not serve. What is called says what is
+ * missing.
  */
 const namesAbsent: Readonly<Record<string, ReadonlyArray<string>>> = {
   undici: ["Agent", "ProxyAgent", "fetch"],

@@ -285,6 +285,23 @@ describe("stories that once went wrong", () => {
     }).pipe(Effect.scoped)
   )
 
+  // Found by seed 915231: what had failed for a pod's volumes was counted against a node without them once it was gone.
+  it.live("a pod that goes in a storm of refused calls leaves its share of them", () =>
+    Effect.gen(function* () {
+      const cluster = yield* SimCluster.make({ seed: 915_231 })
+      const volumes = Object.fromEntries(Array.from({ length: 8 }, (_, n) => [`tls-${n}`, {}]))
+      const pod = yield* cluster.schedule({ duration: "4 minutes", renewBefore: "29 seconds", volumes })
+      yield* cluster.advance("3 minutes")
+      yield* cluster.api.forbid("10 minutes")
+      yield* cluster.advance("65 seconds")
+      yield* cluster.delete(pod)
+      yield* cluster.advance("10 minutes")
+      const failed = cluster.trace.lines().filter((line) => line.includes("Forbidden"))
+      expect(failed.length).toBeGreaterThan(60)
+      yield* cluster.settle()
+    }).pipe(Effect.scoped)
+  )
+
   // Seen in a story of kubelets that publish once: certlet asked every 15 seconds for what only a publish can bring.
   it.live("a pod whose password went with certlet is tried seldom, and has its files with the next publish", () =>
     Effect.gen(function* () {

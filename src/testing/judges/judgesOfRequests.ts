@@ -11,7 +11,7 @@ import { signingRequestIn } from "../../embedded/signingRequestIn.ts"
 import { namespacedName } from "../../spec/NamespacedName.ts"
 import { accountOf } from "../parts/SimAccounts.ts"
 import { type SimPodVolume, volumeText } from "../parts/SimPod.ts"
-import { type Invariant, safety } from "./Invariants.ts"
+import { type Invariant, safety, type World } from "./Invariants.ts"
 import { volumeOf } from "./judgesOfVolumes.ts"
 import { type SeenCertificate, seeVolume } from "./Sight.ts"
 import { attribute, isFollowing } from "./wishes.ts"
@@ -88,18 +88,31 @@ const makeRate = () => {
   }
 }
 
+/** How many volumes a node has or had in the last minute: what failed for one that has gone still counts. */
+const makeCensus = () => {
+  const nodes = new Map<string, Map<string, number>>()
+  return (node: string, at: number, { volumes }: World): number => {
+    const seen = nodes.get(node) ?? new Map<string, number>()
+    nodes.set(node, seen)
+    for (const { pod, volumeId } of volumes) if (pod.node === node) seen.set(volumeId, at)
+    for (const [volumeId, last] of seen) if (at - last >= minute) seen.delete(volumeId)
+    return seen.size
+  }
+}
+
 const fewTries = safety(
   "few tries",
   "A volume makes at most 30 requests in a minute, and a node's calls fail at most 60 times a minute for each of its volumes.",
   () => {
     const requests = makeRate()
     const failures = makeRate()
+    const volumesOn = makeCensus()
     return ({ at, what, where }, world) => {
       if (what._tag === "RequestCreated" && requests(volumeOf(what.object), at) > requestsPerMinute) {
         return `volume ${volumeOf(what.object)} has made more than ${requestsPerMinute} requests in the last minute`
       }
       if (what._tag !== "CallFailed") return undefined
-      const most = failuresPerMinute * (1 + world.volumes.filter(({ pod }) => pod.node === where).length)
+      const most = failuresPerMinute * (1 + volumesOn(where, at, world))
       const count = failures(where, at)
       return count > most ? `${count} calls of ${where} have failed in the last minute` : undefined
     }

@@ -302,6 +302,22 @@ describe("stories that once went wrong", () => {
     }).pipe(Effect.scoped)
   )
 
+  // Found by seed 910435: nobody knew any more that the pod wanted to keep its key.
+  it.live("a pod that keeps its key may go while its next request is on its way", () =>
+    Effect.gen(function* () {
+      const cluster = yield* SimCluster.make({ seed: 910_435 })
+      const pod = yield* cluster.schedule({ duration: "1 hour", reusePrivateKey: true })
+      yield* cluster.advance("1 minute")
+      yield* cluster.api.latency("30 minutes", "20 seconds")
+      yield* cluster.renew(pod)
+      yield* cluster.delete(pod)
+      yield* cluster.advance("1 minute")
+      const last = (end: string) => cluster.trace.lines().findLastIndex((line) => line.endsWith(end))
+      expect(last("is created")).toBeGreaterThan(last("apps/pod-1 is gone"))
+      yield* cluster.settle()
+    }).pipe(Effect.scoped)
+  )
+
   // Seen in a story of kubelets that publish once: certlet asked every 15 seconds for what only a publish can bring.
   it.live("a pod whose password went with certlet is tried seldom, and has its files with the next publish", () =>
     Effect.gen(function* () {

@@ -31,10 +31,14 @@ const oneKeyOneRequest = safety(
     const seen = new Map<string, StoredObject>()
     /** The names of the requests that certlet has deleted: it was done with them. */
     const withdrawn = new Set<string>()
+    /** The volumes that keep their key: a request that was on its way may arrive when its pod has gone. */
+    const keepers = new Set<string>()
     return ({ what }, world) => {
       if (what._tag === "RequestDeleted" && what.by !== undefined) withdrawn.add(namespacedName(what.object.metadata))
       if (what._tag !== "RequestCreated") return undefined
       const { object } = what
+      const volume = world.volumes.find(({ volumeId }) => volumeId === volumeOf(object))
+      if (volume !== undefined && attribute(volume, "reuse-private-key") === "true") keepers.add(volume.volumeId)
       const key = keyIn(object)
       const before = seen.get(key)
       seen.set(key, object)
@@ -47,9 +51,7 @@ const oneKeyOneRequest = safety(
         if (withdrawn.has(name)) return `request ${name} is made again, and certlet has deleted it`
         return textIn(before) === textIn(object) ? undefined : `request ${name} is made again, and says something else`
       }
-      const volume = world.volumes.find(({ volumeId }) => volumeId === volumeOf(object))
-      const keeps = volume !== undefined && attribute(volume, "reuse-private-key") === "true"
-      if (keeps && volumeOf(before) === volumeOf(object)) return undefined
+      if (keepers.has(volumeOf(object)) && volumeOf(before) === volumeOf(object)) return undefined
       return `requests ${before.metadata.name} and ${object.metadata.name} are for one key`
     }
   }

@@ -8,7 +8,7 @@ import { SimControlPlane } from "../../src/testing/parts/SimControlPlane.ts"
 import { SimEvents } from "../../src/testing/parts/SimEvents.ts"
 import { SimDisk } from "../../src/testing/parts/SimVolumeFS.ts"
 import { VolumeFS } from "../../src/volume/VolumeFS.ts"
-import { changed, during, onNode, publishCall, seen, startDriver } from "../kit/SimulatedNode.ts"
+import { changed, countWrites, during, onNode, publishCall, seen, startDriver } from "../kit/SimulatedNode.ts"
 
 const bundle = { kind: "ConfigMap", namespace: "apps", name: "corp-ca", key: "ca.crt" } as const
 const [old, next] = authorities
@@ -72,14 +72,7 @@ describe("a volume with a trust bundle", () => {
   })
 
   it.effect("is not written again where a renewal has brought the bundle meanwhile", () => {
-    let writes = 0
-    const counting = changed(VolumeFS, (fs) => ({
-      write: (place, files) =>
-        Effect.andThen(
-          Effect.sync(() => writes++),
-          fs.write(place, files)
-        )
-    }))
+    const writes = countWrites()
     return Effect.gen(function* () {
       const { shelf } = yield* trusting
       const disk = yield* SimDisk
@@ -92,13 +85,13 @@ describe("a volume with a trust bundle", () => {
       yield* TestClock.adjust("1 minute")
       expect((yield* files)["ca.crt"]).toBe(old)
       yield* disk.free
-      const failed = writes
+      const failed = writes.count
       yield* cluster.behave({ approval: "approve" })
       yield* TestClock.adjust("0.1 seconds")
-      expect([(yield* files)["ca.crt"], writes - failed]).toEqual([next, 1])
+      expect([(yield* files)["ca.crt"], writes.count - failed]).toEqual([next, 1])
       yield* TestClock.adjust("1 hour")
-      expect(writes - failed).toBe(1)
-    }).pipe(Effect.provide(counting), onNode("brought by a renewal"))
+      expect(writes.count - failed).toBe(1)
+    }).pipe(Effect.provide(writes.layer), onNode("brought by a renewal"))
   })
 
   it.effect("waits for a bundle that is not there, asks nobody meanwhile, and says what is wrong with it", () =>

@@ -41,6 +41,24 @@ export const changed = <I, S extends object>(service: Context.Key<I, S>, change:
     Effect.map(service, (real): S => ({ ...real, ...change(real) }))
   )
 
+/** A disk on which each write of a set of files is counted, also one that fails: its layer is provided to a story. */
+export const countWrites = () => {
+  let count = 0
+  const layer = changed(VolumeFS, (fs) => ({
+    write: (place, files) =>
+      Effect.andThen(
+        Effect.sync(() => count++),
+        fs.write(place, files)
+      )
+  }))
+  return {
+    layer,
+    get count() {
+      return count
+    }
+  }
+}
+
 /** Starts a driver, which resumes volumes meanwhile; `stop` ends that process, and the disk and the cluster stay. */
 export const beginDriver = Effect.gen(function* () {
   const scope = yield* Scope.make()

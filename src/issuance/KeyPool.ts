@@ -1,10 +1,11 @@
 /**
  * Keys made ahead of time. The key that most pods get takes a core for a tenth of a second, nearly all of what a
  * publish costs; made while nothing is under way it costs a publish nothing. The pool is filled one by one, and only
- * after nobody has wanted a key for a while, so that a burst of publishes is no slower than without a pool. A key is
- * handed out once and lies nowhere but in memory. Pure: what a key is and how it is made is the owner's business.
+ * after nobody has wanted a key for a while, so that a burst of publishes is no slower than without a pool. A full pool
+ * sleeps until a key is taken. A key is handed out once and lies nowhere but in memory. Pure: what a key is and how it
+ * is made is the owner's business.
  */
-import { Clock, Duration, Effect, Option } from "effect"
+import { Clock, Duration, Effect, Latch, Option } from "effect"
 
 /** Keys that are ready. */
 export interface KeyPool<A> {
@@ -18,27 +19,42 @@ export interface KeyPool<A> {
 
 /** How long nobody must have wanted a key before one is made for the pool. */
 export const quietTime = Duration.seconds(2)
-const lookEvery = Duration.divideUnsafe(quietTime, 4)
+/** Between two keys for the pool, whoever else wants the processor gets it. */
+const betweenKeys = Duration.millis(500)
 
 /** A pool of so many keys, empty at first. `make` makes one; where it fails it is tried again later. */
 export const makeKeyPool = <A, E>(size: number, make: Effect.Effect<A, E>): KeyPool<A> => {
   const ready: Array<A> = []
+  const lacksKeys = Latch.makeUnsafe(size > 0)
   let lastWanted = 0
   const stayBack = Effect.map(Clock.currentTimeMillis, (now) => {
     lastWanted = now
   })
   // A clock that is set back must not keep the pool empty until it has caught up.
-  const isQuiet = Effect.map(
-    Clock.currentTimeMillis,
-    (now) => Math.abs(now - lastWanted) >= Duration.toMillis(quietTime)
+  const untilQuiet = Effect.map(Clock.currentTimeMillis, (now) =>
+    Math.max(0, Duration.toMillis(quietTime) - Math.abs(now - lastWanted))
   )
-  const addOne = Effect.flatMap(isQuiet, (quiet) =>
-    quiet && ready.length < size ? Effect.map(make, (key) => void ready.push(key)) : Effect.void
+  const awaitQuiet: Effect.Effect<void> = Effect.flatMap(untilQuiet, (millis) =>
+    millis === 0 ? Effect.void : Effect.andThen(Effect.sleep(Duration.millis(millis)), awaitQuiet)
+  )
+  const keep = (key: A) => {
+    ready.push(key)
+    if (ready.length >= size) lacksKeys.closeUnsafe()
+  }
+  const takeOne = Effect.sync(() => {
+    const key = Option.fromUndefinedOr(ready.shift())
+    if (ready.length < size) lacksKeys.openUnsafe()
+    return key
+  })
+  const addOne = lacksKeys.await.pipe(
+    Effect.andThen(awaitQuiet),
+    Effect.andThen(Effect.ignore(Effect.map(make, keep))),
+    Effect.andThen(Effect.sleep(betweenKeys))
   )
   return {
-    take: Effect.sync(() => Option.fromUndefinedOr(ready.shift())),
+    take: Effect.andThen(stayBack, takeOne),
     stayBack,
-    fill: Effect.forever(Effect.andThen(Effect.ignore(addOne), Effect.sleep(lookEvery))).pipe(
+    fill: Effect.forever(addOne).pipe(
       Effect.ensuring(
         Effect.sync(() => {
           ready.length = 0

@@ -24,6 +24,8 @@ export interface DriverOptions {
 export interface Usage {
   /** User and system time since its start. */
   readonly cpuMilliseconds: number
+  /** How often its main thread has begun to wait since its start: how often it has woken up, where it is idle. */
+  readonly wakeUps: number
   /** What a kubelet counts: all that the cgroup holds without the files that are not in use. */
   readonly workingSetBytes: number
   /** The part that is the process's own and no file's. */
@@ -112,6 +114,7 @@ export class MeasuredDriver {
     )
     return {
       cpuMilliseconds: (Number(fields[11]) + Number(fields[12])) * millisecondsPerTick,
+      wakeUps: numberIn(`/proc/${pid}/status`, /^voluntary_ctxt_switches:\s+(\d+)$/m),
       workingSetBytes: used - idle,
       anonymousBytes: numberIn(`/proc/${pid}/status`, /^RssAnon:\s+(\d+) kB$/m) * 1024
     }

@@ -29,7 +29,7 @@ export interface NodeBenchOptions {
 
 /** Long enough for a driver to put its memory in order after a burst. */
 const settling = 15_000
-const idling = 10_000
+const idling = 20_000
 /** How many volumes are unpublished one by one. */
 const alone = 100
 
@@ -109,10 +109,14 @@ const weigh =
 const rest: Step = ({ driver }) =>
   Effect.gen(function* () {
     yield* settle
-    const before = driver.usage().cpuMilliseconds
+    const before = driver.usage()
     yield* Effect.promise(() => pause(idling))
-    const share = (driver.usage().cpuMilliseconds - before) / idling
-    return { "processor time with many idle volumes, % of a core": share * 100 }
+    const after = driver.usage()
+    return {
+      "wake-ups a second with many idle volumes": (after.wakeUps - before.wakeUps) / (idling / 1000),
+      "processor time with many idle volumes, % of a core":
+        ((after.cpuMilliseconds - before.cpuMilliseconds) / idling) * 100
+    }
   })
 
 const restart: Step = ({ driver, start }) =>

@@ -1,8 +1,8 @@
 // Whether certlet has become slower or larger than it was: what a run has measured, compared with what was recorded. A
 // figure is a ratio wherever a floor could be measured in turns with it, so that neither a slow machine nor a busy one
-// changes it; the memory of a process and the share of a core that it idles with have no floor and need none. Of
-// several tries the best one counts, because a neighbour makes figures worse and never better. Pure: `runGuard.ts`
-// measures, `recorded.json` remembers.
+// changes it; the memory of a process and how it idles have no floor and need none. Of several tries the best one
+// counts, because a neighbour makes figures worse and never better. Pure: `runGuard.ts` measures, `recorded.json`
+// remembers.
 import { type Figures, median, type Taken } from "./takeTurns.ts"
 
 /** A row that is guarded. */

@@ -1,6 +1,6 @@
 /** Keys made ahead of time, while nobody wants one. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber, Option } from "effect"
+import { Clock, type Duration, Effect, Fiber, Option } from "effect"
 import { TestClock } from "effect/testing"
 import { makeKeyPool, quietTime } from "../../src/issuance/KeyPool.ts"
 
@@ -31,6 +31,37 @@ describe("a pool of keys", () => {
       yield* TestClock.adjust("1 minute")
       const taken = yield* Effect.all([take, take, take, take])
       expect(taken).toEqual([Option.some(1), Option.some(2), Option.some(3), Option.none()])
+    })
+  )
+
+  it.effect("wakes up for nothing while it is full", () =>
+    Effect.gen(function* () {
+      const clock = yield* Clock.Clock
+      const state = { sleeps: 0 }
+      const sleep = (duration: Duration.Duration) =>
+        Effect.suspend(() => {
+          state.sleeps++
+          return clock.sleep(duration)
+        })
+      const { fill, take } = pool(4)
+      yield* Effect.forkScoped(Effect.provideService(fill, Clock.Clock, { ...clock, sleep }))
+      yield* TestClock.adjust("1 minute")
+      const filled = state.sleeps
+      yield* TestClock.adjust("1 day")
+      expect(state.sleeps).toBe(filled)
+      yield* take
+      yield* TestClock.adjust("1 day")
+      expect(state.sleeps - filled).toBeLessThanOrEqual(3)
+    })
+  )
+
+  it.effect("makes no key where it may hold none", () =>
+    Effect.gen(function* () {
+      const { fill, state, take } = pool(0)
+      yield* Effect.forkScoped(fill)
+      expect(yield* take).toEqual(Option.none())
+      yield* TestClock.adjust("1 minute")
+      expect(state.made).toBe(0)
     })
   )
 

@@ -218,6 +218,12 @@ export const inIssuance: ReadonlyArray<Mutant> = [
       from: "Option.fromUndefinedOr(ready.shift())",
       to: "Option.fromUndefinedOr(ready[0])",
       broken: "two pods get one key"
+    },
+    {
+      name: "pool-never-sleeps",
+      from: "if (ready.length >= size) lacksKeys.closeUnsafe()",
+      to: "",
+      broken: "a node without work keeps making keys"
     }
   ])
 ]

@@ -75,7 +75,8 @@ const incidents = {
   podsReplacedPerDay: off,
   containerRestartsPerDay: off,
   mountsPlantedPerDay: off,
-  callsRunningOnPerDay: off
+  callsRunningOnPerDay: off,
+  disksHangingPerDay: off
 }
 
 /** A fault's name. */
@@ -163,7 +164,8 @@ const strong: Readonly<Record<FaultName, number>> = {
   podsReplacedPerDay: 2,
   containerRestartsPerDay: 6,
   mountsPlantedPerDay: 2,
-  callsRunningOnPerDay: 12
+  callsRunningOnPerDay: 12,
+  disksHangingPerDay: 24
 }
 
 /**
@@ -205,6 +207,7 @@ export class Faults extends Schema.Opaque<Faults>()(Schema.Struct({ ...weather, 
 
 const longest: Partial<Record<IncidentName, number>> = {
   freezesPerDay: 600_000,
+  disksHangingPerDay: 600_000,
   killsPerDay: 600_000,
   stopsPerDay: 600_000,
   kubeletRestartsPerDay: 300_000,

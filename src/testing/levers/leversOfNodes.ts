@@ -7,6 +7,8 @@
 import { Duration, Effect, Option } from "effect"
 import { bundleText } from "../../kube/TrustBundles.ts"
 import { namespacedName } from "../../spec/NamespacedName.ts"
+import { sound } from "../parts/ClusterParts.ts"
+import type { CrashPoint } from "../parts/Fence.ts"
 import { bundleNamed } from "../parts/SimBundles.ts"
 import type { SimNode } from "../parts/SimNode.ts"
 import { type SimPod, type SimPodVolume, volumeText } from "../parts/SimPod.ts"
@@ -68,6 +70,23 @@ export const diskLevers = (workings: Workings, levers: TimedLevers, node: SimNod
         time,
         [disk.levers.fail, records.levers.fail],
         [disk.levers.heal, records.levers.heal]
+      ),
+    /**
+     * One of certlet's next calls to the disk hangs for so long, before it is done or after it: the `call`-th from now
+     * on. Other calls take their usual time.
+     *
+     * @example
+     * yield* cluster.disk("node-1").hang({ call: 1, when: "before" }, "10 minutes")
+     * const waiting = yield* cluster.schedule({ node: "node-1" })
+     * yield* cluster.advance("9 minutes")
+     * assert.equal(waiting.phase, "pending")
+     * yield* cluster.advance("5 minutes")
+     * assert.equal(waiting.phase, "running")
+     */
+    hang: (point: CrashPoint, time: Duration.Input) =>
+      Effect.andThen(
+        tell(workings, node.name, `a call to the disk hangs for ${worded(time)}`),
+        node.hang({ ...sound(point), time: timeOf(time) })
       ),
     /**
      * The record that was written last before certlet's next death is left half written.

@@ -85,6 +85,9 @@ const strikes: Readonly<Record<IncidentName, Strike>> = {
   rebootsPerDay: (cluster, { node }, time) => cluster.reboot(node, time),
   disksFullPerDay: (cluster, { node }, time) => cluster.disk(node).fill(time),
   disksBrokenPerDay: (cluster, { node }, time) => cluster.disk(node).fail(time),
+  // Often longer than a kubelet waits: its next call comes while the last one still hangs.
+  disksHangingPerDay: (cluster, { draw, draw2, node }, time) =>
+    cluster.disk(node).hang({ call: 1 + Math.floor(draw * 12), when: draw2 < 0.5 ? "before" : "after" }, time),
   tornRecordsPerDay: (cluster, { node }) => cluster.disk(node).tear(),
   cleanedVolumesPerDay: (cluster, incident) =>
     onPod(cluster, incident, (pod) => cluster.disk(incident.node).clean(pod, volumeOf(pod, incident))),

@@ -44,10 +44,10 @@ export interface ClusterParts extends Workings {
 export const downtimeOf = (ending: Ending & { readonly at?: CrashPoint }): Duration.Duration =>
   timeOf(known("how a process ends", ending, { downtime: true, at: true }).downtime ?? "2 seconds")
 
-/** A point that a process can come to. */
+/** A call that a process can come to. */
 export const sound = (point: CrashPoint): CrashPoint => {
-  known("a crash point", point, { call: true, when: true })
-  oneOf("when a process crashes", point.when, ["before", "after"])
+  known("a call to come", point, { call: true, when: true })
+  oneOf("a call's when", point.when, ["before", "after"])
   if (Number.isInteger(point.call) && point.call >= 1) return point
   throw new Misuse(`calls count from 1, and none is number ${point.call}`)
 }

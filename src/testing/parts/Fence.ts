@@ -2,13 +2,37 @@
  * What stands between a simulated process and the world. A crash is not an interruption: when a process dies, its
  * finalizers must not run on the world as an orderly stop's do. So every service that a process uses is reached through
  * its fence: once the fence is shut, calls change nothing and end the fiber that makes them; while it is frozen, calls
- * and answers wait. A fence can also count, and shut at a chosen call: a crash between any two steps of a program.
+ * and answers wait. A fence can also count, and shut at a chosen call: a crash between any two steps of a program. Or
+ * a chosen call to the disk hangs there, while everything else goes on.
  */
 import { Deferred, Duration, Effect, Latch } from "effect"
 import { DiskStep } from "./DiskStep.ts"
 
 /** Where exactly a process dies: before a call has had its effect, or after it and before its answer. */
 export type CrashPoint = { readonly call: number; readonly when: "before" | "after" }
+
+/** Which of the next calls to the disk hangs for so long, before it has had its effect or after it. */
+export interface Hang extends CrashPoint {
+  readonly time: Duration.Duration
+}
+
+/** A call that is waited for: the n-th from now on. */
+class Awaited<P extends CrashPoint> {
+  #point: P | undefined
+
+  /** Undefined waits for none. */
+  readonly set = (point: P | undefined): void => {
+    this.#point = point
+  }
+
+  /** One call more; what was waited for, where this is it. */
+  readonly count = (): P | undefined => {
+    const point = this.#point
+    if (point === undefined) return undefined
+    this.#point = point.call > 1 ? { ...point, call: point.call - 1 } : undefined
+    return this.#point === undefined ? point : undefined
+  }
+}
 
 /** The fence of one process. */
 export class Fence {
@@ -18,7 +42,9 @@ export class Fence {
   readonly thawed = Latch.makeUnsafe(true)
   /** How long a call to a disk takes; zero is at once. */
   pace: () => Duration.Duration = () => Duration.zero
-  #crash: CrashPoint | undefined
+  readonly #crash = new Awaited<CrashPoint>()
+  readonly #hang = new Awaited<Hang>()
+  #relief = Deferred.makeUnsafe<void>()
   readonly #die: Effect.Effect<void>
 
   /** `die` is what befalls the process when it reaches its crash point. */
@@ -33,14 +59,20 @@ export class Fence {
   }
 
   /** The process dies at the n-th call from now on, n counting from 1; undefined lets it live. */
-  readonly crashAt = (point: CrashPoint | undefined): void => {
-    this.#crash = point
+  readonly crashAt = (point: CrashPoint | undefined): void => this.#crash.set(point)
+
+  /** One of the next calls to the disk hangs; undefined lets none hang, and ends those that do. */
+  readonly hangAt = (hang: Hang | undefined): void => {
+    this.#hang.set(hang)
+    if (hang !== undefined) return
+    Deferred.doneUnsafe(this.#relief, Effect.void)
+    this.#relief = Deferred.makeUnsafe()
   }
 
   /** A call through the fence. */
   readonly pass = <A, E, R>(call: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     Effect.suspend(() => {
-      const crash = this.#count()
+      const crash = this.alive ? this.#crash.count()?.when : undefined
       if (crash === "before") return Effect.andThen(this.#die, Effect.interrupt)
       const behind = crash === "after" ? Effect.ensuring(call, this.#die) : call
       return Effect.andThen(this.#open, Effect.ensuring(behind, this.#open))
@@ -49,15 +81,22 @@ export class Fence {
   /** As `pass`, for a call that takes the disk's time. */
   readonly passSlowly = <A, E, R>(call: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     Effect.suspend(() => {
+      const hang = this.#hang.count()
       const pace = this.pace()
-      return Duration.isZero(pace)
+      const passed = Duration.isZero(pace)
         ? this.pass(call)
         : Effect.andThen(Effect.andThen(this.#open, this.#pause(pace)), this.pass(call))
+      return hang === undefined ? passed : this.#hanging(hang, passed)
     })
 
   /** As `passSlowly`, for a call that changes files one by one: the process can also die between any two of them. */
   readonly passStepwise = <A, E, R>(call: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     this.passSlowly(Effect.provideService(call, DiskStep, this.pass(Effect.void)))
+
+  #hanging<A, E, R>({ time, when }: Hang, call: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
+    const hang = Effect.raceFirst(this.#pause(time), Effect.interruptible(Deferred.await(this.#relief)))
+    return when === "before" ? Effect.andThen(hang, call) : Effect.ensuring(call, hang)
+  }
 
   /** The disk's time; a dead process has none, not even where its program may not be interrupted. */
   readonly #pause = (pace: Duration.Duration): Effect.Effect<void> =>
@@ -67,15 +106,6 @@ export class Fence {
     if (!this.alive) return Effect.interrupt
     return this.thawed.isOpen() ? Effect.void : Effect.andThen(this.thawed.await, this.#open)
   })
-
-  #count(): "before" | "after" | undefined {
-    if (this.#crash === undefined || !this.alive) return undefined
-    this.#crash = { ...this.#crash, call: this.#crash.call - 1 }
-    if (this.#crash.call > 0) return undefined
-    const { when } = this.#crash
-    this.#crash = undefined
-    return when
-  }
 }
 
 /** A service whose every call goes through `pass`. */

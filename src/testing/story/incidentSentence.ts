@@ -43,7 +43,8 @@ const sentences: Readonly<Record<IncidentName, (where: string, time: string) => 
   podsReplacedPerDay: (node) => `a pod on ${node} is deleted by force, and the next one has its name at once`,
   containerRestartsPerDay: (node) => `the container of a pod on ${node} is started again`,
   mountsPlantedPerDay: (node, time) => `a stranger mounts something over a volume on ${node} for ${time}`,
-  callsRunningOnPerDay: (node, time) => `the kubelet on ${node} restarts, and its calls run on in certlet for ${time}`
+  callsRunningOnPerDay: (node, time) => `the kubelet on ${node} restarts, and its calls run on in certlet for ${time}`,
+  disksHangingPerDay: (node, time) => `one of certlet's next calls to the disk of ${node} hangs for ${time}`
 }
 
 /** A duration at a glance: its two largest units. */

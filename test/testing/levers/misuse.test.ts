@@ -43,7 +43,7 @@ const wrong: ReadonlyArray<
   ],
   ["has no downTime; the nearest is downtime", (cluster) => cluster.stop("node-1", anything('{ "downTime": 1 }'))],
   [
-    "a process crashes is before or after, and not during",
+    "a call's when is before or after, and not during",
     (cluster) => cluster.kill("node-1", anything('{ "at": { "call": 1, "when": "during" } }'))
   ],
   ["is ahead or behind, and not fast", (cluster) => cluster.clock("node-1").skew("1 hour", anything('"fast"'))],

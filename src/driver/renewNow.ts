@@ -1,9 +1,10 @@
 /**
  * An operator wants a volume's next certificate now. It is the renewal that would have come by itself, only earlier:
  * one that is running is joined, a pause is cut short, and the pod keeps its old files until the new ones are complete.
- * A volume without a mount is left to its next publish.
+ * One that has come while the operator waited for the volume is what was asked for. A volume without a mount is left to
+ * its next publish.
  */
-import { type Duration, Effect, Option, Result } from "effect"
+import { type Duration, Effect, Equal, Option, Ref, Result } from "effect"
 import { namespacedName } from "../spec/NamespacedName.ts"
 import { VolumeError, VolumeFS } from "../volume/VolumeFS.ts"
 import { awaitAttempt } from "./awaitAttempt.ts"
@@ -20,9 +21,12 @@ export const renewNow = Effect.fn("driver.renewNow")(function* (volumeId: string
   if (Option.isNone(found)) return yield* notRenewable(volumeId)
   const volume = found.value
   const pod = podOf(volume)
-  return yield* begin(volume).pipe(
+  const before = yield* heldSerial(volume)
+  return yield* begin(volume, before).pipe(
     volumes.locked(volumeId),
-    Effect.flatMap((attempt) => awaitAttempt(volume, attempt, patience)),
+    Effect.flatMap(
+      Option.match({ onNone: () => Effect.void, onSome: (attempt) => awaitAttempt(volume, attempt, patience) })
+    ),
     Effect.mapError((error) =>
       error._tag === "RenewError" || error._tag === "Unpublished"
         ? error
@@ -43,11 +47,20 @@ const notRenewable = Effect.fnUntraced(function* (volumeId: string) {
   return yield* new RenewError({ volumeId, pod: namespacedName(left.pod), reason })
 })
 
-const begin = Effect.fnUntraced(function* (volume: Volume) {
+/** The serial number of the certificate that the volume holds; none before the first. */
+const heldSerial = ({ record }: Volume) =>
+  Effect.map(Ref.get(record), ({ issued }) => Option.map(issued, ({ serialNumber }) => serialNumber))
+
+/** Begins or joins a renewal, unless the certificate has come that followed the one of this serial number. */
+const begin = Effect.fnUntraced(function* (volume: Volume, before: Option.Option<string>) {
   const renewals = yield* Renewals
   yield* requireMount(volume)
+  if (!Equal.equals(yield* heldSerial(volume), before)) {
+    yield* Effect.logInfo("renewed already while the operator waited")
+    return Option.none()
+  }
   yield* Effect.logInfo("renewing now, as an operator asked")
-  return yield* renewals.renewNow(volume)
+  return Option.some(yield* renewals.renewNow(volume))
 })
 
 const requireMount = Effect.fnUntraced(function* (volume: Volume) {

@@ -145,6 +145,26 @@ describe("two calls for one volume", () => {
     )
   )
 
+  it.effect("are one renewal where it comes while an operator waits for a publish to end", () =>
+    onPacedNode("publish and operator", (disk) =>
+      Effect.gen(function* () {
+        const cluster = yield* SimControlPlane
+        const driver = yield* published
+        yield* cluster.behave({ approval: "hold" })
+        const first = yield* begun(driver.renewNow(web.volumeId, Duration.minutes(2)))
+        disk.slow("inspect", "30 seconds")
+        const publish = yield* begun(driver.publish(web))
+        const second = yield* begun(driver.renewNow(web.volumeId, Duration.minutes(2)))
+        yield* cluster.behave({ approval: "approve" })
+        yield* pass("1 minute")
+        yield* Fiber.join(publish)
+        const [one, other] = [yield* Fiber.join(first), yield* Fiber.join(second)]
+        expect(other.certificate).toEqual(one.certificate)
+        expect(yield* submissions).toBe(2)
+      })
+    )
+  )
+
   it.effect("begin no renewal by hand while it is being unpublished", () =>
     onPacedNode("unpublish and renew", (disk) =>
       Effect.gen(function* () {

@@ -7,7 +7,7 @@ import { Option, Result } from "effect"
 import type { PodState } from "../../spec/PodState.ts"
 import { type SimPodVolume, volumeText } from "../parts/SimPod.ts"
 import { type Invariant, safety, type World } from "./Invariants.ts"
-import { isFilled, volumeOf } from "./judgesOfVolumes.ts"
+import { askerOf, isFilled } from "./judgesOfVolumes.ts"
 import { seeVolume } from "./Sight.ts"
 import { unservedAt } from "./served.ts"
 import { gatesOf, isFollowing, isLetIn, mayComeLater, namesOf } from "./wishes.ts"
@@ -40,7 +40,7 @@ const gatesHold = safety(
         }
       }
       if (what._tag !== "RequestCreated") return undefined
-      const volume = world.volumes.find(({ volumeId }) => volumeId === volumeOf(what.object))
+      const volume = askerOf(what.object, world)
       if (volume === undefined || gatesOf(volume, world).length === 0 || letIn.has(volume.volumeId)) return undefined
       return `a certificate for ${volumeText(volume)} is asked for, and its gate has never been open`
     }

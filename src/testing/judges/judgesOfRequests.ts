@@ -12,7 +12,7 @@ import { namespacedName } from "../../spec/NamespacedName.ts"
 import { accountOf } from "../parts/SimAccounts.ts"
 import { type SimPodVolume, volumeText } from "../parts/SimPod.ts"
 import { type Invariant, safety, type World } from "./Invariants.ts"
-import { volumeOf } from "./judgesOfVolumes.ts"
+import { askerOf, volumeOf } from "./judgesOfVolumes.ts"
 import { type SeenCertificate, seeVolume } from "./Sight.ts"
 import { attribute, isFollowing } from "./wishes.ts"
 
@@ -37,7 +37,7 @@ const oneKeyOneRequest = safety(
       if (what._tag === "RequestDeleted" && what.by !== undefined) withdrawn.add(namespacedName(what.object.metadata))
       if (what._tag !== "RequestCreated") return undefined
       const { object } = what
-      const volume = world.volumes.find(({ volumeId }) => volumeId === volumeOf(object))
+      const volume = askerOf(object, world)
       if (volume !== undefined && attribute(volume, "reuse-private-key") === "true") keepers.add(volume.volumeId)
       const key = keyIn(object)
       const before = seen.get(key)
@@ -64,7 +64,7 @@ const ownAccount = safety(
     ({ what }, world) => {
       if (what._tag !== "RequestCreated") return undefined
       const { object } = what
-      const volume = world.volumes.find(({ volumeId }) => volumeId === volumeOf(object))
+      const volume = askerOf(object, world)
       if (volume === undefined) return undefined
       const asked = Predicate.hasProperty(object.spec, "username") ? String(object.spec.username) : ""
       const wanted = (world.settings.useTokenRequest ? accountOf(volume.pod) : certletUser).name
@@ -175,7 +175,7 @@ const unhurried = safety(
         if (asked.get(volume.volumeId) === "begun") asked.delete(volume.volumeId)
       }
       if (what._tag !== "RequestCreated") return undefined
-      const volume = world.volumes.find(({ volumeId }) => volumeId === volumeOf(what.object))
+      const volume = askerOf(what.object, world)
       const last = volume === undefined ? undefined : got.get(volume.volumeId)
       if (volume === undefined || last === undefined) return undefined
       if (asked.has(volume.volumeId)) {

@@ -20,6 +20,10 @@ const volumeAt = (world: World, target: string): SimPodVolume | undefined =>
 /** The volume whose id an object carries. */
 export const volumeOf = ({ metadata }: StoredObject): string => metadata.annotations?.[volumeAnnotation] ?? ""
 
+/** The volume that a request is made for, while its pod is there. */
+export const askerOf = (object: StoredObject, world: World): SimPodVolume | undefined =>
+  world.volumes.find(({ volumeId }) => volumeId === volumeOf(object))
+
 const wholeSets = safety(
   "whole sets",
   "What a pod sees is a whole set of files: a certificate, the key it is for, and a CA.",

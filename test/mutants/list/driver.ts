@@ -64,6 +64,12 @@ const inLocks: ReadonlyArray<Mutant> = [
       from: "    volumes.locked(volumeId),\n",
       to: "",
       broken: "a renewal by hand begins on a volume that is being taken away"
+    },
+    {
+      name: "renewed-twice-by-hand",
+      from: "!Equal.equals(yield* heldSerial(volume), before)",
+      to: "false",
+      broken: "an operator who waited while the next certificate came gets one more"
     }
   ]),
   ...locks("driver/swap.ts", [

@@ -8,7 +8,7 @@ import { Duration, Effect, Option } from "effect"
 import { bundleText } from "../../kube/TrustBundles.ts"
 import { namespacedName } from "../../spec/NamespacedName.ts"
 import { sound } from "../parts/ClusterParts.ts"
-import type { CrashPoint } from "../parts/Fence.ts"
+import { type DiskPoint, diskCalls } from "../parts/Fence.ts"
 import { bundleNamed } from "../parts/SimBundles.ts"
 import type { SimNode } from "../parts/SimNode.ts"
 import { type SimPod, type SimPodVolume, volumeText } from "../parts/SimPod.ts"
@@ -73,7 +73,7 @@ export const diskLevers = (workings: Workings, levers: TimedLevers, node: SimNod
       ),
     /**
      * One of certlet's next calls to the disk hangs for so long, before it is done or after it: the `call`-th from now
-     * on. Other calls take their usual time.
+     * on, or the `call`-th of one kind, such as `{ of: "unmount" }`. Other calls take their usual time.
      *
      * @example
      * yield* cluster.disk("node-1").hang({ call: 1, when: "before" }, "10 minutes")
@@ -83,11 +83,13 @@ export const diskLevers = (workings: Workings, levers: TimedLevers, node: SimNod
      * yield* cluster.advance("5 minutes")
      * assert.equal(waiting.phase, "running")
      */
-    hang: (point: CrashPoint, time: Duration.Input) =>
-      Effect.andThen(
-        tell(workings, node.name, `a call to the disk hangs for ${worded(time)}`),
-        node.hang({ ...sound(point), time: timeOf(time) })
-      ),
+    hang: ({ of, ...point }: DiskPoint, time: Duration.Input) => {
+      const kind = of === undefined ? "a call to the disk" : `the disk's ${oneOf("a call's kind", of, diskCalls)}`
+      return Effect.andThen(
+        tell(workings, node.name, `${kind} hangs for ${worded(time)}`),
+        node.hang({ ...sound(point), of, time: timeOf(time) })
+      )
+    },
     /**
      * The record that was written last before certlet's next death is left half written.
      *

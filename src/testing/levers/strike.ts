@@ -7,6 +7,7 @@ import { Duration, Effect } from "effect"
 import { kubeletPrefix } from "../../spec/VolumeContext.ts"
 import type { Cluster } from "../Cluster.ts"
 import { simulationBegins } from "../parts/ClusterParts.ts"
+import type { DiskPoint } from "../parts/Fence.ts"
 import type { SimPod, SimPodVolume } from "../parts/SimPod.ts"
 import { type Incident, type IncidentName, isIncidentName, type Rate } from "./Faults.ts"
 import { volumesOf } from "./volumesOf.ts"
@@ -56,6 +57,15 @@ const onBundle = (
   return name === undefined ? Effect.void : act(cluster.bundle(name, namespace))
 }
 
+/** Which call hangs: any of the next ones, or soon one of a kind that is not made all the time. */
+const hangOf = ({ draw, draw2 }: Incident): DiskPoint => {
+  const kinds = [undefined, "mount", "write", "unmount", "save", "remove"] as const
+  const chosen = draw * kinds.length
+  const of = kinds[Math.floor(chosen)]
+  const call = 1 + Math.floor((chosen % 1) * (of === undefined ? 12 : 3))
+  return { call, of, when: draw2 < 0.5 ? "before" : "after" }
+}
+
 const strikes: Readonly<Record<IncidentName, Strike>> = {
   watchDropsPerDay: (cluster) => cluster.api.dropWatches(),
   watchEndsPerDay: (cluster) => cluster.api.endWatches(),
@@ -86,8 +96,7 @@ const strikes: Readonly<Record<IncidentName, Strike>> = {
   disksFullPerDay: (cluster, { node }, time) => cluster.disk(node).fill(time),
   disksBrokenPerDay: (cluster, { node }, time) => cluster.disk(node).fail(time),
   // Often longer than a kubelet waits: its next call comes while the last one still hangs.
-  disksHangingPerDay: (cluster, { draw, draw2, node }, time) =>
-    cluster.disk(node).hang({ call: 1 + Math.floor(draw * 12), when: draw2 < 0.5 ? "before" : "after" }, time),
+  disksHangingPerDay: (cluster, incident, time) => cluster.disk(incident.node).hang(hangOf(incident), time),
   tornRecordsPerDay: (cluster, { node }) => cluster.disk(node).tear(),
   cleanedVolumesPerDay: (cluster, incident) =>
     onPod(cluster, incident, (pod) => cluster.disk(incident.node).clean(pod, volumeOf(pod, incident))),

@@ -11,13 +11,22 @@ import { DiskStep } from "./DiskStep.ts"
 /** Where exactly a process dies: before a call has had its effect, or after it and before its answer. */
 export type CrashPoint = { readonly call: number; readonly when: "before" | "after" }
 
-/** Which of the next calls to the disk hangs for so long, before it has had its effect or after it. */
-export interface Hang extends CrashPoint {
+/** The calls to a disk, as its services name them: those that a hang can wait for. */
+export const diskCalls = ["inspect", "mount", "write", "read", "sweep", "unmount", "save", "remove"] as const
+type DiskCall = (typeof diskCalls)[number]
+
+/** One of the next calls to the disk, before it has had its effect or after it; undefined counts calls of any kind. */
+export interface DiskPoint extends CrashPoint {
+  readonly of?: DiskCall | undefined
+}
+
+/** The call that hangs, and for how long. */
+export interface Hang extends DiskPoint {
   readonly time: Duration.Duration
 }
 
-/** A call that is waited for: the n-th from now on. */
-class Awaited<P extends CrashPoint> {
+/** Counts the calls down to the one that is waited for. */
+class Countdown<P extends CrashPoint> {
   #point: P | undefined
 
   /** Undefined waits for none. */
@@ -25,10 +34,10 @@ class Awaited<P extends CrashPoint> {
     this.#point = point
   }
 
-  /** One call more; what was waited for, where this is it. */
-  readonly count = (): P | undefined => {
+  /** One call more, if it is one of those that count; what was waited for, where this is it. */
+  readonly count = (counts: (point: P) => boolean = () => true): P | undefined => {
     const point = this.#point
-    if (point === undefined) return undefined
+    if (point === undefined || !counts(point)) return undefined
     this.#point = point.call > 1 ? { ...point, call: point.call - 1 } : undefined
     return this.#point === undefined ? point : undefined
   }
@@ -42,8 +51,8 @@ export class Fence {
   readonly thawed = Latch.makeUnsafe(true)
   /** How long a call to a disk takes; zero is at once. */
   pace: () => Duration.Duration = () => Duration.zero
-  readonly #crash = new Awaited<CrashPoint>()
-  readonly #hang = new Awaited<Hang>()
+  readonly #crash = new Countdown<CrashPoint>()
+  readonly #hang = new Countdown<Hang>()
   #relief = Deferred.makeUnsafe<void>()
   readonly #die: Effect.Effect<void>
 
@@ -79,9 +88,9 @@ export class Fence {
     })
 
   /** As `pass`, for a call that takes the disk's time. */
-  readonly passSlowly = <A, E, R>(call: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  readonly passSlowly = <A, E, R>(call: Effect.Effect<A, E, R>, name: string): Effect.Effect<A, E, R> =>
     Effect.suspend(() => {
-      const hang = this.#hang.count()
+      const hang = this.#hang.count(({ of }) => of === undefined || of === name)
       const pace = this.pace()
       const passed = Duration.isZero(pace)
         ? this.pass(call)
@@ -90,8 +99,8 @@ export class Fence {
     })
 
   /** As `passSlowly`, for a call that changes files one by one: the process can also die between any two of them. */
-  readonly passStepwise = <A, E, R>(call: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    this.passSlowly(Effect.provideService(call, DiskStep, this.pass(Effect.void)))
+  readonly passStepwise = <A, E, R>(call: Effect.Effect<A, E, R>, name: string): Effect.Effect<A, E, R> =>
+    this.passSlowly(Effect.provideService(call, DiskStep, this.pass(Effect.void)), name)
 
   #hanging<A, E, R>({ time, when }: Hang, call: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
     const hang = Effect.raceFirst(this.#pause(time), Effect.interruptible(Deferred.await(this.#relief)))
@@ -108,14 +117,14 @@ export class Fence {
   })
 }
 
-/** A service whose every call goes through `pass`. */
+/** A service whose every call goes through `pass`, which is told the call's name. */
 export const fenced = <S extends object>(
   service: S,
-  pass: <A, E, R>(call: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  pass: <A, E, R>(call: Effect.Effect<A, E, R>, name: string) => Effect.Effect<A, E, R>
 ): S => {
-  const wrap = (value: unknown): unknown => {
-    if (Effect.isEffect(value)) return pass(value)
-    return typeof value === "function" ? (...args: ReadonlyArray<unknown>) => wrap(value(...args)) : value
+  const wrap = (value: unknown, name: string): unknown => {
+    if (Effect.isEffect(value)) return pass(value, name)
+    return typeof value === "function" ? (...args: ReadonlyArray<unknown>) => wrap(value(...args), name) : value
   }
-  return new Proxy(service, { get: (target, key) => wrap(Reflect.get(target, key)) })
+  return new Proxy(service, { get: (target, key) => wrap(Reflect.get(target, key), String(key)) })
 }

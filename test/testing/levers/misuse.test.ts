@@ -46,6 +46,10 @@ const wrong: ReadonlyArray<
     "a call's when is before or after, and not during",
     (cluster) => cluster.kill("node-1", anything('{ "at": { "call": 1, "when": "during" } }'))
   ],
+  [
+    "a call's kind is inspect or mount or write or read or sweep or unmount or save or remove, and not umount",
+    (cluster) => cluster.disk("node-1").hang(anything('{ "call": 1, "of": "umount", "when": "after" }'), "1 hour")
+  ],
   ["is ahead or behind, and not fast", (cluster) => cluster.clock("node-1").skew("1 hour", anything('"fast"'))],
   ["and not podz", (cluster) => cluster.api.forbid("1 hour", anything('"podz"'))],
   [

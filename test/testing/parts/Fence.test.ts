@@ -22,6 +22,21 @@ describe("a call to the disk that hangs", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect("is one of the kind that was named", () =>
+    Effect.gen(function* () {
+      const cluster = yield* SimCluster.make({ seed: "hang" })
+      yield* cluster.disk("node-1").hang({ call: 1, of: "unmount", when: "before" }, "10 minutes")
+      const pod = yield* cluster.schedule({ node: "node-1" })
+      yield* cluster.advance("1 minute")
+      expect(pod.phase).toBe("running")
+      yield* cluster.delete(pod)
+      yield* cluster.advance("9 minutes")
+      expect(pod.phase).toBe("ending")
+      yield* cluster.advance("5 minutes")
+      expect(pod.phase).toBe("gone")
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("hangs no longer than the faults last", () =>
     Effect.gen(function* () {
       const cluster = yield* SimCluster.make({ seed: "hang" })

@@ -3,11 +3,9 @@
  * happens where a kubelet's root is wiped; nobody could connect any more, and the server behind it would not notice.
  * So it is looked at every ten seconds, and served again where it is gone or could not be had.
  */
-import { Duration, Effect, Schedule, type Scope } from "effect"
+import { Effect, type Scope } from "effect"
 import { whichSocket } from "./NodeUnixSocket.ts"
-
-/** How often the socket is looked at: one that was removed is served again this late. */
-const lookEvery = Duration.seconds(10)
+import { nextLook } from "./nextLook.ts"
 
 /** A socket, and what is to be said about it. */
 export interface StandingSocket<E, R> {
@@ -32,12 +30,13 @@ export const keepStanding = <E, R>({
   serve.pipe(
     Effect.tap(served),
     Effect.tap((ours) =>
-      Effect.sync(() => whichSocket(path) === ours).pipe(
-        Effect.repeat({ schedule: Schedule.spaced(lookEvery), while: (stands) => stands })
-      )
+      Effect.andThen(
+        nextLook,
+        Effect.sync(() => whichSocket(path) === ours)
+      ).pipe(Effect.repeat({ while: (stands) => stands }))
     ),
     Effect.andThen(removed),
     Effect.scoped,
-    Effect.catch((error) => Effect.andThen(failed(error), Effect.sleep(lookEvery))),
+    Effect.catch((error) => Effect.andThen(failed(error), nextLook)),
     Effect.forever
   )

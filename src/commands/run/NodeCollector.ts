@@ -6,7 +6,8 @@
 import { performance } from "node:perf_hooks"
 import { getHeapStatistics, setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
-import { Effect, Layer, Predicate, Schedule } from "effect"
+import { Effect, Layer, Predicate } from "effect"
+import { nextLook } from "../../socket/nextLook.ts"
 
 /** What the collector sees of its process, and does to it. */
 export interface Heap {
@@ -22,7 +23,7 @@ const worthwhile = 4 * 1024 * 1024
 const quiet = 0.1
 
 /** Looks at the heap every ten seconds, for ever. */
-export const collectWhenQuiet = (heap: Heap): Effect.Effect<void> =>
+export const collectWhenQuiet = (heap: Heap): Effect.Effect<never> =>
   Effect.suspend(() => {
     let left = heap.used()
     const look = Effect.sync(() => {
@@ -31,7 +32,7 @@ export const collectWhenQuiet = (heap: Heap): Effect.Effect<void> =>
       heap.collect()
       left = heap.used()
     })
-    return Effect.asVoid(Effect.repeat(look, Schedule.spaced("10 seconds")))
+    return Effect.forever(Effect.andThen(nextLook, look))
   })
 
 /** The collector of V8, which a program gets in a new context after it has asked for it. */

@@ -63,6 +63,27 @@ const ownCertificate = safety(
     }
 )
 
+const neverBack = safety(
+  "never back",
+  "A volume never shows a certificate again that another one has replaced.",
+  () => {
+    const shown = new Map<string, Set<string>>()
+    const last = new Map<string, string>()
+    return ({ what }, world) => {
+      if (what._tag !== "Written") return undefined
+      const volume = volumeAt(world, what.target)
+      const sight = seeVolume(what.volume)
+      if (volume === undefined || Result.isFailure(sight)) return undefined
+      const { serialNumber } = sight.success.certificate
+      const before = shown.get(volume.volumeId) ?? new Set()
+      const isBack = last.get(volume.volumeId) !== serialNumber && before.has(serialNumber)
+      shown.set(volume.volumeId, before.add(serialNumber))
+      last.set(volume.volumeId, serialNumber)
+      return isBack ? `${volumeText(volume)} shows the certificate ${serialNumber} again` : undefined
+    }
+  }
+)
+
 /** The target or the volume that a change on a node is about. */
 const placeOf = (what: Happening): { readonly target?: string; readonly volumeId?: string } | undefined => {
   switch (what._tag) {
@@ -175,6 +196,7 @@ const finalIsFinal = safety(
 export const judgesOfVolumes: ReadonlyArray<Invariant> = [
   wholeSets,
   ownCertificate,
+  neverBack,
   nobodyElses,
   nothingLeft,
   finalIsFinal

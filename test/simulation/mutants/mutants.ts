@@ -32,17 +32,29 @@ const fileByFile = onEdge("files are written one after the other", VolumeFS, (fs
     Effect.forEach(files, (_, index) => fs.write(place, files.slice(0, index + 1)), { discard: true })
 }))
 
+/** A copy: certlet overwrites what it has written. */
+const copyOf = (files: FileSet): FileSet =>
+  files.map((file) => ({ ...file, content: Redacted.make(new Uint8Array(Redacted.value(file.content))) }))
+
 const oneForAll = onEdge("every volume gets the files that were made first", VolumeFS, (fs) => {
   let first: FileSet | undefined
   return {
     ...fs,
     write: (place, files) => {
-      // A copy: certlet overwrites what it has written.
-      first ??= files.map((file) => ({
-        ...file,
-        content: Redacted.make(new Uint8Array(Redacted.value(file.content)))
-      }))
+      first ??= copyOf(files)
       return fs.write(place, first)
+    }
+  }
+})
+
+const returning = onEdge("the third set of a volume is the first one again", VolumeFS, (fs) => {
+  const sets = new Map<string, ReadonlyArray<FileSet>>()
+  return {
+    ...fs,
+    write: (place, files) => {
+      const before = sets.get(place.target) ?? []
+      sets.set(place.target, [...before, copyOf(files)])
+      return fs.write(place, before.length === 2 ? (before[0] ?? files) : files)
     }
   }
 })
@@ -248,6 +260,7 @@ const forgetful = onPrograms(
 export const mutants: Readonly<Record<string, ReadonlyArray<Mutant>>> = {
   "whole sets": [oldKeyStays, fileByFile],
   "own certificate": [oneForAll],
+  "never back": [returning],
   "nobody else's volume": [zealous],
   "nothing left": [recordStays, mountStays, lifeGoesOn],
   "final is final": [forgetful],

@@ -111,6 +111,12 @@ export const isIncidentName = (name: string): name is IncidentName => isKeyOf(in
 /** The names of all kinds of weather. */
 export const weatherNames = Object.keys(weather).filter((name) => isKeyOf(weather, name))
 
+/** In few stories disks are so slow that whatever happens to a volume on a node overlaps. */
+const drawSlowDisks = (seed: number | string): Partial<Faults> => {
+  const dice = new Dice(`${seed}/slow`)
+  return dice.chance(0.1) ? { diskLatencyMillis: Math.round(dice.between(1000, 20_000)) } : {}
+}
+
 /** How much of each fault is a lot, in the fault's own unit. */
 const strong: Readonly<Record<FaultName, number>> = {
   apiLatencyMillis: 2000,
@@ -201,7 +207,7 @@ export class Faults extends Schema.Opaque<Faults>()(Schema.Struct({ ...weather, 
       const [chosen, intensity] = [dice.chance(share), dice.next()]
       return [name, chosen ? Math.round(strong[name] * intensity * 1000) / 1000 : 0] as const
     })
-    return Faults.of(Object.fromEntries(drawn))
+    return Faults.of({ ...Object.fromEntries(drawn), ...drawSlowDisks(seed) })
   }
 }
 

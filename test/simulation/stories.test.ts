@@ -241,6 +241,24 @@ describe("stories that once went wrong", () => {
     })
   )
 
+  // Found by seed 951467: the removal of the record hung in an unpublish, and then the disk failed.
+  it.live("a record that the disk does not let go keeps no pod from its end, and goes later", () =>
+    Effect.gen(function* () {
+      const cluster = yield* SimCluster.make({ seed: 951_467 })
+      const pod = yield* cluster.schedule()
+      yield* cluster.advance("1 minute")
+      yield* cluster.disk("node-1").hang({ call: 1, of: "remove", when: "before" }, "1 minute")
+      yield* cluster.delete(pod)
+      yield* cluster.advance("30 seconds")
+      yield* cluster.disk("node-1").fail("2 minutes")
+      yield* cluster.advance("1 minute")
+      expect(pod.phase).toBe("gone")
+      expect(cluster.world.nodes.get("node-1")?.records.volumeIds().size).toBe(1)
+      yield* cluster.settle()
+      expect(cluster.world.nodes.get("node-1")?.records.volumeIds().size).toBe(0)
+    }).pipe(Effect.scoped)
+  )
+
   // Found by seed 605854: the volume was unmounted and mounted again, empty, and a restarted container held that mount.
   // Then the record was lost, the next request failed, and the mount was taken away as that of a pod that never ran.
   it.live("an empty mount that a container may hold stays when the record is lost and the next request fails", () =>

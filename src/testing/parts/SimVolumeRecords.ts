@@ -55,6 +55,8 @@ interface Disk {
   readonly setAside: Set<string>
   /** The volumes whose records somebody else took or damaged, and whether each was recorded again as a new one. */
   readonly lost: Map<string, boolean>
+  /** The volumes whose records could not be removed when that was tried last. */
+  readonly stuck: Set<string>
   /** Told of every change, at the moment it is made. */
   readonly observe: (change: RecordChange) => void
   full: boolean
@@ -108,12 +110,16 @@ const clear = Effect.fnUntraced(function* (disk: Disk, volumeId: string) {
   disk.unfinished.delete(volumeId)
 })
 
-const remove = Effect.fnUntraced(function* (disk: Disk, volumeId: string) {
-  yield* ready(disk, "remove", volumeId)
-  if (disk.texts.delete(volumeId)) disk.observe({ _tag: "RecordRemoved", volumeId })
-  disk.setAside.delete(volumeId)
-  yield* clear(disk, volumeId)
-})
+const remove = Effect.fnUntraced(
+  function* (disk: Disk, volumeId: string) {
+    disk.stuck.delete(volumeId)
+    yield* ready(disk, "remove", volumeId)
+    if (disk.texts.delete(volumeId)) disk.observe({ _tag: "RecordRemoved", volumeId })
+    disk.setAside.delete(volumeId)
+    yield* clear(disk, volumeId)
+  },
+  (removed, disk, volumeId) => Effect.tapError(removed, () => Effect.sync(() => disk.stuck.add(volumeId)))
+)
 
 const all = Effect.fnUntraced(function* (disk: Disk) {
   yield* ready(disk, "read", "")
@@ -167,6 +173,7 @@ export const makeSimRecords = (observe: (change: RecordChange) => void = () => u
     unfinished: new Map(),
     setAside: new Set(),
     lost: new Map(),
+    stuck: new Set(),
     observe,
     full: false,
     broken: false,
@@ -186,7 +193,9 @@ export const makeSimRecords = (observe: (change: RecordChange) => void = () => u
   const volumeIds = (): ReadonlySet<string> => new Set([...disk.texts.keys(), ...disk.unfinished.keys()])
   /** True where certlet has begun a volume anew, because somebody else had taken or damaged its record. */
   const isBegunAgain = (volumeId: string): boolean => disk.lost.get(volumeId) === true
-  return { start, levers: levers(disk), texts, volumeIds, isBegunAgain }
+  /** True where the disk did not let certlet remove the record. */
+  const isStuck = (volumeId: string): boolean => disk.stuck.has(volumeId)
+  return { start, levers: levers(disk), texts, volumeIds, isBegunAgain, isStuck }
 }
 
 /** The simulated records: `VolumeRecords` for the programs, `SimRecordDisk` for the test. */

@@ -132,6 +132,17 @@ export class Certlet {
     await this.#running.stop(signal)
   }
 
+  /** Whether it still serves: true once it answers, false once it has ended. A process that is dying does neither. */
+  async serves(): Promise<boolean> {
+    try {
+      await this.until("certlet to answer or to end", startLimitMilliseconds, () => this.kubelet.probe())
+      return true
+    } catch (error) {
+      if (this.#running.running) throw error
+      return false
+    }
+  }
+
   /** Polls while certlet runs; errors carry the end of its log. */
   until<Found>(what: string, deadlineMilliseconds: number, probe: () => Promise<Found | undefined>): Promise<Found> {
     return this.#running.until(what, deadlineMilliseconds, probe)

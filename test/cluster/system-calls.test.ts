@@ -93,8 +93,6 @@ const run: Readonly<Record<Exclude<Program, "start">, (volume: PodVolume) => Pro
   renew: renewNow
 }
 
-const alive = () => existsSync(`/proc/${certlet.pid}/fd`)
-
 /** What a pod would read at this moment is a whole set of one issue, or nothing. */
 const expectWhole = async (volume: PodVolume): Promise<void> => {
   if (!existsSync(join(volume.target, "..data"))) return
@@ -115,7 +113,7 @@ const expectConvergence = async (volume: PodVolume): Promise<void> => {
   expect(await readdir(dirname(volume.target))).toEqual([])
 }
 
-/** Strikes once; the point was reached where a kill has ended the process. */
+/** Strikes once. A kill ends the process, and so do errors that Node does not bear: it is started again then. */
 const strike = async (program: Program, fault: Fault): Promise<void> => {
   const volume = await makeVolume()
   if (program !== "publish") await certlet.publish(volume)
@@ -128,7 +126,7 @@ const strike = async (program: Program, fault: Fault): Promise<void> => {
     await calls.detach()
   }
   await expectWhole(volume)
-  if (program === "start" || !alive()) {
+  if (program === "start" || !(await certlet.serves())) {
     await certlet.end("SIGKILL")
     await certlet.startAgain()
   }

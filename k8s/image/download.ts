@@ -26,6 +26,12 @@ const keep = (file: string, bytes: Uint8Array): void => {
   renameSync(partial, file)
 }
 
+/** Why something failed, down to the first cause: a fetch says in its cause what was wrong with the network. */
+const reasonsOf = (cause: unknown): string => {
+  if (!(cause instanceof Error)) return String(cause)
+  return cause.cause === undefined ? cause.message : `${cause.message}: ${reasonsOf(cause.cause)}`
+}
+
 /** Resolves with the file at the first of these addresses that has it; rejects where its SHA-256 (hex) is another. */
 export const download = async (addresses: ReadonlyArray<string>, sha256: string): Promise<Buffer> => {
   const file = join(await place(), sha256)
@@ -44,7 +50,7 @@ export const download = async (addresses: ReadonlyArray<string>, sha256: string)
       keep(file, bytes)
       return bytes
     } catch (cause) {
-      failures.push(`${address}: ${cause instanceof Error ? cause.message : cause}`)
+      failures.push(`${address}: ${reasonsOf(cause)}`)
     }
   }
   throw new Error(`a file that the image needs cannot be fetched\n${failures.join("\n")}`)

@@ -38,9 +38,10 @@ export const refusal = { base: Duration.minutes(5), cap: Duration.hours(1) } as 
 export const stalled = { base: Duration.minutes(1), cap: Duration.minutes(5) } as const
 /**
  * However near the end is, no pause is cut shorter than this by it: a policy that says no is not stormed for the last
- * minute of a certificate, and a world that fails is asked some ten times in it.
+ * minute of a certificate, nor is the API server for a volume that waits for its kubelet, and a world that fails is
+ * asked some ten times in it.
  */
-const shortestBound = { refused: Duration.seconds(30), transient: Duration.seconds(2) } as const
+const shortestBound = { settled: Duration.seconds(30), transient: Duration.seconds(2) } as const
 
 const doubling = (range: { readonly base: Duration.Duration; readonly cap: Duration.Duration }, failures: number) =>
   Duration.min(range.cap, Duration.times(range.base, 2 ** Math.min(failures - 1, 20)))
@@ -67,7 +68,7 @@ const byTemper = (setback: Setback): Duration.Duration => {
  * of the certificate.
  */
 export const pauseAfter = (setback: Setback, jitter: number): Duration.Duration => {
-  const floor = shortestBound[setback.temper === "transient" || setback.temper === "waiting" ? "transient" : "refused"]
+  const floor = shortestBound[setback.temper === "transient" ? "transient" : "settled"]
   const bounded = (wanted: Duration.Duration) =>
     Option.match(setback.remaining, {
       onNone: () => wanted,

@@ -80,6 +80,8 @@ describe("pauseAfter", () => {
   it("is a minute and more where only the kubelet's next call brings what is missing", () => {
     expect([1, 2, 3, 4].map((failures) => pause("waiting", failures))).toEqual([60_000, 120_000, 240_000, 300_000])
     expect(pause("waiting", 1, Duration.days(20))).toBe(30_000)
+    // The end of a certificate is no reason to hurry where nothing but a call of the kubelet's helps.
+    expect(pause("waiting", 5, Duration.seconds(20))).toBe(30_000)
   })
 
   it("honours Retry-After", () => {

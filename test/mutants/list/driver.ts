@@ -372,6 +372,12 @@ const inTheRest: ReadonlyArray<Mutant> = [
       broken: "pauses grow without a bound"
     },
     {
+      name: "waiting-hurried",
+      from: 'shortestBound[setback.temper === "transient" ? "transient" : "settled"]',
+      to: 'shortestBound[setback.temper === "refused" ? "settled" : "transient"]',
+      broken: "the API server is called every 2 seconds for a volume that only a publish can mount again"
+    },
+    {
       name: "no-hurry-at-the-end",
       from: "onSome: (remaining) => Duration.min(wanted, Duration.max(floor, Duration.times(remaining, 0.1)))",
       to: "onSome: () => Duration.max(wanted, Duration.times(floor, 0))",

@@ -10,8 +10,9 @@ import { Driver } from "../driver/Driver.ts"
 import { Controllers } from "../embedded/Controllers.ts"
 import { Issuer } from "../embedded/Issuer.ts"
 import { Cluster } from "./Cluster.ts"
-import { Court, type Invariant, type World } from "./judges/Invariants.ts"
+import { Court, type Invariant } from "./judges/Invariants.ts"
 import { judges } from "./judges/judges.ts"
+import { worldOf } from "./judges/worldOf.ts"
 import { Faults, type Incident, incidentsOf } from "./levers/Faults.ts"
 import { amountOf, countOf, known, oneOf } from "./levers/misuse.ts"
 import { type KubeletOptions, soundKubelet } from "./levers/soundKubelet.ts"
@@ -21,7 +22,7 @@ import { weatherOf } from "./levers/weatherOf.ts"
 import { simulationBegins } from "./parts/ClusterParts.ts"
 import { Dice } from "./parts/Dice.ts"
 import { SimAccounts } from "./parts/SimAccounts.ts"
-import { makeSimApiServer } from "./parts/SimApiServer.ts"
+import { makeSimApiServer, type SimApiServer } from "./parts/SimApiServer.ts"
 import { makeSimBundleShelf } from "./parts/SimBundleShelf.ts"
 import { SimBundles } from "./parts/SimBundles.ts"
 import { behave } from "./parts/SimControlPlane.ts"
@@ -168,32 +169,9 @@ const makeIssuer = ({ keys, layers }: SoundOptions) =>
 /** Kubernetes' garbage collector works some seconds after a pod is gone. */
 const collectionDelay = Duration.seconds(5)
 
-type WorldParts = Omit<World, "now" | "pods" | "volumes"> & {
-  readonly now: () => number
-  readonly pods: ReadonlyMap<string, SimPod>
-}
-
-/** What judges look at. */
-const worldOf = ({ now, pods, ...rest }: WorldParts): World => ({
-  ...rest,
-  get now() {
-    return now()
-  },
-  get pods() {
-    return [...pods.values()]
-  },
-  get volumes() {
-    return [...pods.values()].flatMap(({ volumes }) => [...volumes.values()])
-  }
-})
-
-/** What the parts of a cluster are, before anything moves. */
-const makeParts = Effect.fnUntraced(function* (options: SoundOptions, seed: string, time: Time) {
-  const { context, now, run } = time
-  const trace = new Trace(now, options.traceEvents)
-  const server = yield* makeSimApiServer(`${seed}/api`, trace.record, run)
-  const issuer = yield* makeIssuer(options)
-  const controllers = new Controllers({
+/** The control plane's other half: who approves, signs and clears away. */
+const makeControllers = (server: SimApiServer, issuer: Issuer["Service"], trace: Trace): Controllers =>
+  new Controllers({
     api: server.api,
     issuer,
     run: server.run,
@@ -201,7 +179,16 @@ const makeParts = Effect.fnUntraced(function* (options: SoundOptions, seed: stri
     decided: (object, decision) => trace.record("issuer", { _tag: "RequestDecided", object, decision }),
     collectionDelay
   })
+
+/** What the parts of a cluster are, before anything moves. */
+const makeParts = Effect.fnUntraced(function* (options: SoundOptions, seed: string, time: Time) {
+  const { context, now, run } = time
+  const trace = new Trace(now, options.traceEvents)
+  const server = yield* makeSimApiServer(`${seed}/api`, trace.record, run)
+  const issuer = yield* makeIssuer(options)
+  const controllers = makeControllers(server, issuer, trace)
   const pods = new Map<string, SimPod>()
+  const secretsOf = secretsIn(server.api.stores.secrets)
   const registry = makeSimPodRegistry(server)
   const shelf = makeSimBundleShelf(server)
   const { settings } = options
@@ -221,7 +208,7 @@ const makeParts = Effect.fnUntraced(function* (options: SoundOptions, seed: stri
       observe: trace.record,
       run,
       contextOf: (volume) => (settings.useTokenRequest ? accounts.contextOf(volume) : {}),
-      secretsOf: secretsIn(server.api.stores.secrets),
+      secretsOf,
       onSandbox: network.sandbox,
       onGone
     }),
@@ -229,13 +216,21 @@ const makeParts = Effect.fnUntraced(function* (options: SoundOptions, seed: stri
   )
   const nodes = machines.all
   for (let i = 1; i <= options.nodes; i++) machines.add(`node-${i}`)
-  const world = worldOf({ now, pods, nodes, server, settings, stateOf: network.stateOf, trustOf: shelf.get })
+  const { stateOf } = network
+  const world = worldOf({
+    now,
+    pods,
+    nodes,
+    server,
+    settings,
+    stateOf,
+    trustOf: shelf.get,
+    secretsOf,
+    timed: () => timed
+  })
   const court = new Court([...judges, ...(options.invariants ?? [])], seed, () => trace.tail(40))
   trace.listen((event) => court.hear(event, world))
-  trace.listen(({ what, where }) => {
-    const concerned = nodes.get(where)
-    for (const { kubelet } of concerned === undefined ? nodes.values() : [concerned]) kubelet.hear(what)
-  })
+  trace.listen(machines.hear)
   const workings = {
     trace,
     server,
@@ -253,7 +248,7 @@ const makeParts = Effect.fnUntraced(function* (options: SoundOptions, seed: stri
     machines,
     makeIssuer: (name: string) => makeNamedIssuer(options.keys, name)
   }
-  const timed = new TimedLevers(workings)
+  const timed: TimedLevers = new TimedLevers(workings)
   const dice = new Dice(`${seed}/cluster`)
   let ended = false
   yield* Effect.addFinalizer(() =>

@@ -116,6 +116,7 @@ const marks: Marks = {
   "a publish ran out of time": refused(/not signed yet|not approved yet|waited/),
   "a refusal that repeats was held back": refused(/the same as the time before/),
   "a publish found the disk full": refused(/no space left/),
+  "a publish found what is a stranger's": refused(/what stands there is not certlet's/),
   "a publish found the disk broken": refused(/input\/output error/),
   "a record made no sense": logged(/a record makes no sense/),
   "a mount was lost": told("VolumeMountLost"),
@@ -157,6 +158,12 @@ const marks: Marks = {
 /** What a story is by itself. */
 const ofStories: Readonly<Record<string, (story: Story) => boolean>> = {
   "a kubelet published once": ({ requiresRepublish }) => !requiresRepublish,
+  "a publish waits longer than its kubelet": ({ publishSeconds = 0 }) => publishSeconds > 120,
+  "a stranger is in the way of a pod's volume": ({ acts }) =>
+    acts.some((act) => act._tag === "Schedule" && act.planted !== undefined),
+  "a gate closed": ({ acts }) =>
+    acts.some((act) => act._tag === "Change" && act.change.conditions?.Provisioned === "False"),
+  "a password changed": ({ acts }) => acts.filter(({ _tag }) => _tag === "WriteSecret").length > 1,
   "an issuer was added": ({ acts }) => acts.some(({ _tag }) => _tag === "AddIssuer"),
   "a node joined": ({ acts }) => acts.some(({ _tag }) => _tag === "Join"),
   "a node left": ({ acts }) => acts.some(({ _tag }) => _tag === "Leave")

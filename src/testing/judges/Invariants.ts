@@ -4,10 +4,11 @@
  * and from what stands on the disks and at the API server, and none trusts a word of the programs. An invariant has a
  * name and a sentence; a user's own is made in the same way.
  */
-import { Cause, Deferred, Effect, Result, Schema } from "effect"
+import { Cause, Deferred, Effect, type Option, Result, Schema } from "effect"
 import type { TrustBundleReference, TrustState } from "../../kube/TrustBundles.ts"
 import type { Settings } from "../../Settings.ts"
 import type { PodState } from "../../spec/PodState.ts"
+import type { PublishSecrets } from "../../spec/VolumeSecrets.ts"
 import type { SimApiServer } from "../parts/SimApiServer.ts"
 import type { SimNode } from "../parts/SimNode.ts"
 import type { SimPod, SimPodVolume } from "../parts/SimPod.ts"
@@ -29,6 +30,10 @@ export interface World {
   readonly stateOf: (pod: SimPod) => PodState
   /** What a trust bundle holds. */
   readonly trustOf: (bundle: TrustBundleReference) => TrustState
+  /** What a kubelet sends of the Secret that a volume names; none where that is not there. */
+  readonly secretsOf: (volume: SimPodVolume) => Option.Option<PublishSecrets>
+  /** The levers that are pulled now and go back by themselves; those of a node begin with its name: `node-1/full`. */
+  readonly pulled: ReadonlyArray<string>
 }
 
 /** Looks at one event; says what is wrong, or nothing. */

@@ -4,17 +4,29 @@
  * that of the list, and of nothing else: no judge knows another.
  */
 import type { Invariant } from "./Invariants.ts"
+import { judgesOfCalls } from "./judgesOfCalls.ts"
+import { judgesOfKeystores } from "./judgesOfKeystores.ts"
+import { judgesOfNeed } from "./judgesOfNeed.ts"
 import { judgesOfPods } from "./judgesOfPods.ts"
 import { judgesOfRequests } from "./judgesOfRequests.ts"
 import { judgesOfRest } from "./judgesOfRest.ts"
 import { judgesOfSecrets } from "./judgesOfSecrets.ts"
+import { judgesOfStatus } from "./judgesOfStatus.ts"
+import { judgesOfTime } from "./judgesOfTime.ts"
+import { judgesOfTrust } from "./judgesOfTrust.ts"
 import { judgesOfVolumes } from "./judgesOfVolumes.ts"
 
 /** certlet's own invariants. */
 export const judges: ReadonlyArray<Invariant> = [
   ...judgesOfVolumes,
   ...judgesOfPods,
+  ...judgesOfCalls,
+  ...judgesOfTrust,
+  ...judgesOfKeystores,
+  ...judgesOfTime,
+  ...judgesOfStatus,
   ...judgesOfRequests,
+  ...judgesOfNeed,
   ...judgesOfSecrets,
   ...judgesOfRest
 ]

@@ -7,7 +7,7 @@ import { Option, Result } from "effect"
 import type { PodState } from "../../spec/PodState.ts"
 import { type SimPodVolume, volumeText } from "../parts/SimPod.ts"
 import { type Invariant, safety, type World } from "./Invariants.ts"
-import { askerOf, isFilled } from "./judgesOfVolumes.ts"
+import { askerOf, isFilled, mountOf } from "./judgesOfVolumes.ts"
 import { seeVolume } from "./Sight.ts"
 import { unservedAt } from "./served.ts"
 import { gatesOf, isFollowing, isLetIn, mayComeLater, namesOf } from "./wishes.ts"
@@ -52,7 +52,7 @@ const sameNames = (one: ReadonlyArray<string>, other: ReadonlyArray<string>): bo
 
 /** What is wrong with the names in a volume, if they are to be those of one of these states of its pod. */
 export const misnamed = (volume: SimPodVolume, world: World, states: ReadonlyArray<PodState>): string | undefined => {
-  const mounted = world.nodes.get(volume.pod.node)?.disk.volumes.get(volume.target)
+  const mounted = mountOf(volume, world)
   const sight = mounted === undefined ? undefined : seeVolume(mounted)
   if (sight === undefined || Result.isFailure(sight)) return undefined
   const { names } = sight.success.certificate

@@ -6,11 +6,12 @@
 import { DateTime, Option, Result } from "effect"
 import { type SimPodVolume, volumeText } from "../parts/SimPod.ts"
 import { type Invariant, type Judge, liveness, type World } from "./Invariants.ts"
+import { outOfDate } from "./judgesOfKeystores.ts"
 import { misnamed } from "./judgesOfPods.ts"
-import { isFilled, isInherited, volumeOf } from "./judgesOfVolumes.ts"
+import { isFilled, isInherited, mountOf, volumeOf } from "./judgesOfVolumes.ts"
 import { type Sight, seeVolume } from "./Sight.ts"
 import { unserved } from "./served.ts"
-import { isFollowing, isHeldBack, trustOf } from "./wishes.ts"
+import { caFileOf, isFollowing, isHeldBack, trustOf } from "./wishes.ts"
 
 /** What disturbs a cluster that was at rest. */
 const disturbances: ReadonlyArray<string> = ["Struck", "PodScheduled", "PodDeleted", "PodChanged"]
@@ -47,8 +48,8 @@ const atRest =
 const filled = (world: World): ReadonlyArray<SimPodVolume> => world.volumes.filter((volume) => isFilled(volume, world))
 
 /** What a volume holds, if it is mounted and holds a certificate. */
-const sightOf = ({ pod, target }: SimPodVolume, world: World): Option.Option<Sight> => {
-  const mounted = world.nodes.get(pod.node)?.disk.volumes.get(target)
+const sightOf = (volume: SimPodVolume, world: World): Option.Option<Sight> => {
+  const mounted = mountOf(volume, world)
   return mounted === undefined ? Option.none() : Result.getSuccess(seeVolume(mounted))
 }
 
@@ -56,7 +57,7 @@ const sightOf = ({ pod, target }: SimPodVolume, world: World): Option.Option<Sig
 const distrusting = (world: World): string | undefined => {
   const volume = filled(world).find((volume) =>
     Option.exists(sightOf(volume, world), ({ files }) =>
-      Option.exists(trustOf(volume, world), (wanted) => files.get("ca.crt")?.text !== wanted)
+      Option.exists(trustOf(volume, world), (wanted) => files.get(caFileOf(volume))?.text !== wanted)
     )
   )
   return volume === undefined ? undefined : `${volumeText(volume)} does not have the CA that its trust bundle holds`
@@ -139,7 +140,13 @@ const unknown = (world: World): string | undefined => {
 
 /** What is not at rest yet; nothing where everything is. */
 export const unrest = (world: World): string | undefined =>
-  withoutCertlet(world) ?? unknown(world) ?? unserved(world) ?? distrusting(world) ?? outdated(world) ?? orphaned(world)
+  withoutCertlet(world) ??
+  unknown(world) ??
+  unserved(world) ??
+  distrusting(world) ??
+  outdated(world) ??
+  outOfDate(world) ??
+  orphaned(world)
 
 /** How long the certificates of now are good for, in milliseconds: after that each has been renewed or has expired. */
 export const outlivingMillis = (world: World): number => {

@@ -14,7 +14,8 @@ import { type Invariant, safety, type World } from "./Invariants.ts"
 import { filesOf, seeVolume } from "./Sight.ts"
 import { attribute, fixedNamesOf } from "./wishes.ts"
 
-const volumeAt = (world: World, target: string): SimPodVolume | undefined =>
+/** The volume whose target this is, while its pod is there. */
+export const volumeAt = (world: World, target: string): SimPodVolume | undefined =>
   world.volumes.find((volume) => volume.target === target)
 
 /** The volume whose id an object carries. */
@@ -122,7 +123,7 @@ const nobodyElses = safety(
       const { node } = volume.pod
       if (node !== where) return `${where} touches the volume of ${volumeText(volume)}, which runs on ${node}`
       if (what._tag === "Mounted" && isBlind(volume, world)) {
-        const made = world.nodes.get(node)?.disk.volumes.get(what.target)
+        const made = mountOf(volume, world)
         if (made !== undefined) blind.add(made)
       }
       const isHeld =
@@ -156,7 +157,7 @@ const nothingLeft = safety(
       const { target, volumeId } = what.volume
       const node = world.nodes.get(where)
       gone.set(volumeId, at)
-      const mounted = node?.disk.volumes.get(target)
+      const mounted = mountOf(what.volume, world)
       if (mounted !== undefined) {
         return `the mount of ${volumeText(what.volume)} is left${filesOf(mounted).size === 0 ? "" : ", with its files"}`
       }
@@ -208,8 +209,12 @@ export const judgesOfVolumes: ReadonlyArray<Invariant> = [
 export const isInherited = ({ pod, target }: SimPodVolume, world: World): boolean =>
   world.nodes.get(pod.node)?.disk.inherited.has(target) === true
 
+/** What is mounted for a volume on its node; nothing where nothing of certlet's is. */
+export const mountOf = ({ pod, target }: SimPodVolume, { nodes }: World): SimVolume | undefined =>
+  nodes.get(pod.node)?.disk.volumes.get(target)
+
 /** True where a volume has files. */
-export const isFilled = ({ pod, target }: SimPodVolume, world: World): boolean => {
-  const mounted = world.nodes.get(pod.node)?.disk.volumes.get(target)
+export const isFilled = (volume: SimPodVolume, world: World): boolean => {
+  const mounted = mountOf(volume, world)
   return mounted !== undefined && Option.isSome(mounted.files)
 }

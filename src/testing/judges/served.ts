@@ -8,7 +8,7 @@ import { DateTime, Result } from "effect"
 import { namespacedName } from "../../spec/NamespacedName.ts"
 import { type SimPodVolume, volumeText } from "../parts/SimPod.ts"
 import type { World } from "./Invariants.ts"
-import { isFilled, isInherited } from "./judgesOfVolumes.ts"
+import { isFilled, isInherited, mountOf } from "./judgesOfVolumes.ts"
 import { seeVolume } from "./Sight.ts"
 import { isHeldBack } from "./wishes.ts"
 
@@ -18,9 +18,8 @@ import { isHeldBack } from "./wishes.ts"
  */
 export const unservedAt = (volume: SimPodVolume, world: World, at: number): string | undefined => {
   if (isInherited(volume, world)) return undefined
-  const { pod, target } = volume
-  const node = world.nodes.get(pod.node)
-  const mounted = node?.disk.volumes.get(target)
+  const node = world.nodes.get(volume.pod.node)
+  const mounted = mountOf(volume, world)
   if (mounted === undefined) return "there is no volume"
   const sight = seeVolume(mounted)
   if (Result.isFailure(sight)) return sight.failure

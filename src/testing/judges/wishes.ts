@@ -14,6 +14,9 @@ import type { World } from "./Invariants.ts"
 /** An attribute of the volume, without the prefix; empty where it is not there. */
 export const attribute = (volume: SimPodVolume, key: string): string => volume.attributes[prefix + key] ?? ""
 
+/** The name of the volume's CA file. */
+export const caFileOf = (volume: SimPodVolume): string => attribute(volume, "ca-file") || "ca.crt"
+
 /** What must have come to pass before the volume's first certificate is asked for. */
 export const gatesOf = (volume: SimPodVolume, { settings }: World): ReadonlyArray<ReadinessGate> => [
   ...settings.podReadinessGates,

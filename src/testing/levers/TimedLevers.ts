@@ -48,6 +48,11 @@ export class TimedLevers {
     this.#workings = workings
   }
 
+  /** The names of those that are pulled now; a node's begin with its own name. */
+  get pulled(): ReadonlyArray<string> {
+    return [...this.#until.keys()]
+  }
+
   /** Pulls a lever for a time. */
   readonly pull = (
     name: string,

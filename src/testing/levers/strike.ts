@@ -3,7 +3,7 @@
  * to know stands in it already, so that striking it again in another run of the same story does the same. Nothing is
  * drawn here.
  */
-import { Duration, Effect } from "effect"
+import { Duration, Effect, Option } from "effect"
 import { kubeletPrefix } from "../../spec/VolumeContext.ts"
 import type { Cluster } from "../Cluster.ts"
 import { simulationBegins } from "../parts/ClusterParts.ts"
@@ -40,7 +40,10 @@ const replace = Effect.fnUntraced(function* (cluster: Cluster, pod: SimPod) {
   const { fsGroup, name, namespace, node, serviceAccount } = pod
   const { conditions, labels } = cluster.world.stateOf(pod)
   const volumes = Object.fromEntries(
-    volumesOf(pod).map(({ attributes, name }) => [name, { attributes: ownAttributes(attributes) }])
+    volumesOf(pod).map(({ attributes, name, secret }) => [
+      name,
+      { attributes: ownAttributes(attributes), ...(Option.isNone(secret) ? {} : { secret: secret.value }) }
+    ])
   )
   yield* cluster.forceDelete(pod)
   const next = yield* cluster.schedule({ name, namespace, node, serviceAccount, fsGroup, labels, volumes })

@@ -70,9 +70,18 @@ export class Fence {
   /** The process dies at the n-th call from now on, n counting from 1; undefined lets it live. */
   readonly crashAt = (point: CrashPoint | undefined): void => this.#crash.set(point)
 
+  /** True while nothing moves. */
+  get isFrozen(): boolean {
+    return !this.thawed.isOpen()
+  }
+
+  /** True once a call to the disk was told to hang, whether it has come or not, until none is to hang any more. */
+  mayHang = false
+
   /** One of the next calls to the disk hangs; undefined lets none hang, and ends those that do. */
   readonly hangAt = (hang: Hang | undefined): void => {
     this.#hang.set(hang)
+    this.mayHang = hang !== undefined
     if (hang !== undefined) return
     Deferred.doneUnsafe(this.#relief, Effect.void)
     this.#relief = Deferred.makeUnsafe()

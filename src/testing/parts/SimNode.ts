@@ -199,6 +199,12 @@ export class SimNode {
     this.kubelet.start()
   })
 
+  /** True where a call to the disk takes a second at the most, none hangs, and certlet is not frozen. */
+  get isQuick(): boolean {
+    const fence = this.#process?.fence
+    return Duration.toMillis(this.diskLatency) <= 1000 && fence?.mayHang !== true && fence?.isFrozen !== true
+  }
+
   /** True where a certlet runs that has listened to its kubelet. */
   get isServing(): boolean {
     return this.#process?.hasServed === true

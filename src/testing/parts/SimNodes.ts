@@ -3,6 +3,7 @@
  * with it: nothing of it starts again, and what the API server shows of its pods goes as when their kubelet says so.
  */
 import { Effect } from "effect"
+import type { Event } from "../story/Happening.ts"
 import type { SimNode } from "./SimNode.ts"
 import type { SimPod } from "./SimPod.ts"
 
@@ -30,6 +31,12 @@ export class SimNodes {
     const node = this.#make(name, times)
     this.all.set(name, node)
     return node
+  }
+
+  /** What happens on a node is news to its kubelet; what happens elsewhere is news to all of them. */
+  readonly hear = ({ what, where }: Event): void => {
+    const concerned = this.all.get(where)
+    for (const { kubelet } of concerned === undefined ? this.all.values() : [concerned]) kubelet.hear(what)
   }
 
   /** A node leaves for good. */

@@ -13,7 +13,13 @@ import type { PodWish, VolumeWish } from "../parts/SimPod.ts"
 
 /** Something that a cluster's user does at a time, in milliseconds since the beginning. */
 export type Act =
-  | { readonly _tag: "Schedule"; readonly at: number; readonly wish: PodWish & { readonly name: string } }
+  | {
+      readonly _tag: "Schedule"
+      readonly at: number
+      readonly wish: PodWish & { readonly name: string }
+      /** A stranger has something mounted where its volumes are to be, for so long, in milliseconds. */
+      readonly planted?: number
+    }
   | { readonly _tag: "Delete"; readonly at: number; readonly name: string }
   /** What the API server shows of a pod changes. */
   | { readonly _tag: "Change"; readonly at: number; readonly name: string; readonly change: Partial<PodState> }
@@ -21,6 +27,8 @@ export type Act =
   | { readonly _tag: "Renew"; readonly at: number; readonly name: string }
   /** An operator looks how a pod's volume is. */
   | { readonly _tag: "Look"; readonly at: number; readonly name: string }
+  /** Somebody writes the Secret from which a pod's keystores have their password. */
+  | { readonly _tag: "WriteSecret"; readonly at: number; readonly secret: string; readonly password: string }
   /** Somebody writes a trust bundle, by the words of the attribute. */
   | { readonly _tag: "WriteBundle"; readonly at: number; readonly bundle: string }
   /** An issuer is there from now on, besides the one that every cluster has. */
@@ -38,6 +46,8 @@ export interface Story {
   /** Requests are made as the pods' own accounts (`--use-token-request`). */
   readonly useTokenRequest: boolean
   readonly syncSeconds: number
+  /** How long a publish waits at the most (`--publish-timeout`); a minute where nothing is said. */
+  readonly publishSeconds?: number
   /** How often the kubelet asks for stats; where nothing is said, never. */
   readonly statsSeconds?: number
   /** How long it lasts before faults end, in milliseconds. */
@@ -53,16 +63,24 @@ export const volumeWishesOf = ({ volumes = {}, ...wish }: PodWish): ReadonlyArra
   ...Object.values(volumes)
 ]
 
-/** What somebody has to make before a pod is served: the trust bundles and the issuers that its volumes name. */
+/**
+ * What somebody has to make before a pod is served: the trust bundles, the issuers and the Secrets that its volumes
+ * name.
+ */
 export const needsOf = (wish: PodWish): ReadonlyArray<string> =>
-  volumeWishesOf(wish).flatMap(({ attributes = {}, issuer, issuerKind = "Issuer" }) => {
+  volumeWishesOf(wish).flatMap(({ attributes = {}, issuer, issuerKind = "Issuer", secret }) => {
     const bundle = attributes[`${prefix}trust-bundle`]
-    return [...(issuer === undefined ? [] : [`${issuerKind}/${issuer}`]), ...(bundle === undefined ? [] : [bundle])]
+    return [
+      ...(issuer === undefined ? [] : [`${issuerKind}/${issuer}`]),
+      ...(bundle === undefined ? [] : [bundle]),
+      ...(secret === undefined ? [] : [`Secret/${secret}`])
+    ]
   })
 
 /** What an act makes that pods may need; nothing for most. */
 export const madeBy = (act: Act): string => {
   if (act._tag === "AddIssuer") return `${act.issuer.kind ?? "Issuer"}/${act.issuer.name}`
+  if (act._tag === "WriteSecret") return `Secret/${act.secret}`
   return act._tag === "WriteBundle" ? act.bundle : ""
 }
 

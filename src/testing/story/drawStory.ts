@@ -37,6 +37,7 @@ const podAddress = "${POD_IP}"
 const team = "${POD_LABEL:team}"
 // biome-ignore lint/suspicious/noTemplateCurlyInString: certlet expands these, not JavaScript
 const spiffeId = "spiffe://cluster.local/ns/${POD_NAMESPACE}/pod/${POD_NAME}"
+const gateAttribute = `${prefix}pod-readiness-gate`
 const bundles = ["ConfigMap/roots", "ClusterTrustBundle/corp"] as const
 
 /** A keystore, and where its password comes from. */
@@ -65,7 +66,7 @@ const drawFeatures = (dice: Dice, host: string) => {
   const attributes = {
     ...(bundle ? { [`${prefix}trust-bundle`]: dice.pick(bundles) } : {}),
     ...(address ? { [`${prefix}ip-sans`]: podAddress } : {}),
-    ...(gate === undefined ? {} : { [`${prefix}pod-readiness-gate`]: gate }),
+    ...(gate === undefined ? {} : { [gateAttribute]: gate }),
     ...(address || gate !== undefined ? { [`${prefix}continue-on-not-ready`]: "true" } : {}),
     ...(dice.chance(0.12) ? drawKeystore(dice) : {}),
     ...(dice.chance(0.15) ? drawProfile(dice) : {})
@@ -81,6 +82,62 @@ const drawVolumes = (dice: Dice, pod: string) => {
     const { wish, ...rest } = drawFeatures(dice, `${name}.${pod}.apps.svc`)
     return { name, wish: { dnsNames: `${name}.${pod}.apps.svc`, ...wish }, ...rest }
   })
+}
+
+/** The times of one pod: when it is scheduled, and when it has gone or the story is over. In milliseconds. */
+interface Stay {
+  readonly from: number
+  readonly to: number
+}
+
+/** Few gates close again while their pod lives, and of some pods two have to be open. */
+const drawGates = (dice: Dice, name: string, attributes: Readonly<Record<string, string>>, { from, to }: Stay) => {
+  const [isDouble, closes] = [dice.chance(0.5), dice.chance(0.4)]
+  const within = () => Math.floor(dice.between(from, to))
+  const acts: ReadonlyArray<Act> = [
+    ...(isDouble
+      ? [{ _tag: "Change", at: within(), name, change: { conditions: { Admitted: "True" } } } as const]
+      : []),
+    ...(closes
+      ? [{ _tag: "Change", at: within(), name, change: { conditions: { Provisioned: "False" } } } as const]
+      : [])
+  ]
+  const gate = `${attributes[gateAttribute]}${isDouble ? ",pod-condition:Admitted" : ""}`
+  return { attributes: { ...attributes, [gateAttribute]: gate }, acts }
+}
+
+/** The Secret of a pod whose keystore takes its password from one: it may come late, and change. */
+const drawSecret = (dice: Dice, secret: string, { from, to }: Stay): ReadonlyArray<Act> => {
+  const first = dice.chance(0.8) ? from : from + dice.between(0, 60_000)
+  const changes = Array.from({ length: dice.whole(0, 4) }, () => dice.between(from, to))
+  return [first, ...changes].map((at) => ({
+    _tag: "WriteSecret",
+    at: Math.floor(at),
+    secret,
+    password: `${passwordMark}${dice.hex(16)}`
+  }))
+}
+
+/** What was thought of later: gates that close, passwords that change, something in the way of a volume. */
+const drawMore = (seed: string, wish: PodWish & { readonly name: string }, stay: Stay) => {
+  const { attributes = {}, name } = wish
+  const more = new Dice(`${seed}/more/${name}`)
+  const isGated = attributes[gateAttribute] === "pod-condition:Provisioned"
+  const gated = isGated
+    ? drawGates(new Dice(`${seed}/gates/${name}`), name, attributes, stay)
+    : { attributes, acts: [] }
+  const takesSecret = Object.values(attributes).includes(`secret:${keystoreSecret}`) && more.chance(0.7)
+  const secret = `keystore-${name}`
+  const [isPlanted, millis] = [more.chance(0.05), Math.ceil(more.between(1000, 600_000))]
+  return {
+    planted: isPlanted ? { planted: millis } : {},
+    wish: {
+      ...wish,
+      ...(wish.attributes === undefined ? {} : { attributes: gated.attributes }),
+      ...(takesSecret ? { secret } : {})
+    },
+    acts: [...gated.acts, ...(takesSecret ? drawSecret(new Dice(`${seed}/secret/${name}`), secret, stay) : [])]
+  }
 }
 
 /** How long a story lasts and its certificates live (hours), on how many nodes. */
@@ -120,7 +177,10 @@ const drawPod = (dice: Dice, i: number, { hours, millis, nodes, seed }: Pace): R
     const [isAsked, when] = [dice.chance(0.15), dice.between(0, millis - at)]
     return isAsked ? [{ _tag, at: Math.floor(at + when), name }] : []
   })
-  return [{ _tag: "Schedule", at, wish }, ...changes, ...asked, ...(dice.chance(0.5) ? [deleted] : [])]
+  const isDeleted = dice.chance(0.5)
+  const drawn = drawMore(seed, wish, { from: at, to: isDeleted ? deleted.at : millis })
+  const scheduled: Act = { _tag: "Schedule", at, wish: drawn.wish, ...drawn.planted }
+  return [scheduled, ...drawn.acts, ...changes, ...asked, ...(isDeleted ? [deleted] : [])]
 }
 
 /** The acts of the pods, and those that write the trust bundles which these pods or `others` name. */
@@ -170,6 +230,27 @@ const drawNodes = (pace: Pace, pods: number): ReadonlyArray<Act> => {
   ]
 }
 
+/**
+ * What operators do when they replace a CA: in some stories the bundles change once more, and the certificates are
+ * renewed by hand while the volumes take the new CA. And some renew what is just coming or going.
+ */
+const drawOperators = (dice: Dice, acts: ReadonlyArray<Act>, millis: number): ReadonlyArray<Act> => {
+  const [replaces, at] = [dice.chance(0.4), Math.floor(dice.between(millis * 0.1, millis))]
+  const soon = (from: number, within: number) => Math.floor(from + dice.between(0, within))
+  const pods = acts.flatMap((act) => (act._tag === "Schedule" ? [act.wish.name] : []))
+  const replaced = replaces ? acts.filter(({ _tag }) => _tag === "WriteBundle").map((act) => ({ ...act, at })) : []
+  const renewed = replaced.length === 0 ? [] : pods.map((name): Act => ({ _tag: "Renew", at: soon(at, 20_000), name }))
+  const hasty = acts.flatMap((act): ReadonlyArray<Act> => {
+    const [isAsked, when] = [dice.chance(0.15), soon(act.at, 4000)]
+    if (act._tag === "Schedule") return isAsked ? [{ _tag: "Renew", at: when, name: act.wish.name }] : []
+    return act._tag === "Delete" && isAsked ? [{ _tag: "Renew", at: when, name: act.name }] : []
+  })
+  return [...acts, ...replaced, ...renewed, ...hasty].filter((act) => act.at <= millis)
+}
+
+/** In few stories a publish waits for another time than a minute, also for longer than its kubelet. */
+const drawPatience = (dice: Dice) => (dice.chance(0.2) ? { publishSeconds: dice.pick([20, 110, 600]) } : {})
+
 /** True where a volume needs a password that comes with its publishes: certlet writes none of them down as it is. */
 const takesPasswords = (act: Act): boolean =>
   act._tag === "Schedule" &&
@@ -191,7 +272,8 @@ export const drawStory = (seed: number | string, knobs: Knobs = {}, own: Readonl
   const pods = knobs.pods ?? drawnPods
   const pace = { hours, millis, nodes, seed: String(seed) }
   const ofNodes = knobs.nodes === undefined && knobs.pods === undefined ? drawNodes(pace, pods) : []
-  const acts = withIssuer(drawActs(dice, pods, pace, ofNodes), pace.seed)
+  const drawn = withIssuer(drawActs(dice, pods, pace, ofNodes), pace.seed)
+  const acts = drawOperators(new Dice(`${seed}/operators`), drawn, millis)
   const names = [
     ...Array.from({ length: nodes }, (_, i) => `node-${i + 1}`),
     ...ofNodes.flatMap((act) => (act._tag === "Join" ? [act.node] : []))
@@ -207,6 +289,7 @@ export const drawStory = (seed: number | string, knobs: Knobs = {}, own: Readonl
     useTokenRequest,
     // Tokens come with publishes: a kubelet that looks seldom leaves certlet without one for long.
     syncSeconds: useTokenRequest ? Math.min(600, syncSeconds) : syncSeconds,
+    ...drawPatience(new Dice(`${seed}/patience`)),
     millis,
     faults,
     acts: acts.toSorted((one, other) => one.at - other.at),

@@ -25,7 +25,8 @@ const sentenceOf = (act: Act): string => {
     case "Schedule": {
       const { name, node = "node-1" } = act.wish
       const wish = wishOf({ ...act.wish })
-      return `pod ${name} is scheduled on ${node}${wish === "" ? "" : `: ${wish}`}`
+      const planted = act.planted === undefined ? "" : `, something is mounted there for ${roughly(act.planted)}`
+      return `pod ${name} is scheduled on ${node}${planted}${wish === "" ? "" : `: ${wish}`}`
     }
     case "Delete":
       return `pod ${act.name} is deleted`
@@ -35,6 +36,8 @@ const sentenceOf = (act: Act): string => {
       return `somebody looks how pod ${act.name} is`
     case "Change":
       return `pod ${act.name} has ${changesOf(act.change)}`
+    case "WriteSecret":
+      return `somebody writes the Secret ${act.secret}`
     case "WriteBundle":
       return `somebody writes ${act.bundle}`
     case "AddIssuer":

@@ -155,13 +155,18 @@ const plainerWishes = ({ name, node = "node-1", volumes, ...wish }: PodWish & { 
   ].filter(({ volumes }) => volumes === undefined || Object.keys(volumes).length > 0)
 }
 
+type Scheduled = Extract<Act, { readonly _tag: "Schedule" }>
+
+/** A pod with nothing in the way of its volumes. */
+const plainlyPlaced = ({ planted, ...act }: Scheduled): ReadonlyArray<Scheduled> => (planted === undefined ? [] : [act])
+
 /** Pods without one of their extras. */
 const plainerPods = (story: Story): ReadonlyArray<Story> =>
   story.acts.flatMap((act, at) =>
     act._tag === "Schedule"
-      ? plainerWishes(act.wish).map((wish) => ({
+      ? [...plainlyPlaced(act), ...plainerWishes(act.wish).map((wish) => ({ ...act, wish }))].map((plainer) => ({
           ...story,
-          acts: sensible(replaced(story.acts, at, { ...act, wish }))
+          acts: sensible(replaced(story.acts, at, plainer))
         }))
       : []
   )
@@ -210,6 +215,10 @@ const oneNode = (story: Story): ReadonlyArray<Story> => {
 const oncePublished = (story: Story): ReadonlyArray<Story> =>
   story.requiresRepublish && !story.useTokenRequest ? [{ ...story, requiresRepublish: false }] : []
 
+/** Publishes that wait for a minute. */
+const usuallyPatient = ({ publishSeconds, ...story }: Story): ReadonlyArray<Story> =>
+  publishSeconds === undefined ? [] : [story]
+
 /** Requests in certlet's own name. */
 const withoutTokens = (story: Story): ReadonlyArray<Story> =>
   story.useTokenRequest ? [{ ...story, useTokenRequest: false }] : []
@@ -235,6 +244,7 @@ const plainer = [
   atOnce,
   oncePublished,
   withoutTokens,
+  usuallyPatient,
   shorterStories,
   plainerPods,
   shorterIncidents,

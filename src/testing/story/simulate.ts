@@ -7,7 +7,7 @@ import { Cause, Effect, Exit, Option, Redacted, type Scope } from "effect"
 import type { Cluster } from "../Cluster.ts"
 import type { InvariantBroken } from "../judges/Invariants.ts"
 import { outlivingMillis } from "../judges/judgesOfRest.ts"
-import type { PodWish } from "../parts/SimPod.ts"
+import { keystoreSecret } from "../parts/SimPod.ts"
 import { type ClusterOptions, SimCluster } from "../SimCluster.ts"
 import { drawStory, type Knobs } from "./drawStory.ts"
 import type { Event } from "./Happening.ts"
@@ -41,16 +41,28 @@ export interface RunOptions
   readonly watch?: (event: Event) => void
 }
 
+/** A kubelet that is away for this moment has not called when something comes in the way of its pod's volumes. */
+const blink = "1 second"
+
 /** Schedules a pod on its node, or on another one where that has left. */
-const place = (cluster: Cluster, { node = "", ...wish }: PodWish): Effect.Effect<void> =>
-  Effect.asVoid(cluster.schedule(cluster.world.nodes.has(node) ? { ...wish, node } : wish))
+const place = Effect.fnUntraced(function* (
+  cluster: Cluster,
+  { planted, wish: { node: wanted = "", ...wish } }: Extract<Act, { readonly _tag: "Schedule" }>
+): Effect.fn.Return<void> {
+  const node = cluster.world.nodes.has(wanted) ? wanted : undefined
+  if (planted !== undefined && node !== undefined) yield* cluster.restartKubelet(node, blink)
+  const pod = yield* cluster.schedule(node === undefined ? wish : { ...wish, node })
+  if (planted !== undefined && node !== undefined) yield* cluster.disk(node).plant(pod, after(planted))
+})
 
 const perform = Effect.fnUntraced(function* (cluster: Cluster, act: Act): Effect.fn.Return<void> {
   switch (act._tag) {
     case "Schedule":
-      return yield* place(cluster, act.wish)
+      return yield* place(cluster, act)
     case "WriteBundle":
       return yield* cluster.bundle(act.bundle).rotate()
+    case "WriteSecret":
+      return yield* cluster.secret(act.secret, { [keystoreSecret]: act.password })
     case "AddIssuer":
       return yield* Effect.asVoid(cluster.addIssuer(act.issuer))
     case "Join":
@@ -60,7 +72,8 @@ const perform = Effect.fnUntraced(function* (cluster: Cluster, act: Act): Effect
       return yield* cluster.world.nodes.size > 1 ? cluster.removeNode(act.node) : Effect.void
   }
   // A pod may have been replaced by another one of its name: whoever speaks of it means that one.
-  const pod = cluster.world.pods.find(({ name, phase }) => name === act.name && phase !== "ending")
+  const named = cluster.world.pods.filter(({ name }) => name === act.name)
+  const pod = named.find(({ phase }) => phase !== "ending") ?? (act._tag === "Renew" ? named[0] : undefined)
   if (pod === undefined) return
   switch (act._tag) {
     case "Delete":
@@ -109,11 +122,10 @@ const verdictOf = (exit: Exit.Exit<unknown, InvariantBroken>): Verdict => {
   })
 }
 
-const clusterOf = (
-  { faults, incidents, keys, nodes, requiresRepublish, seed, statsSeconds = 0, syncSeconds, useTokenRequest }: Story,
-  { watch: _, ...options }: RunOptions
-) => {
-  const settings = { useTokenRequest, ...options.settings }
+const clusterOf = ({ faults, incidents, keys, nodes, seed, ...story }: Story, { watch: _, ...options }: RunOptions) => {
+  const { publishSeconds, requiresRepublish, statsSeconds = 0, syncSeconds, useTokenRequest } = story
+  const publishTimeout = publishSeconds === undefined ? {} : { publishTimeout: after(publishSeconds * 1000) }
+  const settings = { useTokenRequest, ...publishTimeout, ...options.settings }
   const kubelet = {
     requiresRepublish,
     syncFrequency: after(syncSeconds * 1000),

@@ -1,11 +1,12 @@
 /** For every invariant of certlet, by its name, the mutants that break it. */
-import { Context, Duration, Effect, Option, Redacted } from "effect"
+import { Context, DateTime, Duration, Effect, Layer, Option, Redacted } from "effect"
 import { PublishError } from "../../../src/driver/DriverError.ts"
-import { CertificateRequests } from "../../../src/issuance/CertificateRequests.ts"
+import { CertificateRequests, type RequestDraft } from "../../../src/issuance/CertificateRequests.ts"
 import { KeyGenerator, type PrivateKey } from "../../../src/issuance/KeyGenerator.ts"
 import { Pods } from "../../../src/kube/Pods.ts"
 import { TrustBundles } from "../../../src/kube/TrustBundles.ts"
 import type { PodState } from "../../../src/spec/PodState.ts"
+import { Faults } from "../../../src/testing/index.ts"
 import type { FileSet, File as VolumeFile } from "../../../src/volume/FileSet.ts"
 import { VolumeFS } from "../../../src/volume/VolumeFS.ts"
 import { VolumeRecords } from "../../../src/volume/VolumeRecord.ts"
@@ -147,19 +148,25 @@ const thrifty = onEdge("a key is made once and used for everything", KeyGenerato
   }
 })
 
-const repentant = onEdge("a request is deleted and made again under its name", CertificateRequests, (requests) => ({
-  ...requests,
-  submit: (draft) => {
-    const { spec, volumeId } = draft
-    const { namespace } = spec.pod
-    return requests
-      .submit(draft)
-      .pipe(
-        Effect.andThen(requests.discard({ volumeId, namespace, keep: Option.none() })),
-        Effect.andThen(requests.submit(draft))
-      )
+const repentant = onEdge(
+  "a request that was deleted is made once more before the next one",
+  CertificateRequests,
+  (requests) => {
+    const made = new Map<string, RequestDraft>()
+    return {
+      ...requests,
+      submit: (draft) => {
+        const { spec, volumeId } = draft
+        const before = made.get(volumeId)
+        made.set(volumeId, draft)
+        if (before === undefined || before.name === draft.name) return requests.submit(draft)
+        return requests
+          .discard({ volumeId, namespace: spec.pod.namespace, keep: Option.none() })
+          .pipe(Effect.andThen(requests.submit(before)), Effect.andThen(requests.submit(draft)))
+      }
+    }
   }
-}))
+)
 
 const ownName = onEdge(
   "requests are made in certlet's name, whatever the settings say",
@@ -257,6 +264,127 @@ const forgetful = onPrograms(
   { disksBrokenPerDay: 12, deniedShare: 0.5 }
 )
 
+const slow = onPrograms("a publish takes longer than its kubelet waits", (driver) => ({
+  ...driver,
+  publish: (call) => Effect.delay(driver.publish(call), Duration.minutes(3))
+}))
+
+const clinging = onPrograms("an unpublish takes its time", (driver) => ({
+  ...driver,
+  unpublish: (call) => Effect.delay(driver.unpublish(call), Duration.seconds(30))
+}))
+
+const discreet = onPrograms(
+  "what a publish failed with is told late",
+  (driver) => ({
+    ...driver,
+    publish: (call) => Effect.tapError(driver.publish(call), () => Effect.sleep(Duration.seconds(45)))
+  }),
+  { deniedShare: 0.5 }
+)
+
+/** Its records forget which request is open, and it deletes none, so that the next process asks once more. */
+const asksTwice: Mutant = {
+  flaw: "a process forgets the open requests of the one before",
+  layers: {
+    edges: Layer.merge(
+      Layer.effect(
+        VolumeRecords,
+        Effect.map(VolumeRecords, (records) => ({
+          ...records,
+          all: Effect.map(records.all, (all) => all.map((record) => ({ ...record, pending: Option.none() })))
+        }))
+      ),
+      hoarding.layers.edges ?? Layer.empty
+    )
+  },
+  faults: Faults.of({ killsPerDay: 24, approvalStallsPerDay: 12 })
+}
+
+const fickle = onEdge("a request is withdrawn as soon as it is made", CertificateRequests, (requests) => ({
+  ...requests,
+  submit: (draft) => {
+    const { spec, volumeId } = draft
+    const withdrawn = requests.discard({ volumeId, namespace: spec.pod.namespace, keep: Option.none() })
+    return Effect.tap(requests.submit(draft), () => withdrawn)
+  }
+}))
+
+const slovenly: Mutant = { ...hoarding, flaw: "what failed is never deleted", faults: Faults.of({ failedShare: 0.7 }) }
+
+const notMine = onEdge("what a stranger has mounted is taken for nothing", VolumeFS, (fs) => ({
+  ...fs,
+  inspect: (target) => Effect.map(fs.inspect(target), (found) => (found === "foreign" ? "absent" : found))
+}))
+
+const doubled = onEdge("a bundle is believed to hold its certificates twice", TrustBundles, (bundles) => ({
+  ...bundles,
+  state: (bundle) =>
+    Effect.map(
+      bundles.state(bundle),
+      Option.map((state) =>
+        state._tag === "Present" ? { ...state, certificates: `${state.certificates}${state.certificates}` } : state
+      )
+    )
+}))
+
+const twice = onEdge("every set of files is written twice", VolumeFS, (fs) => ({
+  ...fs,
+  write: (place, files) => Effect.andThen(fs.write(place, copyOf(files)), fs.write(place, files))
+}))
+
+const otherPassword = onPrograms("a keystore gets another password than its pod says", (driver) => ({
+  ...driver,
+  publish: ({ context, ...call }) =>
+    driver.publish({
+      ...call,
+      context: Object.fromEntries(
+        Object.entries(context).map(([key, value]) => [key, key.endsWith("-password") ? `${value}?` : value])
+      )
+    })
+}))
+
+/** Its kubelet's later Secrets are not looked at. */
+const firstPassword: Mutant = {
+  ...onPrograms("the password of a volume's first publish stays", (driver) => {
+    const first = new Map<string, Parameters<typeof driver.publish>[0]["secrets"]>()
+    return {
+      ...driver,
+      publish: (call) => {
+        const secrets = first.get(call.volumeId) ?? call.secrets
+        first.set(call.volumeId, secrets)
+        return driver.publish({ ...call, secrets })
+      }
+    }
+  }),
+  shows: ({ acts }) => acts.some(({ _tag }) => _tag === "WriteSecret")
+}
+
+const asleep = onEdge("only the first request of a process is made", CertificateRequests, (requests) => {
+  let made = 0
+  return {
+    ...requests,
+    submit: (draft) => Effect.suspend(() => (made++ < 1 ? requests.submit(draft) : Effect.never))
+  }
+})
+
+const resentful = onPrograms("a failure is told of for ever", (driver) => ({
+  ...driver,
+  status: Effect.map(driver.status, (volumes) =>
+    volumes.map((volume) => ({
+      ...volume,
+      failure: {
+        sentence: "it failed once",
+        advice: "wait",
+        temper: "transient" as const,
+        failures: 1,
+        at: DateTime.makeUnsafe(0),
+        nextTry: DateTime.makeUnsafe(0)
+      }
+    }))
+  )
+}))
+
 export const mutants: Readonly<Record<string, ReadonlyArray<Mutant>>> = {
   "whole sets": [oldKeyStays, fileByFile],
   "own certificate": [oneForAll],
@@ -267,10 +395,22 @@ export const mutants: Readonly<Record<string, ReadonlyArray<Mutant>>> = {
   "published is filled": [hasty],
   "gates hold": [gatesIgnored],
   "own names": [guessing],
+  "answered in time": [slow, clinging],
+  "told of a denial": [discreet],
   "one key, one request": [thrifty, repentant],
+  "one at a time": [asksTwice],
+  tidy: [slovenly],
+  "somewhere to put it": [notMine],
+  "nothing in vain": [fickle],
   "own account": [withTokens(ownName)],
   "few tries": [impatient],
   unhurried: [eager],
+  "own trust": [doubled],
+  "written once": [twice],
+  "keystores open": [otherPassword],
+  "passwords followed": [firstPassword],
+  "renewed in time": [asleep],
+  "past is past": [resentful],
   "secrets kept": [talkative, withTokens(tokenTold), passwordKept],
   served: [deaf],
   "trust followed": [faithless],

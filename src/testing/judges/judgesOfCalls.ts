@@ -1,0 +1,74 @@
+/**
+ * The invariants about the kubelet's calls: each is answered before its kubelet gives up, a pod goes whatever the API
+ * server does, and a denial is told when it is known. A node that is in trouble of its own may take longer.
+ */
+import { Duration } from "effect"
+import { volumeText } from "../parts/SimPod.ts"
+import { type Invariant, safety, type World } from "./Invariants.ts"
+import { askerOf } from "./judgesOfVolumes.ts"
+import { Troubles } from "./Troubles.ts"
+
+/** How long a kubelet waits for an answer, in milliseconds. */
+const kubeletPatience = 120_000
+/** How long a volume takes to go where nothing is wrong with its node, in milliseconds. */
+const unpublishLasts = 20_000
+/** How long a denial takes to its pod's owner besides the way of the news, in milliseconds. */
+const newsLasts = 20_000
+
+const answeredInTime = safety(
+  "answered in time",
+  "A publish is answered before its kubelet gives up, and an unpublish within 20 seconds, whatever the API server does, unless something is wrong on the node.",
+  () => {
+    const troubles = new Troubles()
+    const called = new Map<string, number>()
+    return (event, world) => {
+      troubles.hear(event)
+      const { at, what, where } = event
+      if (what._tag === "PublishCalled" || what._tag === "UnpublishCalled") {
+        called.delete(what.volume.volumeId)
+        if (troubles.spares(where, world)) called.set(what.volume.volumeId, at)
+      }
+      if (what._tag !== "PublishAnswered" && what._tag !== "UnpublishAnswered") return undefined
+      const took = at - (called.get(what.volume.volumeId) ?? at)
+      const [call, most] =
+        what._tag === "PublishAnswered" ? ["publish", kubeletPatience] : ["unpublish", unpublishLasts]
+      return took >= most && troubles.spares(where, world)
+        ? `the ${call} of ${volumeText(what.volume)} took ${took} ms`
+        : undefined
+    }
+  }
+)
+
+/** The most that a call and its news take on their way, in milliseconds, several calls together. */
+const wayOf = ({ server: { behaviour } }: World): number =>
+  Duration.toMillis(behaviour.watchLatency) + 10 * Duration.toMillis(behaviour.callLatency)
+
+const toldOfDenial = safety(
+  "told of a denial",
+  "A publish that waits for a certificate is answered when its request is denied, unless something is wrong in the cluster.",
+  () => {
+    const troubles = new Troubles()
+    const waiting = new Set<string>()
+    const denied = new Map<string, number>()
+    return (event, world) => {
+      troubles.hear(event)
+      const { at, what, where } = event
+      if (what._tag === "PublishCalled") waiting.add(what.volume.volumeId)
+      if (what._tag === "RequestDecided" && what.decision === "denied") {
+        const volume = askerOf(what.object, world)
+        if (volume !== undefined && waiting.has(volume.volumeId)) denied.set(volume.volumeId, at)
+      }
+      if (what._tag !== "PublishAnswered") return undefined
+      const { volumeId } = what.volume
+      const waited = at - (denied.get(volumeId) ?? at)
+      waiting.delete(volumeId)
+      denied.delete(volumeId)
+      return waited > newsLasts + wayOf(world) && troubles.spareAll(where, world)
+        ? `the publish of ${volumeText(what.volume)} is answered ${waited} ms after its request was denied`
+        : undefined
+    }
+  }
+)
+
+/** Calls. */
+export const judgesOfCalls: ReadonlyArray<Invariant> = [answeredInTime, toldOfDenial]

@@ -1,0 +1,157 @@
+/**
+ * The invariants about need: a volume asks for one certificate at a time, for a place where it can go, and uses what it
+ * has asked for.
+ */
+import * as crypto from "node:crypto"
+import { Predicate, Result } from "effect"
+import type { StoredObject } from "../../embedded/ObjectStore.ts"
+import { isFinished } from "../../embedded/RequestRules.ts"
+import { namespacedName } from "../../spec/NamespacedName.ts"
+import { type SimPodVolume, volumeText } from "../parts/SimPod.ts"
+import { type Invariant, safety, type World } from "./Invariants.ts"
+import { askerOf, isFilled, volumeOf } from "./judgesOfVolumes.ts"
+import { seeVolume } from "./Sight.ts"
+import { isFollowing } from "./wishes.ts"
+
+/** The open requests of a volume at the API server, but for one. */
+const othersOpen = (object: StoredObject, { server }: World): StoredObject | undefined =>
+  server.api.stores.requests
+    .all()
+    .find(
+      (other) =>
+        other.metadata.name !== object.metadata.name && volumeOf(other) === volumeOf(object) && !isFinished(other)
+    )
+
+const oneAtATime = safety(
+  "one at a time",
+  "A volume asks for no certificate while another request of its own is open, unless its record was lost, the names that it asks for have changed, or the API server could not be told.",
+  () => {
+    /** When a call of a node has failed last. */
+    const failed = new Map<string, number>()
+    const asked = new Map<string, number>()
+    return ({ at, what, where }, world) => {
+      if (what._tag === "CallFailed") failed.set(where, at)
+      if (what._tag !== "RequestCreated") return undefined
+      asked.set(what.object.metadata.uid, at)
+      const volume = askerOf(what.object, world)
+      if (volume === undefined || isFollowing(volume)) return undefined
+      const { node } = volume.pod
+      if (world.nodes.get(node)?.records.isBegunAgain(volume.volumeId) === true) return undefined
+      const other = othersOpen(what.object, world)
+      if (other === undefined || (failed.get(node) ?? 0) >= (asked.get(other.metadata.uid) ?? at)) return undefined
+      return `${volumeText(volume)} asks with ${what.object.metadata.name}, and ${other.metadata.name} is open`
+    }
+  }
+)
+
+/** So many requests may be left of a volume when it makes another one: the one that it serves, and one that failed. */
+const leftOver = 2
+
+const tidy = safety(
+  "tidy",
+  "Whatever fails, a volume that asks for a certificate has left two requests at the API server at the most, unless its node's calls fail.",
+  () => {
+    const failed = new Map<string, number>()
+    const asked = new Map<string, number>()
+    return ({ at, what, where }, world) => {
+      if (what._tag === "CallFailed") failed.set(where, at)
+      if (what._tag !== "RequestCreated") return undefined
+      asked.set(what.object.metadata.uid, at)
+      const volume = askerOf(what.object, world)
+      const since = failed.get(volume?.pod.node ?? "") ?? 0
+      const left = world.server.api.stores.requests
+        .all()
+        .filter(({ metadata }) => metadata.uid !== what.object.metadata.uid && (asked.get(metadata.uid) ?? 0) > since)
+        .filter((object) => volumeOf(object) === volume?.volumeId)
+      return volume !== undefined && left.length > leftOver
+        ? `${volumeText(volume)} has left ${left.length} requests behind`
+        : undefined
+    }
+  }
+)
+
+/** The certificate in a signed request, PEM; nothing in others. */
+const certificateIn = ({ status }: StoredObject): string | undefined =>
+  Predicate.hasProperty(status, "certificate") && Predicate.isString(status.certificate)
+    ? atob(status.certificate)
+    : undefined
+
+/** True where the clock of a request's node is wrong, so that its certificate may look as if it had expired. */
+const isAskedBySkewed = (object: StoredObject, world: World): boolean =>
+  world.nodes.get(askerOf(object, world)?.pod.node ?? "")?.skew.millis !== 0
+
+const nothingInVain = safety(
+  "nothing in vain",
+  "certlet deletes a request of a living pod's volume only when it was refused, when its certificate has been in the volume, or has expired, unless the volume's record was lost.",
+  () => {
+    const shown = new Set<string>()
+    const sound = new Set<string>()
+    // The requests of a record that was lost: nobody knows of them any more.
+    const forgotten = new Set<string>()
+    return ({ at, what, where }, world) => {
+      if (what._tag === "RecordSaved" && world.nodes.get(where)?.records.isBegunAgain(what.volumeId) === true) {
+        for (const object of world.server.api.stores.requests.all())
+          if (volumeOf(object) === what.volumeId) forgotten.add(object.metadata.uid)
+      }
+      if (what._tag === "Written") {
+        const sight = seeVolume(what.volume)
+        if (Result.isSuccess(sight)) shown.add(sight.success.certificate.pem.trim())
+      }
+      if (what._tag === "RequestDecided" && what.decision === "signed" && !isAskedBySkewed(what.object, world)) {
+        sound.add(what.object.metadata.uid)
+      }
+      if (what._tag !== "RequestDeleted" || what.by === undefined) return undefined
+      const { object } = what
+      const volume = askerOf(object, world)
+      const node = volume === undefined ? undefined : world.nodes.get(volume.pod.node)
+      if (volume === undefined || node === undefined || volume.pod.phase === "ending") return undefined
+      if (!node.records.texts.has(volume.volumeId) || node.records.isBegunAgain(volume.volumeId)) return undefined
+      if (forgotten.has(object.metadata.uid)) return undefined
+      const request = namespacedName(object.metadata)
+      if (!isFinished(object)) return `request ${request} of ${volumeText(volume)} is deleted while it is open`
+      const certificate = certificateIn(object)
+      if (certificate === undefined || !sound.has(object.metadata.uid)) return undefined
+      const isOver = new crypto.X509Certificate(certificate).validToDate.getTime() <= at + node.skew.millis
+      return isOver || [...shown].some((pem) => certificate.includes(pem))
+        ? undefined
+        : `request ${request} of ${volumeText(volume)} is deleted, and its certificate was never used`
+    }
+  }
+)
+
+/** A call that its kubelet has given up may go on for a while, in milliseconds. */
+const callLasts = 300_000
+
+const somewhereToPut = safety(
+  "somewhere to put it",
+  "A certificate is asked for only where its volume is mounted, or a publish is just mounting it, and never for a target that is somebody else's.",
+  () => {
+    const called = new Map<string, { readonly at: number; readonly isForeign: boolean }>()
+    const mounted = new Set<string>()
+    return ({ at, what, where }, world) => {
+      const isForeign = ({ pod, volumeId }: SimPodVolume) => world.pulled.includes(`${pod.node}/planted/${volumeId}`)
+      if (what._tag === "PublishCalled") called.set(what.volume.volumeId, { at, isForeign: isForeign(what.volume) })
+      if (what._tag === "Mounted") mounted.add(what.target)
+      // A process that starts looks at what is mounted; one that runs hears of a stranger's deed with the next publish.
+      if (what._tag === "ProcessStarted") {
+        const disk = world.nodes.get(where)?.disk
+        for (const { pod, target } of world.volumes)
+          if (pod.node === where && disk?.volumes.has(target) !== true) mounted.delete(target)
+      }
+      if (what._tag !== "RequestCreated") return undefined
+      const volume = askerOf(what.object, world)
+      const last = volume === undefined ? undefined : called.get(volume.volumeId)
+      if (volume === undefined || isFilled(volume, world)) return undefined
+      if (last?.isForeign === true && isForeign(volume)) {
+        return `a certificate for ${volumeText(volume)} is asked for, and what stands at its target is a stranger's`
+      }
+      const isMounting = last !== undefined && at - last.at < callLasts
+      return mounted.has(volume.target) || isMounting
+        ? undefined
+        : `a certificate for ${volumeText(volume)} is asked for, and there is no mount`
+    }
+  }
+)
+
+/** Need. */
+export const judgesOfNeed: ReadonlyArray<Invariant> = [oneAtATime, tidy, somewhereToPut, nothingInVain]

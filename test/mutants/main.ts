@@ -4,6 +4,7 @@
  *     npm run mutants                              all of them, against the whole fast tier
  *     npm run mutants -- --near                    only against the tests that each names
  *     npm run mutants -- --only NAME --seeds 150   one of them, also against 150 seeds of the swarm
+ *     npm run mutants -- --seeds 150 --seeds-alone only against the seeds, without the tests
  *     npm run mutants -- --list                    what there is
  *
  * It ends with 1 where a mutant lives. A run that was cut off goes on where it was (`Ledger`).
@@ -20,6 +21,7 @@ interface Order {
   readonly chosen: ReadonlyArray<Mutant>
   readonly seeds: number
   readonly onlyNear: boolean
+  readonly onlySeeds: boolean
   readonly onlyList: boolean
 }
 
@@ -30,6 +32,7 @@ const orderOf = (args: ReadonlyArray<string>): Order => {
       only: { type: "string", multiple: true },
       seeds: { type: "string", default: "0" },
       near: { type: "boolean", default: false },
+      "seeds-alone": { type: "boolean", default: false },
       list: { type: "boolean", default: false }
     }
   })
@@ -38,7 +41,9 @@ const orderOf = (args: ReadonlyArray<string>): Order => {
   const unknown = values.only?.find((name) => !mutants.some((mutant) => mutant.name === name))
   if (unknown !== undefined) throw new Error(`there is no mutant ${unknown}; --list shows them`)
   const chosen = mutants.filter(({ name }) => values.only?.includes(name) ?? true)
-  return { chosen, seeds, onlyNear: values.near, onlyList: values.list }
+  const onlySeeds = values["seeds-alone"]
+  if (onlySeeds && seeds === 0) throw new Error("--seeds-alone is to be told how many: --seeds 150")
+  return { chosen, seeds, onlyNear: values.near, onlySeeds, onlyList: values.list }
 }
 
 const byAllTests = async (workshop: Workshop, ledger: Ledger, mutant: Mutant, onlyNear: boolean): Promise<Verdict> => {
@@ -50,23 +55,26 @@ const byAllTests = async (workshop: Workshop, ledger: Ledger, mutant: Mutant, on
 const share = (some: number, all: number): string =>
   `${some} of ${all}${all === 0 ? "" : ` (${Math.round((some / all) * 100)} %)`}`
 
-const tryAll = async ({ chosen, onlyNear, seeds }: Order, workshop: Workshop): Promise<number> => {
+const tryAll = async ({ chosen, onlyNear, onlySeeds, seeds }: Order, workshop: Workshop): Promise<number> => {
   const ledger = new Ledger(workshop)
   const counted = chosen.filter(({ equivalent }) => equivalent === undefined)
   const survivors: Array<Mutant> = []
   let inSeeds = 0
   for (const [i, mutant] of counted.entries()) {
-    const { killer } = await workshop.with(mutant, () => byAllTests(workshop, ledger, mutant, onlyNear))
-    console.log(`${i + 1}/${counted.length} ${mutant.name} ${killer === undefined ? "LIVES" : `dies: ${killer}`}`)
-    if (killer === undefined) survivors.push(mutant)
+    const said = `${i + 1}/${counted.length} ${mutant.name}`
+    if (!onlySeeds) {
+      const { killer } = await workshop.with(mutant, () => byAllTests(workshop, ledger, mutant, onlyNear))
+      console.log(`${said} ${killer === undefined ? "LIVES" : `dies: ${killer}`}`)
+      if (killer === undefined) survivors.push(mutant)
+    }
     if (seeds === 0) continue
     const seen = await workshop.with(mutant, () =>
       ledger.verdict(mutant, `${seeds} seeds`, () => bySeeds(workshop, seeds))
     )
-    console.log(`    ${seen.killer ?? `${seeds} seeds hold`}`)
+    console.log(`${onlySeeds ? said : "   "} ${seen.killer ?? `${seeds} seeds hold`}`)
     if (seen.killer !== undefined) inSeeds++
   }
-  console.log(`\n${share(counted.length - survivors.length, counted.length)} mutants die`)
+  if (!onlySeeds) console.log(`\n${share(counted.length - survivors.length, counted.length)} mutants die`)
   if (seeds > 0) console.log(`${share(inSeeds, counted.length)} die in ${seeds} seeds`)
   for (const { broken, file, name } of survivors) console.log(`lives: ${name} (src/${file}): ${broken}`)
   return survivors.length === 0 ? 0 : 1

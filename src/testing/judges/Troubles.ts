@@ -1,36 +1,48 @@
 /**
- * What a judge of time has to forgive: what has just gone wrong, and what still does. A call that was under way when
- * something happened suffers from it for a while, and so does whatever waited for that call.
+ * What a judge of time has to forgive: what goes wrong while somebody waits. That the API server is out of reach is no
+ * trouble of a node's own.
  */
 import type { Event } from "../story/Happening.ts"
 import type { World } from "./Invariants.ts"
 
-/** A call hangs or stands still for ten minutes at the most, and whoever waits for it begins after that. In ms. */
-const aftermath = 900_000
-
 /** What happens on a node or to its process. */
 const onNode: ReadonlyArray<string> = ["Struck", "ProcessStarted", "ProcessStopped", "ProcessKilled"]
 
+/** Something that went wrong on a node, in milliseconds since 1970. */
+interface Trouble {
+  readonly at: number
+  /** When the one before it went wrong. */
+  readonly before: number
+  /** How often the node had been cut off from the API server until then: a cut is told before it is made. */
+  readonly cuts: number
+}
+
 /** The last trouble at each place. */
 export class Troubles {
-  readonly #last = new Map<string, number>()
+  readonly #last = new Map<string, Trouble>()
+  #any = 0
 
   /** An event has happened. */
-  readonly hear = ({ at, what, where }: Event): void => {
-    if (onNode.includes(what._tag)) this.#last.set(where, at)
+  readonly hear = ({ at, what, where }: Event, world: World): void => {
+    if (!onNode.includes(what._tag)) return
+    this.#any = at
+    this.#last.set(where, { at, before: this.#since(where, world), cuts: world.nodes.get(where)?.link.cuts ?? 0 })
   }
 
-  /** When something went wrong last, on a node or anywhere; the beginning of time where nothing did. */
-  readonly since = (node?: string): number =>
-    node === undefined ? Math.max(0, ...this.#last.values()) : (this.#last.get(node) ?? 0)
+  /** True where nothing is wrong with a node itself at this moment. */
+  readonly isWell = (node: string, { nodes, pulled }: World): boolean =>
+    !pulled.some((name) => name.startsWith(`${node}/`) && name !== `${node}/cut`) && (nodes.get(node)?.isQuick ?? false)
 
-  /** True where a node's own trouble is over, and its disk is quick. */
-  readonly spares = (node: string, { nodes, now, pulled }: World): boolean =>
-    now - this.since(node) > aftermath &&
-    !pulled.some((name) => name.startsWith(`${node}/`)) &&
-    (nodes.get(node)?.isQuick ?? false)
+  /** True where something has gone wrong on a node since then. */
+  readonly hasStruck = (node: string, then: number, world: World): boolean => this.#since(node, world) >= then
 
-  /** True where nothing is wrong with a node, nor with anything else. */
-  readonly spareAll = (node: string, world: World): boolean =>
-    this.spares(node, world) && world.now - this.since() > aftermath && world.pulled.length === 0
+  /** True where something has gone wrong anywhere since then. */
+  readonly hasStruckAnywhere = (then: number): boolean => this.#any >= then
+
+  /** When something went wrong on a node last; the beginning of time where nothing did. */
+  #since(node: string, { nodes }: World): number {
+    const last = this.#last.get(node)
+    if (last === undefined) return 0
+    return (nodes.get(node)?.link.cuts ?? 0) > last.cuts ? last.before : last.at
+  }
 }

@@ -22,18 +22,18 @@ const answeredInTime = safety(
     const troubles = new Troubles()
     const called = new Map<string, number>()
     return (event, world) => {
-      troubles.hear(event)
+      troubles.hear(event, world)
       const { at, what, where } = event
       if (what._tag === "PublishCalled" || what._tag === "UnpublishCalled") {
         called.delete(what.volume.volumeId)
-        if (troubles.spares(where, world)) called.set(what.volume.volumeId, at)
+        if (troubles.isWell(where, world)) called.set(what.volume.volumeId, at)
       }
       if (what._tag !== "PublishAnswered" && what._tag !== "UnpublishAnswered") return undefined
-      const took = at - (called.get(what.volume.volumeId) ?? at)
+      const since = called.get(what.volume.volumeId) ?? at
       const [call, most] =
         what._tag === "PublishAnswered" ? ["publish", kubeletPatience] : ["unpublish", unpublishLasts]
-      return took >= most && troubles.spares(where, world)
-        ? `the ${call} of ${volumeText(what.volume)} took ${took} ms`
+      return at - since >= most && troubles.isWell(where, world) && !troubles.hasStruck(where, since, world)
+        ? `the ${call} of ${volumeText(what.volume)} took ${at - since} ms`
         : undefined
     }
   }
@@ -48,24 +48,25 @@ const toldOfDenial = safety(
   "A publish that waits for a certificate is answered when its request is denied, unless something is wrong in the cluster.",
   () => {
     const troubles = new Troubles()
-    const waiting = new Set<string>()
+    const waiting = new Map<string, number>()
     const denied = new Map<string, number>()
     return (event, world) => {
-      troubles.hear(event)
+      troubles.hear(event, world)
       const { at, what, where } = event
-      if (what._tag === "PublishCalled") waiting.add(what.volume.volumeId)
-      if (what._tag === "RequestDecided" && what.decision === "denied") {
+      if (what._tag === "PublishCalled") waiting.set(what.volume.volumeId, at)
+      if (what._tag === "RequestDecided" && what.decision === "denied" && world.pulled.length === 0) {
         const volume = askerOf(what.object, world)
         if (volume !== undefined && waiting.has(volume.volumeId)) denied.set(volume.volumeId, at)
       }
       if (what._tag !== "PublishAnswered") return undefined
       const { volumeId } = what.volume
-      const waited = at - (denied.get(volumeId) ?? at)
+      const [since, waited] = [waiting.get(volumeId) ?? at, at - (denied.get(volumeId) ?? at)]
       waiting.delete(volumeId)
       denied.delete(volumeId)
-      return waited > newsLasts + wayOf(world) && troubles.spareAll(where, world)
-        ? `the publish of ${volumeText(what.volume)} is answered ${waited} ms after its request was denied`
-        : undefined
+      if (waited <= newsLasts + wayOf(world) || !troubles.isWell(where, world)) return undefined
+      return world.pulled.length > 0 || troubles.hasStruckAnywhere(since)
+        ? undefined
+        : `the publish of ${volumeText(what.volume)} is answered ${waited} ms after its request was denied`
     }
   }
 )

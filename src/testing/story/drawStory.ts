@@ -249,7 +249,7 @@ const drawOperators = (dice: Dice, acts: ReadonlyArray<Act>, millis: number): Re
 }
 
 /** In few stories a publish waits for another time than a minute, also for longer than its kubelet. */
-const drawPatience = (dice: Dice) => (dice.chance(0.2) ? { publishSeconds: dice.pick([20, 110, 600]) } : {})
+const drawPatience = (dice: Dice) => (dice.chance(0.2) ? { publishSeconds: dice.pick([20, 110, 600, 600]) } : {})
 
 /** True where a volume needs a password that comes with its publishes: certlet writes none of them down as it is. */
 const takesPasswords = (act: Act): boolean =>

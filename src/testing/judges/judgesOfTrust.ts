@@ -6,7 +6,7 @@ import { Option, Redacted } from "effect"
 import { type SimPodVolume, volumeText } from "../parts/SimPod.ts"
 import type { SimFile, SimVolume } from "../parts/SimVolumeFS.ts"
 import { type Invariant, safety } from "./Invariants.ts"
-import { volumeAt } from "./judgesOfVolumes.ts"
+import { mountOf, volumeAt } from "./judgesOfVolumes.ts"
 import { filesOf } from "./Sight.ts"
 import { attribute, caFileOf, trustOf } from "./wishes.ts"
 
@@ -46,6 +46,34 @@ const ownTrust = safety(
   }
 )
 
+/** So soon after the last trouble a volume has what its bundle holds, in milliseconds; a pause is 7.5 min at most. */
+const rotationLasts = 600_000
+
+const trustInTime = safety(
+  "trust in time",
+  "A volume that is published has the CA that its trust bundle has held for ten minutes, unless something goes wrong.",
+  () => {
+    const since = new Map<string, { readonly text: string; readonly at: number }>()
+    let disturbed = 0
+    return ({ at, what, where }, world) => {
+      if (["Struck", "CallFailed", "ProcessStarted"].includes(what._tag) || world.pulled.length > 0) disturbed = at
+      if (what._tag !== "PublishAnswered" || what.failure !== undefined) return undefined
+      const { volume } = what
+      const wanted = trustOf(volume, world)
+      if (Option.isNone(wanted)) return undefined
+      const before = since.get(volume.volumeId)
+      if (before?.text !== wanted.value) since.set(volume.volumeId, { text: wanted.value, at })
+      const held = before?.text === wanted.value ? before.at : at
+      const mounted = mountOf(volume, world)
+      if (at - Math.max(held, disturbed) < rotationLasts || world.nodes.get(where)?.isQuick !== true) return undefined
+      if (mounted === undefined || Option.isNone(mounted.files)) return undefined
+      return filesOf(mounted).get(caFileOf(volume))?.text === wanted.value
+        ? undefined
+        : `${volumeText(volume)} does not have the CA that its trust bundle has held for minutes`
+    }
+  }
+)
+
 type Files = ReadonlyMap<string, SimFile>
 
 const sameFile = (one: SimFile, other: SimFile | undefined): boolean =>
@@ -78,4 +106,4 @@ const writtenOnce = safety(
 )
 
 /** What stands beside a certificate. */
-export const judgesOfTrust: ReadonlyArray<Invariant> = [ownTrust, writtenOnce]
+export const judgesOfTrust: ReadonlyArray<Invariant> = [ownTrust, trustInTime, writtenOnce]

@@ -238,6 +238,17 @@ const faithless = onEdge(
   { bundleRotationsPerDay: 8 }
 )
 
+const drowsy = onEdge(
+  "a bundle's change is seen an hour late",
+  TrustBundles,
+  (bundles) => ({
+    ...bundles,
+    await: (bundle, held) =>
+      Option.isSome(held) ? Effect.delay(bundles.await(bundle, held), Duration.hours(1)) : bundles.await(bundle, held)
+  }),
+  { bundleRotationsPerDay: 8 }
+)
+
 const haunted = onPrograms("an unpublish leaves another mount in the folder of the pod", (driver, edges) => ({
   ...driver,
   unpublish: (request) =>
@@ -406,6 +417,7 @@ export const mutants: Readonly<Record<string, ReadonlyArray<Mutant>>> = {
   "few tries": [impatient],
   unhurried: [eager],
   "own trust": [doubled],
+  "trust in time": [drowsy],
   "written once": [twice],
   "keystores open": [otherPassword],
   "passwords followed": [firstPassword],

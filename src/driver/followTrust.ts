@@ -17,11 +17,13 @@ import type { Volume } from "./Volume.ts"
 /** Writes the bundle into a volume that has files; one without takes it with its first certificate. */
 const rotate = Effect.fn("driver.rotate")(
   function* (volume: Volume, ca: string) {
-    const before = yield* caHeld(volume)
-    if (Option.isNone(before) || before.value === ca) return
-    yield* needPasswords(volume)
-    yield* swapAgain(volume, (material) => ({ ...material, signed: { ...material.signed, ca } }))
-    yield* Effect.logInfo("the new trust bundle is in place")
+    // A renewal may have brought it meanwhile.
+    const isWritten = yield* swapAgain(volume, (held) =>
+      held.signed.ca === ca
+        ? Effect.succeedNone
+        : Effect.as(needPasswords(volume), Option.some({ ...held, signed: { ...held.signed, ca } }))
+    )
+    if (isWritten) yield* Effect.logInfo("the new trust bundle is in place")
   },
   // It shares a fiber with the volume's renewals, which must outlive a defect.
   Effect.catchDefect((defect) =>

@@ -13,6 +13,7 @@ import type { PodState } from "../spec/PodState.ts"
 import { gateSentence, isOpen } from "../spec/ReadinessGate.ts"
 import { followedSentence, followedValue } from "../spec/Variables.ts"
 import type { PodToken } from "../spec/VolumeSecrets.ts"
+import { VolumeFS } from "../volume/VolumeFS.ts"
 import { bundleOf } from "./awaitTrust.ts"
 import type { Volume } from "./Volume.ts"
 
@@ -20,11 +21,22 @@ type Followed = Readonly<Record<string, string>>
 
 const referenceOf = ({ spec }: Volume): PodReference => spec.pod
 
+/** True where the volume's files are there, also where its record was lost and knows nothing of them. */
+const hasFiles = Effect.fnUntraced(function* ({ place }: Volume) {
+  const fs = yield* VolumeFS
+  const found = yield* Effect.orElseSucceed(fs.inspect(place.target), () => "absent" as const)
+  return found === "filled" || found === "damaged"
+})
+
 /**
  * Gates hold back a volume's first certificate alone: a pod that is in trouble must not lose the one it has for that.
  */
-const gatesOf = (volume: Volume) =>
-  Effect.map(Ref.get(volume.record), ({ issued }) => (Option.isNone(issued) ? volume.spec.gates : []))
+const gatesOf = Effect.fnUntraced(function* (volume: Volume) {
+  const { gates } = volume.spec
+  if (gates.length === 0) return gates
+  const { issued } = yield* Ref.get(volume.record)
+  return Option.isSome(issued) || (yield* hasFiles(volume)) ? [] : gates
+})
 
 /** Waits until every gate of the volume is open. */
 export const awaitGates = Effect.fnUntraced(function* (volume: Volume) {

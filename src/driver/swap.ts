@@ -3,7 +3,7 @@
  * passwords of keystores have changed, or the CA, the material that the volume holds is written again. Whoever swaps
  * holds the volume's permit, so that nobody writes back what somebody else has just replaced.
  */
-import { Deferred, Effect, identity, Option, Ref } from "effect"
+import { Deferred, Effect, Option, Ref } from "effect"
 import { type FileSet, fileSet, type Material, materialOf } from "../volume/FileSet.ts"
 import { keystoreFiles } from "../volume/keystoreFiles.ts"
 import { VolumeFS } from "../volume/VolumeFS.ts"
@@ -16,20 +16,28 @@ import { wipe } from "./wipe.ts"
 export const swap = (volume: Volume, material: Material) =>
   volume.swapping.withPermit(Effect.andThen(Deferred.await(volume.mounted), writeTrusted(volume, material)))
 
-/** Writes the volume's files again, from the key and the certificate that it holds; nothing where it holds none. */
-export const swapAgain = (volume: Volume, change: (held: Material) => Material = identity) =>
+/** What is to be written again of what a volume holds; none where nothing is. */
+type Change<E, R> = (held: Material) => Effect.Effect<Option.Option<Material>, E, R>
+
+/**
+ * Writes the volume's files again, from the key and the certificate that it holds; nothing where it holds none, or
+ * where `change` finds nothing to write. It is asked when nobody else writes any more. True where files were written.
+ */
+export const swapAgain = <E = never, R = never>(volume: Volume, change: Change<E, R> = Effect.succeedSome) =>
   volume.swapping.withPermit(writeHeld(volume, change))
 
 const writeTrusted = Effect.fnUntraced(function* (volume: Volume, material: Material) {
   yield* write(volume, { ...material, signed: yield* withTrust(volume, material.signed) })
 })
 
-const writeHeld = Effect.fnUntraced(function* (volume: Volume, change: (held: Material) => Material) {
+const writeHeld = Effect.fnUntraced(function* <E, R>(volume: Volume, change: Change<E, R>) {
   const fs = yield* VolumeFS
   const held = yield* fs.read(volume.place.target)
   const material = Option.flatMap(held, (files) => materialOf(volume.spec, files))
-  if (Option.isSome(material)) yield* write(volume, change(material.value))
+  const changed = Option.isSome(material) ? yield* change(material.value) : Option.none()
+  if (Option.isSome(changed)) yield* write(volume, changed.value)
   yield* wipe(Option.match(held, { onNone: () => [], onSome: (files) => files.values() }))
+  return Option.isSome(changed)
 })
 
 const write = Effect.fnUntraced(function* (volume: Volume, material: Material) {

@@ -6,6 +6,7 @@ import { Effect, Fiber, Logger, Option, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import { SimControlPlane } from "../../src/testing/parts/SimControlPlane.ts"
 import { SimPodRegistry } from "../../src/testing/parts/SimPodRegistry.ts"
+import { SimRecordDisk } from "../../src/testing/parts/SimVolumeRecords.ts"
 import { VolumeRecords } from "../../src/volume/VolumeRecord.ts"
 import { during, leafSeen, onNode, publishCall, seen, startDriver } from "../kit/SimulatedNode.ts"
 
@@ -159,6 +160,24 @@ describe("readiness gates", () => {
       yield* TestClock.adjust("20 hours")
       expect((yield* leafSeen(request.target)).serialNumber).not.toBe(first.serialNumber)
     }).pipe(onNode("gates"))
+  )
+
+  // Found by seed 980456.
+  it.effect("hold nothing back of a running pod whose record was lost", () =>
+    Effect.gen(function* () {
+      const before = yield* startDriver
+      const registry = yield* SimPodRegistry
+      const open = { ips: ["10.0.0.7"], annotations: { "example.com/go": "now" } }
+      yield* registry.set(pod, { ...open, conditions: { PodReadyToStartContainers: "True" } })
+      yield* during("1 second", before.publish(request))
+      const first = yield* leafSeen(request.target)
+      yield* before.stop
+      yield* Effect.flatMap(SimRecordDisk, ({ wipe }) => wipe)
+      yield* registry.set(pod, { ips: [], conditions: {}, annotations: {} })
+      const after = yield* startDriver
+      yield* during("1 minute", after.publish(request))
+      expect((yield* leafSeen(request.target)).serialNumber).not.toBe(first.serialNumber)
+    }).pipe(onNode("gates and no record"))
   )
 
   it.effect("of the node hold every pod's certificate back", () =>

@@ -128,13 +128,16 @@ const withoutCertlet = ({ nodes }: World): string | undefined => {
   return node === undefined ? undefined : `no certlet serves on ${node.name}`
 }
 
-/** A running pod's volume whose record was lost: certlet hears of it with its next publish. */
+/**
+ * A running pod's volume whose record was lost: certlet hears of it with its next publish, and knows no password after
+ * a restart before it has a certificate again.
+ */
 const unknown = (world: World): string | undefined => {
-  const { nodes, volumes } = world
-  const volume = volumes.find(
-    (one) =>
-      one.pod.phase === "running" && !isInherited(one, world) && !nodes.get(one.pod.node)?.texts.has(one.volumeId)
-  )
+  const isKnown = ({ pod, volumeId }: SimPodVolume) => {
+    const records = world.nodes.get(pod.node)?.records
+    return records?.texts.has(volumeId) === true && !records.isBegunAgain(volumeId)
+  }
+  const volume = world.volumes.find((one) => one.pod.phase === "running" && !isInherited(one, world) && !isKnown(one))
   return volume === undefined ? undefined : `there is no record of ${volumeText(volume)}`
 }
 

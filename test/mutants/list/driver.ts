@@ -464,15 +464,15 @@ const inTheRest: ReadonlyArray<Mutant> = [
     },
     {
       name: "rotation-without-passwords",
-      from: "  yield* needPasswords(volume)\n",
-      to: "",
+      from: "Effect.as(needPasswords(volume), Option.some({ ...held, signed: { ...held.signed, ca } }))",
+      to: "Effect.succeedSome({ ...held, signed: { ...held.signed, ca } })",
       broken: "a rotation after a restart writes keystores without their passwords",
       near: ["driver/keystores.test.ts"]
     },
     {
       name: "same-bundle-written-again",
-      from: "if (Option.isNone(before) || before.value === ca) return",
-      to: "if (Option.isNone(before)) return",
+      from: "held.signed.ca === ca",
+      to: 'held.signed.ca === "" ',
       broken: "a bundle that holds what the volume has is written again"
     },
     {
@@ -507,9 +507,15 @@ const inTheRest: ReadonlyArray<Mutant> = [
   ...mutantsNear("driver/prerequisites.test.ts")("driver/prerequisites.ts", [
     {
       name: "gates-at-renewal",
-      from: "Option.isNone(issued) ? volume.spec.gates : []",
-      to: "Option.isNone(issued) ? volume.spec.gates : volume.spec.gates",
+      from: "return Option.isSome(issued) || (yield* hasFiles(volume)) ? [] : gates",
+      to: "return gates",
       broken: "a pod that is in trouble loses its certificate to a gate"
+    },
+    {
+      name: "gates-of-a-lost-record",
+      from: "Option.isSome(issued) || (yield* hasFiles(volume))",
+      to: "Option.isSome(issued)",
+      broken: "a pod that is in trouble loses its certificate to a gate when its record was lost"
     },
     {
       name: "expired-token-used",

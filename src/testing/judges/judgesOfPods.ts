@@ -14,12 +14,19 @@ import { gatesOf, isFollowing, isLetIn, mayComeLater, namesOf } from "./wishes.t
 
 const servedWhenPublished = safety(
   "published is filled",
-  "When a publish succeeds, the volume holds a certificate; if it was empty, one that had not expired when it was called.",
+  "When a publish succeeds, the volume holds a certificate; if it was empty, one that had not expired when it was called, unless its disk hung.",
   () => {
-    /** When the kubelet called; the beginning of time where the volume had its files already, and may keep them. */
+    /**
+     * When the kubelet called; the beginning of time where the volume had its files already, and may keep them, or
+     * where a certificate may run out before the disk has taken it.
+     */
     const called = new Map<string, number>()
     return ({ at, what }, world) => {
-      if (what._tag === "PublishCalled") called.set(what.volume.volumeId, isFilled(what.volume, world) ? 0 : at)
+      if (what._tag === "PublishCalled") {
+        const { pod, volumeId } = what.volume
+        const mayKeep = isFilled(what.volume, world) || world.nodes.get(pod.node)?.isQuick !== true
+        called.set(volumeId, mayKeep ? 0 : at)
+      }
       if (what._tag !== "PublishAnswered" || what.failure !== undefined || mayComeLater(what.volume, world))
         return undefined
       const wrong = unservedAt(what.volume, world, called.get(what.volume.volumeId) ?? at)

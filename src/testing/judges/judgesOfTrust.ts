@@ -84,13 +84,13 @@ const sameFiles = (one: Files, other: Files): boolean =>
 
 const writtenOnce = safety(
   "written once",
-  "A process of certlet writes no set of files that the volume has already.",
+  "A process of certlet writes no set of files that the volume has already, unless something goes wrong on its node.",
   () => {
     /** By their mounts: what is mounted again is another volume. */
     const last = new Map<SimVolume, Files>()
     return ({ what, where }, world) => {
-      // Whoever has just started does not know how far the last one came.
-      if (what._tag === "ProcessStarted") {
+      // Whoever has just started does not know how far the last one came, nor whoever could not note it.
+      if (what._tag === "ProcessStarted" || what._tag === "Struck") {
         for (const mounted of world.nodes.get(where)?.disk.volumes.values() ?? []) last.delete(mounted)
       }
       if (what._tag === "Unmounted") last.delete(what.volume)
@@ -99,7 +99,8 @@ const writtenOnce = safety(
       const before = last.get(what.volume)
       last.set(what.volume, now)
       const volume = volumeAt(world, what.target)
-      if (volume === undefined || before === undefined) return undefined
+      const isAmiss = world.pulled.some((name) => name.startsWith(`${where}/`))
+      if (volume === undefined || before === undefined || isAmiss) return undefined
       return sameFiles(now, before) ? `${volumeText(volume)} gets the files again that it has` : undefined
     }
   }

@@ -176,6 +176,7 @@ describe("the simulated kubelet", () => {
   it.live("gives a call up after two minutes, and calls again", () =>
     Effect.gen(function* () {
       const { cluster, events, times } = yield* watched(() => ({ publish: () => Effect.never }))
+      yield* cluster.freeze("node-1", "10 minutes")
       yield* cluster.schedule()
       yield* cluster.advance("121 seconds")
       const [first = 0, second = 0] = times("PublishCalled")

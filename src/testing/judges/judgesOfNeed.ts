@@ -126,11 +126,16 @@ const somewhereToPut = safety(
   "somewhere to put it",
   "A certificate is asked for only where its volume is mounted, or a publish is just mounting it, and never for a target that is somebody else's.",
   () => {
-    const called = new Map<string, { readonly at: number; readonly isForeign: boolean }>()
+    /** Until when the last call may go on, and whether what stood at its target was a stranger's. */
+    const called = new Map<string, { readonly until: number; readonly isForeign: boolean }>()
     const mounted = new Set<string>()
     return ({ at, what, where }, world) => {
       const isForeign = ({ pod, volumeId }: SimPodVolume) => world.pulled.includes(`${pod.node}/planted/${volumeId}`)
-      if (what._tag === "PublishCalled") called.set(what.volume.volumeId, { at, isForeign: isForeign(what.volume) })
+      if (what._tag === "PublishCalled") {
+        // A call whose disk hangs may go on for any time.
+        const until = world.nodes.get(where)?.isQuick === true ? at + callLasts : Number.POSITIVE_INFINITY
+        called.set(what.volume.volumeId, { until, isForeign: isForeign(what.volume) })
+      }
       if (what._tag === "Mounted") mounted.add(what.target)
       // A process that starts looks at what is mounted; one that runs hears of a stranger's deed with the next publish.
       if (what._tag === "ProcessStarted") {
@@ -142,10 +147,10 @@ const somewhereToPut = safety(
       const volume = askerOf(what.object, world)
       const last = volume === undefined ? undefined : called.get(volume.volumeId)
       if (volume === undefined || isFilled(volume, world)) return undefined
-      if (last?.isForeign === true && isForeign(volume)) {
+      if (last?.isForeign === true && isForeign(volume) && !mounted.has(volume.target)) {
         return `a certificate for ${volumeText(volume)} is asked for, and what stands at its target is a stranger's`
       }
-      const isMounting = last !== undefined && at - last.at < callLasts
+      const isMounting = last !== undefined && at < last.until
       return mounted.has(volume.target) || isMounting
         ? undefined
         : `a certificate for ${volumeText(volume)} is asked for, and there is no mount`

@@ -23,8 +23,12 @@ interface Deadline {
 
 /** What may cost a volume its certificate. */
 const disturbs = ({ what }: Event): boolean =>
-  ["Struck", "CallFailed", "ProcessStarted"].includes(what._tag) ||
+  ["Struck", "FaultsEnded", "CallFailed", "ProcessStarted"].includes(what._tag) ||
   (what._tag === "RequestDecided" && what.decision !== "approved" && what.decision !== "signed")
+
+/** True while a lever is pulled, or a clock is wrong. */
+const isAmiss = ({ nodes, pulled }: World): boolean =>
+  pulled.length > 0 || [...nodes.values()].some(({ skew }) => skew.millis !== 0)
 
 /** What was signed is in its volume after this time, in milliseconds. */
 const swapLasts = 60_000
@@ -50,7 +54,7 @@ const renewedInTime = safety(
     let disturbed = 0
     return (event, world) => {
       const { at, what } = event
-      if (disturbs(event)) disturbed = at
+      if (disturbs(event) || isAmiss(world)) disturbed = at
       if (what._tag === "RequestDecided") decided.set(volumeOf(what.object), at)
       if (what._tag === "Written") {
         const volume = volumeAt(world, what.target)

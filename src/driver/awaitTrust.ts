@@ -8,7 +8,7 @@ import type { SignedCertificate } from "../issuance/CertificateRequest.ts"
 import { type TrustBundleReference, TrustBundles } from "../kube/TrustBundles.ts"
 import type { VolumeSpec } from "../spec/VolumeSpec.ts"
 import { caOf } from "../volume/FileSet.ts"
-import { VolumeFS } from "../volume/VolumeFS.ts"
+import { useHeld } from "./held.ts"
 import type { Volume } from "./Volume.ts"
 
 /** The bundle that a spec names, in its pod's namespace. */
@@ -25,10 +25,7 @@ export const awaitTrust = Effect.fnUntraced(function* (volume: Volume) {
 })
 
 /** The CA that the volume holds now. */
-export const caHeld = Effect.fnUntraced(function* (volume: Volume) {
-  const fs = yield* VolumeFS
-  return Option.flatMap(yield* fs.read(volume.place.target), (files) => caOf(volume.spec, files))
-})
+export const caHeld = (volume: Volume) => useHeld(volume, (held) => Effect.sync(() => caOf(volume.spec, held)))
 
 /** A signed certificate with the CA that its volume is to trust: the bundle's, else the one that the volume has. */
 export const withTrust = Effect.fnUntraced(function* (volume: Volume, signed: SignedCertificate) {

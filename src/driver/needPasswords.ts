@@ -7,10 +7,10 @@
 import { Effect, Equal, Option, Redacted, Ref } from "effect"
 import { IssuanceError } from "../issuance/IssuanceError.ts"
 import type { Passwords } from "../spec/VolumeSecrets.ts"
-import { privateKeyOf } from "../volume/FileSet.ts"
 import { seal, unseal } from "../volume/Seal.ts"
-import { VolumeFS } from "../volume/VolumeFS.ts"
+import { keyHeld } from "./held.ts"
 import { changeRecord, type Volume } from "./Volume.ts"
+import { wipe } from "./wipe.ts"
 
 /** True if a password comes from the pod or its Secret. */
 const takesPasswords = ({ spec }: Volume): boolean =>
@@ -20,11 +20,14 @@ const takesPasswords = ({ spec }: Volume): boolean =>
 const knownPasswords = Effect.fnUntraced(function* (volume: Volume) {
   const present = yield* Ref.get(volume.passwords)
   if (Option.isSome(present)) return present
-  const fs = yield* VolumeFS
   const { sealed = [] } = yield* Ref.get(volume.record)
-  const key = Option.flatMap(yield* fs.read(volume.place.target), (files) => privateKeyOf(volume.spec, files))
+  const key = yield* keyHeld(volume)
   // The newest seal first: a password may have changed while the key stayed.
-  return Option.flatMap(key, (key) => Option.firstSomeOf([...sealed].reverse().map((one) => unseal(key, one))))
+  const unsealed = Option.flatMap(key, (key) =>
+    Option.firstSomeOf([...sealed].reverse().map((one) => unseal(key, one)))
+  )
+  yield* wipe(Option.toArray(key))
+  return unsealed
 })
 
 /** Makes sure that every password is in memory before a certificate is requested that needs one. */

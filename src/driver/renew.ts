@@ -13,11 +13,10 @@ import { renewalTime } from "../issuance/RenewalTime.ts"
 import { Settings } from "../Settings.ts"
 import { decodeVolumeSpec } from "../spec/VolumeSpec.ts"
 import type { Temper } from "../Temper.ts"
-import { privateKeyOf } from "../volume/FileSet.ts"
-import { VolumeFS } from "../volume/VolumeFS.ts"
 import { type PendingRecord, withoutPending } from "../volume/VolumeRecord.ts"
 import { awaitTrust, caHeld } from "./awaitTrust.ts"
 import { Defect, RenewError } from "./DriverError.ts"
+import { keyHeld } from "./held.ts"
 import { countLacks, countRenewal, countRequested, countUnissued, observeStep } from "./Metrics.ts"
 import { needPasswords } from "./needPasswords.ts"
 import { awaitFollowed, awaitGates, awaitToken, missingPrerequisite } from "./prerequisites.ts"
@@ -106,11 +105,7 @@ const caKept = Effect.fnUntraced(function* (volume: Volume) {
   return Option.isNone(issued) ? Option.none<string>() : yield* caHeld(volume)
 })
 
-const keyToReuse = Effect.fnUntraced(function* (volume: Volume) {
-  if (!volume.spec.reusePrivateKey) return Option.none()
-  const fs = yield* VolumeFS
-  return Option.flatMap(yield* fs.read(volume.place.target), (files) => privateKeyOf(volume.spec, files))
-})
+const keyToReuse = (volume: Volume) => (volume.spec.reusePrivateKey ? keyHeld(volume) : Effect.succeedNone)
 
 const remember = (volume: Volume, followed: Readonly<Record<string, string>>) => (pending: PendingRequest) =>
   Effect.andThen(

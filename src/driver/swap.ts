@@ -8,6 +8,7 @@ import { type FileSet, fileSet, type Material, materialOf } from "../volume/File
 import { keystoreFiles } from "../volume/keystoreFiles.ts"
 import { VolumeFS } from "../volume/VolumeFS.ts"
 import { withTrust } from "./awaitTrust.ts"
+import { useHeld } from "./held.ts"
 import { sealPasswords } from "./needPasswords.ts"
 import type { Volume } from "./Volume.ts"
 import { wipe } from "./wipe.ts"
@@ -31,12 +32,14 @@ const writeTrusted = Effect.fnUntraced(function* (volume: Volume, material: Mate
 })
 
 const writeHeld = Effect.fnUntraced(function* <E, R>(volume: Volume, change: Change<E, R>) {
-  const fs = yield* VolumeFS
-  const held = yield* fs.read(volume.place.target)
-  const material = Option.flatMap(held, (files) => materialOf(volume.spec, files))
-  const changed = Option.isSome(material) ? yield* change(material.value) : Option.none()
+  const material = yield* useHeld(volume, (held) => Effect.sync(() => materialOf(volume.spec, held)))
+  if (Option.isNone(material)) return false
+  return yield* Effect.ensuring(writeChanged(volume, material.value, change), wipe([material.value.privateKey]))
+})
+
+const writeChanged = Effect.fnUntraced(function* <E, R>(volume: Volume, held: Material, change: Change<E, R>) {
+  const changed = yield* change(held)
   if (Option.isSome(changed)) yield* write(volume, changed.value)
-  yield* wipe(Option.match(held, { onNone: () => [], onSome: (files) => files.values() }))
   return Option.isSome(changed)
 })
 
@@ -51,9 +54,7 @@ const write = Effect.fnUntraced(function* (volume: Volume, material: Material) {
 const keystoresOf = Effect.fnUntraced(function* (volume: Volume, material: Material) {
   const none: FileSet = []
   if (volume.spec.keystores.length === 0) return none
-  const fs = yield* VolumeFS
   const passwords = Option.getOrElse(yield* Ref.get(volume.passwords), () => new Map())
-  const held = Option.getOrElse(yield* fs.read(volume.place.target), () => new Map())
   yield* sealPasswords(volume, material.privateKey, passwords)
-  return yield* keystoreFiles(volume.spec, material, passwords, held)
+  return yield* useHeld(volume, (held) => keystoreFiles(volume.spec, material, passwords, held))
 })

@@ -3,10 +3,12 @@ import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Fiber, Layer, Option, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import { KeyGenerator, type WantedKey } from "../../src/issuance/KeyGenerator.ts"
+import { authorities } from "../../src/testing/contract/authorities.ts"
+import { SimBundleShelf } from "../../src/testing/parts/SimBundleShelf.ts"
 import { makeSimKeyGenerator } from "../../src/testing/parts/SimKeyGenerator.ts"
 import type { FileSet } from "../../src/volume/FileSet.ts"
 import { VolumeError, VolumeFS, type VolumePlace } from "../../src/volume/VolumeFS.ts"
-import { during, isServed, onNode, publishCall, seen, startDriver } from "../kit/SimulatedNode.ts"
+import { changed, during, isServed, onNode, publishCall, seen, startDriver } from "../kit/SimulatedNode.ts"
 
 /** Keys that take as long as RSA does: a tenth of a second, and the large ones half a minute. */
 const slowKeys = Layer.sync(KeyGenerator, () =>
@@ -153,6 +155,45 @@ describe("a key's bytes", () => {
       expect([keys.length, contents.length]).toEqual([1, 8])
       expect([...keys, ...contents].filter((bytes) => !isWiped(bytes))).toEqual([])
     }).pipe(Effect.provide(watchful(keys, contents, 0)), onNode("wiped"))
+  })
+
+  it.effect("are overwritten once what a volume holds has been read, also where nothing can be written of it", () => {
+    const reads: Array<Bytes> = []
+    let isFull = false
+    const watching = changed(VolumeFS, (fs) => ({
+      read: (target) =>
+        Effect.tap(fs.read(target), (held) =>
+          Effect.sync(() => reads.push(...Option.match(held, { onNone: () => [], onSome: (files) => files.values() })))
+        ),
+      write: ({ target: path, ...place }, files) =>
+        isFull
+          ? Effect.fail(new VolumeError({ reason: "Full", action: "write", path, detail: "ENOSPC" }))
+          : fs.write({ target: path, ...place }, files)
+    }))
+    return Effect.gen(function* () {
+      const driver = yield* startDriver
+      const shelf = yield* SimBundleShelf
+      const bundle = { kind: "ConfigMap", namespace: "apps", name: "corp-ca", key: "ca.crt" } as const
+      yield* shelf.write(bundle, authorities[0])
+      const web = publishCall("web", {
+        "csi.cert-manager.io/trust-bundle": "ConfigMap/corp-ca",
+        "csi.cert-manager.io/pkcs12-enable": "true",
+        "csi.cert-manager.io/pkcs12-filename": "web.p12",
+        "csi.cert-manager.io/pkcs12-password": "changeit",
+        "csi.cert-manager.io/reuse-private-key": "true"
+      })
+      yield* during("1 second", driver.publish(web))
+      const first = reads.length
+      isFull = true
+      yield* shelf.write(bundle, authorities[1])
+      yield* TestClock.adjust("1 second")
+      expect(reads.length).toBeGreaterThan(first)
+      isFull = false
+      yield* TestClock.adjust("1 day")
+      // What the test itself reads in the end is not meant.
+      expect(reads.filter((bytes) => !isWiped(bytes))).toEqual([])
+      expect(Option.getOrThrow(yield* seen(web.target))["ca.crt"]).toBe(authorities[1])
+    }).pipe(Effect.provide(watching), onNode("read"))
   })
 
   it.effect("are kept while a write may have to be tried again", () => {

@@ -5,8 +5,24 @@
 import type { Event } from "../story/Happening.ts"
 import type { World } from "./Invariants.ts"
 
-/** What happens on a node or to its process. */
+/** What happens on a node or to its process: it may cost its pods a certificate. */
 const onNode: ReadonlyArray<string> = ["Struck", "ProcessStarted", "ProcessStopped", "ProcessKilled"]
+
+/** True for an event on a node or of its process. */
+export const isOnNode = ({ what }: Event): boolean => onNode.includes(what._tag)
+
+/** The levers of a node that are pulled now. */
+const pulledOn = (node: string, { pulled }: World): ReadonlyArray<string> =>
+  pulled.filter((name) => name.startsWith(`${node}/`))
+
+/** True while a lever of a node is pulled. */
+export const isPulledOn = (node: string, world: World): boolean => pulledOn(node, world).length > 0
+
+const disturbances: ReadonlyArray<string> = ["Struck", "FaultsEnded", "CallFailed", "ProcessStarted"]
+
+/** True where something goes wrong anywhere in the cluster, or has just gone wrong. */
+export const isDisturbed = ({ what }: Event, { pulled }: World): boolean =>
+  disturbances.includes(what._tag) || pulled.length > 0
 
 /** Something that went wrong on a node, in milliseconds since 1970. */
 interface Trouble {
@@ -20,24 +36,31 @@ interface Trouble {
 /** The last trouble at each place. */
 export class Troubles {
   readonly #last = new Map<string, Trouble>()
+  /** When a call of a node has failed last: what its watch brings waits for the next one. */
+  readonly #failed = new Map<string, number>()
   #any = 0
 
   /** An event has happened. */
-  readonly hear = ({ at, what, where }: Event, world: World): void => {
-    if (!onNode.includes(what._tag)) return
+  readonly hear = (event: Event, world: World): void => {
+    const { at, what, where } = event
+    if (what._tag === "CallFailed") this.#failed.set(where, at)
+    if (!isOnNode(event)) return
     this.#any = at
     this.#last.set(where, { at, before: this.#since(where, world), cuts: world.nodes.get(where)?.link.cuts ?? 0 })
   }
 
   /** True where nothing is wrong with a node itself at this moment. */
-  readonly isWell = (node: string, { nodes, pulled }: World): boolean =>
-    !pulled.some((name) => name.startsWith(`${node}/`) && name !== `${node}/cut`) && (nodes.get(node)?.isQuick ?? false)
+  readonly isWell = (node: string, world: World): boolean =>
+    pulledOn(node, world).every((name) => name === `${node}/cut`) && (world.nodes.get(node)?.isQuick ?? false)
 
   /** True where something has gone wrong on a node since then. */
   readonly hasStruck = (node: string, then: number, world: World): boolean => this.#since(node, world) >= then
 
   /** True where something has gone wrong anywhere since then. */
   readonly hasStruckAnywhere = (then: number): boolean => this.#any >= then
+
+  /** True where a call of a node has failed since then. */
+  readonly hasFailed = (node: string, then: number): boolean => (this.#failed.get(node) ?? 0) >= then
 
   /** When something went wrong on a node last; the beginning of time where nothing did. */
   #since(node: string, { nodes }: World): number {

@@ -49,14 +49,11 @@ const toldOfDenial = safety(
   () => {
     const troubles = new Troubles()
     const waiting = new Map<string, number>()
-    /** When a call of a node has failed last: what its watch brings waits for the next one. */
-    const failed = new Map<string, number>()
     const denied = new Map<string, number>()
     return (event, world) => {
       troubles.hear(event, world)
       const { at, what, where } = event
       if (what._tag === "PublishCalled") waiting.set(what.volume.volumeId, at)
-      if (what._tag === "CallFailed") failed.set(where, at)
       if (what._tag === "RequestDecided" && what.decision === "denied" && world.pulled.length === 0) {
         const volume = askerOf(what.object, world)
         if (volume !== undefined && waiting.has(volume.volumeId)) denied.set(volume.volumeId, at)
@@ -67,8 +64,7 @@ const toldOfDenial = safety(
       waiting.delete(volumeId)
       denied.delete(volumeId)
       if (waited <= newsLasts + wayOf(world) || !troubles.isWell(where, world)) return undefined
-      const hasFailed = (failed.get(where) ?? 0) >= since
-      return hasFailed || world.pulled.length > 0 || troubles.hasStruckAnywhere(since)
+      return troubles.hasFailed(where, since) || world.pulled.length > 0 || troubles.hasStruckAnywhere(since)
         ? undefined
         : `the publish of ${volumeText(what.volume)} is answered ${waited} ms after its request was denied`
     }

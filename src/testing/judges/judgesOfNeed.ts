@@ -8,9 +8,11 @@ import type { StoredObject } from "../../embedded/ObjectStore.ts"
 import { isFinished } from "../../embedded/RequestRules.ts"
 import { namespacedName } from "../../spec/NamespacedName.ts"
 import { type SimPodVolume, volumeText } from "../parts/SimPod.ts"
+import type { Event } from "../story/Happening.ts"
 import { type Invariant, safety, type World } from "./Invariants.ts"
 import { askerOf, isFilled, volumeOf } from "./judgesOfVolumes.ts"
 import { seeVolume } from "./Sight.ts"
+import { Troubles } from "./Troubles.ts"
 import { isFollowing } from "./wishes.ts"
 
 /** The open requests of a volume at the API server, but for one. */
@@ -22,23 +24,35 @@ const othersOpen = (object: StoredObject, { server }: World): StoredObject | und
         other.metadata.name !== object.metadata.name && volumeOf(other) === volumeOf(object) && !isFinished(other)
     )
 
+/** The requests since which no call of their nodes has failed: whoever made one could say that it is to go. */
+class ToldRequests {
+  readonly #troubles = new Troubles()
+  readonly #askedAt = new Map<string, number>()
+
+  readonly hear = (event: Event, world: World): void => {
+    this.#troubles.hear(event, world)
+    if (event.what._tag === "RequestCreated") this.#askedAt.set(event.what.object.metadata.uid, event.at)
+  }
+
+  readonly has = ({ metadata }: StoredObject, node: string): boolean =>
+    !this.#troubles.hasFailed(node, this.#askedAt.get(metadata.uid) ?? 0)
+}
+
 const oneAtATime = safety(
   "one at a time",
   "A volume asks for no certificate while another request of its own is open, unless its record was lost, the names that it asks for have changed, or the API server could not be told.",
   () => {
-    /** When a call of a node has failed last. */
-    const failed = new Map<string, number>()
-    const asked = new Map<string, number>()
-    return ({ at, what, where }, world) => {
-      if (what._tag === "CallFailed") failed.set(where, at)
+    const told = new ToldRequests()
+    return (event, world) => {
+      const { what } = event
+      told.hear(event, world)
       if (what._tag !== "RequestCreated") return undefined
-      asked.set(what.object.metadata.uid, at)
       const volume = askerOf(what.object, world)
       if (volume === undefined || isFollowing(volume)) return undefined
       const { node } = volume.pod
       if (world.nodes.get(node)?.records.isBegunAgain(volume.volumeId) === true) return undefined
       const other = othersOpen(what.object, world)
-      if (other === undefined || (failed.get(node) ?? 0) >= (asked.get(other.metadata.uid) ?? at)) return undefined
+      if (other === undefined || !told.has(other, node)) return undefined
       return `${volumeText(volume)} asks with ${what.object.metadata.name}, and ${other.metadata.name} is open`
     }
   }
@@ -51,21 +65,18 @@ const tidy = safety(
   "tidy",
   "Whatever fails, a volume that asks for a certificate has left two requests at the API server at the most, unless its node's calls fail.",
   () => {
-    const failed = new Map<string, number>()
-    const asked = new Map<string, number>()
-    return ({ at, what, where }, world) => {
-      if (what._tag === "CallFailed") failed.set(where, at)
+    const told = new ToldRequests()
+    return (event, world) => {
+      const { what } = event
+      told.hear(event, world)
       if (what._tag !== "RequestCreated") return undefined
-      asked.set(what.object.metadata.uid, at)
       const volume = askerOf(what.object, world)
-      const since = failed.get(volume?.pod.node ?? "") ?? 0
+      if (volume === undefined) return undefined
       const left = world.server.api.stores.requests
         .all()
-        .filter(({ metadata }) => metadata.uid !== what.object.metadata.uid && (asked.get(metadata.uid) ?? 0) > since)
-        .filter((object) => volumeOf(object) === volume?.volumeId)
-      return volume !== undefined && left.length > leftOver
-        ? `${volumeText(volume)} has left ${left.length} requests behind`
-        : undefined
+        .filter((object) => object.metadata.uid !== what.object.metadata.uid && told.has(object, volume.pod.node))
+        .filter((object) => volumeOf(object) === volume.volumeId)
+      return left.length > leftOver ? `${volumeText(volume)} has left ${left.length} requests behind` : undefined
     }
   }
 )

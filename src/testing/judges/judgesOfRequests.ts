@@ -14,6 +14,7 @@ import { type SimPodVolume, volumeText } from "../parts/SimPod.ts"
 import { type Invariant, safety, type World } from "./Invariants.ts"
 import { askerOf, volumeOf } from "./judgesOfVolumes.ts"
 import { type SeenCertificate, seeVolume } from "./Sight.ts"
+import { isOnNode } from "./Troubles.ts"
 import { attribute, isFollowing } from "./wishes.ts"
 
 /** The signing request in a request, PEM; empty if the request holds no signing request. */
@@ -140,9 +141,6 @@ const gotWith = ({ notAfter, notBefore }: SeenCertificate, at: number, nodeAt: n
   return { at, nodeAt, least: Math.max(shortest, left * leastShare) }
 }
 
-/** What happens on a node may cost its pods a certificate: a crash, a lost volume, a wrong clock. */
-const onNode: ReadonlyArray<string> = ["Struck", "ProcessStarted", "ProcessStopped", "ProcessKilled"]
-
 const unhurried = safety(
   "unhurried",
   "A volume asks for its next certificate after a twentieth of the life that the last one had left, and after 5 seconds at the earliest, unless an operator asks for it, something happened on its node, or its names follow its pod.",
@@ -153,9 +151,10 @@ const unhurried = safety(
     const asked = new Map<string, "asked" | "begun">()
     // A rotation of the CA writes the certificate again that the volume has.
     const serialNumbers = new Map<string, string>()
-    return ({ at, what, where }, world) => {
+    return (event, world) => {
+      const { at, what, where } = event
       const nodeAt = ({ pod }: SimPodVolume) => at + (world.nodes.get(pod.node)?.skew.millis ?? 0)
-      if (onNode.includes(what._tag)) {
+      if (isOnNode(event)) {
         // The certificate is still known: writing it again, with another CA, is not getting one.
         for (const [volumeId, last] of got) {
           if (world.volumes.some((volume) => volume.volumeId === volumeId && volume.pod.node === where)) {

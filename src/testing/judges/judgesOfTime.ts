@@ -9,6 +9,7 @@ import type { Event } from "../story/Happening.ts"
 import { type Invariant, safety, type World } from "./Invariants.ts"
 import { volumeAt, volumeOf } from "./judgesOfVolumes.ts"
 import { seeVolume } from "./Sight.ts"
+import { isDisturbed } from "./Troubles.ts"
 
 /** The share of a certificate's life at its end in which nothing may have gone wrong. */
 const lastShare = 0.3
@@ -21,14 +22,12 @@ interface Deadline {
   readonly calm: number
 }
 
-/** What may cost a volume its certificate. */
-const disturbs = ({ what }: Event): boolean =>
-  ["Struck", "FaultsEnded", "CallFailed", "ProcessStarted"].includes(what._tag) ||
-  (what._tag === "RequestDecided" && what.decision !== "approved" && what.decision !== "signed")
+/** True for a request that nothing came of. */
+const isRefusal = ({ what }: Event): boolean =>
+  what._tag === "RequestDecided" && what.decision !== "approved" && what.decision !== "signed"
 
-/** True while a lever is pulled, or a clock is wrong. */
-const isAmiss = ({ nodes, pulled }: World): boolean =>
-  pulled.length > 0 || [...nodes.values()].some(({ skew }) => skew.millis !== 0)
+/** True while a clock is wrong. */
+const isSkewed = ({ nodes }: World): boolean => [...nodes.values()].some(({ skew }) => skew.millis !== 0)
 
 /** What was signed is in its volume after this time, in milliseconds. */
 const swapLasts = 60_000
@@ -54,7 +53,7 @@ const renewedInTime = safety(
     let disturbed = 0
     return (event, world) => {
       const { at, what } = event
-      if (disturbs(event) || isAmiss(world)) disturbed = at
+      if (isDisturbed(event, world) || isRefusal(event) || isSkewed(world)) disturbed = at
       if (what._tag === "RequestDecided") decided.set(volumeOf(what.object), at)
       if (what._tag === "Written") {
         const volume = volumeAt(world, what.target)

@@ -8,6 +8,7 @@ import type { SimFile, SimVolume } from "../parts/SimVolumeFS.ts"
 import { type Invariant, safety } from "./Invariants.ts"
 import { mountOf, volumeAt } from "./judgesOfVolumes.ts"
 import { filesOf } from "./Sight.ts"
+import { isDisturbed, isPulledOn } from "./Troubles.ts"
 import { attribute, caFileOf, trustOf } from "./wishes.ts"
 
 /** The bundle that a volume names, in the pod's namespace; empty where it names none. */
@@ -55,8 +56,9 @@ const trustInTime = safety(
   () => {
     const since = new Map<string, { readonly text: string; readonly at: number }>()
     let disturbed = 0
-    return ({ at, what, where }, world) => {
-      if (["Struck", "CallFailed", "ProcessStarted"].includes(what._tag) || world.pulled.length > 0) disturbed = at
+    return (event, world) => {
+      const { at, what, where } = event
+      if (isDisturbed(event, world)) disturbed = at
       if (what._tag !== "PublishAnswered" || what.failure !== undefined) return undefined
       const { volume } = what
       const wanted = trustOf(volume, world)
@@ -99,8 +101,7 @@ const writtenOnce = safety(
       const before = last.get(what.volume)
       last.set(what.volume, now)
       const volume = volumeAt(world, what.target)
-      const isAmiss = world.pulled.some((name) => name.startsWith(`${where}/`))
-      if (volume === undefined || before === undefined || isAmiss) return undefined
+      if (volume === undefined || before === undefined || isPulledOn(where, world)) return undefined
       return sameFiles(now, before) ? `${volumeText(volume)} gets the files again that it has` : undefined
     }
   }

@@ -272,10 +272,19 @@ const inRenew = mutantsNear("driver/renew.test.ts", "driver/survival.test.ts")("
   },
   {
     name: "keep-replaces-key",
-    from: "if (!volume.spec.reusePrivateKey) return Option.none()",
-    to: "if (volume.spec.reusePrivateKey) return Option.none()",
+    from: "volume.spec.reusePrivateKey ? keyHeld(volume) : Effect.succeedNone",
+    to: "volume.spec.reusePrivateKey ? Effect.succeedNone : keyHeld(volume)",
     broken: "a key is kept where it should be new, and new where it should be kept",
     near: ["driver/keys.test.ts", "driver/renew.test.ts"]
+  }
+])
+
+const inHeld = mutantsNear("driver/keys.test.ts")("driver/held.ts", [
+  {
+    name: "held-not-wiped",
+    from: "Effect.ensuring(use(held), wipe(held.values()))",
+    to: "use(held)",
+    broken: "the keys that are read from a volume stay in memory"
   }
 ])
 
@@ -571,6 +580,7 @@ export const inDriver: ReadonlyArray<Mutant> = [
   ...inPublish,
   ...inLook,
   ...inRenew,
+  ...inHeld,
   ...inRenewals,
   ...inTheRest
 ]

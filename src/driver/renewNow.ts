@@ -2,7 +2,7 @@
  * An operator wants a volume's next certificate now. It is the renewal that would have come by itself, only earlier:
  * one that is running is joined, a pause is cut short, and the pod keeps its old files until the new ones are complete.
  * One that has come while the operator waited for the volume is what was asked for. A volume without a mount is left to
- * its next publish.
+ * its next publish. A volume that has gone meanwhile is not begun again.
  */
 import { type Duration, Effect, Equal, Option, Ref, Result } from "effect"
 import { namespacedName } from "../spec/NamespacedName.ts"
@@ -12,29 +12,34 @@ import { RenewError, Unpublished } from "./DriverError.ts"
 import { volumeStatus } from "./inspectVolume.ts"
 import { Renewals } from "./Renewals.ts"
 import { untendedSentence } from "./Untended.ts"
-import { podOf, type Volume, Volumes } from "./Volume.ts"
+import { type Attempt, podOf, type Volume, Volumes } from "./Volume.ts"
 
 /** Renews a volume now and waits at most `patience`. Returns the volume's status afterwards. */
 export const renewNow = Effect.fn("driver.renewNow")(function* (volumeId: string, patience: Duration.Duration) {
   const volumes = yield* Volumes
-  const found = yield* volumes.get(volumeId)
-  if (Option.isNone(found)) return yield* notRenewable(volumeId)
-  const volume = found.value
-  const pod = podOf(volume)
-  const before = yield* heldSerial(volume)
-  return yield* begin(volume, before).pipe(
+  const found = yield* renewable(volumeId)
+  const pod = podOf(found)
+  const before = yield* heldSerial(found)
+  return yield* begin(volumeId, before).pipe(
     volumes.locked(volumeId),
-    Effect.flatMap(
-      Option.match({ onNone: () => Effect.void, onSome: (attempt) => awaitAttempt(volume, attempt, patience) })
+    Effect.tap(({ attempt, volume }) =>
+      Option.isNone(attempt) ? Effect.void : awaitAttempt(volume, attempt.value, patience)
     ),
     Effect.mapError((error) =>
       error._tag === "RenewError" || error._tag === "Unpublished"
         ? error
         : new RenewError({ volumeId, pod, reason: error })
     ),
-    Effect.andThen(volumeStatus(volume)),
+    Effect.flatMap(({ volume }) => volumeStatus(volume)),
     Effect.annotateLogs({ volumeId, pod })
   )
+})
+
+/** The volume as it is in the table now: what a caller knew before it waited may be gone, or published again. */
+const renewable = Effect.fnUntraced(function* (volumeId: string) {
+  const volumes = yield* Volumes
+  const found = yield* volumes.get(volumeId)
+  return Option.isSome(found) ? found.value : yield* notRenewable(volumeId)
 })
 
 /** Why a volume that is not in the table cannot be renewed. */
@@ -52,15 +57,17 @@ const heldSerial = ({ record }: Volume) =>
   Effect.map(Ref.get(record), ({ issued }) => Option.map(issued, ({ serialNumber }) => serialNumber))
 
 /** Begins or joins a renewal, unless the certificate has come that followed the one of this serial number. */
-const begin = Effect.fnUntraced(function* (volume: Volume, before: Option.Option<string>) {
+const begin = Effect.fnUntraced(function* (volumeId: string, before: Option.Option<string>) {
   const renewals = yield* Renewals
+  const volume = yield* renewable(volumeId)
   yield* requireMount(volume)
-  if (!Equal.equals(yield* heldSerial(volume), before)) {
+  const now = yield* heldSerial(volume)
+  if (Option.isSome(now) && !Equal.equals(now, before)) {
     yield* Effect.logInfo("renewed already while the operator waited")
-    return Option.none()
+    return { volume, attempt: Option.none<Attempt>() }
   }
   yield* Effect.logInfo("renewing now, as an operator asked")
-  return Option.some(yield* renewals.renewNow(volume))
+  return { volume, attempt: Option.some(yield* renewals.renewNow(volume)) }
 })
 
 const requireMount = Effect.fnUntraced(function* (volume: Volume) {

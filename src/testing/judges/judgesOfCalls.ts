@@ -14,6 +14,8 @@ const kubeletPatience = 120_000
 const unpublishLasts = 20_000
 /** How long a denial takes to its pod's owner besides the way of the news, in milliseconds. */
 const newsLasts = 20_000
+/** How long a watch may stay silent before certlet takes a new one, with some time for that, in milliseconds. */
+const silenceLasts = 300_000
 
 const answeredInTime = safety(
   "answered in time",
@@ -64,7 +66,8 @@ const toldOfDenial = safety(
       waiting.delete(volumeId)
       denied.delete(volumeId)
       if (waited <= newsLasts + wayOf(world) || !troubles.isWell(where, world)) return undefined
-      return troubles.hasFailed(where, since) || world.pulled.length > 0 || troubles.hasStruckAnywhere(since)
+      const isAmiss = world.pulled.length > 0 || troubles.hasStruckAnywhere(since - silenceLasts)
+      return troubles.hasFailed(where, since) || isAmiss
         ? undefined
         : `the publish of ${volumeText(what.volume)} is answered ${waited} ms after its request was denied`
     }

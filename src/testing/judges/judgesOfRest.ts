@@ -27,14 +27,19 @@ const served = liveness(
   () => {
     let calmSince: number | undefined
     let isAtRest = false
+    const codes = new Map<string, string>()
     return ({ at, what }, world) => {
+      if (what._tag === "PublishAnswered" || what._tag === "UnpublishAnswered") {
+        if (what.failure === undefined) codes.delete(what.volume.volumeId)
+        else codes.set(what.volume.volumeId, what.failure.code)
+      }
       if (disturbances.includes(what._tag)) isAtRest = false
       // What a pod does by itself is no fault, and pauses that began before may last as long.
       if (what._tag === "Struck") calmSince = undefined
       if (what._tag === "FaultsEnded") calmSince ??= at
       if (what._tag === "Settled") isAtRest = true
       const isPausing = calmSince !== undefined && at - calmSince < lastPause
-      return what._tag === "Settled" || (isAtRest && !isPausing) ? unserved(world) : undefined
+      return what._tag === "Settled" || (isAtRest && !isPausing) ? unserved(world, codes) : undefined
     }
   }
 )

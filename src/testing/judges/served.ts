@@ -6,7 +6,7 @@
 
 import { DateTime, Result } from "effect"
 import { namespacedName } from "../../spec/NamespacedName.ts"
-import { type SimPodVolume, volumeText } from "../parts/SimPod.ts"
+import { type SimPod, type SimPodVolume, volumeText } from "../parts/SimPod.ts"
 import type { World } from "./Invariants.ts"
 import { isFilled, isInherited, mountOf } from "./judgesOfVolumes.ts"
 import { seeVolume } from "./Sight.ts"
@@ -29,11 +29,19 @@ export const unservedAt = (volume: SimPodVolume, world: World, at: number): stri
     : `its certificate ran out at ${DateTime.formatIso(notAfter)}`
 }
 
+/** The code of what a pod's kubelet heard last, for each of its volumes whose last call failed. */
+export type LastCodes = ReadonlyMap<string, string>
+
+const phaseOf = (pod: SimPod, codes: LastCodes): string => {
+  const code = [...pod.volumes.values()].map(({ volumeId }) => codes.get(volumeId)).find((code) => code !== undefined)
+  return `${namespacedName(pod)} is ${pod.phase}${code === undefined ? "" : `, its kubelet hears ${code}`}`
+}
+
 /**
  * The first pod that should be served and is not, or should be gone and is not. A first certificate may have to wait.
  */
-export const unserved = (world: World): string | undefined => {
-  for (const pod of world.pods) if (pod.phase !== "running") return `${namespacedName(pod)} is ${pod.phase}`
+export const unserved = (world: World, codes: LastCodes = new Map()): string | undefined => {
+  for (const pod of world.pods) if (pod.phase !== "running") return phaseOf(pod, codes)
   for (const volume of world.volumes) {
     if (!isFilled(volume, world) && isHeldBack(volume, world)) continue
     const wrong = unservedAt(volume, world, world.now)

@@ -63,25 +63,38 @@ export const volumeWishesOf = ({ volumes = {}, ...wish }: PodWish): ReadonlyArra
   ...Object.values(volumes)
 ]
 
+/** The names that stand in a text behind a word. */
+const namedIn = (text: string, word: string): ReadonlyArray<string> =>
+  [...text.matchAll(new RegExp(`${word}:([\\w./-]+)`, "g"))].map(([, name = ""]) => name)
+
 /**
  * What somebody has to make before a pod is served: the trust bundles, the issuers and the Secrets that its volumes
- * name.
+ * name, and of the pod itself the labels that its names follow and the conditions that are its gates.
  */
-export const needsOf = (wish: PodWish): ReadonlyArray<string> =>
-  volumeWishesOf(wish).flatMap(({ attributes = {}, issuer, issuerKind = "Issuer", secret }) => {
+export const needsOf = ({ name, ...wish }: PodWish & { readonly name: string }): ReadonlyArray<string> =>
+  volumeWishesOf(wish).flatMap(({ attributes = {}, issuer, issuerKind = "Issuer", secret, ...rest }) => {
     const bundle = attributes[`${prefix}trust-bundle`]
+    const text = JSON.stringify([attributes, rest])
     return [
       ...(issuer === undefined ? [] : [`${issuerKind}/${issuer}`]),
       ...(bundle === undefined ? [] : [bundle]),
-      ...(secret === undefined ? [] : [`Secret/${secret}`])
+      ...(secret === undefined ? [] : [`Secret/${secret}`]),
+      ...namedIn(text, "POD_LABEL").map((label) => `${name}/label/${label}`),
+      ...namedIn(text, "pod-condition").map((condition) => `${name}/condition/${condition}`)
     ]
   })
 
+const madeByChange = (name: string, { conditions = {}, labels = {} }: Partial<PodState>): ReadonlyArray<string> => [
+  ...Object.keys(labels).map((label) => `${name}/label/${label}`),
+  ...Object.entries(conditions).flatMap(([type, status]) => (status === "True" ? [`${name}/condition/${type}`] : []))
+]
+
 /** What an act makes that pods may need; nothing for most. */
-export const madeBy = (act: Act): string => {
-  if (act._tag === "AddIssuer") return `${act.issuer.kind ?? "Issuer"}/${act.issuer.name}`
-  if (act._tag === "WriteSecret") return `Secret/${act.secret}`
-  return act._tag === "WriteBundle" ? act.bundle : ""
+export const madeBy = (act: Act): ReadonlyArray<string> => {
+  if (act._tag === "AddIssuer") return [`${act.issuer.kind ?? "Issuer"}/${act.issuer.name}`]
+  if (act._tag === "WriteSecret") return [`Secret/${act.secret}`]
+  if (act._tag === "Change") return madeByChange(act.name, act.change)
+  return act._tag === "WriteBundle" ? [act.bundle] : []
 }
 
 /** A time of a story, as a duration. */

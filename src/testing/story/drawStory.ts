@@ -190,7 +190,7 @@ const drawActs = (dice: Dice, pods: number, pace: Pace, others: ReadonlyArray<Ac
     (bundle): Act => ({ _tag: "WriteBundle", at: dice.chance(0.7) ? 0 : Math.floor(dice.between(0, 300_000)), bundle })
   )
   const used = acts.flatMap((act) => (act._tag === "Schedule" ? needsOf(act.wish) : []))
-  return [...written.filter((act) => used.includes(madeBy(act))), ...acts]
+  return [...written.filter((act) => madeBy(act).some((one) => used.includes(one))), ...acts]
 }
 
 /** Few stories add an issuer: some of their pods name it, and it is there from the beginning or comes late. */

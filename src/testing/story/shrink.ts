@@ -43,7 +43,7 @@ const partsOf = ({ acts, faults, incidents }: Story): ReadonlyArray<Part> => [
  * scheduled.
  */
 const sensible = (acts: ReadonlyArray<Act>): ReadonlyArray<Act> => {
-  const made = acts.map(madeBy)
+  const made = acts.flatMap(madeBy)
   const possible = acts.filter((act) => act._tag !== "Schedule" || needsOf(act.wish).every((one) => made.includes(one)))
   const scheduled = new Set(possible.flatMap((act) => (act._tag === "Schedule" ? [act.wish.name] : [])))
   return possible.filter((act) => !("name" in act) || scheduled.has(act.name))

@@ -34,7 +34,7 @@ describe("drawStory", () => {
       const { acts, millis, nodes } = story
       expect(acts.map(({ at }) => at)).toEqual(acts.map(({ at }) => at).toSorted((one, other) => one - other))
       expect(acts.every(({ at }) => at >= 0 && at <= millis)).toBe(true)
-      const made = acts.map(madeBy)
+      const made = acts.flatMap(madeBy)
       for (const { wish } of scheduledIn(story)) expect(needsOf(wish).filter((one) => !made.includes(one))).toEqual([])
       const present = new Set(Array.from({ length: nodes }, (_, i) => `node-${i + 1}`))
       for (const act of acts) {

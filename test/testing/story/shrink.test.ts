@@ -137,10 +137,16 @@ describe("shrinking", { timeout: 120_000 }, () => {
 
   it.effect("leaves what a pod needs with the pod", () =>
     Effect.gen(function* () {
-      const attributes = { "csi.cert-manager.io/trust-bundle": "ConfigMap/roots" }
-      const needy = invariant("modest", "Nobody has an issuer and a bundle of its own.", ({ what }) =>
+      const attributes = {
+        "csi.cert-manager.io/trust-bundle": "ConfigMap/roots",
+        "csi.cert-manager.io/continue-on-not-ready": "true",
+        "csi.cert-manager.io/pod-readiness-gate": "pod-condition:Provisioned"
+      }
+      const needy = invariant("modest", "Nobody has an issuer, a bundle, a gate and names of its own.", ({ what }) =>
         what._tag === "PodScheduled" &&
-        /corp.*roots/.test(JSON.stringify([...what.pod.volumes.values()][0]?.attributes))
+        /(?=.*corp)(?=.*roots)(?=.*Provisioned)(?=.*POD_LABEL)/.test(
+          JSON.stringify([...what.pod.volumes.values()][0]?.attributes)
+        )
           ? "somebody has"
           : undefined
       )
@@ -151,11 +157,20 @@ describe("shrinking", { timeout: 120_000 }, () => {
           { _tag: "AddIssuer", at: 0, issuer: { name: "corp" } },
           { _tag: "WriteBundle", at: 0, bundle: "ConfigMap/roots" },
           { _tag: "Schedule", at: 1000, wish: { name: "other" } },
-          { _tag: "Schedule", at: 2000, wish: { name: "needy", issuer: "corp", attributes } }
+          {
+            _tag: "Schedule",
+            at: 2000,
+            wish: { name: "needy", issuer: "corp", dnsNames: ["${POD_LABEL:team}.svc"], attributes }
+          },
+          { _tag: "Change", at: 3000, name: "other", change: { labels: { team: "a" } } },
+          { _tag: "Change", at: 3000, name: "needy", change: { labels: { team: "a" } } },
+          { _tag: "Change", at: 4000, name: "needy", change: { conditions: { Provisioned: "True" } } },
+          { _tag: "Change", at: 5000, name: "needy", change: { conditions: { Provisioned: "False" } } }
         ]
       }
       const { minimal, story } = yield* shrink(whole, { invariants: [needy] })
-      expect([minimal, story.acts.map(({ _tag }) => _tag)]).toEqual([true, ["AddIssuer", "WriteBundle", "Schedule"]])
+      const needed = ["AddIssuer", "WriteBundle", "Schedule", "Change", "Change"]
+      expect([minimal, story.acts.map(({ _tag }) => _tag)]).toEqual([true, needed])
     })
   )
 })

@@ -1,6 +1,6 @@
 /** What becomes of an issuer's answer: it is used and what it lacks is told, or it is refused and asked for seldom. */
 import { describe, expect, it } from "@effect/vitest"
-import { DateTime, Duration, Effect, Exit, Option } from "effect"
+import { DateTime, Duration, Effect, Exit, Metric, Option } from "effect"
 import { TestClock } from "effect/testing"
 import { CertificateRequests } from "../../src/issuance/CertificateRequests.ts"
 import { SimControlPlane } from "../../src/testing/parts/SimControlPlane.ts"
@@ -79,7 +79,7 @@ describe("an answer that lacks something", () => {
       yield* TestClock.adjust("10 days")
       expect(yield* events).toEqual([told])
       expect(yield* submissions).toBeLessThan(20)
-    }).pipe(onNode("lacking"))
+    }).pipe(onNode("lacking"), Effect.provideService(Metric.MetricRegistry, new Map()))
   )
 
   it.effect("is told again when something else is missing, and no more once nothing is", () =>

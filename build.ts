@@ -122,8 +122,9 @@ const bundle = async (entry: string, name: string, banner: string, plugins: Arra
     platform: "node",
     format: "esm",
     target: "node24",
+    // Names would cost a node 4 MiB, and time wherever a function is made: `npm run trace` has them.
     minify: true,
-    keepNames: true,
+    sourcemap: withMaps && "external",
     legalComments: "none",
     // One letter beyond Latin would make V8 keep the whole text in twice the memory.
     charset: "ascii",
@@ -134,11 +135,17 @@ const bundle = async (entry: string, name: string, banner: string, plugins: Arra
     logLevel: "warning"
   })
   if (!onlyLooks) process.stdout.write(`${outfile}  ${(statSync(outfile).size / 1e6).toFixed(2)} MB\n`)
-  return Object.values(metafile.outputs)[0]?.inputs ?? {}
+  return Object.entries(metafile.outputs).find(([path]) => path.endsWith(name))?.[1].inputs ?? {}
 }
 
 /** `node build.ts --look` writes nothing, and fails where something must not be shipped: a part of `npm run check`. */
 const onlyLooks = process.argv.includes("--look")
+
+/**
+ * `--maps certlet.mjs` writes that program and, beside it, which place of the sources each of its places is
+ * (`npm run trace`).
+ */
+const withMaps = process.argv.includes("--maps")
 
 /** `node build.ts --programs FOLDER` writes the programs alone, into that folder: what tests start as processes. */
 const [folder = "dist"] = process.argv.includes("--programs") ? process.argv.slice(-1).map((path) => resolve(path)) : []
@@ -172,10 +179,16 @@ process.chdir(import.meta.dirname)
 // npm packs files with the modes that they have.
 process.umask(0o022)
 const plugins = [...partsApart.map(apart), absent, leanClient, leanHttp]
-const whole = await bundle("src/main.ts", "certlet.mjs", program, plugins)
-const packages = [...look("certlet.mjs", whole)]
-for (const [file, entry] of partsApart) packages.push(...look(file, await bundle(entry, file, require, plugins)))
-if (onlyLooks) process.exit(0)
+const programs = [
+  ["certlet.mjs", "src/main.ts", program],
+  ...partsApart.map((part) => [...part, require] as const)
+] as const
+const packages: Array<BundledPackage> = []
+for (const [file, entry, banner] of programs) {
+  if (withMaps && !process.argv.includes(file)) continue
+  packages.push(...look(file, await bundle(entry, file, banner, plugins)))
+}
+if (onlyLooks || withMaps) process.exit(0)
 chmodSync(join(folder, "certlet.mjs"), 0o755)
 account(packages)
 if (folder !== "dist") process.exit(0)

@@ -90,10 +90,14 @@ const writtenOnce = safety(
   () => {
     /** By their mounts: what is mounted again is another volume. */
     const last = new Map<SimVolume, Files>()
+    /** Whoever has just started does not know how far the last one came, nor whoever could not note it: once for each. */
+    const unsure = new Set<SimVolume>()
     return ({ what, where }, world) => {
-      // Whoever has just started does not know how far the last one came, nor whoever could not note it.
       if (what._tag === "ProcessStarted" || what._tag === "Struck") {
-        for (const mounted of world.nodes.get(where)?.disk.volumes.values() ?? []) last.delete(mounted)
+        for (const mounted of world.nodes.get(where)?.disk.volumes.values() ?? []) {
+          last.delete(mounted)
+          unsure.add(mounted)
+        }
       }
       if (what._tag === "Unmounted") last.delete(what.volume)
       if (what._tag !== "Written") return undefined
@@ -102,7 +106,8 @@ const writtenOnce = safety(
       last.set(what.volume, now)
       const volume = volumeAt(world, what.target)
       if (volume === undefined || before === undefined || isPulledOn(where, world)) return undefined
-      return sameFiles(now, before) ? `${volumeText(volume)} gets the files again that it has` : undefined
+      if (!sameFiles(now, before) || unsure.delete(what.volume)) return undefined
+      return `${volumeText(volume)} gets the files again that it has`
     }
   }
 )

@@ -12,15 +12,12 @@ import { type BundledPackage, budgetTable, bundledPackages, licenceTexts, object
 import { billOf, partOf } from "./k8s/image/sbom.ts"
 
 /**
- * A node's certlet is to be small, and is idle nearly always: V8 keeps its young generation as small as it begins and
- * lets the old one grow by a half between collections, not by several times. A simulation wants speed and no such
- * thing. It is done here and not by flags, so that every image and every start has it, and before the program itself is
- * loaded.
+ * A node's certlet is to be small, and is idle nearly always: V8 lets its old generation grow by a half between
+ * collections, not by several times. A simulation wants speed and no such thing. It is done here and not by a flag, so
+ * that every image and every start has it, and before the program itself is loaded.
  */
 const lean = `import { setFlagsFromString as __setFlags } from "node:v8"
-if (!["simulate", "demo"].includes(process.argv[2])) {
-  for (const flag of ["--semi-space-growth-factor=1", "--heap-growing-percent=50"]) __setFlags(flag)
-}`
+if (!["simulate", "demo"].includes(process.argv[2])) __setFlags("--heap-growing-percent=50")`
 
 const require = `import { createRequire as __createRequire } from "node:module"
 const require = __createRequire(import.meta.url)`

@@ -8,11 +8,12 @@ const mib = 1024 * 1024
 
 /** A process whose heap and load a test sets. */
 const watched = Effect.gen(function* () {
-  const state = { used: 30 * mib, busy: 0, collections: 0 }
+  const state = { used: 30 * mib, busy: 0, busyUntilNow: 0, asked: 0, collections: 0 }
   yield* Effect.forkScoped(
     collectWhenQuiet({
       used: () => state.used,
-      busy: () => state.busy,
+      // Each look asks twice: for the time before it, and for the second after.
+      busy: () => (state.asked++ % 2 === 0 ? state.busyUntilNow : state.busy),
       collect: () => {
         state.collections += 1
         state.used = 32 * mib
@@ -46,6 +47,13 @@ describe("the collector", () => {
       expect((yield* later({ busy: 0.01 })).collections).toBe(1)
       expect((yield* later({})).collections).toBe(1)
       expect((yield* later({ used: 50 * mib })).collections).toBe(2)
+    })
+  )
+
+  it.effect("does not mind a burst that is over when it looks", () =>
+    Effect.gen(function* () {
+      const later = yield* watched
+      expect((yield* later({ used: 60 * mib, busyUntilNow: 0.9 })).collections).toBe(1)
     })
   )
 })

@@ -6,14 +6,14 @@
 import { performance } from "node:perf_hooks"
 import { getHeapStatistics, setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
-import { Effect, Layer, Predicate } from "effect"
+import { Duration, Effect, Layer, Predicate } from "effect"
 import { nextLook } from "../../socket/nextLook.ts"
 
 /** What the collector sees of its process, and does to it. */
 export interface Heap {
   /** Bytes in use, garbage included. */
   readonly used: () => number
-  /** The share of the time since the last look in which the process was busy, 0 to 1. */
+  /** The share of the time since it was last asked for in which the process was busy, 0 to 1. */
   readonly busy: () => number
   readonly collect: () => void
 }
@@ -21,14 +21,22 @@ export interface Heap {
 /** In bytes: less than this is not worth the pause of some ten milliseconds. */
 const worthwhile = 4 * 1024 * 1024
 const quiet = 0.1
+/** Whether it is quiet is seen from now on: a burst that ended a moment ago is no reason to wait for the next look. */
+const sample = Duration.seconds(1)
+
+/** True where the process has nothing to do for a second. */
+const isQuiet = (heap: Heap): Effect.Effect<boolean> =>
+  Effect.sync(heap.busy).pipe(
+    Effect.andThen(Effect.sleep(sample)),
+    Effect.map(() => heap.busy() < quiet)
+  )
 
 /** Looks at the heap every ten seconds, for ever. */
 export const collectWhenQuiet = (heap: Heap): Effect.Effect<never> =>
   Effect.suspend(() => {
     let left = heap.used()
-    const look = Effect.sync(() => {
-      const isQuiet = heap.busy() < quiet
-      if (!isQuiet || heap.used() - left < worthwhile) return
+    const look = Effect.gen(function* () {
+      if (heap.used() - left < worthwhile || !(yield* isQuiet(heap))) return
       heap.collect()
       left = heap.used()
     })

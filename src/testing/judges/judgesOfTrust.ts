@@ -90,7 +90,7 @@ const writtenOnce = safety(
   () => {
     /** By their mounts: what is mounted again is another volume. */
     const last = new Map<SimVolume, Files>()
-    /** Whoever has just started does not know how far the last one came, nor whoever could not note it: once for each. */
+    /** Whoever has just started does not know how far the last one came, nor whoever could not note it. */
     const unsure = new Set<SimVolume>()
     return ({ what, where }, world) => {
       if (what._tag === "ProcessStarted" || what._tag === "Struck") {

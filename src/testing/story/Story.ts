@@ -63,9 +63,9 @@ export const volumeWishesOf = ({ volumes = {}, ...wish }: PodWish): ReadonlyArra
   ...Object.values(volumes)
 ]
 
-/** The names that stand in a text behind a word. */
-const namedIn = (text: string, word: string): ReadonlyArray<string> =>
-  [...text.matchAll(new RegExp(`${word}:([\\w./-]+)`, "g"))].map(([, name = ""]) => name)
+/** What the group of a pattern has found in a text, wherever the pattern fits. */
+const namedIn = (text: string, pattern: RegExp): ReadonlyArray<string> =>
+  [...text.matchAll(pattern)].map(([, name = ""]) => name)
 
 /**
  * What somebody has to make before a pod is served: the trust bundles, the issuers and the Secrets that its volumes
@@ -79,8 +79,8 @@ export const needsOf = ({ name, ...wish }: PodWish & { readonly name: string }):
       ...(issuer === undefined ? [] : [`${issuerKind}/${issuer}`]),
       ...(bundle === undefined ? [] : [bundle]),
       ...(secret === undefined ? [] : [`Secret/${secret}`]),
-      ...namedIn(text, "POD_LABEL").map((label) => `${name}/label/${label}`),
-      ...namedIn(text, "pod-condition").map((condition) => `${name}/condition/${condition}`)
+      ...namedIn(text, /POD_LABEL:([\w./-]+)/g).map((label) => `${name}/label/${label}`),
+      ...namedIn(text, /pod-condition:([\w./-]+)/g).map((condition) => `${name}/condition/${condition}`)
     ]
   })
 

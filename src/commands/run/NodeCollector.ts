@@ -18,7 +18,7 @@ export interface Heap {
   readonly collect: () => void
 }
 
-/** In bytes: less than this is not worth the pause of some ten milliseconds. */
+/** In bytes: less than this is not worth the pause, of a tenth of a second on a slow machine. */
 const worthwhile = 4 * 1024 * 1024
 const quiet = 0.1
 /** Whether it is quiet is seen from now on: a burst that ended a moment ago is no reason to wait for the next look. */

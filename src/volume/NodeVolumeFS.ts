@@ -18,7 +18,7 @@ import { sortMountFlags } from "./PlaceRules.ts"
 import { type VolumeCondition, VolumeError, VolumeFS, type VolumePlace, type VolumeUsage } from "./VolumeFS.ts"
 
 const refuse = (reason: VolumeError["reason"], action: string, path: string, detail: string) =>
-  Effect.fail(new VolumeError({ reason, action, path, detail }))
+  Effect.suspend(() => Effect.fail(new VolumeError({ reason, action, path, detail })))
 
 const foreign = ({ action, target }: Pick<Spot, "action" | "target">, detail: string) =>
   refuse("Foreign", action, target, detail)

@@ -9,20 +9,11 @@ import { isFinished } from "../../embedded/RequestRules.ts"
 import { namespacedName } from "../../spec/NamespacedName.ts"
 import { type SimPodVolume, volumeText } from "../parts/SimPod.ts"
 import type { Event } from "../story/Happening.ts"
-import { type Invariant, safety, type World } from "./Invariants.ts"
+import { type Invariant, type Judge, safety, type World } from "./Invariants.ts"
 import { askerOf, isFilled, volumeOf } from "./judgesOfVolumes.ts"
 import { seeVolume } from "./Sight.ts"
 import { Troubles } from "./Troubles.ts"
 import { isFollowing } from "./wishes.ts"
-
-/** The open requests of a volume at the API server, but for one. */
-const othersOpen = (object: StoredObject, { server }: World): StoredObject | undefined =>
-  server.api.stores.requests
-    .all()
-    .find(
-      (other) =>
-        other.metadata.name !== object.metadata.name && volumeOf(other) === volumeOf(object) && !isFinished(other)
-    )
 
 /** The requests since which no call of their nodes has failed: whoever made one could say that it is to go. */
 class ToldRequests {
@@ -38,24 +29,40 @@ class ToldRequests {
     !this.#troubles.hasFailed(node, this.#askedAt.get(metadata.uid) ?? 0)
 }
 
+/** What a volume that asks for a certificate has at the API server besides. */
+interface Asking {
+  readonly volume: SimPodVolume
+  readonly object: StoredObject
+  readonly others: ReadonlyArray<StoredObject>
+  readonly isTold: (other: StoredObject) => boolean
+}
+
+/** Judges each request when it is made, by what is there of its volume already. */
+const whenAsked = (wrong: (asking: Asking, world: World) => string | undefined) => (): Judge => {
+  const told = new ToldRequests()
+  return (event, world) => {
+    told.hear(event, world)
+    if (event.what._tag !== "RequestCreated") return undefined
+    const { object } = event.what
+    const volume = askerOf(object, world)
+    if (volume === undefined) return undefined
+    const others = world.server.api.stores.requests
+      .all()
+      .filter((other) => other.metadata.uid !== object.metadata.uid && volumeOf(other) === volume.volumeId)
+    return wrong({ volume, object, others, isTold: (other) => told.has(other, volume.pod.node) }, world)
+  }
+}
+
 const oneAtATime = safety(
   "one at a time",
   "A volume asks for no certificate while another request of its own is open, unless its record was lost, the names that it asks for have changed, or the API server could not be told.",
-  () => {
-    const told = new ToldRequests()
-    return (event, world) => {
-      const { what } = event
-      told.hear(event, world)
-      if (what._tag !== "RequestCreated") return undefined
-      const volume = askerOf(what.object, world)
-      if (volume === undefined || isFollowing(volume)) return undefined
-      const { node } = volume.pod
-      if (world.nodes.get(node)?.records.isBegunAgain(volume.volumeId) === true) return undefined
-      const other = othersOpen(what.object, world)
-      if (other === undefined || !told.has(other, node)) return undefined
-      return `${volumeText(volume)} asks with ${what.object.metadata.name}, and ${other.metadata.name} is open`
-    }
-  }
+  whenAsked(({ isTold, object, others, volume }, { nodes }) => {
+    if (isFollowing(volume) || nodes.get(volume.pod.node)?.records.isBegunAgain(volume.volumeId) === true)
+      return undefined
+    const other = others.find((other) => !isFinished(other))
+    if (other === undefined || !isTold(other)) return undefined
+    return `${volumeText(volume)} asks with ${object.metadata.name}, and ${other.metadata.name} is open`
+  })
 )
 
 /** So many requests may be left of a volume when it makes another one: the one that it serves, and one that failed. */
@@ -64,21 +71,10 @@ const leftOver = 2
 const tidy = safety(
   "tidy",
   "Whatever fails, a volume that asks for a certificate has left two requests at the API server at the most, unless its node's calls fail.",
-  () => {
-    const told = new ToldRequests()
-    return (event, world) => {
-      const { what } = event
-      told.hear(event, world)
-      if (what._tag !== "RequestCreated") return undefined
-      const volume = askerOf(what.object, world)
-      if (volume === undefined) return undefined
-      const left = world.server.api.stores.requests
-        .all()
-        .filter((object) => object.metadata.uid !== what.object.metadata.uid && told.has(object, volume.pod.node))
-        .filter((object) => volumeOf(object) === volume.volumeId)
-      return left.length > leftOver ? `${volumeText(volume)} has left ${left.length} requests behind` : undefined
-    }
-  }
+  whenAsked(({ isTold, others, volume }) => {
+    const left = others.filter(isTold)
+    return left.length > leftOver ? `${volumeText(volume)} has left ${left.length} requests behind` : undefined
+  })
 )
 
 /** The certificate in a signed request, PEM; nothing in others. */

@@ -5,6 +5,9 @@
 import type { Event } from "../story/Happening.ts"
 import type { World } from "./Invariants.ts"
 
+/** How long a watch may stay silent before certlet takes a new one, with some time for that, in milliseconds. */
+export const silenceLasts = 300_000
+
 /** What happens on a node or to its process: it may cost its pods a certificate. */
 const onNode: ReadonlyArray<string> = ["Struck", "ProcessStarted", "ProcessStopped", "ProcessKilled"]
 

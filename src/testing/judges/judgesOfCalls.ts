@@ -6,7 +6,7 @@ import { Duration } from "effect"
 import { volumeText } from "../parts/SimPod.ts"
 import { type Invariant, safety, type World } from "./Invariants.ts"
 import { askerOf } from "./judgesOfVolumes.ts"
-import { Troubles } from "./Troubles.ts"
+import { silenceLasts, Troubles } from "./Troubles.ts"
 
 /** How long a kubelet waits for an answer, in milliseconds. */
 const kubeletPatience = 120_000
@@ -14,8 +14,6 @@ const kubeletPatience = 120_000
 const unpublishLasts = 20_000
 /** How long a denial takes to its pod's owner besides the way of the news, in milliseconds. */
 const newsLasts = 20_000
-/** How long a watch may stay silent before certlet takes a new one, with some time for that, in milliseconds. */
-const silenceLasts = 300_000
 
 const answeredInTime = safety(
   "answered in time",

@@ -93,10 +93,11 @@ const nothingInVain = safety(
   () => {
     const shown = new Set<string>()
     const sound = new Set<string>()
-    // The requests of a record that was lost: nobody knows of them any more.
+    // The requests of a record that was lost or removed: nobody knows of them any more.
     const forgotten = new Set<string>()
     return ({ at, what, where }, world) => {
-      if (what._tag === "RecordSaved" && world.nodes.get(where)?.records.isBegunAgain(what.volumeId) === true) {
+      const isLost = what._tag === "RecordSaved" && world.nodes.get(where)?.records.isBegunAgain(what.volumeId) === true
+      if (what._tag === "RecordRemoved" || isLost) {
         for (const object of world.server.api.stores.requests.all())
           if (volumeOf(object) === what.volumeId) forgotten.add(object.metadata.uid)
       }

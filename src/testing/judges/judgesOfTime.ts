@@ -9,7 +9,7 @@ import type { Event } from "../story/Happening.ts"
 import { type Invariant, safety, type World } from "./Invariants.ts"
 import { volumeAt, volumeOf } from "./judgesOfVolumes.ts"
 import { seeVolume } from "./Sight.ts"
-import { isDisturbed } from "./Troubles.ts"
+import { isDisturbed, silenceLasts } from "./Troubles.ts"
 
 /** The share of a certificate's life at its end in which nothing may have gone wrong. */
 const lastShare = 0.3
@@ -52,8 +52,10 @@ const renewedInTime = safety(
     const decided = new Map<string, number>()
     let disturbed = 0
     return (event, world) => {
-      const { at, what } = event
-      if (isDisturbed(event, world) || isRefusal(event) || isSkewed(world)) disturbed = at
+      const { at, what, where } = event
+      if (isDisturbed(event, world) || isRefusal(event) || isSkewed(world)) disturbed = Math.max(disturbed, at)
+      // What strikes the API server may leave watches that are open and silent.
+      if (what._tag === "Struck" && !world.nodes.has(where)) disturbed = at + silenceLasts
       if (what._tag === "RequestDecided") decided.set(volumeOf(what.object), at)
       if (what._tag === "Written") {
         const volume = volumeAt(world, what.target)

@@ -138,7 +138,8 @@ interface Got {
 
 const gotWith = ({ notAfter, notBefore }: SeenCertificate, at: number, nodeAt: number): Got => {
   const left = DateTime.toEpochMillis(notAfter) - Math.max(nodeAt, DateTime.toEpochMillis(notBefore))
-  return { at, nodeAt, least: Math.max(shortest, left * leastShare) }
+  // One that ran out on its way, while the disk hung, say, is no certificate to wait with.
+  return { at, nodeAt, least: left <= 0 ? 0 : Math.max(shortest, left * leastShare) }
 }
 
 const unhurried = safety(

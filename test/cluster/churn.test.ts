@@ -53,6 +53,12 @@ const look = async (when: string): Promise<Held> => {
   return held
 }
 
+/** What a burst has left behind goes back once certlet is quiet; what leaks stays. */
+const memoryGivenBack = (before: Held) =>
+  certlet.until("the memory of a burst to go back", 300_000, async () =>
+    (await certlet.usage()).residentBytes < before.residentBytes + memorySlack ? true : undefined
+  )
+
 /** Connections to the API server stay open for a while after their last call, so many at once and no more. */
 const expectNoMoreThan = (before: Held, after: Held) => {
   expect({ mounts: after.mounts, records: after.records }).toEqual({ mounts: before.mounts, records: before.records })
@@ -97,6 +103,7 @@ describe(`${churn} volumes that come and go`, { timeout: 7_200_000 }, () => {
     const seconds = (performance.now() - start) / 1000
     const cancelled = outcomes.filter((outcome) => outcome === "cancelled").length
     console.log(`${churn} volumes, ${cancelled} of them cancelled, in ${seconds.toFixed(1)} s`)
+    await memoryGivenBack(before)
     const after = await look("after")
     expect(cancelled).toBeGreaterThan(churn / 10)
     expectNoMoreThan(before, after)
@@ -153,6 +160,7 @@ describe(`${soakVolumes} volumes that renew all the time`, { timeout: 7_200_000 
     await inParallel(volumes, atOnce, (volume) => certlet.publish(volume))
     const before = await look("before")
     const seen = await soak(volumes)
+    await memoryGivenBack(before)
     const after = await look("after")
     const renewals = seen.reduce((sum, { size }) => sum + size - 1, 0)
     console.log(`${renewals} renewals in ${soakSeconds} s`)
@@ -161,6 +169,7 @@ describe(`${soakVolumes} volumes that renew all the time`, { timeout: 7_200_000 
     expect(await mostRequests(volumes)).toBeLessThanOrEqual(2)
     await inParallel(volumes, atOnce, (volume) => certlet.unpublish(volume))
     await connectionsClosed(empty)
+    await memoryGivenBack(empty)
     expectNoMoreThan(empty, await look("nothing"))
   })
 })

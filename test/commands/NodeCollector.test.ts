@@ -1,6 +1,6 @@
 /** What a burst leaves behind is given back once the process is quiet. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { type Duration, Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { collectWhenQuiet } from "../../src/commands/run/NodeCollector.ts"
 
@@ -20,11 +20,11 @@ const watched = Effect.gen(function* () {
       }
     })
   )
-  const later = (change: Partial<typeof state>) =>
+  const later = (change: Partial<typeof state>, time: Duration.Input = "1 minute") =>
     Effect.as(
       Effect.andThen(
         Effect.sync(() => Object.assign(state, change)),
-        TestClock.adjust("1 minute")
+        TestClock.adjust(time)
       ),
       state
     )
@@ -47,6 +47,14 @@ describe("the collector", () => {
       expect((yield* later({ busy: 0.01 })).collections).toBe(1)
       expect((yield* later({})).collections).toBe(1)
       expect((yield* later({ used: 50 * mib })).collections).toBe(2)
+    })
+  )
+
+  it.effect("waits for a second in which nothing is to be done, and not for the next look", () =>
+    Effect.gen(function* () {
+      const later = yield* watched
+      expect((yield* later({ used: 60 * mib, busy: 0.5 }, "13 seconds")).collections).toBe(0)
+      expect((yield* later({ busy: 0.01 }, "3 seconds")).collections).toBe(1)
     })
   )
 

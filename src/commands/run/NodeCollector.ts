@@ -24,6 +24,9 @@ const quiet = 0.1
 /** Whether it is quiet is seen from now on: a burst that ended a moment ago is no reason to wait for the next look. */
 const sample = Duration.seconds(1)
 
+/** It is sampled again up to the next look: on a busy machine a process that waits for a core looks busy itself. */
+const samples = 8
+
 /** True where the process has nothing to do for a second. */
 const isQuiet = (heap: Heap): Effect.Effect<boolean> =>
   Effect.sync(heap.busy).pipe(
@@ -31,12 +34,16 @@ const isQuiet = (heap: Heap): Effect.Effect<boolean> =>
     Effect.map(() => heap.busy() < quiet)
   )
 
+/** Waits for such a second until the next look is near. */
+const becomesQuiet = (heap: Heap): Effect.Effect<boolean> =>
+  Effect.repeat(isQuiet(heap), { until: (isQuiet) => isQuiet, times: samples - 1 })
+
 /** Looks at the heap every ten seconds, for ever. */
 export const collectWhenQuiet = (heap: Heap): Effect.Effect<never> =>
   Effect.suspend(() => {
     let left = heap.used()
     const look = Effect.gen(function* () {
-      if (heap.used() - left < worthwhile || !(yield* isQuiet(heap))) return
+      if (heap.used() - left < worthwhile || !(yield* becomesQuiet(heap))) return
       heap.collect()
       left = heap.used()
     })

@@ -6,7 +6,7 @@ import type { Event } from "../story/Happening.ts"
 import type { World } from "./Invariants.ts"
 
 /** How long a watch may stay silent before certlet takes a new one, with some time for that, in milliseconds. */
-export const silenceLasts = 300_000
+const silenceLasts = 300_000
 
 /** What happens on a node or to its process: it may cost its pods a certificate. */
 const onNode: ReadonlyArray<string> = ["Struck", "ProcessStarted", "ProcessStopped", "ProcessKilled"]
@@ -21,10 +21,14 @@ const pulledOn = (node: string, { pulled }: World): ReadonlyArray<string> =>
 /** True while a lever of a node is pulled. */
 export const isPulledOn = (node: string, world: World): boolean => pulledOn(node, world).length > 0
 
+/** True where nothing is wrong with a node itself at this moment. */
+export const isWell = (node: string, world: World): boolean =>
+  pulledOn(node, world).every((name) => name === `${node}/cut`) && (world.nodes.get(node)?.isQuick ?? false)
+
 const disturbances: ReadonlyArray<string> = ["Struck", "FaultsEnded", "CallFailed", "ProcessStarted"]
 
 /** True where something goes wrong anywhere in the cluster, or has just gone wrong. */
-export const isDisturbed = ({ what }: Event, { pulled }: World): boolean =>
+const isDisturbed = ({ what }: Event, { pulled }: World): boolean =>
   disturbances.includes(what._tag) || pulled.length > 0
 
 /** Something that went wrong on a node, in milliseconds since 1970. */
@@ -36,31 +40,35 @@ interface Trouble {
   readonly cuts: number
 }
 
+/** Until when an event disturbs the cluster: what strikes the API server may leave watches open and silent. */
+const disturbs = (event: Event, world: World): number => {
+  if (event.what._tag === "Struck" && !world.nodes.has(event.where)) return event.at + silenceLasts
+  return isDisturbed(event, world) ? event.at : 0
+}
+
 /** The last trouble at each place. */
 export class Troubles {
   readonly #last = new Map<string, Trouble>()
   /** When a call of a node has failed last: what its watch brings waits for the next one. */
   readonly #failed = new Map<string, number>()
-  #any = 0
+  #disturbedUntil = 0
 
   /** An event has happened. */
   readonly hear = (event: Event, world: World): void => {
     const { at, what, where } = event
     if (what._tag === "CallFailed") this.#failed.set(where, at)
+    this.#disturbedUntil = Math.max(this.#disturbedUntil, disturbs(event, world))
     if (!isOnNode(event)) return
-    this.#any = at
     this.#last.set(where, { at, before: this.#since(where, world), cuts: world.nodes.get(where)?.link.cuts ?? 0 })
   }
-
-  /** True where nothing is wrong with a node itself at this moment. */
-  readonly isWell = (node: string, world: World): boolean =>
-    pulledOn(node, world).every((name) => name === `${node}/cut`) && (world.nodes.get(node)?.isQuick ?? false)
 
   /** True where something has gone wrong on a node since then. */
   readonly hasStruck = (node: string, then: number, world: World): boolean => this.#since(node, world) >= then
 
-  /** True where something has gone wrong anywhere since then. */
-  readonly hasStruckAnywhere = (then: number): boolean => this.#any >= then
+  /** Until when something goes wrong anywhere in the cluster, or may still show; the past where nothing does. */
+  get disturbedUntil(): number {
+    return this.#disturbedUntil
+  }
 
   /** True where a call of a node has failed since then. */
   readonly hasFailed = (node: string, then: number): boolean => (this.#failed.get(node) ?? 0) >= then

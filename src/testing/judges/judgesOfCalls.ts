@@ -6,7 +6,7 @@ import { Duration } from "effect"
 import { volumeText } from "../parts/SimPod.ts"
 import { type Invariant, safety, type World } from "./Invariants.ts"
 import { askerOf } from "./judgesOfVolumes.ts"
-import { silenceLasts, Troubles } from "./Troubles.ts"
+import { isWell, Troubles } from "./Troubles.ts"
 
 /** How long a kubelet waits for an answer, in milliseconds. */
 const kubeletPatience = 120_000
@@ -26,13 +26,13 @@ const answeredInTime = safety(
       const { at, what, where } = event
       if (what._tag === "PublishCalled" || what._tag === "UnpublishCalled") {
         called.delete(what.volume.volumeId)
-        if (troubles.isWell(where, world)) called.set(what.volume.volumeId, at)
+        if (isWell(where, world)) called.set(what.volume.volumeId, at)
       }
       if (what._tag !== "PublishAnswered" && what._tag !== "UnpublishAnswered") return undefined
       const since = called.get(what.volume.volumeId) ?? at
       const [call, most] =
         what._tag === "PublishAnswered" ? ["publish", kubeletPatience] : ["unpublish", unpublishLasts]
-      return at - since >= most && troubles.isWell(where, world) && !troubles.hasStruck(where, since, world)
+      return at - since >= most && isWell(where, world) && !troubles.hasStruck(where, since, world)
         ? `the ${call} of ${volumeText(what.volume)} took ${at - since} ms`
         : undefined
     }
@@ -63,9 +63,8 @@ const toldOfDenial = safety(
       const [since, waited] = [waiting.get(volumeId) ?? at, at - (denied.get(volumeId) ?? at)]
       waiting.delete(volumeId)
       denied.delete(volumeId)
-      if (waited <= newsLasts + wayOf(world) || !troubles.isWell(where, world)) return undefined
-      const isAmiss = world.pulled.length > 0 || troubles.hasStruckAnywhere(since - silenceLasts)
-      return troubles.hasFailed(where, since) || isAmiss
+      if (waited <= newsLasts + wayOf(world) || !isWell(where, world)) return undefined
+      return troubles.disturbedUntil >= since
         ? undefined
         : `the publish of ${volumeText(what.volume)} is answered ${waited} ms after its request was denied`
     }

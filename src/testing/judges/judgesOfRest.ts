@@ -13,8 +13,8 @@ import { type Sight, seeVolume } from "./Sight.ts"
 import { unserved } from "./served.ts"
 import { caFileOf, isFollowing, isHeldBack, trustOf } from "./wishes.ts"
 
-/** What disturbs a cluster that was at rest. */
-const disturbances: ReadonlyArray<string> = ["Struck", "PodScheduled", "PodDeleted", "PodChanged"]
+/** What ends a cluster's rest. */
+const unsettling: ReadonlyArray<string> = ["Struck", "PodScheduled", "PodDeleted", "PodChanged"]
 
 /**
  * A pause that began before faults ended may last so long beyond them, in milliseconds: refusals are met with 7.5 min.
@@ -33,7 +33,7 @@ const served = liveness(
         if (what.failure === undefined) codes.delete(what.volume.volumeId)
         else codes.set(what.volume.volumeId, what.failure.code)
       }
-      if (disturbances.includes(what._tag)) isAtRest = false
+      if (unsettling.includes(what._tag)) isAtRest = false
       // What a pod does by itself is no fault, and pauses that began before may last as long.
       if (what._tag === "Struck") calmSince = undefined
       if (what._tag === "FaultsEnded") calmSince ??= at

@@ -6,7 +6,7 @@ import { volumeText } from "../parts/SimPod.ts"
 import { type Invariant, safety } from "./Invariants.ts"
 import { volumeAt } from "./judgesOfVolumes.ts"
 import { seeVolume } from "./Sight.ts"
-import { Troubles } from "./Troubles.ts"
+import { isWell } from "./Troubles.ts"
 
 const Answer = Schema.fromJsonString(
   Schema.Struct({
@@ -29,7 +29,6 @@ const pastIsPast = safety(
   () => {
     /** When a volume got its last certificate, and which. */
     const got = new Map<string, { readonly at: number; readonly serialNumber: string }>()
-    const troubles = new Troubles()
     return ({ at, what, where }, world) => {
       // Times are told by the node's clock, and one that was wrong meanwhile cannot be compared.
       const isSkewed = world.nodes.get(where)?.skew.millis !== 0
@@ -50,7 +49,7 @@ const pastIsPast = safety(
       const last = got.get(what.volume.volumeId)
       if (told?.failure === undefined || last === undefined || told.failure.at.epochMilliseconds >= last.at)
         return undefined
-      if (at - last.at < conclusionLasts || !troubles.isWell(where, world)) return undefined
+      if (at - last.at < conclusionLasts || !isWell(where, world)) return undefined
       return `the status of ${volumeText(what.volume)} tells of a failure before its last certificate`
     }
   }

@@ -9,7 +9,7 @@ import type { Event } from "../story/Happening.ts"
 import { type Invariant, safety, type World } from "./Invariants.ts"
 import { volumeAt, volumeOf } from "./judgesOfVolumes.ts"
 import { seeVolume } from "./Sight.ts"
-import { isDisturbed, silenceLasts } from "./Troubles.ts"
+import { Troubles } from "./Troubles.ts"
 
 /** The share of a certificate's life at its end in which nothing may have gone wrong. */
 const lastShare = 0.3
@@ -50,12 +50,13 @@ const renewedInTime = safety(
     const deadlines = new Map<string, Deadline>()
     /** When the last request of a volume was decided. */
     const decided = new Map<string, number>()
-    let disturbed = 0
+    const troubles = new Troubles()
+    /** When a request was refused or a clock was wrong last. */
+    let hindered = 0
     return (event, world) => {
-      const { at, what, where } = event
-      if (isDisturbed(event, world) || isRefusal(event) || isSkewed(world)) disturbed = Math.max(disturbed, at)
-      // What strikes the API server may leave watches that are open and silent.
-      if (what._tag === "Struck" && !world.nodes.has(where)) disturbed = at + silenceLasts
+      troubles.hear(event, world)
+      const { at, what } = event
+      if (isRefusal(event) || isSkewed(world)) hindered = at
       if (what._tag === "RequestDecided") decided.set(volumeOf(what.object), at)
       if (what._tag === "Written") {
         const volume = volumeAt(world, what.target)
@@ -66,11 +67,12 @@ const renewedInTime = safety(
         const life = end - Math.max(at, DateTime.toEpochMillis(notBefore))
         deadlines.set(volume.volumeId, { notAfter: end, calm: Math.max(least, life * lastShare) })
       }
+      const calmSince = Math.max(troubles.disturbedUntil, hindered)
       for (const [volumeId, { calm, notAfter }] of deadlines) {
         if (at <= notAfter) continue
         deadlines.delete(volumeId)
         const volume = world.volumes.find((one) => one.volumeId === volumeId)
-        if (volume === undefined || disturbed > notAfter - calm || !isRenewable(volume, world)) continue
+        if (volume === undefined || calmSince > notAfter - calm || !isRenewable(volume, world)) continue
         if (at - (decided.get(volumeId) ?? 0) > swapLasts && !hasOpenRequest(volume, world))
           return `the certificate of ${volumeText(volume)} has run out, and no other is asked for`
       }

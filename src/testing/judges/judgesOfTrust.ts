@@ -8,7 +8,7 @@ import type { SimFile, SimVolume } from "../parts/SimVolumeFS.ts"
 import { type Invariant, safety } from "./Invariants.ts"
 import { mountOf, volumeAt } from "./judgesOfVolumes.ts"
 import { filesOf } from "./Sight.ts"
-import { isDisturbed, isPulledOn } from "./Troubles.ts"
+import { isPulledOn, Troubles } from "./Troubles.ts"
 import { attribute, caFileOf, trustOf } from "./wishes.ts"
 
 /** The bundle that a volume names, in the pod's namespace; empty where it names none. */
@@ -55,10 +55,10 @@ const trustInTime = safety(
   "A volume that is published has the CA that its trust bundle has held for ten minutes, unless something goes wrong.",
   () => {
     const since = new Map<string, { readonly text: string; readonly at: number }>()
-    let disturbed = 0
+    const troubles = new Troubles()
     return (event, world) => {
+      troubles.hear(event, world)
       const { at, what, where } = event
-      if (isDisturbed(event, world)) disturbed = at
       if (what._tag !== "PublishAnswered" || what.failure !== undefined) return undefined
       const { volume } = what
       const wanted = trustOf(volume, world)
@@ -67,7 +67,8 @@ const trustInTime = safety(
       if (before?.text !== wanted.value) since.set(volume.volumeId, { text: wanted.value, at })
       const held = before?.text === wanted.value ? before.at : at
       const mounted = mountOf(volume, world)
-      if (at - Math.max(held, disturbed) < rotationLasts || world.nodes.get(where)?.isQuick !== true) return undefined
+      const isPausing = at - Math.max(held, troubles.disturbedUntil) < rotationLasts
+      if (isPausing || world.nodes.get(where)?.isQuick !== true) return undefined
       if (mounted === undefined || Option.isNone(mounted.files)) return undefined
       return filesOf(mounted).get(caFileOf(volume))?.text === wanted.value
         ? undefined

@@ -17,7 +17,7 @@ import type { DriverServices } from "./DriverServices.ts"
 import { followTrust } from "./followTrust.ts"
 import { awaitRenamed } from "./prerequisites.ts"
 import { Refusals } from "./Refusals.ts"
-import { renew } from "./renew.ts"
+import { deleteOthers, renew } from "./renew.ts"
 import { tellFailure } from "./tell.ts"
 import { type Attempt, podOf, type Volume } from "./Volume.ts"
 
@@ -235,6 +235,7 @@ const renewUntilDone = Effect.fnUntraced(
     yield* Ref.set(volume.lastFailure, Option.none())
     yield* Effect.flatMap(Refusals, (refusals) => refusals.forget(volume.id))
     yield* endAttempt(volume, Effect.void)
+    yield* deleteOthers(volume)
   },
   (program, volume) => toldOf(volume)(program)
 )

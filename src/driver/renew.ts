@@ -1,8 +1,8 @@
 /**
  * A volume gets its certificate, its first or its next. It keeps its old files until the new ones are complete. What
  * has been decided survives a crash at any line, because it is remembered before it is acted on. When the files are in
- * place the record says so, and only then are the volume's earlier requests deleted. A request that has ended is
- * forgotten, so that the next attempt makes a new one with a new key.
+ * place the record says so and the attempt ends; only then are the volume's earlier requests deleted. A request that
+ * has ended is forgotten, so that the next attempt makes a new one with a new key.
  */
 import { DateTime, Duration, Effect, Option, Random, Record, Ref } from "effect"
 import { CertificateRequests, RequestError } from "../issuance/CertificateRequests.ts"
@@ -36,7 +36,6 @@ export const renew = Effect.fn("driver.renew")(
     const [write] = yield* Effect.timed(swap(volume, issued))
     yield* conclude(volume, issued, prepared.followed, write)
     yield* wipe([issued.privateKey])
-    yield* deleteOthers(volume)
   },
   (program, volume) =>
     program.pipe(
@@ -167,16 +166,17 @@ const deleteAbandoned = (volume: Volume, { pending }: { readonly pending: Option
 
 /**
  * Deletes the volume's requests but the one whose certificate it holds: predecessors, and those that failed. One that
- * is left over harms nobody and goes with its pod, so this cannot fail a renewal.
+ * is left over harms nobody and goes with its pod, so this fails nobody, and nobody waits for it.
  */
-const deleteOthers = Effect.fnUntraced(
+export const deleteOthers = Effect.fnUntraced(
   function* (volume: Volume) {
     const requests = yield* CertificateRequests
     const { issued } = yield* Ref.get(volume.record)
     const keep = Option.map(issued, ({ requestName }) => requestName)
     yield* requests.discard({ volumeId: volume.id, namespace: volume.spec.pod.namespace, keep })
   },
-  Effect.catchTag("RequestError", (error) => Effect.logWarning(`an earlier request was not deleted: ${error.message}`))
+  Effect.catchTag("RequestError", (error) => Effect.logWarning(`an earlier request was not deleted: ${error.message}`)),
+  Effect.catchDefect((defect) => Effect.logError("a defect kept earlier requests from being deleted", defect))
 )
 
 /** True if the pending request can never bring a certificate. */

@@ -1,11 +1,12 @@
 import { describe, expect, it } from "@effect/vitest"
 import { DateTime, Duration, Effect, Logger, Option } from "effect"
 import { TestClock } from "effect/testing"
+import { CertificateRequests } from "../../src/issuance/CertificateRequests.ts"
 import { SimControlPlane } from "../../src/testing/parts/SimControlPlane.ts"
 import { SimEvents } from "../../src/testing/parts/SimEvents.ts"
 import { SimDisk } from "../../src/testing/parts/SimVolumeFS.ts"
 import { VolumeRecords } from "../../src/volume/VolumeRecord.ts"
-import { during, isServed, leafSeen, onNode, publishCall, seen, startDriver } from "../kit/SimulatedNode.ts"
+import { changed, during, isServed, leafSeen, onNode, publishCall, seen, startDriver } from "../kit/SimulatedNode.ts"
 
 const web = publishCall("web")
 
@@ -13,6 +14,21 @@ const publicKey = (target: string) =>
   Effect.map(leafSeen(target), (leaf) => Buffer.from(leaf.publicKey.rawData).toString("hex"))
 
 const submissions = Effect.flatMap(SimControlPlane, (cluster) => Effect.map(cluster.submitted, (all) => all.length))
+
+/** Requests whose predecessors are deleted by another program, once it is said to begin. */
+const deletesBy = (program: Effect.Effect<never>) => {
+  let isBegun = false
+  const held = new Set<string>()
+  const layer = changed(CertificateRequests, (requests) => ({
+    discard: (volume) => {
+      const isPast = Option.match(volume.keep, { onNone: () => true, onSome: (name) => held.has(name) })
+      if (isBegun && !isPast) return program
+      if (Option.isSome(volume.keep)) held.add(volume.keep.value)
+      return requests.discard(volume)
+    }
+  }))
+  return { layer, begin: () => (isBegun = true) }
+}
 
 describe("renew", () => {
   it.effect(
@@ -94,6 +110,33 @@ describe("renew", () => {
       expect(yield* submissions).toBe(2)
     }).pipe(onNode("api away"))
   )
+
+  it.effect("has ended when the files are in place, however long its predecessor takes to go", () => {
+    const slow = deletesBy(Effect.never)
+    return Effect.gen(function* () {
+      const driver = yield* startDriver
+      yield* during("1 second", driver.publish(web))
+      slow.begin()
+      const before = yield* leafSeen(web.target)
+      const after = yield* during("10 seconds", driver.renewNow(web.volumeId, Duration.seconds(5)))
+      expect(after.state).toBe("Ready")
+      expect((yield* leafSeen(web.target)).serialNumber).not.toBe(before.serialNumber)
+    }).pipe(Effect.provide(slow.layer), onNode("slow deletion"))
+  })
+
+  it.effect("goes on, whatever comes of deleting its predecessor", () => {
+    const broken = deletesBy(Effect.die(new Error("cannot be")))
+    return Effect.gen(function* () {
+      const driver = yield* startDriver
+      yield* during("1 second", driver.publish(web))
+      broken.begin()
+      for (let day = 0; day < 3; day++) {
+        const before = yield* leafSeen(web.target)
+        yield* TestClock.adjust("1 day")
+        expect((yield* leafSeen(web.target)).serialNumber).not.toBe(before.serialNumber)
+      }
+    }).pipe(Effect.provide(broken.layer), onNode("broken deletion"))
+  })
 
   it.effect("leaves a server alone for as long as it asks to be", () =>
     Effect.gen(function* () {

@@ -20,8 +20,8 @@ const Answer = Schema.fromJsonString(
 )
 const decodeAnswer = Schema.decodeUnknownResult(Answer)
 
-/** So long after its files are in place a renewal has been noted and tidied up after, in milliseconds. */
-const conclusionLasts = 60_000
+/** So long after its files are in place a renewal has been noted, in milliseconds. */
+const conclusionLasts = 10_000
 
 const pastIsPast = safety(
   "past is past",

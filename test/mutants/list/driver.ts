@@ -245,12 +245,6 @@ const inRenew = mutantsNear("driver/renew.test.ts", "driver/survival.test.ts")("
     broken: "the record says that the files are there before they are"
   },
   {
-    name: "predecessors-stay",
-    from: "    yield* wipe([issued.privateKey])\n    yield* deleteOthers(volume)",
-    to: "    yield* wipe([issued.privateKey])",
-    broken: "every renewal leaves its predecessor's request at the API server"
-  },
-  {
     name: "abandoned-stay",
     from: "Option.isNone(pending) ? deleteOthers(volume) : Effect.void",
     to: "Effect.void",
@@ -289,6 +283,18 @@ const inHeld = mutantsNear("driver/keys.test.ts")("driver/held.ts", [
 ])
 
 const inRenewals = mutantsNear("driver/renew.test.ts", "driver/renewNow.test.ts")("driver/Renewals.ts", [
+  {
+    name: "predecessors-stay",
+    from: "    yield* deleteOthers(volume)\n",
+    to: "",
+    broken: "every renewal leaves its predecessor's request at the API server"
+  },
+  {
+    name: "deletion-waited-for",
+    from: "    yield* endAttempt(volume, Effect.void)\n    yield* deleteOthers(volume)\n",
+    to: "    yield* deleteOthers(volume)\n    yield* endAttempt(volume, Effect.void)\n",
+    broken: "whoever waits for a certificate waits until the API server has deleted the request before it"
+  },
   {
     name: "unmounted-hurried",
     from: 'isUnmounted(error) ? ("waiting" as const) : error.temper',

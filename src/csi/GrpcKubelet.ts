@@ -14,7 +14,7 @@ import { holdSocket } from "./GrpcSocket.ts"
 import { Identity, Node, NodeServiceCapability_RPC_Type } from "./generated/csi_pb.js"
 import { type Calls, Kubelet } from "./Kubelet.ts"
 import { readCall } from "./readCall.ts"
-import { type Status, wireSentence } from "./Status.ts"
+import { type Status, statusOfEnd, wireSentence } from "./Status.ts"
 import { tellCall } from "./tellCall.ts"
 import { writeAnswer } from "./writeAnswer.ts"
 
@@ -24,15 +24,10 @@ const deadlineOf = (call: grpc.ServerUnaryCall<unknown, unknown>): Option.Option
   return DateTime.make(deadline).pipe(Option.map(DateTime.toUtc))
 }
 
-const refusal = (code: grpc.status, details: string) => ({ code, details })
-
 /** How a handler's end reads on the wire. */
 const errorOf = (cause: Cause.Cause<Status>): { readonly code: grpc.status; readonly details: string } => {
-  const status = Option.getOrUndefined(Cause.findErrorOption(cause))
-  if (status !== undefined) return refusal(grpc.status[status.code], wireSentence(status.sentence))
-  // A caller that cancelled gets no answer: this is for callers whose call is cut off because certlet ends.
-  if (Cause.hasInterrupts(cause)) return refusal(grpc.status.UNAVAILABLE, "certlet is ending; the kubelet tries again")
-  return refusal(grpc.status.INTERNAL, "certlet has a defect here; its log on this node says more, please report it")
+  const { code, sentence } = Option.getOrElse(Cause.findErrorOption(cause), () => statusOfEnd(cause))
+  return { code: grpc.status[code], details: wireSentence(sentence) }
 }
 
 type Run = (program: Effect.Effect<void>) => { readonly interrupt: () => void }

@@ -5,9 +5,9 @@
  * RESOURCE_EXHAUSTED mean that it may still be going on, and are used exactly where something of the volume is left.
  * After any other code the kubelet forgets the volume, and no unpublish follows.
  */
-import { Option, Schema } from "effect"
+import { Cause, Option, Schema } from "effect"
 import { adviceFor, type ReasonName, reasonName } from "../driver/Advice.ts"
-import type { PublishError, UnknownVolume, UnpublishError } from "../driver/DriverError.ts"
+import { Defect, type PublishError, type UnknownVolume, type UnpublishError } from "../driver/DriverError.ts"
 import { oneLine } from "../spec/oneLine.ts"
 
 /** The gRPC status codes that certlet answers with. */
@@ -89,6 +89,15 @@ const codes: Readonly<Record<ReasonName, StatusCode>> = {
   Unpublished: "ABORTED",
   UnknownVolume: "NOT_FOUND"
 }
+
+/**
+ * What a caller hears whose handler has ended without a status of its own: certlet cut it off because it ends, or it
+ * has a defect. A caller that cancelled hears nothing.
+ */
+export const statusOfEnd = (cause: Cause.Cause<unknown>): Status =>
+  Cause.hasInterrupts(cause)
+    ? new Status({ code: "UNAVAILABLE", sentence: "certlet is ending; the kubelet tries again" })
+    : new Status({ code: codes.Defect, sentence: new Defect().message })
 
 type Failure = PublishError | UnpublishError | UnknownVolume
 

@@ -62,7 +62,7 @@ export class Renewals extends Context.Service<
       const start = Effect.fnUntraced(function* (volume: Volume, due: Effect.Effect<void, never, Pods>) {
         const span = yield* Effect.serviceOption(Tracer.ParentSpan)
         const taken = Option.isNone(span) ? services : Context.add(services, Tracer.ParentSpan, span.value)
-        yield* FiberMap.run(fibers, volume.id, life(volume, due)).pipe(
+        yield* FiberMap.run(fibers, volume.id, lives(volume, due)).pipe(
           Effect.updateContext((_: Context.Context<never>) => taken)
         )
       })
@@ -136,6 +136,16 @@ export const runningAttempt = Effect.fnUntraced(function* (volume: Volume) {
   if (Option.isNone(attempt) || (yield* Deferred.isDone(attempt.value))) return Option.none()
   return attempt
 })
+
+/** A life that a defect ends begins again a minute later: nobody else begins it, and its attempt may be awaited. */
+const lives = (volume: Volume, due: Effect.Effect<void, never, Pods>): ReturnType<typeof life> =>
+  Effect.catchDefect(life(volume, due), (defect) =>
+    toldOf(volume)(Effect.logError("a defect ended the renewals of a volume; they begin again", defect)).pipe(
+      Effect.andThen(Effect.sleep("1 minute")),
+      Effect.andThen(runningAttempt(volume)),
+      Effect.flatMap((attempt) => lives(volume, Option.isSome(attempt) ? Effect.void : untilDue(volume)))
+    )
+  )
 
 /** What a volume does until it is unpublished: it renews, and follows its trust bundle if it has one. */
 const life = (volume: Volume, due: Effect.Effect<void, never, Pods>) =>

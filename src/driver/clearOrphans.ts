@@ -7,6 +7,7 @@
  */
 import { DateTime, Duration, Effect, Option, Ref } from "effect"
 import { Pods } from "../kube/Pods.ts"
+import { asFailure } from "./asFailure.ts"
 import { takeAway } from "./unpublish.ts"
 import { podOf, type Volume, Volumes } from "./Volume.ts"
 
@@ -48,6 +49,7 @@ const look = Effect.fnUntraced(
     )
     return new Set(absent.map(({ id }) => id))
   },
+  asFailure("a defect kept orphans from being looked for"),
   Effect.catch((error) =>
     Effect.as(Effect.logDebug(`it cannot be seen which pods are on this node: ${error.message}`), nobody)
   )

@@ -9,6 +9,7 @@ import { Effect, Option } from "effect"
 import { podIn } from "../spec/VolumeContext.ts"
 import { type VolumeCondition, VolumeFS } from "../volume/VolumeFS.ts"
 import { VolumeRecords } from "../volume/VolumeRecord.ts"
+import { asFailure } from "./asFailure.ts"
 import type { PublishCall } from "./DriverCalls.ts"
 import { PublishError } from "./DriverError.ts"
 import { Volumes } from "./Volume.ts"
@@ -45,6 +46,7 @@ const whatIsLeft = Effect.fnUntraced(
     yield* records.remove(volumeId)
     return Option.none<string>()
   },
+  asFailure("a defect kept certlet from seeing what is left of a volume"),
   Effect.catch((error) =>
     Effect.succeed(
       Option.some(`what certlet has made may be left (${error.message}) and is cleared at the kubelet's next call`)

@@ -6,9 +6,9 @@
  */
 import { Duration, Effect, Option, Random, Ref } from "effect"
 import { bundleText, type TrustBundleReference, TrustBundles } from "../kube/TrustBundles.ts"
+import { asFailure } from "./asFailure.ts"
 import { bundleOf, caHeld } from "./awaitTrust.ts"
 import { pauseAfter } from "./Backoff.ts"
-import { Defect } from "./DriverError.ts"
 import { needPasswords } from "./needPasswords.ts"
 import { swapAgain } from "./swap.ts"
 import { tellBundleDamaged } from "./tell.ts"
@@ -26,9 +26,7 @@ const rotate = Effect.fn("driver.rotate")(
     if (isWritten) yield* Effect.logInfo("the new trust bundle is in place")
   },
   // It shares a fiber with the volume's renewals, which must outlive a defect.
-  Effect.catchDefect((defect) =>
-    Effect.andThen(Effect.logError("a defect ended a rotation", defect), Effect.fail(new Defect()))
-  )
+  asFailure("a defect ended a rotation")
 )
 
 const rotateUntilDone = Effect.fnUntraced(function* (volume: Volume, ca: string) {

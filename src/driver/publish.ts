@@ -16,6 +16,7 @@ import type { VolumeSpec } from "../spec/VolumeSpec.ts"
 import { otherPodFault, outsideFault } from "../volume/PlaceRules.ts"
 import { type VolumeCondition, VolumeError, VolumeFS } from "../volume/VolumeFS.ts"
 import { type VolumeRecord, VolumeRecords } from "../volume/VolumeRecord.ts"
+import { asFailure } from "./asFailure.ts"
 import { awaitAttempt } from "./awaitAttempt.ts"
 import type { PublishCall } from "./DriverCalls.ts"
 import type { PublishError } from "./DriverError.ts"
@@ -65,6 +66,7 @@ export const publish = Effect.fn("driver.publish")(
   },
   (program, call) =>
     program.pipe(
+      asFailure("a defect ended a publish"),
       Effect.catch((error) => failPublish(call, error._tag === "RenewError" ? error.reason : error)),
       remember(call),
       timeCall("publish"),

@@ -14,8 +14,9 @@ import { Settings } from "../Settings.ts"
 import { decodeVolumeSpec } from "../spec/VolumeSpec.ts"
 import type { Temper } from "../Temper.ts"
 import { type PendingRecord, withoutPending } from "../volume/VolumeRecord.ts"
+import { asFailure } from "./asFailure.ts"
 import { awaitTrust, caHeld } from "./awaitTrust.ts"
-import { Defect, RenewError } from "./DriverError.ts"
+import { RenewError } from "./DriverError.ts"
 import { keyHeld } from "./held.ts"
 import { countLacks, countRenewal, countRequested, countUnissued, observeStep } from "./Metrics.ts"
 import { needPasswords } from "./needPasswords.ts"
@@ -40,9 +41,7 @@ export const renew = Effect.fn("driver.renew")(
   (program, volume) =>
     program.pipe(
       // A volume's fiber must outlive a defect, and whoever waits for it must hear of it.
-      Effect.catchDefect((defect) =>
-        Effect.andThen(Effect.logError("a defect ended a renewal", defect), Effect.fail(new Defect()))
-      ),
+      asFailure("a defect ended a renewal"),
       Effect.tapError((reason) => countFailure(volume, reason.temper)),
       Effect.tapError((reason) => Effect.when(forget(volume), Effect.succeed(endsRequest(reason)))),
       Effect.mapError((reason) => new RenewError({ volumeId: volume.id, pod: podOf(volume), reason })),
@@ -175,8 +174,8 @@ export const deleteOthers = Effect.fnUntraced(
     const keep = Option.map(issued, ({ requestName }) => requestName)
     yield* requests.discard({ volumeId: volume.id, namespace: volume.spec.pod.namespace, keep })
   },
-  Effect.catchTag("RequestError", (error) => Effect.logWarning(`an earlier request was not deleted: ${error.message}`)),
-  Effect.catchDefect((defect) => Effect.logError("a defect kept earlier requests from being deleted", defect))
+  asFailure("a defect kept earlier requests from being deleted"),
+  Effect.catch((error) => Effect.logWarning(`an earlier request was not deleted: ${error.message}`))
 )
 
 /** True if the pending request can never bring a certificate. */

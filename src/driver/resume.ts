@@ -13,6 +13,7 @@ import { readPod } from "../spec/VolumeContext.ts"
 import { decodeVolumeSpec } from "../spec/VolumeSpec.ts"
 import { type VolumeCondition, VolumeError, VolumeFS } from "../volume/VolumeFS.ts"
 import { type VolumeRecord, VolumeRecords } from "../volume/VolumeRecord.ts"
+import { asFailure } from "./asFailure.ts"
 import { heal, noteDamage, sweep } from "./heal.ts"
 import { leaveRefused } from "./leave.ts"
 import { Renewals } from "./Renewals.ts"
@@ -72,12 +73,13 @@ const takeUp = Effect.fnUntraced(
     )
     const volume = yield* makeVolume(spec, record)
     yield* volumes.set(volume)
-    yield* Effect.tapError(revive(volume, record), () =>
+    yield* Effect.tapError(asFailure("a defect ended a resumption")(revive(volume, record)), () =>
       Effect.forkScoped(tryLater(volume.id, reviveIfLeft(volume, record)))
     )
   },
   (program, record) =>
     program.pipe(
+      asFailure("a defect ended a resumption"),
       Effect.catch((error) => Effect.logWarning(`not resumed; the next publish restores it: ${error.message}`)),
       Effect.annotateLogs({ volumeId: record.volumeId })
     )

@@ -4,6 +4,7 @@
  * volume may be published or unpublished: what is tried has to look first.
  */
 import { Effect, Schedule } from "effect"
+import { asFailure } from "./asFailure.ts"
 import { Volumes } from "./Volume.ts"
 
 const pauses = Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("1 minute")])
@@ -18,5 +19,5 @@ export const tryLater = Effect.fnUntraced(function* <E, R>(
   yield* Effect.sleep("1 second")
   yield* volumes
     .locked(volumeId)(Effect.uninterruptible(attempt))
-    .pipe(Effect.retry({ schedule: pauses, times }))
+    .pipe(asFailure("a defect ended what was tried again"), Effect.retry({ schedule: pauses, times }))
 })

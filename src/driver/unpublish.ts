@@ -119,12 +119,16 @@ const endLife = (volume: Volume) => Effect.flatMap(Renewals, (renewals) => renew
 const targetsOf = (known: Option.Option<Volume>, target: string): ReadonlySet<string> =>
   new Set([target, ...Option.toArray(known).map((volume) => volume.place.target)])
 
-/** Deletes the volume's pending request in the background. If that fails, the request goes with its pod. */
+/**
+ * Deletes the volume's pending request in the background, and no other: the volume may be published again meanwhile. If
+ * that fails, the request goes with its pod.
+ */
 const withdraw = Effect.fnUntraced(function* (volume: Volume) {
   const requests = yield* CertificateRequests
   const { pending } = yield* Ref.get(volume.record)
   if (Option.isNone(pending)) return
-  yield* requests.discard({ volumeId: volume.id, namespace: volume.spec.pod.namespace, keep: Option.none() }).pipe(
+  const [{ namespace }, only] = [volume.spec.pod, pending.value.requestName]
+  yield* requests.discard({ volumeId: volume.id, namespace, keep: Option.none(), only }).pipe(
     Effect.catch((error) => Effect.logDebug(`a pending request was not deleted: ${error.message}`)),
     Effect.forkDetach
   )

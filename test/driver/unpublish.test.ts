@@ -1,13 +1,14 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
+import { CertificateRequests } from "../../src/issuance/CertificateRequests.ts"
 import { SimControlPlane } from "../../src/testing/parts/SimControlPlane.ts"
 import { SimDisk } from "../../src/testing/parts/SimVolumeFS.ts"
 import { SimRecordDisk } from "../../src/testing/parts/SimVolumeRecords.ts"
 import { VolumeFS } from "../../src/volume/VolumeFS.ts"
 import { VolumeRecords } from "../../src/volume/VolumeRecord.ts"
 import { PacedDisk } from "../kit/PacedDisk.ts"
-import { during, onNode, publishCall, startDriver } from "../kit/SimulatedNode.ts"
+import { changed, during, onNode, publishCall, startDriver } from "../kit/SimulatedNode.ts"
 
 const web = publishCall("web")
 
@@ -77,6 +78,27 @@ describe("unpublish", () => {
       expect(yield* left(web.target)).toEqual({ condition: "absent", records: 0 })
     }).pipe(onNode(`api ${server}`))
   )
+
+  it.effect("withdraws no request of the volume that is published again meanwhile", () => {
+    let discarded = 0
+    // The first publish has nothing to discard; the unpublish comes next.
+    const slow = changed(CertificateRequests, (requests) => ({
+      discard: (volume) => Effect.delay(requests.discard(volume), ++discarded === 2 ? "3 seconds" : 0)
+    }))
+    return Effect.gen(function* () {
+      const driver = yield* startDriver
+      const cluster = yield* SimControlPlane
+      yield* cluster.behave({ approval: "hold" })
+      const publishing = yield* Effect.forkChild(Effect.exit(driver.publish(web)))
+      yield* TestClock.adjust("5 seconds")
+      yield* driver.unpublish(web)
+      yield* Fiber.join(publishing)
+      yield* cluster.behave({ approval: "approve" })
+      yield* during("10 seconds", driver.publish(web))
+      expect((yield* cluster.submitted).length).toBe(2)
+      expect((yield* cluster.present).length).toBe(1)
+    }).pipe(Effect.provide(slow), onNode("again"))
+  })
 
   it.effect("leaves a record that cannot be removed for later, and the pod does not wait for it", () =>
     Effect.gen(function* () {

@@ -195,7 +195,7 @@ const awaiting: ReadonlyArray<RequestLaw> = [
 
 const discarding: ReadonlyArray<RequestLaw> = [
   law(
-    "discard deletes every request of the volume but the one to keep, and none of another volume",
+    "discard deletes every request of the volume but the one to keep, or only one, and none of another volume",
     function* (requests, scene) {
       const submit = Effect.fnUntraced(function* (volumeId: string) {
         const { draft } = yield* makeDraft(volumeId)
@@ -203,12 +203,19 @@ const discarding: ReadonlyArray<RequestLaw> = [
         yield* scene.passing(requests.await(request))
         return request
       })
-      const [old, kept, other] = [yield* submit("one"), yield* submit("one"), yield* submit("two")]
-      const there = Effect.forEach([old, kept, other], scene.exists)
-      yield* scene.passing(requests.discard({ volumeId: "one", namespace, keep: Option.some(kept.name) }))
-      yield* same(`${yield* there}`, "false,true,true", "what is left")
-      yield* scene.passing(requests.discard({ volumeId: "one", namespace, keep: Option.none() }))
-      yield* same(`${yield* there}`, "false,false,true", "what is left")
+      const [first, second] = [yield* submit("one"), yield* submit("one")]
+      const [kept, other] = [yield* submit("one"), yield* submit("two")]
+      const there = Effect.forEach([first, second, kept, other], scene.exists)
+      const discard = (keep: Option.Option<string>, only?: string) =>
+        scene.passing(requests.discard({ volumeId: "one", namespace, keep, ...(only === undefined ? {} : { only }) }))
+      yield* discard(Option.none(), first.name)
+      yield* same(`${yield* there}`, "false,true,true,true", "what is left of one")
+      yield* discard(Option.none(), other.name)
+      yield* same(`${yield* there}`, "false,true,true,true", "what is left of another volume's")
+      yield* discard(Option.some(kept.name))
+      yield* same(`${yield* there}`, "false,false,true,true", "what is left beside the one to keep")
+      yield* discard(Option.none())
+      yield* same(`${yield* there}`, "false,false,false,true", "what is left of all")
     }
   ),
   law("discarding what is not there succeeds", function* (requests, scene) {

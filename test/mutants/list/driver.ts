@@ -3,6 +3,41 @@ import { type Mutant, mutantsNear } from "../Mutant.ts"
 
 const locks = mutantsNear("driver/locks.test.ts")
 
+const inDefects: ReadonlyArray<Mutant> = [
+  ...mutantsNear("driver/asFailure.test.ts")("driver/publish.ts", [
+    {
+      name: "defect-is-final",
+      from: '      asFailure("a defect ended a publish"),\n',
+      to: "",
+      broken: "a publish that met a defect is over for the kubelet, and its volume stays"
+    }
+  ]),
+  ...mutantsNear("driver/asFailure.test.ts")("driver/failPublish.ts", [
+    {
+      name: "defect-hides-what-is-left",
+      from: '  asFailure("a defect kept certlet from seeing what is left of a volume"),\n',
+      to: "",
+      broken: "a kubelet forgets a volume of which a defect kept certlet from seeing what is left"
+    }
+  ]),
+  ...mutantsNear("driver/asFailure.test.ts")("driver/clearOrphans.ts", [
+    {
+      name: "defect-ends-clearing",
+      from: '  asFailure("a defect kept orphans from being looked for"),\n',
+      to: "",
+      broken: "after a defect nobody looks for orphans any more"
+    }
+  ]),
+  ...mutantsNear("driver/asFailure.test.ts")("driver/resume.ts", [
+    {
+      name: "defect-ends-resumption",
+      from: 'asFailure("a defect ended a resumption")(revive(volume, record))',
+      to: "revive(volume, record)",
+      broken: "a volume that could not be taken up because of a defect is not renewed before its next publish"
+    }
+  ])
+]
+
 const inLocks: ReadonlyArray<Mutant> = [
   ...locks("driver/publish.ts", [
     {
@@ -220,8 +255,8 @@ const inLook = mutantsNear("driver/locks.test.ts")("driver/look.ts", [
 const inRenew = mutantsNear("driver/renew.test.ts", "driver/survival.test.ts")("driver/renew.ts", [
   {
     name: "defect-ends-volume",
-    from: 'Effect.andThen(Effect.logError("a defect ended a renewal", defect), Effect.fail(new Defect()))',
-    to: "Effect.die(defect)",
+    from: '      asFailure("a defect ended a renewal"),\n',
+    to: "",
     broken: "a defect ends the fiber of a volume, and nobody renews it any more"
   },
   {
@@ -283,6 +318,13 @@ const inHeld = mutantsNear("driver/keys.test.ts")("driver/held.ts", [
 ])
 
 const inRenewals = mutantsNear("driver/renew.test.ts", "driver/renewNow.test.ts")("driver/Renewals.ts", [
+  {
+    name: "defect-ends-life",
+    from: "FiberMap.run(fibers, volume.id, lives(volume, due))",
+    to: "FiberMap.run(fibers, volume.id, life(volume, due))",
+    broken: "a defect outside of an attempt ends the renewals of a volume, and nobody begins them again",
+    near: ["driver/asFailure.test.ts"]
+  },
   {
     name: "predecessors-stay",
     from: "    yield* deleteOthers(volume)\n",
@@ -407,9 +449,15 @@ const inTheRest: ReadonlyArray<Mutant> = [
       broken: "a pod cannot end while the API server is away"
     },
     {
+      name: "withdrawal-takes-all",
+      from: "keep: Option.none(), only }",
+      to: "keep: Option.none() }",
+      broken: "the request of a volume that is published again is withdrawn with the one before it"
+    },
+    {
       name: "pending-request-stays",
-      from: "if (Option.isNone(pending)) return\n  yield* requests.discard(",
-      to: "if (Option.isSome(pending)) return\n  yield* requests.discard(",
+      from: "if (Option.isNone(pending)) return\n",
+      to: "if (Option.isNone(pending) || pending.value.requestName !== volume.id) return\n",
       broken: "a request that nobody needs any more is signed"
     },
     {
@@ -467,8 +515,8 @@ const inTheRest: ReadonlyArray<Mutant> = [
   ...mutantsNear("driver/followTrust.test.ts")("driver/followTrust.ts", [
     {
       name: "defect-ends-rotation",
-      from: 'Effect.andThen(Effect.logError("a defect ended a rotation", defect), Effect.fail(new Defect()))',
-      to: "Effect.die(defect)",
+      from: 'asFailure("a defect ended a rotation")',
+      to: "Effect.orDie",
       broken: "a defect in a rotation ends the renewals of its volume"
     },
     {
@@ -583,6 +631,7 @@ const inTheRest: ReadonlyArray<Mutant> = [
 /** The mutants of `driver/`. */
 export const inDriver: ReadonlyArray<Mutant> = [
   ...inLocks,
+  ...inDefects,
   ...inPublish,
   ...inLook,
   ...inRenew,

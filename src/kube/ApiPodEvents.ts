@@ -139,7 +139,10 @@ export const layer: Layer.Layer<PodEvents, never, ApiServer | Settings> = Layer.
     const writeNext = Effect.gen(function* () {
       const key = yield* Queue.take(queue)
       yield* paced
-      yield* write(ledger, key)
+      // Whoever writes the next one must outlive a defect.
+      yield* write(ledger, key).pipe(
+        Effect.catchDefect((defect) => Effect.logError("a defect kept an Event from being written", defect))
+      )
       waiting.delete(key)
       yield* Metric.update(queueLength, waiting.size)
     })

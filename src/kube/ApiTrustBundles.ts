@@ -15,18 +15,21 @@ import {
   TrustBundles,
   type TrustState
 } from "./TrustBundles.ts"
-import { type Watched, watch } from "./watch.ts"
+import { survivingDefects, type Watched, watch } from "./watch.ts"
 
 const certificatesApi = "/apis/certificates.k8s.io"
 
+const finding = "find ClusterTrustBundles"
+
 /** The version in which the server has ClusterTrustBundles; asked again until it answers. */
 const certificatesVersion = (server: ApiServer["Service"]): Effect.Effect<string> =>
-  server.call({ action: "find ClusterTrustBundles", method: "GET", path: `${certificatesApi}/v1` }).pipe(
+  server.call({ action: finding, method: "GET", path: `${certificatesApi}/v1` }).pipe(
     Effect.map((answer) => (serves(answer, "clustertrustbundles") ? "v1" : "v1beta1")),
     Effect.catchIf(
       (error) => error.reason === "Missing",
       () => Effect.succeed("v1beta1")
     ),
+    survivingDefects(finding),
     Effect.tapError((error) => Effect.logDebug(`${error.message}; trying again`)),
     Effect.retry(Schedule.jittered(Schedule.spaced("5 seconds"))),
     Effect.orDie

@@ -242,12 +242,11 @@ const round = Effect.fnUntraced(function* <A>(watching: Watching<A>, place: Plac
 })
 
 /**
- * A defect of ours in a watch is logged as an error and met as a failure: everything is listed again, after a pause. A
- * watch that died of it would leave every waiter without a word.
+ * A defect of ours in a watch, or on the way to one, is logged as an error and met as a failure: it is tried again,
+ * after a pause. A watch that died of it would leave every waiter without a word.
  */
-const survivingDefects = <A>({ action }: Watching<A>, place: Place<A>) =>
+export const survivingDefects = (action: string) =>
   Effect.catchDefect((defect: unknown) => {
-    place.version = ""
     const error = malformed(action, "a defect of certlet, which its log describes")
     return Effect.andThen(Effect.logError(`${error.message}; trying again`, Cause.die(defect)), Effect.fail(error))
   })
@@ -273,7 +272,13 @@ export const watch = Effect.fnUntraced(function* <A>(
     complaints.opened
   )
   return yield* round(watching, place, opened).pipe(
-    survivingDefects(watching, place),
+    // What it was is not known, so everything is listed again.
+    Effect.tapDefect(() =>
+      Effect.sync(() => {
+        place.version = ""
+      })
+    ),
+    survivingDefects(action),
     Effect.andThen(complaints.served),
     Effect.tapError((error) =>
       Effect.andThen(

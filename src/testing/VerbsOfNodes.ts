@@ -11,9 +11,12 @@ import { tell } from "./levers/TimedLevers.ts"
 import { PodVerbs } from "./PodVerbs.ts"
 import { downtimeOf, type Ending, sound } from "./parts/ClusterParts.ts"
 import type { CrashPoint } from "./parts/Fence.ts"
+import type { SimNode } from "./parts/SimNode.ts"
 
 /** What else there is to a kubelet's restart. */
 interface KubeletRestart {
+  /** It comes at certlet's n-th call to anything from now on; by default now. */
+  readonly at?: CrashPoint
   /** So long certlet does not hear that its calls were cancelled; by default it hears at once. */
   readonly callsRunOn?: Duration.Input
 }
@@ -104,6 +107,24 @@ export class VerbsOfNodes extends PodVerbs {
     )
 
   /**
+   * certlet meets a defect at its n-th call to anything from now on: what it does there ends in a way that nobody has
+   * thought of, and everything else goes on.
+   *
+   * @example
+   * yield* cluster.meetDefect("node-1", { call: 1, when: "before" })
+   * yield* cluster.advance("6 hours")
+   * assert.equal((yield* cluster.exec(pod)).matchesKey, true)
+   */
+  readonly meetDefect = (node: string, at: CrashPoint): Effect.Effect<void> =>
+    this.within(
+      Effect.suspend(() => {
+        const defect = Effect.die(new Error("what nobody has thought of (simulated)"))
+        const told = tell(this.parts, node, "certlet meets a defect")
+        return this.node(node).strikeAt({ ...sound(at), strike: Effect.andThen(told, defect) })
+      })
+    )
+
+  /**
    * Nothing of certlet on this node moves for so long: no call, no answer, no timer.
    *
    * @example
@@ -132,8 +153,9 @@ export class VerbsOfNodes extends PodVerbs {
     this.within(cutOff(this.parts, this.parts.timed, this.node(node), time))
 
   /**
-   * The node's kubelet is away for so long; containers run on. With `callsRunOn` certlet hears only after that time
-   * that its calls were cancelled: those that come meanwhile run while the old ones do.
+   * The node's kubelet is away for so long, now or, with `at`, from certlet's n-th call to anything on, in the middle
+   * of what the kubelet waits for; containers run on. With `callsRunOn` certlet hears only after that time that its
+   * calls were cancelled: those that come meanwhile run while the old ones do.
    *
    * @example
    * yield* cluster.restartKubelet("node-1", "5 minutes")
@@ -143,18 +165,26 @@ export class VerbsOfNodes extends PodVerbs {
   readonly restartKubelet = (node: string, time: Duration.Input, more: KubeletRestart = {}): Effect.Effect<void> =>
     this.within(
       Effect.suspend(() => {
-        const { kubelet, letCallsRunOn } = this.node(node)
-        const { callsRunOn } = known("a kubelet's restart", more, { callsRunOn: true })
-        const { pull } = this.parts.timed
-        const [away, back] = [Effect.sync(kubelet.stop), Effect.sync(kubelet.start)]
-        const restart = pull(`${node}/kubelet`, time, away, back)
-        if (callsRunOn === undefined) return Effect.andThen(tell(this.parts, node, "the kubelet restarts"), restart)
-        return Effect.andThen(
-          tell(this.parts, node, `the kubelet restarts, and its calls run on for ${worded(callsRunOn)}`),
-          Effect.andThen(pull(`${node}/calls`, callsRunOn, letCallsRunOn(true), letCallsRunOn(false)), restart)
-        )
+        const { at, callsRunOn } = known("a kubelet's restart", more, { at: true, callsRunOn: true })
+        const restart = this.#kubeletAway(this.node(node), time, callsRunOn)
+        if (at === undefined) return restart
+        return this.node(node).strikeAt({ ...sound(at), strike: Effect.sync(() => void this.parts.run(restart)) })
       })
     )
+
+  #kubeletAway(
+    { kubelet, letCallsRunOn, name }: SimNode,
+    time: Duration.Input,
+    callsRunOn: Duration.Input | undefined
+  ): Effect.Effect<void> {
+    const { pull } = this.parts.timed
+    const restart = pull(`${name}/kubelet`, time, Effect.sync(kubelet.stop), Effect.sync(kubelet.start))
+    if (callsRunOn === undefined) return Effect.andThen(tell(this.parts, name, "the kubelet restarts"), restart)
+    return Effect.andThen(
+      tell(this.parts, name, `the kubelet restarts, and its calls run on for ${worded(callsRunOn)}`),
+      Effect.andThen(pull(`${name}/calls`, callsRunOn, letCallsRunOn(true), letCallsRunOn(false)), restart)
+    )
+  }
 
   /**
    * The node restarts: mounts, data root and containers are gone and made again.

@@ -5,7 +5,7 @@
  */
 import * as crypto from "node:crypto"
 import { DateTime, Option, Redacted, Result, Schema } from "effect"
-import type { SimVolume } from "../parts/SimVolumeFS.ts"
+import type { SimVolume } from "../parts/SimVolume.ts"
 
 /** A certificate as a process reads it. */
 export interface SeenCertificate {

@@ -25,6 +25,13 @@ export const isPulledOn = (node: string, world: World): boolean => pulledOn(node
 export const isWell = (node: string, world: World): boolean =>
   pulledOn(node, world).every((name) => name === `${node}/cut`) && (world.nodes.get(node)?.isQuick ?? false)
 
+/** True for a request that nothing came of. */
+export const isRefusal = ({ what }: Event): boolean =>
+  what._tag === "RequestDecided" && what.decision !== "approved" && what.decision !== "signed"
+
+/** True while a clock is wrong. */
+export const isSkewed = ({ nodes }: World): boolean => [...nodes.values()].some(({ skew }) => skew.millis !== 0)
+
 const disturbances: ReadonlyArray<string> = ["Struck", "FaultsEnded", "CallFailed", "ProcessStarted"]
 
 /** True where something goes wrong anywhere in the cluster, or has just gone wrong. */

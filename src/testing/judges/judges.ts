@@ -5,9 +5,11 @@
  */
 import type { Invariant } from "./Invariants.ts"
 import { judgesOfCalls } from "./judgesOfCalls.ts"
+import { judgesOfFailures } from "./judgesOfFailures.ts"
 import { judgesOfKeystores } from "./judgesOfKeystores.ts"
 import { judgesOfNeed } from "./judgesOfNeed.ts"
 import { judgesOfPods } from "./judgesOfPods.ts"
+import { judgesOfRecords } from "./judgesOfRecords.ts"
 import { judgesOfRequests } from "./judgesOfRequests.ts"
 import { judgesOfRest } from "./judgesOfRest.ts"
 import { judgesOfSecrets } from "./judgesOfSecrets.ts"
@@ -21,8 +23,10 @@ export const judges: ReadonlyArray<Invariant> = [
   ...judgesOfVolumes,
   ...judgesOfPods,
   ...judgesOfCalls,
+  ...judgesOfFailures,
   ...judgesOfTrust,
   ...judgesOfKeystores,
+  ...judgesOfRecords,
   ...judgesOfTime,
   ...judgesOfStatus,
   ...judgesOfRequests,

@@ -53,7 +53,11 @@ const toldOfDenial = safety(
     return (event, world) => {
       troubles.hear(event, world)
       const { at, what, where } = event
-      if (what._tag === "PublishCalled") waiting.set(what.volume.volumeId, at)
+      if (what._tag === "PublishCalled") {
+        waiting.set(what.volume.volumeId, at)
+        // The call before may have had no answer.
+        denied.delete(what.volume.volumeId)
+      }
       if (what._tag === "RequestDecided" && what.decision === "denied" && world.pulled.length === 0) {
         const volume = askerOf(what.object, world)
         if (volume !== undefined && waiting.has(volume.volumeId)) denied.set(volume.volumeId, at)

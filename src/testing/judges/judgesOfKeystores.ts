@@ -6,14 +6,12 @@ import * as crypto from "node:crypto"
 import { createSecureContext } from "node:tls"
 import { Option, Redacted, Result } from "effect"
 import { type SimPodVolume, volumeText } from "../parts/SimPod.ts"
-import type { SimVolume } from "../parts/SimVolumeFS.ts"
+import type { SimVolume } from "../parts/SimVolume.ts"
 import type { Happening } from "../story/Happening.ts"
 import { type Invariant, liveness, safety, type World } from "./Invariants.ts"
 import { mountOf, volumeAt } from "./judgesOfVolumes.ts"
-import { attribute } from "./wishes.ts"
+import { attribute, type KeystoreKind, keystoresOf } from "./wishes.ts"
 
-const kinds = ["pkcs12", "jks"] as const
-type Kind = (typeof kinds)[number]
 const usualFiles = { pkcs12: "keystore.p12", jks: "keystore.jks" } as const
 
 const utf16 = (text: string): Buffer => Buffer.from(text, "utf16le").swap16()
@@ -36,10 +34,11 @@ const opens = { pkcs12: opensPkcs12, jks: opensJava } as const
 const contentOf = ({ files }: SimVolume, name: string): Uint8Array | undefined =>
   Option.getOrUndefined(Option.map(files, (set) => set.get(name)?.content))?.pipe(Redacted.value)
 
-const fileOf = (volume: SimPodVolume, kind: Kind): string => attribute(volume, `${kind}-filename`) || usualFiles[kind]
+const fileOf = (volume: SimPodVolume, kind: KeystoreKind): string =>
+  attribute(volume, `${kind}-filename`) || usualFiles[kind]
 
 /** The password that chance has made for a keystore, from its file. */
-const generatedOf = (volume: SimPodVolume, kind: Kind, world: World): string | undefined => {
+const generatedOf = (volume: SimPodVolume, kind: KeystoreKind, world: World): string | undefined => {
   const mounted = mountOf(volume, world)
   const name = attribute(volume, `${kind}-password-file`) || `${fileOf(volume, kind)}.password`
   const file = mounted === undefined ? undefined : contentOf(mounted, name)
@@ -47,16 +46,13 @@ const generatedOf = (volume: SimPodVolume, kind: Kind, world: World): string | u
 }
 
 /** The password that a volume's keystore is to have now; nothing where nobody can know one. */
-const passwordOf = (volume: SimPodVolume, kind: Kind, world: World): string | undefined => {
+const passwordOf = (volume: SimPodVolume, kind: KeystoreKind, world: World): string | undefined => {
   const from = attribute(volume, `${kind}-password-from`)
   if (from === "") return attribute(volume, `${kind}-password`) || undefined
   if (from === "generate") return generatedOf(volume, kind, world)
   const entry = Option.map(world.secretsOf(volume), (secrets) => secrets[from.replace("secret:", "")])
   return Option.getOrUndefined(entry)?.pipe(Redacted.value)
 }
-
-const kindsOf = (volume: SimPodVolume): ReadonlyArray<Kind> =>
-  kinds.filter((kind) => attribute(volume, `${kind}-enable`) === "true")
 
 /** The volume of which an event may bring a password or a keystore. */
 const concerned = (what: Happening, world: World): SimPodVolume | undefined => {
@@ -74,7 +70,7 @@ const opensAgain = safety(
     return ({ what }, world) => {
       const volume = concerned(what, world)
       if (volume === undefined) return undefined
-      for (const kind of kindsOf(volume)) {
+      for (const kind of keystoresOf(volume)) {
         const key = `${volume.volumeId}/${kind}`
         const known = passwords.get(key) ?? []
         const now = passwordOf(volume, kind, world)
@@ -98,7 +94,7 @@ export const outOfDate = (world: World): string | undefined => {
   for (const volume of world.volumes) {
     const mounted = mountOf(volume, world)
     if (mounted === undefined) continue
-    for (const kind of kindsOf(volume)) {
+    for (const kind of keystoresOf(volume)) {
       const file = fileOf(volume, kind)
       const [keystore, password] = [contentOf(mounted, file), passwordOf(volume, kind, world)]
       if (keystore === undefined || password === undefined || opens[kind](keystore, password)) continue

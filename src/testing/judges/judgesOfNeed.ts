@@ -3,14 +3,14 @@
  * has asked for.
  */
 import * as crypto from "node:crypto"
-import { Predicate, Result } from "effect"
+import { Result } from "effect"
 import type { StoredObject } from "../../embedded/ObjectStore.ts"
 import { isFinished } from "../../embedded/RequestRules.ts"
 import { namespacedName } from "../../spec/NamespacedName.ts"
 import { type SimPodVolume, volumeText } from "../parts/SimPod.ts"
 import type { Event } from "../story/Happening.ts"
 import { type Invariant, type Judge, safety, type World } from "./Invariants.ts"
-import { askerOf, isFilled, volumeOf } from "./judgesOfVolumes.ts"
+import { askerOf, certificateIn, isFilled, volumeOf } from "./judgesOfVolumes.ts"
 import { seeVolume } from "./Sight.ts"
 import { Troubles } from "./Troubles.ts"
 import { isFollowing } from "./wishes.ts"
@@ -77,12 +77,6 @@ const tidy = safety(
   })
 )
 
-/** The certificate in a signed request, PEM; nothing in others. */
-const certificateIn = ({ status }: StoredObject): string | undefined =>
-  Predicate.hasProperty(status, "certificate") && Predicate.isString(status.certificate)
-    ? atob(status.certificate)
-    : undefined
-
 /** True where the clock of a request's node is wrong, so that its certificate may look as if it had expired. */
 const isAskedBySkewed = (object: StoredObject, world: World): boolean =>
   world.nodes.get(askerOf(object, world)?.pod.node ?? "")?.skew.millis !== 0
@@ -93,13 +87,18 @@ const nothingInVain = safety(
   () => {
     const shown = new Set<string>()
     const sound = new Set<string>()
-    // The requests of a record that was lost or removed: nobody knows of them any more.
+    // The requests of a record that was lost or removed, also those that come late: nobody knows of them any more.
     const forgotten = new Set<string>()
     return ({ at, what, where }, world) => {
       const isLost = what._tag === "RecordSaved" && world.nodes.get(where)?.records.isBegunAgain(what.volumeId) === true
       if (what._tag === "RecordRemoved" || isLost) {
         for (const object of world.server.api.stores.requests.all())
           if (volumeOf(object) === what.volumeId) forgotten.add(object.metadata.uid)
+      }
+      if (what._tag === "RequestCreated") {
+        const asker = askerOf(what.object, world)
+        const text = world.nodes.get(asker?.pod.node ?? "")?.records.texts.get(asker?.volumeId ?? "") ?? ""
+        if (!text.includes(what.object.metadata.name)) forgotten.add(what.object.metadata.uid)
       }
       if (what._tag === "Written") {
         const sight = seeVolume(what.volume)

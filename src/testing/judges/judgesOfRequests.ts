@@ -12,7 +12,7 @@ import { namespacedName } from "../../spec/NamespacedName.ts"
 import { accountOf } from "../parts/SimAccounts.ts"
 import { type SimPodVolume, volumeText } from "../parts/SimPod.ts"
 import { type Invariant, safety, type World } from "./Invariants.ts"
-import { askerOf, volumeOf } from "./judgesOfVolumes.ts"
+import { askerOf, volumeAt, volumeOf } from "./judgesOfVolumes.ts"
 import { type SeenCertificate, seeVolume } from "./Sight.ts"
 import { isOnNode } from "./Troubles.ts"
 import { attribute, isFollowing } from "./wishes.ts"
@@ -163,9 +163,11 @@ const unhurried = safety(
           }
         }
       }
+      // What is mounted again after a refusal is a new volume.
+      if (what._tag === "Unmounted") got.delete(volumeAt(world, what.target)?.volumeId ?? "")
       if (what._tag === "OperatorAsked" && what.question === "renew") asked.set(what.volume.volumeId, "asked")
       if (what._tag === "Written") {
-        const volume = world.volumes.find(({ target }) => target === what.target)
+        const volume = volumeAt(world, what.target)
         const sight = seeVolume(what.volume)
         if (volume === undefined || isFollowing(volume) || Result.isFailure(sight)) return undefined
         const { certificate } = sight.success

@@ -1,15 +1,16 @@
 /**
- * The invariant about time while a cluster lives, not only when it has settled: where nothing goes wrong, nobody's
- * certificate runs out.
+ * The invariants about time while a cluster lives, not only when it has settled: where nothing goes wrong, nobody's
+ * certificate runs out, and what was signed is used.
  */
 import { DateTime, Result } from "effect"
+import type { StoredObject } from "../../embedded/ObjectStore.ts"
 import { isFinished } from "../../embedded/RequestRules.ts"
 import { type SimPodVolume, volumeText } from "../parts/SimPod.ts"
-import type { Event } from "../story/Happening.ts"
 import { type Invariant, safety, type World } from "./Invariants.ts"
-import { volumeAt, volumeOf } from "./judgesOfVolumes.ts"
+import { certificateIn, volumeAt, volumeOf } from "./judgesOfVolumes.ts"
 import { seeVolume } from "./Sight.ts"
-import { Troubles } from "./Troubles.ts"
+import { isRefusal, isSkewed, Troubles } from "./Troubles.ts"
+import { isHeldBack } from "./wishes.ts"
 
 /** The share of a certificate's life at its end in which nothing may have gone wrong. */
 const lastShare = 0.3
@@ -22,26 +23,22 @@ interface Deadline {
   readonly calm: number
 }
 
-/** True for a request that nothing came of. */
-const isRefusal = ({ what }: Event): boolean =>
-  what._tag === "RequestDecided" && what.decision !== "approved" && what.decision !== "signed"
-
-/** True while a clock is wrong. */
-const isSkewed = ({ nodes }: World): boolean => [...nodes.values()].some(({ skew }) => skew.millis !== 0)
-
 /** What was signed is in its volume after this time, in milliseconds. */
 const swapLasts = 60_000
 
 const hasOpenRequest = ({ volumeId }: SimPodVolume, { server }: World): boolean =>
   server.api.stores.requests.all().some((object) => volumeOf(object) === volumeId && !isFinished(object))
 
-/** True where nothing keeps certlet from renewing a volume, and it needs no call of the kubelet's for that. */
-const isRenewable = ({ pod, target, volumeId }: SimPodVolume, { nodes, pulled, settings }: World): boolean => {
+/** True where nothing keeps certlet from tending a volume, and it needs no call of the kubelet's for that. */
+const isTendable = ({ pod, target, volumeId }: SimPodVolume, { nodes, pulled, settings }: World): boolean => {
   const node = nodes.get(pod.node)
   if (pulled.length > 0 || settings.useTokenRequest) return false
-  if (node === undefined || !node.isServing || !node.isQuick || pod.phase !== "running") return false
+  if (node === undefined || !node.isServing || !node.isQuick || pod.phase === "ending") return false
   return node.records.texts.has(volumeId) && !node.records.isBegunAgain(volumeId) && node.disk.volumes.has(target)
 }
+
+const isRenewable = (volume: SimPodVolume, world: World): boolean =>
+  volume.pod.phase === "running" && isTendable(volume, world)
 
 const renewedInTime = safety(
   "renewed in time",
@@ -81,5 +78,49 @@ const renewedInTime = safety(
   }
 )
 
+/** So soon a certificate that was signed is in its volume, in milliseconds; a pause is 7.5 min at most. */
+const useLasts = 600_000
+
+/** True where this certificate is the one of a request. */
+const isOf = (pem: string, object: StoredObject | undefined): boolean =>
+  object !== undefined && (certificateIn(object)?.includes(pem.trim()) ?? false)
+
+const signedIsUsed = safety(
+  "signed is used",
+  "A certificate that was signed for a volume is in it within ten minutes, unless something goes wrong.",
+  () => {
+    const troubles = new Troubles()
+    /** The last request of each volume, signed and not used yet. */
+    const unused = new Map<string, { readonly at: number; readonly name: string; readonly uid: string }>()
+    let skewed = 0
+    return (event, world) => {
+      troubles.hear(event, world)
+      const { at, what } = event
+      if (isSkewed(world)) skewed = at
+      const requests = world.server.api.stores.requests
+      if (what._tag === "RequestCreated" || what._tag === "RequestDeleted") unused.delete(volumeOf(what.object))
+      if (what._tag === "RequestDecided" && what.decision === "signed") {
+        const { name, uid } = what.object.metadata
+        unused.set(volumeOf(what.object), { at, name, uid })
+      }
+      if (what._tag === "Written") {
+        const volumeId = volumeAt(world, what.target)?.volumeId ?? ""
+        const last = unused.get(volumeId)
+        const sight = seeVolume(what.volume)
+        const object = last === undefined ? undefined : requests.all().find(({ metadata }) => metadata.uid === last.uid)
+        if (Result.isSuccess(sight) && isOf(sight.success.certificate.pem, object)) unused.delete(volumeId)
+      }
+      for (const [volumeId, last] of unused) {
+        if (at - Math.max(last.at, troubles.disturbedUntil, skewed) < useLasts) continue
+        const volume = world.volumes.find((one) => one.volumeId === volumeId)
+        if (volume !== undefined && isTendable(volume, world) && !isHeldBack(volume, world))
+          return `request ${last.name} of ${volumeText(volume)} was signed, and its certificate is not in the volume`
+        unused.delete(volumeId)
+      }
+      return undefined
+    }
+  }
+)
+
 /** Time. */
-export const judgesOfTime: ReadonlyArray<Invariant> = [renewedInTime]
+export const judgesOfTime: ReadonlyArray<Invariant> = [renewedInTime, signedIsUsed]

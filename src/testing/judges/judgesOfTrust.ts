@@ -4,7 +4,7 @@
  */
 import { Option, Redacted } from "effect"
 import { type SimPodVolume, volumeText } from "../parts/SimPod.ts"
-import type { SimFile, SimVolume } from "../parts/SimVolumeFS.ts"
+import type { SimFile, SimVolume } from "../parts/SimVolume.ts"
 import { type Invariant, safety } from "./Invariants.ts"
 import { mountOf, volumeAt } from "./judgesOfVolumes.ts"
 import { filesOf } from "./Sight.ts"

@@ -3,12 +3,12 @@
  * unpublish leaves nothing.
  */
 
-import { Option, Result } from "effect"
+import { Option, Predicate, Result } from "effect"
 import { isFinal } from "../../csi/Status.ts"
 import type { StoredObject } from "../../embedded/ObjectStore.ts"
 import { volumeAnnotation } from "../../issuance/RequestLabels.ts"
 import { type SimPodVolume, volumeText } from "../parts/SimPod.ts"
-import type { SimVolume } from "../parts/SimVolumeFS.ts"
+import type { SimVolume } from "../parts/SimVolume.ts"
 import type { Happening } from "../story/Happening.ts"
 import { type Invariant, safety, type World } from "./Invariants.ts"
 import { filesOf, seeVolume } from "./Sight.ts"
@@ -20,6 +20,12 @@ export const volumeAt = (world: World, target: string): SimPodVolume | undefined
 
 /** The volume whose id an object carries. */
 export const volumeOf = ({ metadata }: StoredObject): string => metadata.annotations?.[volumeAnnotation] ?? ""
+
+/** The certificate in a signed request, PEM; nothing in others. */
+export const certificateIn = ({ status }: StoredObject): string | undefined =>
+  Predicate.hasProperty(status, "certificate") && Predicate.isString(status.certificate)
+    ? atob(status.certificate)
+    : undefined
 
 /** The volume that a request is made for, while its pod is there. */
 export const askerOf = (object: StoredObject, world: World): SimPodVolume | undefined =>

@@ -33,6 +33,17 @@ export const isLetIn = (volume: SimPodVolume, world: World, state = world.stateO
 export const mayComeLater = (volume: SimPodVolume, { settings }: World): boolean =>
   (attribute(volume, "continue-on-not-ready") || String(settings.continueOnNotReady)) === "true"
 
+/** The format of a keystore. */
+export type KeystoreKind = "pkcs12" | "jks"
+
+/** The keystores that the volume asks for. */
+export const keystoresOf = (volume: SimPodVolume): ReadonlyArray<KeystoreKind> =>
+  (["pkcs12", "jks"] as const).filter((kind) => attribute(volume, `${kind}-enable`) === "true")
+
+/** True where a password of the volume comes with its publishes, and certlet may have to wait for the next one. */
+export const takesPasswords = (volume: SimPodVolume): boolean =>
+  keystoresOf(volume).some((kind) => attribute(volume, `${kind}-password-from`) !== "generate")
+
 const kinds = { "dns-names": "DNS", "ip-sans": "IP Address", "uri-sans": "URI" } as const
 
 /** The names that the volume asks for, as it writes them. */

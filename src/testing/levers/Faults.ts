@@ -76,7 +76,9 @@ const incidents = {
   containerRestartsPerDay: off,
   mountsPlantedPerDay: off,
   callsRunningOnPerDay: off,
-  disksHangingPerDay: off
+  disksHangingPerDay: off,
+  callsCutShortPerDay: off,
+  defectsPerDay: off
 }
 
 /** A fault's name. */
@@ -111,10 +113,20 @@ export const isIncidentName = (name: string): name is IncidentName => isKeyOf(in
 /** The names of all kinds of weather. */
 export const weatherNames = Object.keys(weather).filter((name) => isKeyOf(weather, name))
 
-/** In few stories disks are so slow that whatever happens to a volume on a node overlaps. */
-const drawSlowDisks = (seed: number | string): Partial<Faults> => {
+/**
+ * In few stories disks are so slow, and kubelets restart so often, that all that happens to a volume on a node
+ * overlaps.
+ */
+const drawOverlaps = (seed: number | string): Partial<Faults> => {
   const dice = new Dice(`${seed}/slow`)
-  return dice.chance(0.1) ? { diskLatencyMillis: Math.round(dice.between(1000, 20_000)) } : {}
+  if (!dice.chance(0.15)) return {}
+  return {
+    diskLatencyMillis: Math.round(dice.between(1000, 20_000)),
+    callsRunningOnPerDay: dice.whole(0, 60),
+    callsCutShortPerDay: dice.whole(0, 60),
+    bundleRotationsPerDay: dice.whole(0, 60),
+    deniedShare: dice.between(0, 0.3)
+  }
 }
 
 /** How much of each fault is a lot, in the fault's own unit. */
@@ -171,7 +183,9 @@ const strong: Readonly<Record<FaultName, number>> = {
   containerRestartsPerDay: 6,
   mountsPlantedPerDay: 2,
   callsRunningOnPerDay: 12,
-  disksHangingPerDay: 24
+  disksHangingPerDay: 24,
+  callsCutShortPerDay: 48,
+  defectsPerDay: 24
 }
 
 /**
@@ -207,7 +221,7 @@ export class Faults extends Schema.Opaque<Faults>()(Schema.Struct({ ...weather, 
       const [chosen, intensity] = [dice.chance(share), dice.next()]
       return [name, chosen ? Math.round(strong[name] * intensity * 1000) / 1000 : 0] as const
     })
-    return Faults.of({ ...Object.fromEntries(drawn), ...drawSlowDisks(seed) })
+    return Faults.of({ ...Object.fromEntries(drawn), ...drawOverlaps(seed) })
   }
 }
 
@@ -217,6 +231,7 @@ const longest: Partial<Record<IncidentName, number>> = {
   killsPerDay: 600_000,
   stopsPerDay: 600_000,
   kubeletRestartsPerDay: 300_000,
+  callsCutShortPerDay: 60_000,
   rebootsPerDay: 300_000,
   shortLifetimesPerDay: 1_200_000
 }

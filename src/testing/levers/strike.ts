@@ -7,7 +7,7 @@ import { Duration, Effect, Option } from "effect"
 import { kubeletPrefix } from "../../spec/VolumeContext.ts"
 import type { Cluster } from "../Cluster.ts"
 import { simulationBegins } from "../parts/ClusterParts.ts"
-import type { DiskPoint } from "../parts/Fence.ts"
+import type { CrashPoint, DiskPoint } from "../parts/Fence.ts"
 import type { SimPod, SimPodVolume } from "../parts/SimPod.ts"
 import { type Incident, type IncidentName, isIncidentName, type Rate } from "./Faults.ts"
 import { volumesOf } from "./volumesOf.ts"
@@ -60,6 +60,12 @@ const onBundle = (
   return name === undefined ? Effect.void : act(cluster.bundle(name, namespace))
 }
 
+/** One of the next calls of a process. */
+const momentOf = (draw: number, draw2: number): CrashPoint => ({
+  call: 1 + Math.floor(draw * 24),
+  when: draw2 < 0.5 ? "before" : "after"
+})
+
 /** Which call hangs: any of the next ones, or soon one of a kind that is not made all the time. */
 const hangOf = ({ draw, draw2 }: Incident): DiskPoint => {
   const kinds = [undefined, "mount", "write", "unmount", "save", "remove"] as const
@@ -90,8 +96,7 @@ const strikes: Readonly<Record<IncidentName, Strike>> = {
   caRotationsPerDay: (cluster) => cluster.issuer.rotateCa(),
   requestsDeletedPerDay: (cluster, { draw }) => cluster.api.deleteRequest(draw),
   killsPerDay: (cluster, { node }, time) => cluster.kill(node, { downtime: time }),
-  crashPointsPerDay: (cluster, { draw, draw2, node }) =>
-    cluster.kill(node, { at: { call: 1 + Math.floor(draw * 24), when: draw2 < 0.5 ? "before" : "after" } }),
+  crashPointsPerDay: (cluster, { draw, draw2, node }) => cluster.kill(node, { at: momentOf(draw, draw2) }),
   stopsPerDay: (cluster, { node }, time) => cluster.stop(node, { downtime: time }),
   freezesPerDay: (cluster, { node }, time) => cluster.freeze(node, time),
   kubeletRestartsPerDay: (cluster, { node }, time) => cluster.restartKubelet(node, time),
@@ -120,6 +125,9 @@ const strikes: Readonly<Record<IncidentName, Strike>> = {
   // The next kubelet calls before the calls of the last one have ended.
   callsRunningOnPerDay: (cluster, { draw, node }, time) =>
     cluster.restartKubelet(node, Duration.seconds(Math.ceil(draw * 10)), { callsRunOn: time }),
+  callsCutShortPerDay: (cluster, { draw, draw2, node }, time) =>
+    cluster.restartKubelet(node, time, { at: momentOf(draw, draw2) }),
+  defectsPerDay: (cluster, { draw, draw2, node }) => cluster.meetDefect(node, momentOf(draw, draw2)),
   clockSkewsPerDay: (cluster, { draw, draw2, node }) =>
     cluster.clock(node).skew(Duration.seconds(Math.ceil(draw ** 3 * 600)), draw2 < 0.5 ? "ahead" : "behind")
 }

@@ -3,13 +3,19 @@
  * finalizers must not run on the world as an orderly stop's do. So every service that a process uses is reached through
  * its fence: once the fence is shut, calls change nothing and end the fiber that makes them; while it is frozen, calls
  * and answers wait. A fence can also count, and shut at a chosen call: a crash between any two steps of a program. Or
- * a chosen call to the disk hangs there, while everything else goes on.
+ * something else strikes at a chosen call, such as the end of the kubelet that waits for it, or a defect; or a chosen
+ * call to the disk hangs there, while everything else goes on.
  */
 import { Deferred, Duration, Effect, Latch } from "effect"
 import { DiskStep } from "./DiskStep.ts"
 
 /** Where exactly a process dies: before a call has had its effect, or after it and before its answer. */
 export type CrashPoint = { readonly call: number; readonly when: "before" | "after" }
+
+/** What strikes at a call, and at which: the call goes on, unless that ends whoever makes it. */
+export interface Blow extends CrashPoint {
+  readonly strike: Effect.Effect<void>
+}
 
 /** The calls to a disk, as its services name them: those that a hang can wait for. */
 export const diskCalls = ["inspect", "mount", "write", "read", "sweep", "unmount", "save", "remove"] as const
@@ -43,6 +49,9 @@ class Countdown<P extends CrashPoint> {
   }
 }
 
+/** What a file of a set takes of the time of a whole call. */
+const stepShare = 0.2
+
 /** The fence of one process. */
 export class Fence {
   alive = true
@@ -52,6 +61,7 @@ export class Fence {
   /** How long a call to a disk takes; zero is at once. */
   pace: () => Duration.Duration = () => Duration.zero
   readonly #crash = new Countdown<CrashPoint>()
+  readonly #blow = new Countdown<Blow>()
   readonly #hang = new Countdown<Hang>()
   #relief = Deferred.makeUnsafe<void>()
   readonly #die: Effect.Effect<void>
@@ -69,6 +79,9 @@ export class Fence {
 
   /** The process dies at the n-th call from now on, n counting from 1; undefined lets it live. */
   readonly crashAt = (point: CrashPoint | undefined): void => this.#crash.set(point)
+
+  /** Something strikes at the n-th call from now on; undefined lets nothing strike. */
+  readonly strikeAt = (blow: Blow | undefined): void => this.#blow.set(blow)
 
   /** True while nothing moves. */
   get isFrozen(): boolean {
@@ -92,7 +105,8 @@ export class Fence {
     Effect.suspend(() => {
       const crash = this.alive ? this.#crash.count()?.when : undefined
       if (crash === "before") return Effect.andThen(this.#die, Effect.interrupt)
-      const behind = crash === "after" ? Effect.ensuring(call, this.#die) : call
+      const struck = this.#strike(this.alive ? this.#blow.count() : undefined, call)
+      const behind = crash === "after" ? Effect.ensuring(struck, this.#die) : struck
       return Effect.andThen(this.#open, Effect.ensuring(behind, this.#open))
     })
 
@@ -107,9 +121,25 @@ export class Fence {
       return hang === undefined ? passed : this.#hanging(hang, passed)
     })
 
-  /** As `passSlowly`, for a call that changes files one by one: the process can also die between any two of them. */
+  /**
+   * As `passSlowly`, for a call that changes files one by one: each of them takes its time on a slow disk, and the
+   * process can also die between any two of them.
+   */
   readonly passStepwise = <A, E, R>(call: Effect.Effect<A, E, R>, name: string): Effect.Effect<A, E, R> =>
-    this.passSlowly(Effect.provideService(call, DiskStep, this.pass(Effect.void)), name)
+    this.passSlowly(Effect.provideService(call, DiskStep, this.#step), name)
+
+  readonly #step: Effect.Effect<void> = Effect.suspend(() => {
+    const pace = this.pace()
+    const step = this.pass(Effect.void)
+    return Duration.isZero(pace) ? step : Effect.andThen(this.#pause(Duration.times(pace, stepShare)), step)
+  })
+
+  /** Whoever waits for this process waits by then, and whoever the blow interrupts has heard of it afterwards. */
+  #strike<A, E, R>(blow: Blow | undefined, call: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
+    if (blow === undefined) return call
+    const strike = Effect.andThen(Effect.andThen(Effect.yieldNow, blow.strike), Effect.yieldNow)
+    return blow.when === "before" ? Effect.andThen(strike, call) : Effect.tap(call, () => strike)
+  }
 
   #hanging<A, E, R>({ time, when }: Hang, call: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
     const hang = Effect.raceFirst(this.#pause(time), Effect.interruptible(Deferred.await(this.#relief)))

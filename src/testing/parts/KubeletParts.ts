@@ -9,7 +9,7 @@ import type { Happening } from "../story/Happening.ts"
 import type { Dice } from "./Dice.ts"
 import type { SimPod, SimPodVolume } from "./SimPod.ts"
 import type { SimProcess } from "./SimProcess.ts"
-import type { SimVolume } from "./SimVolumeFS.ts"
+import type { SimVolume } from "./SimVolume.ts"
 
 /** How the kubelet is set up. */
 export interface KubeletSettings {

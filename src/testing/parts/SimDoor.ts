@@ -5,7 +5,7 @@
  */
 import { Deferred, type Duration, Effect, Exit, Fiber, Option, type Scope } from "effect"
 import { type Calls, Kubelet } from "../../csi/Kubelet.ts"
-import { Status } from "../../csi/Status.ts"
+import { Status, statusOfEnd } from "../../csi/Status.ts"
 
 const goneAway = new Status({ code: "UNAVAILABLE", sentence: "error reading from server: EOF" })
 const refused = new Status({
@@ -13,12 +13,12 @@ const refused = new Status({
   sentence: "connection error: dial unix /csi/csi.sock: connect: connection refused"
 })
 
-/** An interrupted handler answers nothing that anybody reads. */
+/** How a handler's end reads to whoever called. */
 const answerOf = <A, E>(exit: Exit.Exit<A, E>): Effect.Effect<A, E | Status> =>
   Exit.isSuccess(exit)
     ? Effect.succeed(exit.value)
     : Option.match(Exit.findErrorOption(exit), {
-        onNone: () => Effect.fail(goneAway),
+        onNone: () => Effect.fail(statusOfEnd(exit.cause)),
         onSome: (error) => Effect.fail(error)
       })
 

@@ -14,7 +14,7 @@ import { VolumeFS } from "../../volume/VolumeFS.ts"
 import { VolumeRecords } from "../../volume/VolumeRecord.ts"
 import type { Happening } from "../story/Happening.ts"
 import { Dice } from "./Dice.ts"
-import { type CrashPoint, type Fence, fenced, type Hang } from "./Fence.ts"
+import { type Blow, type CrashPoint, type Fence, fenced, type Hang } from "./Fence.ts"
 import type { KubeletParts, KubeletSettings } from "./KubeletParts.ts"
 import type { SimApiServer } from "./SimApiServer.ts"
 import type { Skew } from "./SimClock.ts"
@@ -163,6 +163,9 @@ export class SimNode {
       else this.#process?.die()
     })
 
+  /** Something strikes at one of certlet's next calls to anything. */
+  readonly strikeAt = (blow: Blow): Effect.Effect<void> => Effect.sync(() => this.#process?.fence.strikeAt(blow))
+
   /** One of certlet's next calls to the disk hangs. */
   readonly hang = (hang: Hang): Effect.Effect<void> => Effect.sync(() => this.#process?.fence.hangAt(hang))
 
@@ -191,6 +194,7 @@ export class SimNode {
     this.#torn = false
     this.#process?.fence.thawed.openUnsafe()
     this.#process?.fence.crashAt(undefined)
+    this.#process?.fence.strikeAt(undefined)
     this.#process?.fence.hangAt(undefined)
     // A node that was to stay away for longer is back at once: a node without a certlet renews nothing, and that is no
     // fault of certlet's.

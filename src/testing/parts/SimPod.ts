@@ -8,7 +8,7 @@ import type { PublishCall } from "../../driver/DriverCalls.ts"
 import { namespacedName } from "../../spec/NamespacedName.ts"
 import { kubeletPrefix, prefix } from "../../spec/VolumeContext.ts"
 import type { PublishSecrets } from "../../spec/VolumeSecrets.ts"
-import type { SimVolume } from "./SimVolumeFS.ts"
+import type { SimVolume } from "./SimVolume.ts"
 
 /** What a story's passwords begin with, so that a judge finds them wherever they should not be. */
 export const passwordMark = "sim-password-"

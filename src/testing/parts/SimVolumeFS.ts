@@ -8,32 +8,11 @@ import { Context, Effect, Layer, Option, Redacted } from "effect"
 import type { FileSet } from "../../volume/FileSet.ts"
 import { namesFault, pathFault, sortMountFlags } from "../../volume/PlaceRules.ts"
 import { type VolumeCondition, VolumeError, VolumeFS, type VolumePlace } from "../../volume/VolumeFS.ts"
-import { DiskStep } from "./DiskStep.ts"
+import type { SetDamage, SimFile, SimVolume } from "./SimVolume.ts"
+import { copied, swapFiles } from "./swapFiles.ts"
 
 /** What a stranger may put at a path: a file, a link to somewhere else, a folder with something in it, or a mount. */
 export type Obstacle = "file" | "link" | "folder" | "mount"
-
-/** One file of the current set, as a judge sees it. */
-export interface SimFile {
-  readonly content: Redacted.Redacted<Uint8Array>
-  readonly mode: number
-}
-
-/** What a stranger has done to a set: to a file of it, or only to a link that leads there. */
-export type SetDamage = "file" | "link"
-
-/**
- * A volume: one mount. `files` is none before the first write; a process that holds a volume sees each set as it is
- * swapped in.
- */
-export interface SimVolume {
-  readonly target: string
-  readonly group: Option.Option<number>
-  files: Option.Option<ReadonlyMap<string, SimFile>>
-  damage: Option.Option<SetDamage>
-  /** Sets that nobody sees: what a crash has left of a swap. */
-  leftovers: ReadonlyArray<ReadonlyMap<string, SimFile>>
-}
 
 /** What has changed on a disk. */
 export type DiskChange =
@@ -153,31 +132,10 @@ const write = (disk: Disk, { target }: VolumePlace, files: FileSet): Effect.Effe
     if (disk.full || before + sizeOf(files) > capacity) {
       return failure("Full", "write", target, "no space left on device (simulated)")
     }
-    return Effect.uninterruptible(swap(disk, volume, files))
+    const isThere = () => disk.volumes.get(target) === volume && !isForeign(disk, target)
+    const written = () => disk.observe({ _tag: "Written", target, volume })
+    return Effect.uninterruptible(swapFiles(volume, files, { isThere, written }))
   })
-
-/** As on a real node: file by file beside the old set, then one rename, then the old set goes. */
-const swap = Effect.fnUntraced(function* (disk: Disk, volume: SimVolume, files: FileSet) {
-  const step = yield* DiskStep
-  const { target } = volume
-  const stage = new Map<string, SimFile>()
-  volume.leftovers = [stage]
-  for (const { content, mode, name } of files) {
-    yield* step
-    // Copied: what the caller does with its bytes afterwards is no business of the disk's.
-    stage.set(name, { content: copied(content), mode })
-  }
-  yield* step
-  if (disk.volumes.get(target) !== volume || isForeign(disk, target)) {
-    return yield* failure("Foreign", "write", target, "the volume was unmounted meanwhile")
-  }
-  volume.leftovers = Option.toArray(volume.files)
-  volume.files = Option.some(stage)
-  volume.damage = Option.none()
-  disk.observe({ _tag: "Written", target, volume })
-  yield* step
-  volume.leftovers = []
-})
 
 const sweep = (disk: Disk, target: string): Effect.Effect<void, VolumeError> =>
   operate(disk, "sweep", target, () => {
@@ -185,8 +143,6 @@ const sweep = (disk: Disk, target: string): Effect.Effect<void, VolumeError> =>
     if (volume !== undefined) volume.leftovers = []
     return Effect.void
   })
-
-const copied = (content: Redacted.Redacted<Uint8Array>) => Redacted.make(Redacted.value(content).slice())
 
 const read = (disk: Disk, target: string) =>
   operate(disk, "read", target, () => {

@@ -12,7 +12,7 @@ import { namespacedName } from "../../spec/NamespacedName.ts"
 import type { PodState } from "../../spec/PodState.ts"
 import { eventIn } from "../parts/SimEvents.ts"
 import { type SimPod, type SimPodVolume, volumeText } from "../parts/SimPod.ts"
-import type { SimVolume } from "../parts/SimVolumeFS.ts"
+import type { SimVolume } from "../parts/SimVolume.ts"
 
 /** One thing that happened. */
 export type Happening =

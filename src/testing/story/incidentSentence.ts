@@ -44,7 +44,10 @@ const sentences: Readonly<Record<IncidentName, (where: string, time: string) => 
   containerRestartsPerDay: (node) => `the container of a pod on ${node} is started again`,
   mountsPlantedPerDay: (node, time) => `a stranger mounts something over a volume on ${node} for ${time}`,
   callsRunningOnPerDay: (node, time) => `the kubelet on ${node} restarts, and its calls run on in certlet for ${time}`,
-  disksHangingPerDay: (node, time) => `one of certlet's next calls to the disk of ${node} hangs for ${time}`
+  disksHangingPerDay: (node, time) => `one of certlet's next calls to the disk of ${node} hangs for ${time}`,
+  callsCutShortPerDay: (node, time) =>
+    `the kubelet on ${node} restarts at one of certlet's next calls, and is away for ${time}`,
+  defectsPerDay: (node) => `certlet on ${node} meets a defect at one of its next calls`
 }
 
 /** A duration at a glance: its two largest units. */

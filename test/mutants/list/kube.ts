@@ -53,7 +53,7 @@ export const inKube: ReadonlyArray<Mutant> = [
     },
     {
       name: "defect-ends-watch",
-      from: "    survivingDefects(watching, place),\n",
+      from: "    survivingDefects(action),\n",
       to: "",
       broken: "a defect ends a watch, and nobody hears of any request any more",
       near: ["kube/watchPace.test.ts"]
@@ -175,6 +175,13 @@ export const inKube: ReadonlyArray<Mutant> = [
   ]),
   ...mutantsNear("contract/PodEvents.test.ts")("kube/ApiPodEvents.ts", [
     {
+      name: "defect-ends-events",
+      from: "Effect.catchDefect((defect) =>",
+      to: "Effect.tapDefect((defect) =>",
+      broken: "after a defect no Event is written any more",
+      near: ["kube/ApiPodEvents.test.ts"]
+    },
+    {
       name: "lost-event-made-twice",
       from: "if (!mayExist) ledger.forget(key)",
       to: "ledger.forget(key)",
@@ -185,6 +192,14 @@ export const inKube: ReadonlyArray<Mutant> = [
       from: '(error) => error.reason === "Missing",\n            () => create(server, counted, settings)',
       to: '(error) => error.reason === "Gone",\n            () => create(server, counted, settings)',
       broken: "an Event that the API server has dropped is never told again"
+    }
+  ]),
+  ...mutantsNear("kube/ApiTrustBundles.test.ts")("kube/ApiTrustBundles.ts", [
+    {
+      name: "defect-ends-finding",
+      from: "    survivingDefects(finding),\n",
+      to: "",
+      broken: "a trust bundle is never seen after a defect before its first watch"
     }
   ]),
   ...mutantsNear("kube/hostileServer.test.ts")("kube/ApiError.ts", [

@@ -60,6 +60,30 @@ const returning = onEdge("the third set of a volume is the first one again", Vol
   }
 })
 
+const premature = onEdge("a volume is written to before there is one", VolumeFS, (fs) => {
+  const tried = new Set<string>()
+  return {
+    ...fs,
+    write: (place, files) => {
+      if (tried.has(place.target)) return fs.write(place, files)
+      tried.add(place.target)
+      return fs.write({ ...place, target: `${place.target}.new` }, files)
+    }
+  }
+})
+
+const credulous = onEdge("a renewal's files are taken for written", VolumeFS, (fs) => {
+  const written = new Set<string>()
+  return {
+    ...fs,
+    write: (place, files) => {
+      if (written.has(place.target)) return Effect.void
+      written.add(place.target)
+      return fs.write(place, files)
+    }
+  }
+})
+
 const zealous = onEdge("an unmount takes every other volume along", VolumeFS, (fs) => {
   const mounted = new Set<string>()
   return {
@@ -379,6 +403,19 @@ const asleep = onEdge("only the first request of a process is made", Certificate
   }
 })
 
+const overlooking = onEdge("a renewal does not hear that it is signed", CertificateRequests, (requests) => {
+  const [asked, renewals] = [new Set<string>(), new Set<string>()]
+  return {
+    ...requests,
+    submit: (draft) => {
+      if (asked.has(draft.volumeId)) renewals.add(draft.name)
+      asked.add(draft.volumeId)
+      return requests.submit(draft)
+    },
+    await: (request) => (renewals.has(request.name) ? Effect.never : requests.await(request))
+  }
+})
+
 const resentful = onPrograms("a failure is told of for ever", (driver) => ({
   ...driver,
   status: Effect.map(driver.status, (volumes) =>
@@ -408,6 +445,7 @@ export const mutants: Readonly<Record<string, ReadonlyArray<Mutant>>> = {
   "own names": [guessing],
   "answered in time": [slow, clinging],
   "told of a denial": [discreet],
+  "no false alarm": [premature],
   "one key, one request": [thrifty, repentant],
   "one at a time": [asksTwice],
   tidy: [slovenly],
@@ -422,6 +460,8 @@ export const mutants: Readonly<Record<string, ReadonlyArray<Mutant>>> = {
   "keystores open": [otherPassword],
   "passwords followed": [firstPassword],
   "renewed in time": [asleep],
+  "signed is used": [overlooking],
+  "recorded is shown": [credulous],
   "past is past": [resentful],
   "secrets kept": [talkative, withTokens(tokenTold), passwordKept],
   served: [deaf],

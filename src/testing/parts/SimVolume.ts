@@ -1,0 +1,26 @@
+/**
+ * A volume of certlet's on a simulated node, as the disk keeps it and judges look at it.
+ */
+import type { Option, Redacted } from "effect"
+
+/** One file of the current set, as a judge sees it. */
+export interface SimFile {
+  readonly content: Redacted.Redacted<Uint8Array>
+  readonly mode: number
+}
+
+/** What a stranger has done to a set: to a file of it, or only to a link to it. */
+export type SetDamage = "file" | "link"
+
+/**
+ * A volume: one mount. `files` is none before the first write; a process that holds a volume sees each set as it is
+ * swapped in.
+ */
+export interface SimVolume {
+  readonly target: string
+  readonly group: Option.Option<number>
+  files: Option.Option<ReadonlyMap<string, SimFile>>
+  damage: Option.Option<SetDamage>
+  /** Sets that nobody sees: what a crash has left of a swap. */
+  leftovers: ReadonlyArray<ReadonlyMap<string, SimFile>>
+}

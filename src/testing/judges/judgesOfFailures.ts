@@ -6,7 +6,7 @@ import { Option, Result, Schema } from "effect"
 import type { SimPodVolume } from "../parts/SimPod.ts"
 import type { Event } from "../story/Happening.ts"
 import { type Invariant, safety, type World } from "./Invariants.ts"
-import { volumeAt, volumeOf } from "./judgesOfVolumes.ts"
+import { mountOf, volumeAt, volumeOf } from "./judgesOfVolumes.ts"
 import { isRefusal, isSkewed, Troubles } from "./Troubles.ts"
 import { takesPasswords } from "./wishes.ts"
 
@@ -24,11 +24,13 @@ const failedIn = ({ what }: Event, { volumes }: World): SimPodVolume | undefined
 
 const noFalseAlarm = safety(
   "no false alarm",
-  "An attempt fails only where its request was refused, something has gone wrong in the last five minutes, a clock was wrong, or a password has to come with a publish.",
+  "An attempt fails only where its request was refused, its mount was taken away, something has gone wrong in the last five minutes, a clock was wrong, or a password has to come with a publish.",
   () => {
     const troubles = new Troubles()
     /** The volumes that were refused a certificate since their last one. */
     const refused = new Set<string>()
+    /** What certlet has mounted and not unmounted: only a publish mounts it again where somebody has taken it away. */
+    const mounted = new Set<string>()
     let skewed = 0
     return (event, world) => {
       troubles.hear(event, world)
@@ -36,9 +38,12 @@ const noFalseAlarm = safety(
       if (isSkewed(world)) skewed = at
       if (what._tag === "RequestDecided" && isRefusal(event)) refused.add(volumeOf(what.object))
       if (what._tag === "Written") refused.delete(volumeAt(world, what.target)?.volumeId ?? "")
+      if (what._tag === "Mounted") mounted.add(what.target)
+      if (what._tag === "Unmounted") mounted.delete(what.target)
       const volume = failedIn(event, world)
       if (what._tag !== "Logged" || volume === undefined || takesPasswords(volume)) return undefined
-      if (refused.has(volume.volumeId)) return undefined
+      const isTakenAway = mounted.has(volume.target) && mountOf(volume, world) === undefined
+      if (isTakenAway || refused.has(volume.volumeId)) return undefined
       if (at - Math.max(troubles.disturbedUntil, skewed) < aftermath) return undefined
       return `nothing has gone wrong, and ${what.message}`
     }

@@ -57,6 +57,8 @@ export interface Volume {
   readonly place: VolumePlace
   /** What is on disk. Only `changeRecord` writes it. */
   readonly record: Ref.Ref<VolumeRecord>
+  /** Held by whoever changes the record, so that no change is lost to another one that began before it was saved. */
+  readonly recording: Semaphore.Semaphore
   /** The pod's ServiceAccount token from the last publish; whoever waits for one sees it come. */
   readonly token: SubscriptionRef.SubscriptionRef<Option.Option<PodToken>>
   /** The passwords of its keystores from the last publish; none after a restart, until they are needed. */
@@ -116,6 +118,7 @@ export const makeVolume = Effect.fnUntraced(function* (
     spec,
     place: placeOf(spec, record),
     record: yield* Ref.make(record),
+    recording: yield* Semaphore.make(1),
     token: yield* SubscriptionRef.make(secrets.token),
     passwords: yield* Ref.make(secrets.passwords),
     swapping: yield* Semaphore.make(1),
@@ -147,16 +150,16 @@ const groupOf = (spec: VolumeSpec, record: VolumeRecord): Option.Option<number> 
     record.volumeMountGroup === "" ? Option.none() : Option.some(Number(record.volumeMountGroup))
   )
 
-/** Changes a volume's record on disk, then in memory. */
-export const changeRecord = Effect.fnUntraced(function* (
-  volume: Volume,
-  change: (record: VolumeRecord) => VolumeRecord
-) {
-  const records = yield* VolumeRecords
-  const changed = change(yield* Ref.get(volume.record))
-  yield* records.save(changed)
-  yield* Ref.set(volume.record, changed)
-}, Effect.uninterruptible)
+/** Changes a volume's record on disk, then in memory; one change at a time. */
+export const changeRecord = Effect.fnUntraced(
+  function* (volume: Volume, change: (record: VolumeRecord) => VolumeRecord) {
+    const records = yield* VolumeRecords
+    const changed = change(yield* Ref.get(volume.record))
+    yield* records.save(changed)
+    yield* Ref.set(volume.record, changed)
+  },
+  (program, { recording }) => recording.withPermit(Effect.uninterruptible(program))
+)
 
 /** The target belongs to another volume: two of them would write two pods' keys to one place. */
 export const taken = (action: string, path: string, holder: string): VolumeError =>

@@ -139,16 +139,23 @@ const inLocks: ReadonlyArray<Mutant> = [
   ...locks("driver/Volume.ts", [
     {
       name: "memory-before-disk",
-      from: "  yield* records.save(changed)\n  yield* Ref.set(volume.record, changed)",
-      to: "  yield* Ref.set(volume.record, changed)\n  yield* records.save(changed)",
+      from: "    yield* records.save(changed)\n    yield* Ref.set(volume.record, changed)",
+      to: "    yield* Ref.set(volume.record, changed)\n    yield* records.save(changed)",
       broken: "a record that could not be saved is believed"
     },
     {
       name: "record-change-interruptible",
-      from: "  yield* Ref.set(volume.record, changed)\n}, Effect.uninterruptible)",
-      to: "  yield* Ref.set(volume.record, changed)\n})",
+      from: "recording.withPermit(Effect.uninterruptible(program))",
+      to: "recording.withPermit(program)",
       broken: "an interruption between disk and memory leaves a record that memory does not know",
       equivalent: "whoever interrupts what a volume does forgets the volume, or begins again from what memory knows"
+    },
+    {
+      name: "record-changes-overlap",
+      from: "recording.withPermit(Effect.uninterruptible(program))",
+      to: "(recording, Effect.uninterruptible(program))",
+      broken: "a change of a record is lost to another one that began before it was saved",
+      near: ["driver/Volume.test.ts"]
     },
     {
       name: "target-shared",

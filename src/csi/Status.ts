@@ -6,8 +6,9 @@
  * After any other code the kubelet forgets the volume, and no unpublish follows.
  */
 import { Cause, Option, Schema } from "effect"
+import { Defect } from "../Defect.ts"
 import { adviceFor, type ReasonName, reasonName } from "../driver/Advice.ts"
-import { Defect, type PublishError, type UnknownVolume, type UnpublishError } from "../driver/DriverError.ts"
+import type { PublishError, UnknownVolume, UnpublishError } from "../driver/DriverError.ts"
 import { oneLine } from "../spec/oneLine.ts"
 
 /** The gRPC status codes that certlet answers with. */

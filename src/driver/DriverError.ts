@@ -4,6 +4,7 @@
  * both. The temper is always the leaf's own.
  */
 import { Effect, Schema } from "effect"
+import { Defect } from "../Defect.ts"
 import { RequestError } from "../issuance/CertificateRequests.ts"
 import { IssuanceError } from "../issuance/IssuanceError.ts"
 import { KeyError } from "../issuance/KeyGenerator.ts"
@@ -25,17 +26,6 @@ export class UnknownVolume extends Schema.TaggedError<UnknownVolume>()("UnknownV
   readonly temper: Temper = "refused"
   override get message(): string {
     return "there is no such volume on this node"
-  }
-}
-
-/**
- * A program failed in a way that none should; what it was stands in the log, because it may hold what nobody should
- * read.
- */
-export class Defect extends Schema.TaggedError<Defect>()("Defect", {}) {
-  readonly temper: Temper = "defect"
-  override get message(): string {
-    return "certlet has a defect here; its log on this node says more, please report it"
   }
 }
 

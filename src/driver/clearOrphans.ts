@@ -6,8 +6,8 @@
  * nothing.
  */
 import { DateTime, Duration, Effect, Option, Ref } from "effect"
+import { asFailure } from "../Defect.ts"
 import { Pods } from "../kube/Pods.ts"
-import { asFailure } from "./asFailure.ts"
 import { takeAway } from "./unpublish.ts"
 import { podOf, type Volume, Volumes } from "./Volume.ts"
 

@@ -6,10 +6,10 @@
  * or for the unpublish when the pod goes.
  */
 import { Effect, Option } from "effect"
+import { asFailure } from "../Defect.ts"
 import { podIn } from "../spec/VolumeContext.ts"
 import { type VolumeCondition, VolumeFS } from "../volume/VolumeFS.ts"
 import { VolumeRecords } from "../volume/VolumeRecord.ts"
-import { asFailure } from "./asFailure.ts"
 import type { PublishCall } from "./DriverCalls.ts"
 import { PublishError } from "./DriverError.ts"
 import { Volumes } from "./Volume.ts"

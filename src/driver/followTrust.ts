@@ -5,8 +5,8 @@
  * passes. A bundle that is damaged changes nothing, and the pod's owner is told of it.
  */
 import { Duration, Effect, Option, Random, Ref } from "effect"
+import { asFailure } from "../Defect.ts"
 import { bundleText, type TrustBundleReference, TrustBundles } from "../kube/TrustBundles.ts"
-import { asFailure } from "./asFailure.ts"
 import { bundleOf, caHeld } from "./awaitTrust.ts"
 import { pauseAfter } from "./Backoff.ts"
 import { needPasswords } from "./needPasswords.ts"

@@ -6,6 +6,7 @@
  * told to call again.
  */
 import { DateTime, Deferred, Duration, Effect, Option, Ref, Result, SubscriptionRef } from "effect"
+import { asFailure } from "../Defect.ts"
 import { Settings } from "../Settings.ts"
 import type { Pod } from "../spec/Pod.ts"
 import { requireSound } from "../spec/requireSound.ts"
@@ -16,7 +17,6 @@ import type { VolumeSpec } from "../spec/VolumeSpec.ts"
 import { otherPodFault, outsideFault } from "../volume/PlaceRules.ts"
 import { type VolumeCondition, VolumeError, VolumeFS } from "../volume/VolumeFS.ts"
 import { type VolumeRecord, VolumeRecords } from "../volume/VolumeRecord.ts"
-import { asFailure } from "./asFailure.ts"
 import { awaitAttempt } from "./awaitAttempt.ts"
 import type { PublishCall } from "./DriverCalls.ts"
 import type { PublishError } from "./DriverError.ts"

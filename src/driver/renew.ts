@@ -5,6 +5,7 @@
  * has ended is forgotten, so that the next attempt makes a new one with a new key.
  */
 import { DateTime, Duration, Effect, Option, Random, Record, Ref } from "effect"
+import { asFailure } from "../Defect.ts"
 import { CertificateRequests, RequestError } from "../issuance/CertificateRequests.ts"
 import { IssuanceError } from "../issuance/IssuanceError.ts"
 import { type Issued, issue, type PendingRequest } from "../issuance/issue.ts"
@@ -14,7 +15,6 @@ import { Settings } from "../Settings.ts"
 import { decodeVolumeSpec } from "../spec/VolumeSpec.ts"
 import type { Temper } from "../Temper.ts"
 import { type PendingRecord, withoutPending } from "../volume/VolumeRecord.ts"
-import { asFailure } from "./asFailure.ts"
 import { awaitTrust, caHeld } from "./awaitTrust.ts"
 import { RenewError } from "./DriverError.ts"
 import { keyHeld } from "./held.ts"
@@ -73,7 +73,7 @@ const prepareNow = Effect.fnUntraced(function* (volume: Volume) {
     spec: yield* specWith(volume, followed),
     token: yield* awaitToken(volume),
     pending,
-    reuse: yield* keyToReuse(volume),
+    reuse: yield* keyToReuse(volume, pending),
     requireAllNames,
     caHeld: yield* caKept(volume),
     remember: remember(volume, followed),
@@ -103,11 +103,15 @@ const caKept = Effect.fnUntraced(function* (volume: Volume) {
   return Option.isNone(issued) ? Option.none<string>() : yield* caHeld(volume)
 })
 
-const keyToReuse = (volume: Volume) => (volume.spec.reusePrivateKey ? keyHeld(volume) : Effect.succeedNone)
+/** A request that is still open has its own key. */
+const keyToReuse = (volume: Volume, pending: Option.Option<PendingRecord>) =>
+  volume.spec.reusePrivateKey && Option.isNone(pending) ? keyHeld(volume) : Effect.succeedNone
 
 const remember = (volume: Volume, followed: Readonly<Record<string, string>>) => (pending: PendingRequest) =>
   Effect.andThen(
-    changeRecord(volume, (record) => ({ ...record, pending: Option.some({ ...pending, followed }) })),
+    changeRecord(volume, (record) => ({ ...record, pending: Option.some({ ...pending, followed }) })).pipe(
+      Effect.tapError(() => wipe([pending.privateKey]))
+    ),
     Effect.flatMap(Settings, ({ nodeId }) => countRequested(nodeId))
   )
 
@@ -121,10 +125,14 @@ const countFailure = Effect.fnUntraced(function* (volume: Volume, temper: Temper
 })
 
 /** If this fails, the record keeps the ended request, and the next attempt finds its end again. */
-const forget = (volume: Volume) =>
-  changeRecord(volume, withoutPending).pipe(
-    Effect.catchTag("RecordError", (error) => Effect.logWarning(`an ended request stays recorded: ${error.message}`))
-  )
+const forget = Effect.fnUntraced(
+  function* (volume: Volume) {
+    const pending = yield* pendingOf(volume)
+    yield* changeRecord(volume, withoutPending)
+    yield* wipe(Option.toArray(pending).map(({ privateKey }) => privateKey))
+  },
+  Effect.catchTag("RecordError", (error) => Effect.logWarning(`an ended request stays recorded: ${error.message}`))
+)
 
 /** Records what the volume now holds and when the next certificate is due, and tells it. */
 const conclude = Effect.fnUntraced(function* (
@@ -171,8 +179,8 @@ export const deleteOthers = Effect.fnUntraced(
   function* (volume: Volume) {
     const requests = yield* CertificateRequests
     const { issued } = yield* Ref.get(volume.record)
-    const keep = Option.map(issued, ({ requestName }) => requestName)
-    yield* requests.discard({ volumeId: volume.id, namespace: volume.spec.pod.namespace, keep })
+    const isDoomed = (name: string) => !Option.exists(issued, ({ requestName }) => requestName === name)
+    yield* requests.discard({ volumeId: volume.id, namespace: volume.spec.pod.namespace, isDoomed })
   },
   asFailure("a defect kept earlier requests from being deleted"),
   Effect.catch((error) => Effect.logWarning(`an earlier request was not deleted: ${error.message}`))

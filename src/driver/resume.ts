@@ -7,13 +7,13 @@
  * cannot be understood is logged and left alone: damage to one volume stays with that volume.
  */
 import { Deferred, Effect, Fiber, Option, Ref } from "effect"
+import { asFailure } from "../Defect.ts"
 import { Settings } from "../Settings.ts"
 import type { SpecError } from "../spec/SpecError.ts"
 import { readPod } from "../spec/VolumeContext.ts"
 import { decodeVolumeSpec } from "../spec/VolumeSpec.ts"
 import { type VolumeCondition, VolumeError, VolumeFS } from "../volume/VolumeFS.ts"
 import { type VolumeRecord, VolumeRecords } from "../volume/VolumeRecord.ts"
-import { asFailure } from "./asFailure.ts"
 import { heal, noteDamage, sweep } from "./heal.ts"
 import { leaveRefused } from "./leave.ts"
 import { Renewals } from "./Renewals.ts"

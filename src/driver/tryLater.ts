@@ -4,7 +4,7 @@
  * volume may be published or unpublished: what is tried has to look first.
  */
 import { Effect, Schedule } from "effect"
-import { asFailure } from "./asFailure.ts"
+import { asFailure } from "../Defect.ts"
 import { Volumes } from "./Volume.ts"
 
 const pauses = Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("1 minute")])

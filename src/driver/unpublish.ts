@@ -18,6 +18,7 @@ import { RefusedPublishes } from "./RefusedPublishes.ts"
 import { Renewals } from "./Renewals.ts"
 import { tryLater } from "./tryLater.ts"
 import { taken, type Volume, Volumes } from "./Volume.ts"
+import { wipe } from "./wipe.ts"
 
 /** Unpublishes a volume: when it succeeds, nothing of it is left on the node. */
 export const unpublish = Effect.fn("driver.unpublish")(
@@ -120,15 +121,17 @@ const targetsOf = (known: Option.Option<Volume>, target: string): ReadonlySet<st
   new Set([target, ...Option.toArray(known).map((volume) => volume.place.target)])
 
 /**
- * Deletes the volume's pending request in the background, and no other: the volume may be published again meanwhile. If
- * that fails, the request goes with its pod.
+ * Overwrites the key of the volume's pending request and deletes the request in the background, and no other: the
+ * volume may be published again meanwhile. If that fails, the request goes with its pod.
  */
 const withdraw = Effect.fnUntraced(function* (volume: Volume) {
   const requests = yield* CertificateRequests
   const { pending } = yield* Ref.get(volume.record)
   if (Option.isNone(pending)) return
-  const [{ namespace }, only] = [volume.spec.pod, pending.value.requestName]
-  yield* requests.discard({ volumeId: volume.id, namespace, keep: Option.none(), only }).pipe(
+  const { privateKey, requestName } = pending.value
+  yield* wipe([privateKey])
+  const isDoomed = (name: string) => name === requestName
+  yield* requests.discard({ volumeId: volume.id, namespace: volume.spec.pod.namespace, isDoomed }).pipe(
     Effect.catch((error) => Effect.logDebug(`a pending request was not deleted: ${error.message}`)),
     Effect.forkDetach
   )

@@ -207,10 +207,9 @@ export const layer: Layer.Layer<CertificateRequests, never, ApiServer | Settings
       await: Effect.fn("CertificateRequests.await")((request) => store.await(request)),
       awaitApproval: Effect.fn("CertificateRequests.awaitApproval")((request) => store.awaitApproval(request)),
       state: (request) => Effect.sync(() => store.get(request)?.state ?? { _tag: "Unseen" }),
-      discard: Effect.fn("CertificateRequests.discard")(function* ({ volumeId, namespace, keep, only }) {
+      discard: Effect.fn("CertificateRequests.discard")(function* ({ volumeId, namespace, isDoomed }) {
         const requests = yield* ofVolume(cluster, namespace, volumeId)
-        const isMeant = (name: string) => name === (only ?? name) && name !== Option.getOrUndefined(keep)
-        const doomed = requests.filter(({ name }) => isMeant(name))
+        const doomed = requests.filter(({ name }) => isDoomed(name))
         yield* Effect.forEach(doomed, ({ name, uid }) => remove(cluster, { namespace, name }, uid), {
           concurrency: 4,
           discard: true

@@ -48,8 +48,8 @@ export class RequestError extends Schema.TaggedError<RequestError>()("RequestErr
  * Laws: submitting one draft twice gives one request; `await` returns what was signed for exactly this request,
  * whenever it was signed, and never fails because the connection did; `awaitApproval` ends no later than `await`; a
  * request that is deleted while it is awaited is `Gone`; a state that ends the wait without a certificate is returned,
- * not thrown away; `discard` deletes every request of the volume but the one to keep, or only the one that it is told,
- * and none of another volume; discarding what is not there succeeds.
+ * not thrown away; `discard` deletes the requests of the volume that are doomed, and none of another volume; discarding
+ * what is not there succeeds.
  */
 export class CertificateRequests extends Context.Service<
   CertificateRequests,
@@ -64,12 +64,11 @@ export class CertificateRequests extends Context.Service<
     readonly awaitApproval: (request: RequestReference) => Effect.Effect<void>
     /** Where the request stands now, as far as the watch has seen. Makes no call. */
     readonly state: (request: RequestReference) => Effect.Effect<RequestState>
-    /** Deletes the volume's requests, except `keep`; with `only`, no other than that one. */
+    /** Deletes the volume's requests whose names are doomed. */
     readonly discard: (volume: {
       readonly volumeId: string
       readonly namespace: string
-      readonly keep: Option.Option<string>
-      readonly only?: string
+      readonly isDoomed: (name: string) => boolean
     }) => Effect.Effect<void, RequestError>
   }
 >()("certlet/issuance/CertificateRequests") {}

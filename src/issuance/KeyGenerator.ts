@@ -64,9 +64,9 @@ export interface KeyProgress {
 /**
  * Makes private keys.
  *
- * Laws: every `generate` gives another key; `restore` of a key's PKCS#8 gives a key with the same public half; a key
- * signs what its public half verifies; bytes that are no key of these parameters are `Corrupt`; a key that is there
- * has no progress.
+ * Laws: every `generate` gives another key; `restore` of a key's PKCS#8 gives a key with the same public half and these
+ * very bytes, so that there is one copy to overwrite; a key signs what its public half verifies; bytes that are no key
+ * of these parameters are `Corrupt`; a key that is there has no progress.
  */
 export class KeyGenerator extends Context.Service<
   KeyGenerator,

@@ -69,11 +69,11 @@ const signWith = (key: KeyObject, algorithm: SignatureAlgorithm) => {
       : Effect.try({ try: () => new Uint8Array(sign(hashes[algorithm], data, key)), catch: failed })
 }
 
-const describe = (privateKey: KeyObject, parameters: KeyParameters): PrivateKey => {
+const describe = (privateKey: KeyObject, parameters: KeyParameters, pkcs8: PrivateKey["pkcs8"]): PrivateKey => {
   const signatureAlgorithm = signatureAlgorithmOf(parameters)
   return {
     parameters,
-    pkcs8: Redacted.make(derOf(privateKey, "pkcs8")),
+    pkcs8,
     spki: derOf(createPublicKey(privateKey), "spki"),
     signatureAlgorithm,
     sign: signWith(privateKey, signatureAlgorithm)
@@ -133,19 +133,20 @@ const fits = (key: KeyObject, parameters: KeyParameters): boolean => {
 /** The curves' names in OpenSSL. */
 const curves = { 256: "prime256v1", 384: "secp384r1", 521: "secp521r1" } as const
 
-const readKey = (pkcs8: Uint8Array, parameters: KeyParameters): PrivateKey => {
+const readKey = (pkcs8: PrivateKey["pkcs8"], parameters: KeyParameters): PrivateKey => {
   // A view and no copy: there is nothing to overwrite afterwards.
-  const der = Buffer.from(pkcs8.buffer, pkcs8.byteOffset, pkcs8.byteLength)
+  const { buffer, byteLength, byteOffset } = Redacted.value(pkcs8)
+  const der = Buffer.from(buffer, byteOffset, byteLength)
   const key = createPrivateKey({ key: der, format: "der", type: "pkcs8" })
   if (!fits(key, parameters)) throw new Error(`a key of another kind: ${key.asymmetricKeyType}`)
-  return describe(key, parameters)
+  return describe(key, parameters, pkcs8)
 }
 
 const makeKeyGenerator = (queue: KeyQueue, pool: KeyPool<KeyObject>) =>
   KeyGenerator.of({
     generate: Effect.fn("KeyGenerator.generate")((wanted: WantedKey) =>
       Effect.andThen(pool.stayBack, makeKey(queue, pool, wanted)).pipe(
-        Effect.map((key) => describe(key, wanted.parameters)),
+        Effect.map((key) => describe(key, wanted.parameters, Redacted.make(derOf(key, "pkcs8")))),
         Effect.catchDefect((cause: unknown) => Effect.fail(cause)),
         Effect.mapError((cause) => new KeyError({ reason: "Failed", cause }))
       )
@@ -153,7 +154,7 @@ const makeKeyGenerator = (queue: KeyQueue, pool: KeyPool<KeyObject>) =>
     progress: queue.progress,
     restore: Effect.fn("KeyGenerator.restore")((pkcs8: Redacted.Redacted<Uint8Array>, parameters: KeyParameters) =>
       Effect.try({
-        try: () => readKey(Redacted.value(pkcs8), parameters),
+        try: () => readKey(pkcs8, parameters),
         catch: (cause) => new KeyError({ reason: "Corrupt", cause })
       })
     )

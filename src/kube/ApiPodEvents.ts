@@ -8,6 +8,7 @@
 import { sha256 } from "@noble/hashes/sha2.js"
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js"
 import { Clock, DateTime, Effect, Layer, Metric, Queue, Schedule } from "effect"
+import { asFailure } from "../Defect.ts"
 import { Settings } from "../Settings.ts"
 import { namespacedName } from "../spec/NamespacedName.ts"
 import { ApiServer } from "./ApiServer.ts"
@@ -140,9 +141,7 @@ export const layer: Layer.Layer<PodEvents, never, ApiServer | Settings> = Layer.
       const key = yield* Queue.take(queue)
       yield* paced
       // Whoever writes the next one must outlive a defect.
-      yield* write(ledger, key).pipe(
-        Effect.catchDefect((defect) => Effect.logError("a defect kept an Event from being written", defect))
-      )
+      yield* write(ledger, key).pipe(asFailure("a defect kept an Event from being written"), Effect.ignore)
       waiting.delete(key)
       yield* Metric.update(queueLength, waiting.size)
     })

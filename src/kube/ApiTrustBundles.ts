@@ -5,6 +5,7 @@
  * 1.37), else in v1beta1.
  */
 import { Effect, Layer, Predicate, Schedule } from "effect"
+import { asFailure } from "../Defect.ts"
 import { ApiServer } from "./ApiServer.ts"
 import { bundleFact } from "./BundleObject.ts"
 import type { Fact } from "./Facts.ts"
@@ -15,21 +16,19 @@ import {
   TrustBundles,
   type TrustState
 } from "./TrustBundles.ts"
-import { survivingDefects, type Watched, watch } from "./watch.ts"
+import { type Watched, watch } from "./watch.ts"
 
 const certificatesApi = "/apis/certificates.k8s.io"
 
-const finding = "find ClusterTrustBundles"
-
 /** The version in which the server has ClusterTrustBundles; asked again until it answers. */
 const certificatesVersion = (server: ApiServer["Service"]): Effect.Effect<string> =>
-  server.call({ action: finding, method: "GET", path: `${certificatesApi}/v1` }).pipe(
+  server.call({ action: "find ClusterTrustBundles", method: "GET", path: `${certificatesApi}/v1` }).pipe(
     Effect.map((answer) => (serves(answer, "clustertrustbundles") ? "v1" : "v1beta1")),
     Effect.catchIf(
       (error) => error.reason === "Missing",
       () => Effect.succeed("v1beta1")
     ),
-    survivingDefects(finding),
+    asFailure("a defect kept ClusterTrustBundles from being found"),
     Effect.tapError((error) => Effect.logDebug(`${error.message}; trying again`)),
     Effect.retry(Schedule.jittered(Schedule.spaced("5 seconds"))),
     Effect.orDie

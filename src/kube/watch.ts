@@ -5,7 +5,8 @@
  * backoff and jitter, and with a warning when they last; nobody who waits on the store ever hears of them. Nothing
  * polls: an idle node holds one connection open and does nothing.
  */
-import { Cause, Clock, Duration, Effect, Option, Predicate, Random, Result, Schedule, Schema, type Scope } from "effect"
+import { Clock, Duration, Effect, Option, Predicate, Random, Result, Schedule, Schema, type Scope } from "effect"
+import { asFailure, Defect } from "../Defect.ts"
 import { Health } from "../Health.ts"
 import { ApiError, apiFailure } from "./ApiError.ts"
 import { countRestart } from "./ApiMetrics.ts"
@@ -241,16 +242,6 @@ const round = Effect.fnUntraced(function* <A>(watching: Watching<A>, place: Plac
   yield* Effect.logDebug(`${place.broken?.message ?? `${action}: the server ended it`}; taking it up again`)
 })
 
-/**
- * A defect of ours in a watch, or on the way to one, is logged as an error and met as a failure: it is tried again,
- * after a pause. A watch that died of it would leave every waiter without a word.
- */
-export const survivingDefects = (action: string) =>
-  Effect.catchDefect((defect: unknown) => {
-    const error = malformed(action, "a defect of certlet, which its log describes")
-    return Effect.andThen(Effect.logError(`${error.message}; trying again`, Cause.die(defect)), Effect.fail(error))
-  })
-
 /** Watches a collection for ever: what is in the store is what the server has shown last. */
 export const watch = Effect.fnUntraced(function* <A>(
   server: ApiServer["Service"],
@@ -278,7 +269,9 @@ export const watch = Effect.fnUntraced(function* <A>(
         place.version = ""
       })
     ),
-    survivingDefects(action),
+    // A watch that died of a defect would leave every waiter without a word.
+    asFailure(`${action}: a defect ended it`),
+    Effect.mapError((error) => (error instanceof Defect ? malformed(action, error.message) : error)),
     Effect.andThen(complaints.served),
     Effect.tapError((error) =>
       Effect.andThen(

@@ -9,7 +9,7 @@ import { cutOff } from "./levers/leversOfNodes.ts"
 import { isLabel, known, Misuse, timeOf, worded } from "./levers/misuse.ts"
 import { tell } from "./levers/TimedLevers.ts"
 import { PodVerbs } from "./PodVerbs.ts"
-import { downtimeOf, type Ending, sound } from "./parts/ClusterParts.ts"
+import { downtimeOf, type Ending, nextCall, sound } from "./parts/ClusterParts.ts"
 import type { CrashPoint } from "./parts/Fence.ts"
 import type { SimNode } from "./parts/SimNode.ts"
 
@@ -107,15 +107,15 @@ export class VerbsOfNodes extends PodVerbs {
     )
 
   /**
-   * certlet meets a defect at its n-th call to anything from now on: what it does there ends in a way that nobody has
-   * thought of, and everything else goes on.
+   * certlet meets a defect at its next call to anything, or at its n-th from now on: what it does there ends in a way
+   * that nobody has thought of, and everything else goes on.
    *
    * @example
-   * yield* cluster.meetDefect("node-1", { call: 1, when: "before" })
+   * yield* cluster.meetDefect("node-1")
    * yield* cluster.advance("6 hours")
    * assert.equal((yield* cluster.exec(pod)).matchesKey, true)
    */
-  readonly meetDefect = (node: string, at: CrashPoint): Effect.Effect<void> =>
+  readonly meetDefect = (node: string, at: CrashPoint = nextCall): Effect.Effect<void> =>
     this.within(
       Effect.suspend(() => {
         const defect = Effect.die(new Error("what nobody has thought of (simulated)"))

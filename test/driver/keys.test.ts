@@ -5,7 +5,9 @@ import { TestClock } from "effect/testing"
 import { KeyGenerator, type WantedKey } from "../../src/issuance/KeyGenerator.ts"
 import { authorities } from "../../src/testing/contract/authorities.ts"
 import { SimBundleShelf } from "../../src/testing/parts/SimBundleShelf.ts"
+import { SimControlPlane } from "../../src/testing/parts/SimControlPlane.ts"
 import { makeSimKeyGenerator } from "../../src/testing/parts/SimKeyGenerator.ts"
+import { SimRecordDisk } from "../../src/testing/parts/SimVolumeRecords.ts"
 import type { FileSet } from "../../src/volume/FileSet.ts"
 import { VolumeError, VolumeFS, type VolumePlace } from "../../src/volume/VolumeFS.ts"
 import { changed, during, isServed, onNode, publishCall, seen, startDriver } from "../kit/SimulatedNode.ts"
@@ -213,5 +215,28 @@ describe("a key's bytes", () => {
       expect(yield* isServed(web.target)).toBe(true)
       expect(contents.filter((bytes) => !isWiped(bytes))).toEqual([])
     }).pipe(Effect.provide(watchful(keys, contents, 2)), onNode("kept"))
+  })
+
+  const useless = [
+    ["a refusal", { approval: { deny: "by policy" } }, Effect.void],
+    ["an unpublish", { approval: "hold" }, Effect.void],
+    ["a disk that takes no record", {}, Effect.flatMap(SimRecordDisk, ({ fail }) => fail)]
+  ] as const
+
+  it.effect.each(useless)("are overwritten when nobody needs their certificate any more: %s", ([name, ways, fault]) => {
+    const [keys, contents]: [Array<Bytes>, Array<Bytes>] = [[], []]
+    return Effect.gen(function* () {
+      const driver = yield* startDriver
+      const cluster = yield* SimControlPlane
+      const web = publishCall("web")
+      yield* during("1 second", driver.publish(web))
+      yield* cluster.behave(ways)
+      yield* fault
+      yield* Effect.forkChild(Effect.exit(driver.renewNow(web.volumeId, Duration.minutes(5))))
+      yield* TestClock.adjust("1 second")
+      expect(keys.length).toBe(2)
+      if (name === "an unpublish") yield* driver.unpublish(web)
+      expect(keys.map(isWiped)).toEqual([true, true])
+    }).pipe(Effect.provide(watchful(keys, contents, 0)), onNode(name))
   })
 })

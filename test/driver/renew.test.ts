@@ -18,14 +18,15 @@ const submissions = Effect.flatMap(SimControlPlane, (cluster) => Effect.map(clus
 /** Requests whose predecessors are deleted by another program, once it is said to begin. */
 const deletesBy = (program: Effect.Effect<never>) => {
   let isBegun = false
-  const held = new Set<string>()
+  const predecessors: Array<string> = []
   const layer = changed(CertificateRequests, (requests) => ({
-    discard: (volume) => {
-      const isPast = Option.match(volume.keep, { onNone: () => true, onSome: (name) => held.has(name) })
-      if (isBegun && !isPast) return program
-      if (Option.isSome(volume.keep)) held.add(volume.keep.value)
-      return requests.discard(volume)
-    }
+    submit: (draft) =>
+      Effect.tap(requests.submit(draft), ({ name }) =>
+        Effect.sync(() => {
+          if (!isBegun) predecessors.push(name)
+        })
+      ),
+    discard: (volume) => (isBegun && predecessors.some(volume.isDoomed) ? program : requests.discard(volume))
   }))
   return { layer, begin: () => (isBegun = true) }
 }

@@ -205,12 +205,12 @@ describe("ApiCertificateRequests: discard", () => {
         const held = (volumeId: string) => names(cluster.store.all()).filter((name) => name.startsWith(`${volumeId}.`))
         const others = held(two)
         const [keep = ""] = held(one)
-        yield* requests.discard({ volumeId: one, namespace: "shop", keep: Option.some(keep) })
+        yield* requests.discard({ volumeId: one, namespace: "shop", isDoomed: (name) => name !== keep })
         expect(held(one)).toEqual([keep])
         // Another process, which asks the server because its own watch has not come up.
         yield* cluster.trouble({ count: 1000, status: 503, verbs: ["watch"] })
         const successor = yield* connect({ kubeconfig: Option.some(kubeconfig) })
-        yield* successor.discard({ volumeId: one, namespace: "shop", keep: Option.none() })
+        yield* successor.discard({ volumeId: one, namespace: "shop", isDoomed: () => true })
         expect(names(cluster.store.all())).toEqual(others)
       }),
     limit
@@ -227,7 +227,7 @@ describe("ApiCertificateRequests: discard", () => {
         // The watch is gone, and with it the knowledge that the request was deleted meanwhile.
         cluster.store.delete("shop", request.name)
         yield* cluster.reopen()
-        const volume = { volumeId: "csi-volume-1", namespace: "shop", keep: Option.none() }
+        const volume = { volumeId: "csi-volume-1", namespace: "shop", isDoomed: () => true }
         yield* requests.discard(volume)
         const events = record(cluster)
         yield* requests.discard(volume)
@@ -253,7 +253,7 @@ describe("ApiCertificateRequests: discard", () => {
         }
         yield* cluster.trouble({ count: 1000, status: 503, verbs: ["watch", "list"] })
         yield* cluster.reopen()
-        yield* requests.discard({ volumeId: "csi-volume-1", namespace: "shop", keep: Option.none() })
+        yield* requests.discard({ volumeId: "csi-volume-1", namespace: "shop", isDoomed: () => true })
         expect(cluster.store.all()).toHaveLength(1)
       }),
     limit
@@ -274,7 +274,7 @@ describe("ApiCertificateRequests: discard", () => {
         yield* Fiber.interrupt(submitting)
         yield* cluster.latency(0)
         expect(cluster.store.all()).toHaveLength(1)
-        yield* requests.discard({ volumeId: "csi-volume-1", namespace: "shop", keep: Option.none() })
+        yield* requests.discard({ volumeId: "csi-volume-1", namespace: "shop", isDoomed: () => true })
         expect(cluster.store.all()).toEqual([])
       }),
     limit

@@ -149,7 +149,7 @@ describe("the pace of a watch", () => {
       }
       const behaviour = { call: () => Effect.succeed(page([{ name: "a" }])), follow: () => Effect.never, decode }
       const { complaints } = yield* Effect.provide(watchFor(2, behaviour), Logger.layer([logger]))
-      expect(complaints.join()).toContain("a defect of certlet")
+      expect(complaints.join()).toContain("certlet has a defect here")
       expect(lines.some((line) => line.startsWith("Error watch Things"))).toBe(true)
       yield* Ref.set(isBroken, false)
       yield* TestClock.adjust("20 seconds")

@@ -195,7 +195,7 @@ const awaiting: ReadonlyArray<RequestLaw> = [
 
 const discarding: ReadonlyArray<RequestLaw> = [
   law(
-    "discard deletes every request of the volume but the one to keep, or only one, and none of another volume",
+    "discard deletes the requests of the volume that are doomed, and none of another volume",
     function* (requests, scene) {
       const submit = Effect.fnUntraced(function* (volumeId: string) {
         const { draft } = yield* makeDraft(volumeId)
@@ -206,20 +206,20 @@ const discarding: ReadonlyArray<RequestLaw> = [
       const [first, second] = [yield* submit("one"), yield* submit("one")]
       const [kept, other] = [yield* submit("one"), yield* submit("two")]
       const there = Effect.forEach([first, second, kept, other], scene.exists)
-      const discard = (keep: Option.Option<string>, only?: string) =>
-        scene.passing(requests.discard({ volumeId: "one", namespace, keep, ...(only === undefined ? {} : { only }) }))
-      yield* discard(Option.none(), first.name)
+      const discard = (isDoomed: (name: string) => boolean) =>
+        scene.passing(requests.discard({ volumeId: "one", namespace, isDoomed }))
+      yield* discard((name) => name === first.name)
       yield* same(`${yield* there}`, "false,true,true,true", "what is left of one")
-      yield* discard(Option.none(), other.name)
+      yield* discard((name) => name === other.name)
       yield* same(`${yield* there}`, "false,true,true,true", "what is left of another volume's")
-      yield* discard(Option.some(kept.name))
+      yield* discard((name) => name !== kept.name)
       yield* same(`${yield* there}`, "false,false,true,true", "what is left beside the one to keep")
-      yield* discard(Option.none())
-      yield* same(`${yield* there}`, "false,false,false,true", "what is left of all")
+      yield* discard(() => true)
+      yield* same(`${yield* there}`, "false,false,false,true", "what is left when all are doomed")
     }
   ),
   law("discarding what is not there succeeds", function* (requests, scene) {
-    const volume = { volumeId: "one", namespace, keep: Option.none() }
+    const volume = { volumeId: "one", namespace, isDoomed: () => true }
     yield* scene.passing(requests.discard(volume))
     const request = yield* scene.passing(requests.submit((yield* makeDraft("one")).draft))
     yield* scene.remove(request)

@@ -30,13 +30,9 @@ export const isRefusal = ({ what }: Event): boolean =>
   what._tag === "RequestDecided" && what.decision !== "approved" && what.decision !== "signed"
 
 /** True while a clock is wrong. */
-export const isSkewed = ({ nodes }: World): boolean => [...nodes.values()].some(({ skew }) => skew.millis !== 0)
+const isSkewed = ({ nodes }: World): boolean => [...nodes.values()].some(({ skew }) => skew.millis !== 0)
 
 const disturbances: ReadonlyArray<string> = ["Struck", "FaultsEnded", "CallFailed", "ProcessStarted"]
-
-/** True where something goes wrong anywhere in the cluster, or has just gone wrong. */
-const isDisturbed = ({ what }: Event, { pulled }: World): boolean =>
-  disturbances.includes(what._tag) || pulled.length > 0
 
 /** Something that went wrong on a node, in milliseconds since 1970. */
 interface Trouble {
@@ -47,10 +43,13 @@ interface Trouble {
   readonly cuts: number
 }
 
-/** Until when an event disturbs the cluster: what strikes the API server may leave watches open and silent. */
-const disturbs = (event: Event, world: World): number => {
-  if (event.what._tag === "Struck" && !world.nodes.has(event.where)) return event.at + silenceLasts
-  return isDisturbed(event, world) ? event.at : 0
+/**
+ * Until when the cluster is disturbed by an event, or by what lasts at its time. What strikes the API server may leave
+ * watches open and silent.
+ */
+const disturbs = ({ at, what, where }: Event, world: World): number => {
+  if (what._tag === "Struck" && !world.nodes.has(where)) return at + silenceLasts
+  return disturbances.includes(what._tag) || world.pulled.length > 0 || isSkewed(world) ? at : 0
 }
 
 /** The last trouble at each place. */

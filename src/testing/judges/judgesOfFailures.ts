@@ -7,7 +7,7 @@ import type { SimPodVolume } from "../parts/SimPod.ts"
 import type { Event } from "../story/Happening.ts"
 import { type Invariant, safety, type World } from "./Invariants.ts"
 import { mountOf, volumeAt, volumeOf } from "./judgesOfVolumes.ts"
-import { isRefusal, isSkewed, Troubles } from "./Troubles.ts"
+import { isRefusal, Troubles } from "./Troubles.ts"
 import { takesPasswords } from "./wishes.ts"
 
 /** What goes wrong may show so much later, in milliseconds: whoever waits for something waits so long at the most. */
@@ -31,11 +31,9 @@ const noFalseAlarm = safety(
     const refused = new Set<string>()
     /** What certlet has mounted and not unmounted: only a publish mounts it again where somebody has taken it away. */
     const mounted = new Set<string>()
-    let skewed = 0
     return (event, world) => {
       troubles.hear(event, world)
       const { at, what } = event
-      if (isSkewed(world)) skewed = at
       if (what._tag === "RequestDecided" && isRefusal(event)) refused.add(volumeOf(what.object))
       if (what._tag === "Written") refused.delete(volumeAt(world, what.target)?.volumeId ?? "")
       if (what._tag === "Mounted") mounted.add(what.target)
@@ -44,7 +42,7 @@ const noFalseAlarm = safety(
       if (what._tag !== "Logged" || volume === undefined || takesPasswords(volume)) return undefined
       const isTakenAway = mounted.has(volume.target) && mountOf(volume, world) === undefined
       if (isTakenAway || refused.has(volume.volumeId)) return undefined
-      if (at - Math.max(troubles.disturbedUntil, skewed) < aftermath) return undefined
+      if (at - troubles.disturbedUntil < aftermath) return undefined
       return `nothing has gone wrong, and ${what.message}`
     }
   }

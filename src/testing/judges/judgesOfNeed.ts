@@ -10,7 +10,7 @@ import { namespacedName } from "../../spec/NamespacedName.ts"
 import { type SimPodVolume, volumeText } from "../parts/SimPod.ts"
 import type { Event } from "../story/Happening.ts"
 import { type Invariant, type Judge, safety, type World } from "./Invariants.ts"
-import { askerOf, certificateIn, isFilled, volumeOf } from "./judgesOfVolumes.ts"
+import { askerOf, certificateIn, hasBrought, isFilled, volumeOf } from "./judgesOfVolumes.ts"
 import { seeVolume } from "./Sight.ts"
 import { Troubles } from "./Troubles.ts"
 import { isFollowing } from "./wishes.ts"
@@ -102,7 +102,7 @@ const nothingInVain = safety(
       }
       if (what._tag === "Written") {
         const sight = seeVolume(what.volume)
-        if (Result.isSuccess(sight)) shown.add(sight.success.certificate.pem.trim())
+        if (Result.isSuccess(sight)) shown.add(sight.success.certificate.pem)
       }
       if (what._tag === "RequestDecided" && what.decision === "signed" && !isAskedBySkewed(what.object, world)) {
         sound.add(what.object.metadata.uid)
@@ -119,7 +119,7 @@ const nothingInVain = safety(
       const certificate = certificateIn(object)
       if (certificate === undefined || !sound.has(object.metadata.uid)) return undefined
       const isOver = new crypto.X509Certificate(certificate).validToDate.getTime() <= at + node.skew.millis
-      return isOver || [...shown].some((pem) => certificate.includes(pem))
+      return isOver || [...shown].some((pem) => hasBrought(object, pem))
         ? undefined
         : `request ${request} of ${volumeText(volume)} is deleted, and its certificate was never used`
     }

@@ -7,28 +7,33 @@ import { Option, Result } from "effect"
 import type { PodState } from "../../spec/PodState.ts"
 import { type SimPodVolume, volumeText } from "../parts/SimPod.ts"
 import { type Invariant, safety, type World } from "./Invariants.ts"
-import { askerOf, isFilled, mountOf } from "./judgesOfVolumes.ts"
+import { askerOf, isFilled, isInherited, mountOf } from "./judgesOfVolumes.ts"
 import { seeVolume } from "./Sight.ts"
 import { unservedAt } from "./served.ts"
 import { gatesOf, isFollowing, isLetIn, mayComeLater, namesOf } from "./wishes.ts"
 
 const servedWhenPublished = safety(
   "published is filled",
-  "When a publish succeeds, the volume holds a certificate; if it was empty, one that had not expired when it was called, unless its disk hung.",
+  "When a publish succeeds, the volume holds a certificate; if it was empty, one that had not expired when it was called, unless its disk hung; another driver's serves as it is, until a stranger takes it away.",
   () => {
     /**
      * When the kubelet called; the beginning of time where the volume had its files already, and may keep them, or
      * where a certificate may run out before the disk has taken it.
      */
     const called = new Map<string, number>()
+    /** The volumes that were another driver's when the kubelet called: what a publish leaves alone may be gone then. */
+    const inherited = new Set<string>()
     return ({ at, what }, world) => {
       if (what._tag === "PublishCalled") {
         const { pod, volumeId } = what.volume
+        inherited.delete(volumeId)
+        if (isInherited(what.volume, world)) inherited.add(volumeId)
         const mayKeep = isFilled(what.volume, world) || world.nodes.get(pod.node)?.isQuick !== true
         called.set(volumeId, mayKeep ? 0 : at)
       }
       if (what._tag !== "PublishAnswered" || what.failure !== undefined || mayComeLater(what.volume, world))
         return undefined
+      if (inherited.has(what.volume.volumeId) && mountOf(what.volume, world) === undefined) return undefined
       const wrong = unservedAt(what.volume, world, called.get(what.volume.volumeId) ?? at)
       return wrong === undefined ? undefined : `${volumeText(what.volume)} was published, but ${wrong}`
     }

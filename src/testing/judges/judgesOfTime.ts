@@ -3,13 +3,12 @@
  * certificate runs out, and what was signed is used.
  */
 import { DateTime, Result } from "effect"
-import type { StoredObject } from "../../embedded/ObjectStore.ts"
 import { isFinished } from "../../embedded/RequestRules.ts"
 import { type SimPodVolume, volumeText } from "../parts/SimPod.ts"
 import { type Invariant, safety, type World } from "./Invariants.ts"
-import { certificateIn, volumeAt, volumeOf } from "./judgesOfVolumes.ts"
+import { hasBrought, volumeAt, volumeOf } from "./judgesOfVolumes.ts"
 import { seeVolume } from "./Sight.ts"
-import { isRefusal, isSkewed, Troubles } from "./Troubles.ts"
+import { isRefusal, Troubles } from "./Troubles.ts"
 import { isHeldBack } from "./wishes.ts"
 
 /** The share of a certificate's life at its end in which nothing may have gone wrong. */
@@ -48,12 +47,12 @@ const renewedInTime = safety(
     /** When the last request of a volume was decided. */
     const decided = new Map<string, number>()
     const troubles = new Troubles()
-    /** When a request was refused or a clock was wrong last. */
-    let hindered = 0
+    /** When a request was refused last. */
+    let refused = 0
     return (event, world) => {
       troubles.hear(event, world)
       const { at, what } = event
-      if (isRefusal(event) || isSkewed(world)) hindered = at
+      if (isRefusal(event)) refused = at
       if (what._tag === "RequestDecided") decided.set(volumeOf(what.object), at)
       if (what._tag === "Written") {
         const volume = volumeAt(world, what.target)
@@ -64,7 +63,7 @@ const renewedInTime = safety(
         const life = end - Math.max(at, DateTime.toEpochMillis(notBefore))
         deadlines.set(volume.volumeId, { notAfter: end, calm: Math.max(least, life * lastShare) })
       }
-      const calmSince = Math.max(troubles.disturbedUntil, hindered)
+      const calmSince = Math.max(troubles.disturbedUntil, refused)
       for (const [volumeId, { calm, notAfter }] of deadlines) {
         if (at <= notAfter) continue
         deadlines.delete(volumeId)
@@ -81,10 +80,6 @@ const renewedInTime = safety(
 /** So soon a certificate that was signed is in its volume, in milliseconds; a pause is 7.5 min at most. */
 const useLasts = 600_000
 
-/** True where this certificate is the one of a request. */
-const isOf = (pem: string, object: StoredObject | undefined): boolean =>
-  object !== undefined && (certificateIn(object)?.includes(pem.trim()) ?? false)
-
 const signedIsUsed = safety(
   "signed is used",
   "A certificate that was signed for a volume is in it within ten minutes, unless something goes wrong.",
@@ -92,11 +87,9 @@ const signedIsUsed = safety(
     const troubles = new Troubles()
     /** The last request of each volume, signed and not used yet. */
     const unused = new Map<string, { readonly at: number; readonly name: string; readonly uid: string }>()
-    let skewed = 0
     return (event, world) => {
       troubles.hear(event, world)
       const { at, what } = event
-      if (isSkewed(world)) skewed = at
       const requests = world.server.api.stores.requests
       if (what._tag === "RequestCreated" || what._tag === "RequestDeleted") unused.delete(volumeOf(what.object))
       if (what._tag === "RequestDecided" && what.decision === "signed") {
@@ -108,10 +101,11 @@ const signedIsUsed = safety(
         const last = unused.get(volumeId)
         const sight = seeVolume(what.volume)
         const object = last === undefined ? undefined : requests.all().find(({ metadata }) => metadata.uid === last.uid)
-        if (Result.isSuccess(sight) && isOf(sight.success.certificate.pem, object)) unused.delete(volumeId)
+        if (object !== undefined && Result.isSuccess(sight) && hasBrought(object, sight.success.certificate.pem))
+          unused.delete(volumeId)
       }
       for (const [volumeId, last] of unused) {
-        if (at - Math.max(last.at, troubles.disturbedUntil, skewed) < useLasts) continue
+        if (at - Math.max(last.at, troubles.disturbedUntil) < useLasts) continue
         const volume = world.volumes.find((one) => one.volumeId === volumeId)
         if (volume !== undefined && isTendable(volume, world) && !isHeldBack(volume, world))
           return `request ${last.name} of ${volumeText(volume)} was signed, and its certificate is not in the volume`

@@ -27,6 +27,10 @@ export const certificateIn = ({ status }: StoredObject): string | undefined =>
     ? atob(status.certificate)
     : undefined
 
+/** True where a request has brought this certificate, PEM. */
+export const hasBrought = (object: StoredObject, pem: string): boolean =>
+  certificateIn(object)?.includes(pem.trim()) ?? false
+
 /** The volume that a request is made for, while its pod is there. */
 export const askerOf = (object: StoredObject, world: World): SimPodVolume | undefined =>
   world.volumes.find(({ volumeId }) => volumeId === volumeOf(object))

@@ -44,6 +44,9 @@ export interface ClusterParts extends Workings {
 export const downtimeOf = (ending: Ending & { readonly at?: CrashPoint }): Duration.Duration =>
   timeOf(known("how a process ends", ending, { downtime: true, at: true }).downtime ?? "2 seconds")
 
+/** The next call to anything. */
+export const nextCall: CrashPoint = { call: 1, when: "before" }
+
 /** A call that a process can come to. */
 export const sound = (point: CrashPoint): CrashPoint => {
   known("a call to come", point, { call: true, when: true })

@@ -19,9 +19,13 @@ import {
 } from "./SimCrypto.ts"
 import { drawBytes } from "./SimEntropy.ts"
 
-const asPrivateKey = (keys: CryptoKeyPair, parameters: KeyParameters): PrivateKey => ({
+const asPrivateKey = (
+  keys: CryptoKeyPair,
+  parameters: KeyParameters,
+  pkcs8: PrivateKey["pkcs8"] = Redacted.make(simPkcs8(keys))
+): PrivateKey => ({
   parameters,
-  pkcs8: Redacted.make(simPkcs8(keys)),
+  pkcs8,
   spki: simSpki(keys),
   signatureAlgorithm: simSignatureAlgorithm(keys),
   sign: (data) => Effect.sync(() => simSign(keys, data))
@@ -48,7 +52,7 @@ export const makeSimKeyGenerator = (
       const keys = simPairFromPkcs8(Redacted.value(pkcs8))
       return keys === undefined
         ? Effect.fail(new KeyError({ reason: "Corrupt", cause: "not a simulated key" }))
-        : Effect.succeed(asPrivateKey(keys, parameters))
+        : Effect.succeed(asPrivateKey(keys, parameters, pkcs8))
     }
   })
 }

@@ -9,12 +9,12 @@ export interface SimFile {
   readonly mode: number
 }
 
-/** What a stranger has done to a set: to a file of it, or only to a link to it. */
+/** What a stranger has damaged of a set: one of its files, or only a link to it. */
 export type SetDamage = "file" | "link"
 
 /**
- * A volume: one mount. `files` is none before the first write; a process that holds a volume sees each set as it is
- * swapped in.
+ * One mount. It has no files before the first write; a process that holds it sees each set of files as it is swapped
+ * in.
  */
 export interface SimVolume {
   readonly target: string

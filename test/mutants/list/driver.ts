@@ -4,7 +4,7 @@ import { type Mutant, mutantsNear } from "../Mutant.ts"
 const locks = mutantsNear("driver/locks.test.ts")
 
 const inDefects: ReadonlyArray<Mutant> = [
-  ...mutantsNear("driver/asFailure.test.ts")("driver/publish.ts", [
+  ...mutantsNear("Defect.test.ts")("driver/publish.ts", [
     {
       name: "defect-is-final",
       from: '      asFailure("a defect ended a publish"),\n',
@@ -12,7 +12,7 @@ const inDefects: ReadonlyArray<Mutant> = [
       broken: "a publish that met a defect is over for the kubelet, and its volume stays"
     }
   ]),
-  ...mutantsNear("driver/asFailure.test.ts")("driver/failPublish.ts", [
+  ...mutantsNear("Defect.test.ts")("driver/failPublish.ts", [
     {
       name: "defect-hides-what-is-left",
       from: '  asFailure("a defect kept certlet from seeing what is left of a volume"),\n',
@@ -20,7 +20,7 @@ const inDefects: ReadonlyArray<Mutant> = [
       broken: "a kubelet forgets a volume of which a defect kept certlet from seeing what is left"
     }
   ]),
-  ...mutantsNear("driver/asFailure.test.ts")("driver/clearOrphans.ts", [
+  ...mutantsNear("Defect.test.ts")("driver/clearOrphans.ts", [
     {
       name: "defect-ends-clearing",
       from: '  asFailure("a defect kept orphans from being looked for"),\n',
@@ -28,7 +28,7 @@ const inDefects: ReadonlyArray<Mutant> = [
       broken: "after a defect nobody looks for orphans any more"
     }
   ]),
-  ...mutantsNear("driver/asFailure.test.ts")("driver/resume.ts", [
+  ...mutantsNear("Defect.test.ts")("driver/resume.ts", [
     {
       name: "defect-ends-resumption",
       from: 'asFailure("a defect ended a resumption")(revive(volume, record))',
@@ -275,8 +275,8 @@ const inRenew = mutantsNear("driver/renew.test.ts", "driver/survival.test.ts")("
   },
   {
     name: "remember-nothing",
-    from: "changeRecord(volume, (record) => ({ ...record, pending: Option.some({ ...pending, followed }) })),",
-    to: "changeRecord(volume, (record) => ({ ...record })),",
+    from: "changeRecord(volume, (record) => ({ ...record, pending: Option.some({ ...pending, followed }) }))",
+    to: "changeRecord(volume, (record) => ({ ...record }))",
     broken: "a pending request is not picked up after a restart",
     near: ["driver/resume.test.ts"]
   },
@@ -291,6 +291,20 @@ const inRenew = mutantsNear("driver/renew.test.ts", "driver/survival.test.ts")("
     from: "Option.isNone(pending) ? deleteOthers(volume) : Effect.void",
     to: "Effect.void",
     broken: "what failed attempts have left is never deleted"
+  },
+  {
+    name: "refused-key-not-wiped",
+    from: "    yield* wipe(Option.toArray(pending).map(({ privateKey }) => privateKey))\n",
+    to: "",
+    broken: "the key of a request that was refused stays in memory",
+    near: ["driver/keys.test.ts"]
+  },
+  {
+    name: "unrecorded-key-not-wiped",
+    from: "      Effect.tapError(() => wipe([pending.privateKey]))\n",
+    to: "",
+    broken: "the key of a request that could not be recorded stays in memory",
+    near: ["driver/keys.test.ts"]
   },
   {
     name: "key-not-wiped",
@@ -308,8 +322,8 @@ const inRenew = mutantsNear("driver/renew.test.ts", "driver/survival.test.ts")("
   },
   {
     name: "keep-replaces-key",
-    from: "volume.spec.reusePrivateKey ? keyHeld(volume) : Effect.succeedNone",
-    to: "volume.spec.reusePrivateKey ? Effect.succeedNone : keyHeld(volume)",
+    from: "volume.spec.reusePrivateKey && Option.isNone(pending)",
+    to: "!volume.spec.reusePrivateKey && Option.isNone(pending)",
     broken: "a key is kept where it should be new, and new where it should be kept",
     near: ["driver/keys.test.ts", "driver/renew.test.ts"]
   }
@@ -330,7 +344,7 @@ const inRenewals = mutantsNear("driver/renew.test.ts", "driver/renewNow.test.ts"
     from: "FiberMap.run(fibers, volume.id, lives(volume, due))",
     to: "FiberMap.run(fibers, volume.id, life(volume, due))",
     broken: "a defect outside of an attempt ends the renewals of a volume, and nobody begins them again",
-    near: ["driver/asFailure.test.ts"]
+    near: ["Defect.test.ts"]
   },
   {
     name: "predecessors-stay",
@@ -457,9 +471,16 @@ const inTheRest: ReadonlyArray<Mutant> = [
     },
     {
       name: "withdrawal-takes-all",
-      from: "keep: Option.none(), only }",
-      to: "keep: Option.none() }",
+      from: "const isDoomed = (name: string) => name === requestName\n",
+      to: "const isDoomed = () => true\n",
       broken: "the request of a volume that is published again is withdrawn with the one before it"
+    },
+    {
+      name: "withdrawn-key-not-wiped",
+      from: "  yield* wipe([privateKey])\n",
+      to: "",
+      broken: "the key of a volume that is unpublished stays in memory while its request is open",
+      near: ["driver/keys.test.ts"]
     },
     {
       name: "pending-request-stays",

@@ -53,7 +53,7 @@ export const inKube: ReadonlyArray<Mutant> = [
     },
     {
       name: "defect-ends-watch",
-      from: "    survivingDefects(action),\n",
+      from: "    asFailure(`${action}: a defect ended it`),\n",
       to: "",
       broken: "a defect ends a watch, and nobody hears of any request any more",
       near: ["kube/watchPace.test.ts"]
@@ -176,8 +176,8 @@ export const inKube: ReadonlyArray<Mutant> = [
   ...mutantsNear("contract/PodEvents.test.ts")("kube/ApiPodEvents.ts", [
     {
       name: "defect-ends-events",
-      from: "Effect.catchDefect((defect) =>",
-      to: "Effect.tapDefect((defect) =>",
+      from: 'asFailure("a defect kept an Event from being written"), ',
+      to: "",
       broken: "after a defect no Event is written any more",
       near: ["kube/ApiPodEvents.test.ts"]
     },
@@ -197,7 +197,7 @@ export const inKube: ReadonlyArray<Mutant> = [
   ...mutantsNear("kube/ApiTrustBundles.test.ts")("kube/ApiTrustBundles.ts", [
     {
       name: "defect-ends-finding",
-      from: "    survivingDefects(finding),\n",
+      from: '    asFailure("a defect kept ClusterTrustBundles from being found"),\n',
       to: "",
       broken: "a trust bundle is never seen after a defect before its first watch"
     }

@@ -185,7 +185,7 @@ const repentant = onEdge(
         made.set(volumeId, draft)
         if (before === undefined || before.name === draft.name) return requests.submit(draft)
         return requests
-          .discard({ volumeId, namespace: spec.pod.namespace, keep: Option.none() })
+          .discard({ volumeId, namespace: spec.pod.namespace, isDoomed: () => true })
           .pipe(Effect.andThen(requests.submit(before)), Effect.andThen(requests.submit(draft)))
       }
     }
@@ -340,7 +340,7 @@ const fickle = onEdge("a request is withdrawn as soon as it is made", Certificat
   ...requests,
   submit: (draft) => {
     const { spec, volumeId } = draft
-    const withdrawn = requests.discard({ volumeId, namespace: spec.pod.namespace, keep: Option.none() })
+    const withdrawn = requests.discard({ volumeId, namespace: spec.pod.namespace, isDoomed: () => true })
     return Effect.tap(requests.submit(draft), () => withdrawn)
   }
 }))

@@ -30,6 +30,7 @@ import { type VolumeRecord, VolumeRecords } from "../volume/VolumeRecord.ts"
 import type { RenewError, Unpublished } from "./DriverError.ts"
 import type { Untended } from "./Untended.ts"
 import type { VolumeComplaint } from "./VolumeStatus.ts"
+import { wipe } from "./wipe.ts"
 
 /** What a publish waits for: files in the volume, or the failure that ends the wait. */
 export type Attempt = Deferred.Deferred<void, RenewError | Unpublished>
@@ -150,16 +151,25 @@ const groupOf = (spec: VolumeSpec, record: VolumeRecord): Option.Option<number> 
     record.volumeMountGroup === "" ? Option.none() : Option.some(Number(record.volumeMountGroup))
   )
 
-/** Changes a volume's record on disk, then in memory; one change at a time. */
+/**
+ * Changes a volume's record on disk, then in memory; one change at a time. The key of a request that is not pending any
+ * more is overwritten.
+ */
 export const changeRecord = Effect.fnUntraced(
   function* (volume: Volume, change: (record: VolumeRecord) => VolumeRecord) {
     const records = yield* VolumeRecords
-    const changed = change(yield* Ref.get(volume.record))
+    const before = yield* Ref.get(volume.record)
+    const changed = change(before)
     yield* records.save(changed)
     yield* Ref.set(volume.record, changed)
+    const kept = pendingKeys(changed)
+    yield* wipe(pendingKeys(before).filter((key) => !kept.includes(key)))
   },
   (program, { recording }) => recording.withPermit(Effect.uninterruptible(program))
 )
+
+/** The key of a record's pending request. */
+const pendingKeys = ({ pending }: VolumeRecord) => Option.toArray(pending).map(({ privateKey }) => privateKey)
 
 /** The target belongs to another volume: two of them would write two pods' keys to one place. */
 export const taken = (action: string, path: string, holder: string): VolumeError =>

@@ -37,7 +37,9 @@ const rotateUntilDone = Effect.fnUntraced(function* (volume: Volume, ca: string)
     const setback = { temper, failures, remaining: Option.none(), retryAfter: Option.none() }
     const pause = pauseAfter(setback, yield* Random.next)
     const seconds = Math.ceil(Duration.toSeconds(pause))
-    yield* Effect.logWarning(`the new trust bundle is not in place, next try in ${seconds} s: ${failure.value.message}`)
+    yield* Effect.logWarning(
+      `the new trust bundle is not in place, next try in ${seconds} s: ${failure.value.message}`
+    ).pipe(Effect.annotateLogs({ temper, failures }))
     yield* Effect.sleep(pause)
   }
 })

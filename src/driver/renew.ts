@@ -36,7 +36,6 @@ export const renew = Effect.fn("driver.renew")(
     const issued = yield* Effect.raceFirst(issue(prepared), remindOfRequest(volume))
     const [write] = yield* Effect.timed(swap(volume, issued))
     yield* conclude(volume, issued, prepared.followed, write)
-    yield* wipe([issued.privateKey])
   },
   (program, volume) =>
     program.pipe(
@@ -110,7 +109,7 @@ const keyToReuse = (volume: Volume, pending: Option.Option<PendingRecord>) =>
 const remember = (volume: Volume, followed: Readonly<Record<string, string>>) => (pending: PendingRequest) =>
   Effect.andThen(
     changeRecord(volume, (record) => ({ ...record, pending: Option.some({ ...pending, followed }) })).pipe(
-      Effect.tapError(() => wipe([pending.privateKey]))
+      Effect.onError(() => wipe([pending.privateKey]))
     ),
     Effect.flatMap(Settings, ({ nodeId }) => countRequested(nodeId))
   )
@@ -125,14 +124,10 @@ const countFailure = Effect.fnUntraced(function* (volume: Volume, temper: Temper
 })
 
 /** If this fails, the record keeps the ended request, and the next attempt finds its end again. */
-const forget = Effect.fnUntraced(
-  function* (volume: Volume) {
-    const pending = yield* pendingOf(volume)
-    yield* changeRecord(volume, withoutPending)
-    yield* wipe(Option.toArray(pending).map(({ privateKey }) => privateKey))
-  },
-  Effect.catchTag("RecordError", (error) => Effect.logWarning(`an ended request stays recorded: ${error.message}`))
-)
+const forget = (volume: Volume) =>
+  changeRecord(volume, withoutPending).pipe(
+    Effect.catchTag("RecordError", (error) => Effect.logWarning(`an ended request stays recorded: ${error.message}`))
+  )
 
 /** Records what the volume now holds and when the next certificate is due, and tells it. */
 const conclude = Effect.fnUntraced(function* (

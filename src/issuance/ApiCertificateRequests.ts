@@ -29,12 +29,21 @@ interface Cluster {
   readonly nodeId: string
 }
 
+const failureOf = ({
+  action,
+  detail,
+  reason,
+  retryAfterMillis
+}: Pick<ApiError, "action" | "detail" | "reason"> & {
+  readonly retryAfterMillis?: number | undefined
+}): RequestError => {
+  const retryAfter = retryAfterMillis === undefined ? {} : { retryAfterMillis }
+  return new RequestError({ action, detail, reason, ...retryAfter })
+}
+
 /** A call that is about requests fails as one. */
 const call = ({ server }: Cluster, call: ApiCall): Effect.Effect<unknown, RequestError> =>
-  Effect.mapError(server.call(call), ({ action, detail, reason, retryAfterMillis }: ApiError) => {
-    const retryAfter = retryAfterMillis === undefined ? {} : { retryAfterMillis }
-    return new RequestError({ action, detail, reason, ...retryAfter })
-  })
+  Effect.mapError(server.call(call), failureOf)
 
 const collection = (namespace: string) =>
   `/apis/cert-manager.io/v1/namespaces/${encodeURIComponent(namespace)}/certificaterequests`
@@ -101,8 +110,8 @@ const create = Effect.fnUntraced(function* (cluster: Cluster, draft: RequestDraf
 })
 
 /** Nobody knows whether there is such a request, so that the same one is submitted again. */
-const unknownYet = ({ action, detail }: RequestError, why: string): RequestError =>
-  new RequestError({ action, reason: "Unavailable", detail: `${detail} (${why})` })
+const unknownYet = ({ action, detail, retryAfterMillis }: RequestError, why: string): RequestError =>
+  failureOf({ action, reason: "Unavailable", detail: `${detail} (${why})`, retryAfterMillis })
 
 /** True where an earlier create, of this process or of the one before it, may have made the request. */
 const mayExist = ({ store }: Cluster, draft: RequestDraft): boolean =>

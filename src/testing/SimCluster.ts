@@ -21,6 +21,7 @@ import { TimedLevers } from "./levers/TimedLevers.ts"
 import { weatherOf } from "./levers/weatherOf.ts"
 import { simulationBegins } from "./parts/ClusterParts.ts"
 import { Dice } from "./parts/Dice.ts"
+import type { PartsOfNode } from "./parts/PartsOfNode.ts"
 import { SimAccounts } from "./parts/SimAccounts.ts"
 import { makeSimApiServer, type SimApiServer } from "./parts/SimApiServer.ts"
 import { makeSimBundleShelf } from "./parts/SimBundleShelf.ts"
@@ -29,7 +30,7 @@ import { behave } from "./parts/SimControlPlane.ts"
 import type { SimKeyKind } from "./parts/SimCrypto.ts"
 import { layer as issuerLayer, makeNamedIssuer } from "./parts/SimIssuer.ts"
 import { SimNetwork } from "./parts/SimNetwork.ts"
-import { type NodeParts, SimNode } from "./parts/SimNode.ts"
+import { SimNode } from "./parts/SimNode.ts"
 import { SimNodes } from "./parts/SimNodes.ts"
 import type { SimPod } from "./parts/SimPod.ts"
 import { makeSimPodRegistry } from "./parts/SimPodRegistry.ts"
@@ -112,7 +113,7 @@ type SoundOptions = ReturnType<typeof sound>
 
 interface Time {
   readonly context: Context.Context<never>
-  readonly run: NodeParts["run"]
+  readonly run: PartsOfNode["run"]
   readonly now: () => number
   /** The first defect of anything that ran. */
   readonly crash: () => Cause.Cause<never> | undefined
@@ -145,7 +146,7 @@ const makeTime = Effect.fnUntraced(function* (seed: string): Effect.fn.Return<Ti
 
 /** Makes the cluster's nodes, each of them not started yet. */
 const nodeMaker =
-  (options: SoundOptions, parts: Omit<NodeParts, "name" | "settings" | "kubelet" | "keys" | "edges" | "driver">) =>
+  (options: SoundOptions, parts: Omit<PartsOfNode, "name" | "settings" | "kubelet" | "keys" | "edges" | "driver">) =>
   (name: string, times: number): SimNode => {
     const { kubelet, keys, layers, settings } = options
     const { driver = Driver.layer, edges = Layer.empty } = layers

@@ -74,6 +74,22 @@ describe("ApiCertificateRequests: submit", () => {
   )
 
   it.live(
+    "leaves a server alone for as long as it asks, also where it refuses to say whose a request is",
+    () =>
+      Effect.gen(function* () {
+        const { cluster, kubeconfig, requests } = yield* liveClient()
+        const wanted = yield* draft()
+        yield* requests.submit(wanted)
+        yield* cluster.trouble({ count: 1000, status: 503, verbs: ["watch"] })
+        const successor = yield* connect({ kubeconfig: Option.some(kubeconfig) })
+        yield* cluster.trouble({ count: 1000, status: 429, retryAfter: "30", verbs: ["list"] })
+        const error = yield* Effect.flip(successor.submit(wanted))
+        expect([error.reason, error.retryAfterMillis]).toEqual(["Unavailable", 30_000])
+      }),
+    limit
+  )
+
+  it.live(
     "is a Conflict where the name belongs to somebody else",
     () =>
       Effect.gen(function* () {

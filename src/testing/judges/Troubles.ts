@@ -30,7 +30,7 @@ export const isRefusal = ({ what }: Event): boolean =>
   what._tag === "RequestDecided" && what.decision !== "approved" && what.decision !== "signed"
 
 /** True while a clock is wrong. */
-const isSkewed = ({ nodes }: World): boolean => [...nodes.values()].some(({ skew }) => skew.millis !== 0)
+export const isSkewed = ({ nodes }: World): boolean => [...nodes.values()].some(({ skew }) => skew.millis !== 0)
 
 const disturbances: ReadonlyArray<string> = ["Struck", "FaultsEnded", "CallFailed", "ProcessStarted"]
 

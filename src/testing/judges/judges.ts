@@ -8,6 +8,7 @@ import { judgesOfCalls } from "./judgesOfCalls.ts"
 import { judgesOfFailures } from "./judgesOfFailures.ts"
 import { judgesOfKeystores } from "./judgesOfKeystores.ts"
 import { judgesOfNeed } from "./judgesOfNeed.ts"
+import { judgesOfPauses } from "./judgesOfPauses.ts"
 import { judgesOfPods } from "./judgesOfPods.ts"
 import { judgesOfRecords } from "./judgesOfRecords.ts"
 import { judgesOfRequests } from "./judgesOfRequests.ts"
@@ -24,6 +25,7 @@ export const judges: ReadonlyArray<Invariant> = [
   ...judgesOfPods,
   ...judgesOfCalls,
   ...judgesOfFailures,
+  ...judgesOfPauses,
   ...judgesOfTrust,
   ...judgesOfKeystores,
   ...judgesOfRecords,

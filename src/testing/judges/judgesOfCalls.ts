@@ -11,13 +11,13 @@ import { isWell, Troubles } from "./Troubles.ts"
 /** How long a kubelet waits for an answer, in milliseconds. */
 const kubeletPatience = 120_000
 /** How long a volume takes to go where nothing is wrong with its node, in milliseconds. */
-const unpublishLasts = 20_000
+const unpublishLasts = 5_000
 /** How long a denial takes to its pod's owner besides the way of the news, in milliseconds. */
 const newsLasts = 20_000
 
 const answeredInTime = safety(
   "answered in time",
-  "A publish is answered before its kubelet gives up, and an unpublish within 20 seconds, whatever the API server does, unless something is wrong on the node.",
+  "A publish is answered before its kubelet gives up, and an unpublish within 5 seconds, whatever the API server does, unless something is wrong on the node.",
   () => {
     const troubles = new Troubles()
     const called = new Map<string, number>()

@@ -2,25 +2,14 @@
  * The invariant about failures: none comes of itself. certlet tells that an attempt has failed, and where nothing has
  * gone wrong there is nothing to tell.
  */
-import { Option, Result, Schema } from "effect"
-import type { SimPodVolume } from "../parts/SimPod.ts"
-import type { Event } from "../story/Happening.ts"
-import { type Invariant, safety, type World } from "./Invariants.ts"
+import { failureTold } from "./failureTold.ts"
+import { type Invariant, safety } from "./Invariants.ts"
 import { mountOf, volumeAt, volumeOf } from "./judgesOfVolumes.ts"
 import { isRefusal, Troubles } from "./Troubles.ts"
 import { takesPasswords } from "./wishes.ts"
 
 /** What goes wrong may show so much later, in milliseconds: whoever waits for something waits so long at the most. */
 const aftermath = 300_000
-
-const decodeAnnotations = Schema.decodeUnknownResult(Schema.fromJsonString(Schema.Struct({ volumeId: Schema.String })))
-
-/** The volume whose attempt has failed, by certlet's log; undefined where an event tells of no failure. */
-const failedIn = ({ what }: Event, { volumes }: World): SimPodVolume | undefined => {
-  if (what._tag !== "Logged" || !what.message.includes("next try in")) return undefined
-  const told = Option.getOrUndefined(Result.getSuccess(decodeAnnotations(what.annotations)))
-  return volumes.find(({ volumeId }) => volumeId === told?.volumeId)
-}
 
 const noFalseAlarm = safety(
   "no false alarm",
@@ -38,12 +27,13 @@ const noFalseAlarm = safety(
       if (what._tag === "Written") refused.delete(volumeAt(world, what.target)?.volumeId ?? "")
       if (what._tag === "Mounted") mounted.add(what.target)
       if (what._tag === "Unmounted") mounted.delete(what.target)
-      const volume = failedIn(event, world)
-      if (what._tag !== "Logged" || volume === undefined || takesPasswords(volume)) return undefined
+      const told = failureTold(event)
+      const volume = world.volumes.find(({ volumeId }) => volumeId === told?.volumeId)
+      if (told === undefined || volume === undefined || takesPasswords(volume)) return undefined
       const isTakenAway = mounted.has(volume.target) && mountOf(volume, world) === undefined
       if (isTakenAway || refused.has(volume.volumeId)) return undefined
       if (at - troubles.disturbedUntil < aftermath) return undefined
-      return `nothing has gone wrong, and ${what.message}`
+      return `nothing has gone wrong, and ${told.outcome}: ${told.why}`
     }
   }
 )

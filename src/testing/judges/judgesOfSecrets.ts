@@ -7,9 +7,10 @@ import { bytesToHex } from "@noble/hashes/utils.js"
 import { Option, Result, Schema } from "effect"
 import { signingRequestOf, specOf } from "../../embedded/RequestRules.ts"
 import { tokenMark } from "../parts/SimAccounts.ts"
+import type { SimNode } from "../parts/SimNode.ts"
 import { passwordMark } from "../parts/SimPod.ts"
 import { type Happening, sentenceOf } from "../story/Happening.ts"
-import { type Invariant, safety } from "./Invariants.ts"
+import { type Invariant, liveness, safety } from "./Invariants.ts"
 import { filesOf } from "./Sight.ts"
 
 /** What anybody outside the pod may come to read of an event. */
@@ -117,5 +118,32 @@ const secretsKept = safety(
   }
 )
 
+/** Whoever works with a secret has done with it after this time, in milliseconds, also on a slow disk. */
+const useLasts = 300_000
+
+/** The secrets in the memory of a node's certlet that are in no record: the keys of pending requests are. */
+const heldBy = ({ records, secrets }: SimNode): ReadonlyArray<Uint8Array> => {
+  const kept = [...records.texts.values()].join("\n")
+  return secrets.filter((bytes) => !kept.includes(Buffer.from(bytes).toString("base64")))
+}
+
+const overwritten = liveness(
+  "secrets overwritten",
+  "Once faults end, no key, and no file of a volume, is in certlet's memory for longer than five minutes, but for the keys of requests that are pending.",
+  () => {
+    const since = new WeakMap<Uint8Array, number>()
+    return ({ at, what }, { nodes }) => {
+      if (what._tag !== "FaultsEnded" && what._tag !== "Settled") return undefined
+      for (const node of nodes.values()) {
+        const held = heldBy(node)
+        for (const bytes of held) since.set(bytes, since.get(bytes) ?? at)
+        const left = held.filter((bytes) => at - (since.get(bytes) ?? at) > useLasts)
+        if (left.length > 0) return `${node.name} holds ${left.length} keys and files that it has done with`
+      }
+      return undefined
+    }
+  }
+)
+
 /** Secrets. */
-export const judgesOfSecrets: ReadonlyArray<Invariant> = [secretsKept]
+export const judgesOfSecrets: ReadonlyArray<Invariant> = [secretsKept, overwritten]

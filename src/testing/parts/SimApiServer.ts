@@ -239,7 +239,8 @@ export class SimApiServer {
 
   #fail({ node }: Link, error: ApiError): Effect.Effect<never, ApiError> {
     return Effect.suspend(() => {
-      this.observe(node, { _tag: "CallFailed", action: error.action, reason: error.reason })
+      const { action, reason, retryAfterMillis = 0 } = error
+      this.observe(node, { _tag: "CallFailed", action, reason, retryAfterMillis })
       return Effect.fail(error)
     })
   }

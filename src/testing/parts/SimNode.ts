@@ -3,9 +3,8 @@
  * process, which is started again whenever it has gone, as a DaemonSet's is. Disk and records outlive every process;
  * what a process holds in memory does not.
  */
-import { type Context, Duration, Effect, type Fiber, Layer, Option, Scope } from "effect"
+import { type Context, Duration, Effect, Layer, Option, Scope } from "effect"
 import { Status } from "../../csi/Status.ts"
-import type { Driver } from "../../driver/Driver.ts"
 import { KeyGenerator } from "../../issuance/KeyGenerator.ts"
 import { ApiServer } from "../../kube/ApiServer.ts"
 import { Settings } from "../../Settings.ts"
@@ -15,12 +14,10 @@ import { VolumeRecords } from "../../volume/VolumeRecord.ts"
 import type { Happening } from "../story/Happening.ts"
 import { Dice } from "./Dice.ts"
 import { type Blow, type CrashPoint, type Fence, fenced, type Hang } from "./Fence.ts"
-import type { KubeletParts, KubeletSettings } from "./KubeletParts.ts"
-import type { SimApiServer } from "./SimApiServer.ts"
+import type { PartsOfNode } from "./PartsOfNode.ts"
 import type { Skew } from "./SimClock.ts"
 import { type Link, makeLink } from "./SimConnection.ts"
 import { clients } from "./SimControlPlane.ts"
-import type { SimKeyKind } from "./SimCrypto.ts"
 import { drawBytes } from "./SimEntropy.ts"
 import { makeSimKeyGenerator } from "./SimKeyGenerator.ts"
 import { SimKubelet } from "./SimKubelet.ts"
@@ -28,27 +25,6 @@ import type { SimPod } from "./SimPod.ts"
 import { type Edges, SimProcess } from "./SimProcess.ts"
 import { makeSimDisk } from "./SimVolumeFS.ts"
 import { makeSimRecords } from "./SimVolumeRecords.ts"
-
-/** What a node is made of. */
-export interface NodeParts {
-  readonly name: string
-  readonly seed: string
-  readonly settings: Settings["Service"]
-  readonly kubelet: KubeletSettings
-  readonly keys: SimKeyKind
-  readonly server: SimApiServer
-  /** Takes the place of some of the node's edges. */
-  readonly edges: Layer.Layer<never, never, Edges>
-  readonly driver: Layer.Layer<Driver, unknown, Edges>
-  readonly now: () => number
-  readonly observe: (where: string, what: Happening) => void
-  /** Runs something by the true clock, as long as the cluster lives. */
-  readonly run: (effect: Effect.Effect<unknown>) => Fiber.Fiber<unknown, unknown>
-  readonly contextOf: KubeletParts["contextOf"]
-  readonly secretsOf: KubeletParts["secretsOf"]
-  readonly onSandbox: KubeletParts["onSandbox"]
-  readonly onGone: KubeletParts["onGone"]
-}
 
 /** How soon a process that has gone is there again. */
 const restartDelay = 2000
@@ -70,7 +46,7 @@ export class SimNode {
   isDrained = false
   /** The most that a call to the disk takes. */
   diskLatency = Duration.zero
-  readonly #parts: NodeParts
+  readonly #parts: PartsOfNode
   readonly #dice: Dice
   #process: SimProcess | undefined
   #incarnation = 0
@@ -82,7 +58,7 @@ export class SimNode {
   #torn = false
   #hasLeft = false
 
-  constructor(parts: NodeParts) {
+  constructor(parts: PartsOfNode) {
     this.#parts = parts
     this.name = parts.name
     this.link = makeLink(parts.name)
@@ -111,6 +87,11 @@ export class SimNode {
 
   /** Tells the trace of something on this node. */
   readonly observe = (what: Happening): void => this.#parts.observe(this.name, what)
+
+  /** The secrets in certlet's memory that nobody has overwritten; a process that goes takes them along. */
+  get secrets(): ReadonlyArray<Uint8Array> {
+    return this.#process?.memory.secrets ?? []
+  }
 
   /** Starts certlet. */
   readonly start: Effect.Effect<void> = Effect.suspend(() => {

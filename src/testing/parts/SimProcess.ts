@@ -24,6 +24,7 @@ import { Dice } from "./Dice.ts"
 import { Fence, fenced } from "./Fence.ts"
 import { makeSimClock, type Skew } from "./SimClock.ts"
 import { SimDoor } from "./SimDoor.ts"
+import { SimMemory } from "./SimMemory.ts"
 
 /**
  * The services of a node that certlet's programs use. A layer of some of them takes the place of the simulated ones.
@@ -49,6 +50,7 @@ export interface ProcessParts {
 /** A process of certlet. */
 export class SimProcess {
   readonly fence: Fence
+  readonly memory = new SimMemory()
   readonly #door: SimDoor
   readonly #parts: ProcessParts
   #driver: Driver["Service"] | undefined
@@ -150,9 +152,9 @@ export class SimProcess {
       Context.add(Entropy, Context.get(context, Entropy)),
       Context.add(Pods, fenced(Context.get(context, Pods), pass)),
       Context.add(TrustBundles, fenced(Context.get(context, TrustBundles), pass)),
-      Context.add(KeyGenerator, fenced(Context.get(context, KeyGenerator), pass)),
+      Context.add(KeyGenerator, this.memory.keys(fenced(Context.get(context, KeyGenerator), pass))),
       Context.add(Settings, settings),
-      Context.add(VolumeFS, fenced(Context.get(context, VolumeFS), passStepwise)),
+      Context.add(VolumeFS, this.memory.files(fenced(Context.get(context, VolumeFS), passStepwise))),
       Context.add(VolumeRecords, fenced(Context.get(context, VolumeRecords), passStepwise))
     )
   }

@@ -44,7 +44,13 @@ export type Happening =
   /** `by` is the node whose certlet asked for it; undefined where somebody else did. */
   | { readonly _tag: "RequestDeleted"; readonly object: StoredObject; readonly by: string | undefined }
   | { readonly _tag: "RequestDecided"; readonly object: StoredObject; readonly decision: string }
-  | { readonly _tag: "CallFailed"; readonly action: string; readonly reason: string }
+  /** `retryAfterMillis` is how long the server asks its client to stay away; 0 where it does not. */
+  | {
+      readonly _tag: "CallFailed"
+      readonly action: string
+      readonly reason: string
+      readonly retryAfterMillis: number
+    }
   | { readonly _tag: "Logged"; readonly level: string; readonly message: string; readonly annotations: string }
   | { readonly _tag: "EventWritten"; readonly object: StoredObject }
   | { readonly _tag: "ProcessStarted" | "ProcessStopped" | "ProcessKilled"; readonly incarnation: number }

@@ -151,6 +151,13 @@ const inLocks: ReadonlyArray<Mutant> = [
       equivalent: "whoever interrupts what a volume does forgets the volume, or begins again from what memory knows"
     },
     {
+      name: "key-not-wiped",
+      from: "    yield* wipe(pendingKeys(before).filter((key) => !kept.includes(key)))\n",
+      to: "",
+      broken: "a key stays in memory after its work is done, or after its request was refused",
+      near: ["driver/keys.test.ts"]
+    },
+    {
       name: "record-changes-overlap",
       from: "recording.withPermit(Effect.uninterruptible(program))",
       to: "(recording, Effect.uninterruptible(program))",
@@ -293,24 +300,10 @@ const inRenew = mutantsNear("driver/renew.test.ts", "driver/survival.test.ts")("
     broken: "what failed attempts have left is never deleted"
   },
   {
-    name: "refused-key-not-wiped",
-    from: "    yield* wipe(Option.toArray(pending).map(({ privateKey }) => privateKey))\n",
-    to: "",
-    broken: "the key of a request that was refused stays in memory",
-    near: ["driver/keys.test.ts"]
-  },
-  {
     name: "unrecorded-key-not-wiped",
-    from: "      Effect.tapError(() => wipe([pending.privateKey]))\n",
+    from: "      Effect.onError(() => wipe([pending.privateKey]))\n",
     to: "",
     broken: "the key of a request that could not be recorded stays in memory",
-    near: ["driver/keys.test.ts"]
-  },
-  {
-    name: "key-not-wiped",
-    from: "    yield* wipe([issued.privateKey])\n",
-    to: "",
-    broken: "a key stays in memory after its work is done",
     near: ["driver/keys.test.ts"]
   },
   {

@@ -14,6 +14,12 @@ export const inIssuance: ReadonlyArray<Mutant> = [
       broken: "a request whose create had no answer is left behind"
     },
     {
+      name: "retry-after-lost",
+      from: "detail: `${detail} (${why})`, retryAfterMillis })",
+      to: "detail: `${detail} (${why})` })",
+      broken: "a server that asks to be left alone is called again at once about a request that may be there"
+    },
+    {
       name: "forbidden-is-refusal",
       from: '(error) => error.reason === "Forbidden" && mayExist(cluster, draft),',
       to: '(error) => error.reason === "Forbidden" && isShown(cluster, draft),',

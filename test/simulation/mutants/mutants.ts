@@ -1,7 +1,7 @@
 /** For every invariant of certlet, by its name, the mutants that break it. */
 import { Context, DateTime, Duration, Effect, Layer, Option, Redacted } from "effect"
 import { PublishError } from "../../../src/driver/DriverError.ts"
-import { CertificateRequests, type RequestDraft } from "../../../src/issuance/CertificateRequests.ts"
+import { CertificateRequests, type RequestDraft, RequestError } from "../../../src/issuance/CertificateRequests.ts"
 import { KeyGenerator, type PrivateKey } from "../../../src/issuance/KeyGenerator.ts"
 import { Pods } from "../../../src/kube/Pods.ts"
 import { TrustBundles } from "../../../src/kube/TrustBundles.ts"
@@ -209,6 +209,103 @@ const impatient = onEdge(
     submit: (draft) => Effect.retry(requests.submit(draft), { times: 500 })
   }),
   { forbiddenPerDay: 4 }
+)
+
+/** Tells of failures that there were not, each time that a certificate is asked for. */
+const telling = (flaw: string, told: ReadonlyArray<{ readonly failures: number; readonly pause: number }>) =>
+  onEdge(
+    flaw,
+    CertificateRequests,
+    (requests) => ({
+      ...requests,
+      submit: (draft) =>
+        Effect.andThen(
+          Effect.forEach(told, ({ failures, pause }) =>
+            Effect.logWarning(`no certificate yet, next try in ${pause} s: told`).pipe(
+              Effect.annotateLogs({ volumeId: draft.volumeId, temper: "transient", failures })
+            )
+          ),
+          requests.submit(draft)
+        )
+    }),
+    { apiThrottledShare: 0.5 }
+  )
+
+const metronome = telling(
+  "every pause is of fifteen seconds",
+  Array.from({ length: 8 }, (_, before) => ({ failures: before + 1, pause: 15 }))
+)
+
+const countless = telling("each failure is the first one", [
+  { failures: 1, pause: 7 },
+  { failures: 1, pause: 8 }
+])
+
+const sleepy = telling("a failure is answered with an hour of silence", [{ failures: 1, pause: 3600 }])
+
+const importunate = onEdge(
+  "nobody hears that the server wants to be left alone",
+  CertificateRequests,
+  (requests) => ({
+    ...requests,
+    submit: (draft) =>
+      Effect.mapError(
+        requests.submit(draft),
+        ({ action, detail, reason }) => new RequestError({ action, detail, reason })
+      )
+  }),
+  { apiThrottledShare: 0.5, apiRetryAfterSeconds: 30 }
+)
+
+const insistent = onPrograms(
+  "a publish that fails is forgotten",
+  (driver) => ({
+    ...driver,
+    publish: (call) => Effect.tapError(driver.publish(call), () => Effect.ignore(driver.unpublish(call)))
+  }),
+  { wrongKeyShare: 1 }
+)
+
+const discouraged = onEdge(
+  "after a write that has failed nothing is written any more",
+  VolumeFS,
+  (fs) => {
+    let isDiscouraged = false
+    return {
+      ...fs,
+      write: (place, files) =>
+        Effect.suspend(() =>
+          isDiscouraged
+            ? Effect.never
+            : Effect.tapError(
+                fs.write(place, files),
+                Effect.fnUntraced(function* () {
+                  isDiscouraged = true
+                })
+              )
+        )
+    }
+  },
+  { bundleRotationsPerDay: 48, disksFullPerDay: 48 }
+)
+
+const spinning = onEdge("a mount is told of in a circle", VolumeFS, (fs) => ({
+  ...fs,
+  mount: (place) => Effect.tap(fs.mount(place), Effect.repeat(Effect.logInfo("mounted"), { times: 200 }))
+}))
+
+const hoarder = onEdge(
+  "a key that is taken up again is a copy",
+  KeyGenerator,
+  (keys) => ({
+    ...keys,
+    restore: (pkcs8, parameters) =>
+      Effect.map(keys.restore(pkcs8, parameters), (key) => ({
+        ...key,
+        pkcs8: Redacted.make(new Uint8Array(Redacted.value(pkcs8)))
+      }))
+  }),
+  { killsPerDay: 200, issuerDawdleSeconds: 60 }
 )
 
 const eager = onPrograms("each publish renews the certificate", (driver) => ({
@@ -446,6 +543,12 @@ export const mutants: Readonly<Record<string, ReadonlyArray<Mutant>>> = {
   "answered in time": [slow, clinging],
   "told of a denial": [discreet],
   "no false alarm": [premature],
+  "time passes": [spinning],
+  "pauses bounded": [sleepy, importunate],
+  "pauses apart": [metronome],
+  "failures counted": [countless],
+  "useless answers held": [insistent],
+  "rotations tried again": [discouraged],
   "one key, one request": [thrifty, repentant],
   "one at a time": [asksTwice],
   tidy: [slovenly],
@@ -464,6 +567,7 @@ export const mutants: Readonly<Record<string, ReadonlyArray<Mutant>>> = {
   "recorded is shown": [credulous],
   "past is past": [resentful],
   "secrets kept": [talkative, withTokens(tokenTold), passwordKept],
+  "secrets overwritten": [hoarder],
   served: [deaf],
   "trust followed": [faithless],
   "names followed": [stubborn()],

@@ -82,6 +82,8 @@ export const letGo = Effect.fnUntraced(function* (volumeId: string) {
   const known = yield* volumes.get(volumeId)
   yield* Effect.forEach(Option.toArray(known), endLife)
   yield* volumes.remove(volumeId)
+  // Nobody finds the volume any more, so what is in memory of it goes before the disk can come in the way.
+  yield* Effect.forEach(Option.toArray(known), withdraw)
   yield* records
     .remove(volumeId)
     .pipe(
@@ -92,7 +94,6 @@ export const letGo = Effect.fnUntraced(function* (volumeId: string) {
         )
       )
     )
-  yield* Effect.forEach(Option.toArray(known), withdraw)
 })
 
 /**

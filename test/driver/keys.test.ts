@@ -10,6 +10,7 @@ import { makeSimKeyGenerator } from "../../src/testing/parts/SimKeyGenerator.ts"
 import { SimRecordDisk } from "../../src/testing/parts/SimVolumeRecords.ts"
 import type { FileSet } from "../../src/volume/FileSet.ts"
 import { VolumeError, VolumeFS, type VolumePlace } from "../../src/volume/VolumeFS.ts"
+import { VolumeRecords } from "../../src/volume/VolumeRecord.ts"
 import { changed, during, isServed, onNode, publishCall, seen, startDriver } from "../kit/SimulatedNode.ts"
 
 /** Keys that take as long as RSA does: a tenth of a second, and the large ones half a minute. */
@@ -238,5 +239,20 @@ describe("a key's bytes", () => {
       if (name === "an unpublish") yield* driver.unpublish(web)
       expect(keys.map(isWiped)).toEqual([true, true])
     }).pipe(Effect.provide(watchful(keys, contents, 0)), onNode(name))
+  })
+
+  it.effect("are overwritten where a defect keeps the record from going", () => {
+    const [keys, contents]: [Array<Bytes>, Array<Bytes>] = [[], []]
+    const defective = changed(VolumeRecords, () => ({ remove: () => Effect.die(new Error("cannot be")) }))
+    return Effect.gen(function* () {
+      const driver = yield* startDriver
+      yield* Effect.flatMap(SimControlPlane, ({ behave }) => behave({ approval: "hold" }))
+      const web = publishCall("web")
+      yield* Effect.forkChild(Effect.exit(driver.publish(web)))
+      yield* TestClock.adjust("1 second")
+      expect(keys.map(isWiped)).toEqual([false])
+      yield* Effect.exit(driver.unpublish(web))
+      expect(keys.map(isWiped)).toEqual([true])
+    }).pipe(Effect.provide(Layer.merge(watchful(keys, contents, 0), defective)), onNode("defective"))
   })
 })

@@ -160,13 +160,17 @@ export class SimNode {
       const running = this.#process
       if (running === undefined) return
       running.fence.thawed.closeUnsafe()
-      this.#parts.run(
-        Effect.delay(
-          Effect.sync(() => running.fence.thawed.openUnsafe()),
-          time
-        )
-      )
+      this.#parts.run(Effect.delay(this.#thaw(running), time))
     })
+
+  #thaw({ fence }: SimProcess): Effect.Effect<void> {
+    return Effect.sync(() => {
+      if (!fence.isFrozen) return
+      // Whoever waits moves within the opening.
+      this.observe({ _tag: "Struck", sentence: "certlet moves again" })
+      fence.thawed.openUnsafe()
+    })
+  }
 
   /** Nothing is amiss on this node any more, what was to come does not come, and a certlet that is away is started. */
   readonly calm: Effect.Effect<void> = Effect.sync(() => {

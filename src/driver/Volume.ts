@@ -20,6 +20,7 @@ import {
   Semaphore,
   SubscriptionRef
 } from "effect"
+import { wipe } from "../issuance/wipe.ts"
 import { namespacedName } from "../spec/NamespacedName.ts"
 import type { SpecError } from "../spec/SpecError.ts"
 import { identityKeys, kubeletPrefix, type VolumeContext } from "../spec/VolumeContext.ts"
@@ -30,7 +31,6 @@ import { type VolumeRecord, VolumeRecords } from "../volume/VolumeRecord.ts"
 import type { RenewError, Unpublished } from "./DriverError.ts"
 import type { Untended } from "./Untended.ts"
 import type { VolumeComplaint } from "./VolumeStatus.ts"
-import { wipe } from "./wipe.ts"
 
 /** What a publish waits for: files in the volume, or the failure that ends the wait. */
 export type Attempt = Deferred.Deferred<void, RenewError | Unpublished>

@@ -3,10 +3,10 @@
  * is done, also where it fails. What is to last longer is copied.
  */
 import { Effect, Option, type Redacted } from "effect"
+import { wipe } from "../issuance/wipe.ts"
 import { privateKeyOf } from "../volume/FileSet.ts"
 import { VolumeFS } from "../volume/VolumeFS.ts"
 import type { Volume } from "./Volume.ts"
-import { wipe } from "./wipe.ts"
 
 type Bytes = Redacted.Redacted<Uint8Array>
 

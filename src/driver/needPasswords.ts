@@ -6,11 +6,11 @@
  */
 import { Effect, Equal, Option, Redacted, Ref } from "effect"
 import { IssuanceError } from "../issuance/IssuanceError.ts"
+import { wipe } from "../issuance/wipe.ts"
 import type { Passwords } from "../spec/VolumeSecrets.ts"
 import { seal, unseal } from "../volume/Seal.ts"
 import { keyHeld } from "./held.ts"
 import { changeRecord, type Volume } from "./Volume.ts"
-import { wipe } from "./wipe.ts"
 
 /** True if a password comes from the pod or its Secret. */
 const takesPasswords = ({ spec }: Volume): boolean =>

@@ -11,6 +11,7 @@ import { IssuanceError } from "../issuance/IssuanceError.ts"
 import { type Issued, issue, type PendingRequest } from "../issuance/issue.ts"
 import { KeyError } from "../issuance/KeyGenerator.ts"
 import { renewalTime } from "../issuance/RenewalTime.ts"
+import { wipe } from "../issuance/wipe.ts"
 import { Settings } from "../Settings.ts"
 import { decodeVolumeSpec } from "../spec/VolumeSpec.ts"
 import type { Temper } from "../Temper.ts"
@@ -25,7 +26,6 @@ import { remarksOf } from "./remarksOf.ts"
 import { swap } from "./swap.ts"
 import { remindOfMissing, remindOfRequest, tellHealed, tellOfCertificate, tellRenewed, tellTooShort } from "./tell.ts"
 import { changeRecord, podOf, type Volume } from "./Volume.ts"
-import { wipe } from "./wipe.ts"
 
 /** Gives the volume its next certificate; waits as long as the request is neither signed nor refused. */
 export const renew = Effect.fn("driver.renew")(
@@ -72,9 +72,10 @@ const prepareNow = Effect.fnUntraced(function* (volume: Volume) {
     spec: yield* specWith(volume, followed),
     token: yield* awaitToken(volume),
     pending,
-    reuse: yield* keyToReuse(volume, pending),
     requireAllNames,
     caHeld: yield* caKept(volume),
+    // The last that is read: what comes after it overwrites it.
+    reuse: yield* keyToReuse(volume, pending),
     remember: remember(volume, followed),
     followed
   }

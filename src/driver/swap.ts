@@ -4,6 +4,7 @@
  * holds the volume's permit, so that nobody writes back what somebody else has just replaced.
  */
 import { Deferred, Effect, Option, Ref } from "effect"
+import { wipe } from "../issuance/wipe.ts"
 import { type FileSet, fileSet, type Material, materialOf } from "../volume/FileSet.ts"
 import { keystoreFiles } from "../volume/keystoreFiles.ts"
 import { VolumeFS } from "../volume/VolumeFS.ts"
@@ -11,7 +12,6 @@ import { withTrust } from "./awaitTrust.ts"
 import { useHeld } from "./held.ts"
 import { sealPasswords } from "./needPasswords.ts"
 import type { Volume } from "./Volume.ts"
-import { wipe } from "./wipe.ts"
 
 /** Gives the volume the files of this material. */
 export const swap = (volume: Volume, material: Material) =>

@@ -6,6 +6,7 @@
  */
 import { Effect, Option, Ref } from "effect"
 import { CertificateRequests } from "../issuance/CertificateRequests.ts"
+import { wipe } from "../issuance/wipe.ts"
 import { Settings } from "../Settings.ts"
 import { isKubeletPath, outsideFault } from "../volume/PlaceRules.ts"
 import { VolumeError, VolumeFS } from "../volume/VolumeFS.ts"
@@ -18,7 +19,6 @@ import { RefusedPublishes } from "./RefusedPublishes.ts"
 import { Renewals } from "./Renewals.ts"
 import { tryLater } from "./tryLater.ts"
 import { taken, type Volume, Volumes } from "./Volume.ts"
-import { wipe } from "./wipe.ts"
 
 /** Unpublishes a volume: when it succeeds, nothing of it is left on the node. */
 export const unpublish = Effect.fn("driver.unpublish")(

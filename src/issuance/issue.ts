@@ -14,6 +14,7 @@ import { checkSigned, type Leaf } from "./checkSigned.ts"
 import { IssuanceError } from "./IssuanceError.ts"
 import { type KeyError, KeyGenerator, type PrivateKey } from "./KeyGenerator.ts"
 import { signingRequest } from "./SigningRequest.ts"
+import { wipe } from "./wipe.ts"
 
 /** A request that was decided on and has not come to an end. */
 export interface PendingRequest {
@@ -72,7 +73,9 @@ const keyFor = Effect.fnUntraced(function* <E, R>({ reuse, spec, volumeId }: Iss
   const fresh = keys.generate({ parameters: spec.key, pod: spec.pod.uid, volumeId })
   if (Option.isNone(reuse)) return yield* fresh
   // A kept key that cannot be read must not keep the pod from being served: it gets a new one.
-  return yield* keys.restore(reuse.value, spec.key).pipe(Effect.catchTag("KeyError", () => fresh))
+  return yield* keys
+    .restore(reuse.value, spec.key)
+    .pipe(Effect.catchTag("KeyError", () => Effect.andThen(wipe([reuse.value]), fresh)))
 })
 
 const decide = Effect.fnUntraced(function* <E, R>(issuance: Issuance<E, R>) {

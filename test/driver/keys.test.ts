@@ -86,9 +86,21 @@ describe("a publish that runs out of time while its key is being made", () => {
   )
 })
 
+type Bytes = Redacted.Redacted<Uint8Array>
+
+const isWiped = (bytes: Bytes) => Redacted.value(bytes).length > 0 && Redacted.value(bytes).every((one) => one === 0)
+
 describe("a key that is to be used again", () => {
-  it.effect("and that cannot be used is replaced by a new one, and the pod is served", () =>
-    Effect.gen(function* () {
+  it.effect("and that cannot be used is overwritten and replaced by a new one, and the pod is served", () => {
+    const restored: Array<Bytes> = []
+    const watching = changed(KeyGenerator, (keys) => ({
+      restore: (pkcs8, parameters) =>
+        Effect.andThen(
+          Effect.sync(() => restored.push(pkcs8)),
+          keys.restore(pkcs8, parameters)
+        )
+    }))
+    return Effect.gen(function* () {
       const driver = yield* startDriver
       const fs = yield* VolumeFS
       const web = publishCall("web", { "csi.cert-manager.io/reuse-private-key": "true" })
@@ -105,14 +117,12 @@ describe("a key that is to be used again", () => {
       expect(state).toBe("Ready")
       expect(Option.getOrThrow(yield* seen(web.target))["tls.key"]).not.toBe(other)
       expect(yield* isServed(web.target)).toBe(true)
-    }).pipe(onNode("another key"))
-  )
+      expect(restored.map(isWiped)).toEqual([true])
+    }).pipe(Effect.provide(watching), onNode("another key"))
+  })
 })
 
 describe("a key's bytes", () => {
-  type Bytes = Redacted.Redacted<Uint8Array>
-  const isWiped = (bytes: Bytes) => Redacted.value(bytes).length > 0 && Redacted.value(bytes).every((one) => one === 0)
-
   /** Keeps what the driver holds of keys and files; one write fails, counted from 1. */
   const watchful = (keys: Array<Bytes>, contents: Array<Bytes>, failing: number) => {
     let writes = 0

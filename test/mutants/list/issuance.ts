@@ -110,9 +110,15 @@ export const inIssuance: ReadonlyArray<Mutant> = [
   ...mutantsNear("driver/keys.test.ts", "driver/renew.test.ts")("issuance/issue.ts", [
     {
       name: "unreadable-key-blocks",
-      from: 'return yield* keys.restore(reuse.value, spec.key).pipe(Effect.catchTag("KeyError", () => fresh))',
-      to: "return yield* keys.restore(reuse.value, spec.key)",
+      from: '.pipe(Effect.catchTag("KeyError", () => Effect.andThen(wipe([reuse.value]), fresh)))',
+      to: "",
       broken: "a pod whose kept key cannot be read gets no certificate"
+    },
+    {
+      name: "unreadable-key-not-wiped",
+      from: "Effect.andThen(wipe([reuse.value]), fresh)",
+      to: "fresh",
+      broken: "a kept key that cannot be read stays in memory"
     },
     {
       name: "ask-before-remembering",

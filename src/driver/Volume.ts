@@ -169,7 +169,7 @@ export const changeRecord = Effect.fnUntraced(
 )
 
 /** The key of a record's pending request. */
-const pendingKeys = ({ pending }: VolumeRecord) => Option.toArray(pending).map(({ privateKey }) => privateKey)
+export const pendingKeys = ({ pending }: VolumeRecord) => Option.toArray(pending).map(({ privateKey }) => privateKey)
 
 /** The target belongs to another volume: two of them would write two pods' keys to one place. */
 export const taken = (action: string, path: string, holder: string): VolumeError =>

@@ -18,7 +18,7 @@ import { Refusals } from "./Refusals.ts"
 import { RefusedPublishes } from "./RefusedPublishes.ts"
 import { Renewals } from "./Renewals.ts"
 import { tryLater } from "./tryLater.ts"
-import { taken, type Volume, Volumes } from "./Volume.ts"
+import { pendingKeys, taken, type Volume, Volumes } from "./Volume.ts"
 
 /** Unpublishes a volume: when it succeeds, nothing of it is left on the node. */
 export const unpublish = Effect.fn("driver.unpublish")(
@@ -82,8 +82,8 @@ export const letGo = Effect.fnUntraced(function* (volumeId: string) {
   const known = yield* volumes.get(volumeId)
   yield* Effect.forEach(Option.toArray(known), endLife)
   yield* volumes.remove(volumeId)
-  // Nobody finds the volume any more, so what is in memory of it goes before the disk can come in the way.
-  yield* Effect.forEach(Option.toArray(known), withdraw)
+  // Nobody finds the volume any more, so its key goes before the disk can come in the way.
+  yield* Effect.forEach(Option.toArray(known), wipePending)
   yield* records
     .remove(volumeId)
     .pipe(
@@ -94,6 +94,7 @@ export const letGo = Effect.fnUntraced(function* (volumeId: string) {
         )
       )
     )
+  yield* Effect.forEach(Option.toArray(known), withdraw)
 })
 
 /**
@@ -121,16 +122,17 @@ const endLife = (volume: Volume) => Effect.flatMap(Renewals, (renewals) => renew
 const targetsOf = (known: Option.Option<Volume>, target: string): ReadonlySet<string> =>
   new Set([target, ...Option.toArray(known).map((volume) => volume.place.target)])
 
+const wipePending = ({ record }: Volume) => Effect.flatMap(Ref.get(record), (record) => wipe(pendingKeys(record)))
+
 /**
- * Overwrites the key of the volume's pending request and deletes the request in the background, and no other: the
- * volume may be published again meanwhile. If that fails, the request goes with its pod.
+ * Deletes the volume's pending request in the background, and no other: the volume may be published again meanwhile. If
+ * that fails, the request goes with its pod.
  */
 const withdraw = Effect.fnUntraced(function* (volume: Volume) {
   const requests = yield* CertificateRequests
   const { pending } = yield* Ref.get(volume.record)
   if (Option.isNone(pending)) return
-  const { privateKey, requestName } = pending.value
-  yield* wipe([privateKey])
+  const { requestName } = pending.value
   const isDoomed = (name: string) => name === requestName
   yield* requests.discard({ volumeId: volume.id, namespace: volume.spec.pod.namespace, isDoomed }).pipe(
     Effect.catch((error) => Effect.logDebug(`a pending request was not deleted: ${error.message}`)),

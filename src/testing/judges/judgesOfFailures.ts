@@ -28,8 +28,9 @@ const noFalseAlarm = safety(
       if (what._tag === "Mounted") mounted.add(what.target)
       if (what._tag === "Unmounted") mounted.delete(what.target)
       const told = failureTold(event)
-      const volume = world.volumes.find(({ volumeId }) => volumeId === told?.volumeId)
-      if (told === undefined || volume === undefined || takesPasswords(volume)) return undefined
+      if (told === undefined) return undefined
+      const volume = world.volumes.find(({ volumeId }) => volumeId === told.volumeId)
+      if (volume === undefined || takesPasswords(volume)) return undefined
       const isTakenAway = mounted.has(volume.target) && mountOf(volume, world) === undefined
       if (isTakenAway || refused.has(volume.volumeId)) return undefined
       if (at - troubles.disturbedUntil < aftermath) return undefined

@@ -22,20 +22,20 @@ const attemptTold = (event: Event): ToldFailure | undefined => {
 
 /** How long the server has asked to be left alone, by the calls of a node that have failed, in seconds. */
 class AskedTimes {
-  readonly #asked = new Map<string, ReadonlyArray<number>>()
+  readonly #asked = new Map<string, number | "several">()
 
   readonly hear = ({ what, where }: Event): void => {
     if (what._tag !== "CallFailed") return
     const call = `${where} ${what.action}`
-    this.#asked.set(call, [...(this.#asked.get(call) ?? []), what.retryAfterMillis / 1000])
+    this.#asked.set(call, this.#asked.has(call) ? "several" : what.retryAfterMillis / 1000)
   }
 
   /** What the call has been told that made an attempt fail; undefined where none did, or another one may have. */
   readonly take = (node: string, why: string): number | undefined => {
     const call = `${node} ${why.split(": ", 1)[0]}`
-    const asked = this.#asked.get(call) ?? []
+    const asked = this.#asked.get(call)
     this.#asked.delete(call)
-    return asked.length === 1 ? asked[0] : undefined
+    return asked === "several" ? undefined : asked
   }
 }
 

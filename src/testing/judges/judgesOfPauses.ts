@@ -6,7 +6,7 @@ import { volumeText } from "../parts/SimPod.ts"
 import type { Event } from "../story/Happening.ts"
 import { failureTold, notRotated, type ToldFailure } from "./failureTold.ts"
 import { type Invariant, safety, type World } from "./Invariants.ts"
-import { volumeAt, volumeOf } from "./judgesOfVolumes.ts"
+import { isFilled, volumeAt, volumeOf } from "./judgesOfVolumes.ts"
 import { isSkewed } from "./Troubles.ts"
 
 const nameOf = (volumeId: string, { volumes }: World): string => {
@@ -189,7 +189,8 @@ const rotationsTriedAgain = safety(
         due.delete(volumeId)
         const volume = world.volumes.find((one) => one.volumeId === volumeId)
         const node = world.nodes.get(volume?.pod.node ?? "")
-        if (volume !== undefined && node?.isServing === true && node.isQuick)
+        // One without files takes the bundle with its first certificate.
+        if (volume !== undefined && isFilled(volume, world) && node?.isServing === true && node.isQuick)
           return `${volumeText(volume)} was to get its new trust bundle long ago`
       }
       return undefined

@@ -32,8 +32,8 @@ const decodeAnnotations = Schema.decodeUnknownResult(Annotations)
 export const failureTold = ({ what }: Event): ToldFailure | undefined => {
   if (what._tag !== "Logged") return undefined
   const outcome = outcomes.find((outcome) => what.message.startsWith(`${outcome}, next try in `))
+  if (outcome === undefined) return undefined
   const [, seconds, why = ""] = /, next try in (\d+) s: (.*)$/s.exec(what.message) ?? []
   const told = Option.getOrUndefined(Result.getSuccess(decodeAnnotations(what.annotations)))
-  if (outcome === undefined || told === undefined) return undefined
-  return { ...told, outcome, pause: Number(seconds), why }
+  return told === undefined ? undefined : { ...told, outcome, pause: Number(seconds), why }
 }

@@ -119,7 +119,7 @@ const nothingInVain = safety(
       const certificate = certificateIn(object)
       if (certificate === undefined || !sound.has(object.metadata.uid)) return undefined
       const isOver = new crypto.X509Certificate(certificate).validToDate.getTime() <= at + node.skew.millis
-      return isOver || [...shown].some((pem) => hasBrought(object, pem))
+      return isOver || hasBrought(object, shown)
         ? undefined
         : `request ${request} of ${volumeText(volume)} is deleted, and its certificate was never used`
     }

@@ -14,7 +14,7 @@ const nameOf = (volumeId: string, { volumes }: World): string => {
   return volume === undefined ? volumeId : volumeText(volume)
 }
 
-/** An attempt that has failed; a rotation is none. */
+/** A failed attempt; rotations do not count. */
 const attemptTold = (event: Event): ToldFailure | undefined => {
   const told = failureTold(event)
   return told?.outcome === notRotated ? undefined : told

@@ -101,7 +101,7 @@ const signedIsUsed = safety(
         const last = unused.get(volumeId)
         const sight = seeVolume(what.volume)
         const object = last === undefined ? undefined : requests.all().find(({ metadata }) => metadata.uid === last.uid)
-        if (object !== undefined && Result.isSuccess(sight) && hasBrought(object, sight.success.certificate.pem))
+        if (object !== undefined && Result.isSuccess(sight) && hasBrought(object, [sight.success.certificate.pem]))
           unused.delete(volumeId)
       }
       for (const [volumeId, last] of unused) {

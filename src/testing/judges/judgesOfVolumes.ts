@@ -27,9 +27,11 @@ export const certificateIn = ({ status }: StoredObject): string | undefined =>
     ? atob(status.certificate)
     : undefined
 
-/** True where a request has brought this certificate, PEM. */
-export const hasBrought = (object: StoredObject, pem: string): boolean =>
-  certificateIn(object)?.includes(pem.trim()) ?? false
+/** True where a request has brought one of these certificates, PEM. */
+export const hasBrought = (object: StoredObject, pems: Iterable<string>): boolean => {
+  const chain = certificateIn(object) ?? ""
+  return [...pems].some((pem) => chain.includes(pem.trim()))
+}
 
 /** The volume that a request is made for, while its pod is there. */
 export const askerOf = (object: StoredObject, world: World): SimPodVolume | undefined =>

@@ -1,7 +1,7 @@
 /**
  * A copy of the repository in which mutants are tried, so that the tree at hand stays as it is and may be worked on
  * meanwhile. One mutant at a time stands in it. A program that is started here has a time limit and ends with all that
- * it has started.
+ * it has started, also where the trials are ended from outside.
  */
 import { execFileSync, spawn } from "node:child_process"
 import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
@@ -19,6 +19,7 @@ export interface Ending {
 /** The copy. */
 export class Workshop {
   readonly folder: string
+  readonly #stop = new Set<() => void>()
 
   constructor(tree: string) {
     this.folder = makeFolder("mutants")
@@ -28,6 +29,13 @@ export class Workshop {
       cpSync(join(tree, path), join(this.folder, path))
     }
     symlinkSync(join(tree, "node_modules"), join(this.folder, "node_modules"))
+    for (const signal of ["SIGINT", "SIGTERM"]) {
+      process.once(signal, () => {
+        for (const stop of this.#stop) stop()
+        this.end()
+        process.exit(1)
+      })
+    }
   }
 
   /** The text of a file of the copy. */
@@ -57,17 +65,20 @@ export class Workshop {
       })
       const said: Array<string> = []
       let isOver = false
-      const timer = setTimeout(() => {
+      const stop = () => {
         isOver = true
         // The group: vitest has workers, and tests start programs.
         if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL")
-      }, seconds * 1000)
+      }
+      this.#stop.add(stop)
+      const timer = setTimeout(stop, seconds * 1000)
       for (const stream of [child.stdout, child.stderr]) {
         stream.setEncoding("utf8").on("data", (text: string) => said.push(text))
       }
       child.on("error", reject)
       child.on("close", (code) => {
         clearTimeout(timer)
+        this.#stop.delete(stop)
         resolve({ code: isOver ? undefined : (code ?? 1), output: said.join("") })
       })
     })

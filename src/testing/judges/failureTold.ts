@@ -3,7 +3,7 @@
  * it was, the how many-th failure in a row, how long the pause is, and why. Pure.
  */
 import { Option, Result, Schema } from "effect"
-import type { Event } from "../story/Happening.ts"
+import type { Event, Happening } from "../story/Happening.ts"
 
 /** How certlet says that a rotation of the trust bundle has failed. */
 export const notRotated = "the new trust bundle is not in place"
@@ -28,12 +28,22 @@ const Annotations = Schema.fromJsonString(
 )
 const decodeAnnotations = Schema.decodeUnknownResult(Annotations)
 
+type LogLine = Extract<Happening, { readonly _tag: "Logged" }>
+
+const readFailure = ({ annotations, message }: LogLine): ToldFailure | undefined => {
+  const outcome = outcomes.find((outcome) => message.startsWith(`${outcome}, next try in `))
+  if (outcome === undefined) return undefined
+  const [, seconds, why = ""] = /, next try in (\d+) s: (.*)$/s.exec(message) ?? []
+  const told = Option.getOrUndefined(Result.getSuccess(decodeAnnotations(annotations)))
+  return told === undefined ? undefined : { ...told, outcome, pause: Number(seconds), why }
+}
+
+/** Several judges ask about the same line: it is read once. */
+const read = new WeakMap<LogLine, ToldFailure | undefined>()
+
 /** The failure that an event tells; undefined where it tells none. */
 export const failureTold = ({ what }: Event): ToldFailure | undefined => {
   if (what._tag !== "Logged") return undefined
-  const outcome = outcomes.find((outcome) => what.message.startsWith(`${outcome}, next try in `))
-  if (outcome === undefined) return undefined
-  const [, seconds, why = ""] = /, next try in (\d+) s: (.*)$/s.exec(what.message) ?? []
-  const told = Option.getOrUndefined(Result.getSuccess(decodeAnnotations(what.annotations)))
-  return told === undefined ? undefined : { ...told, outcome, pause: Number(seconds), why }
+  if (!read.has(what)) read.set(what, readFailure(what))
+  return read.get(what)
 }

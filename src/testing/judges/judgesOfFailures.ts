@@ -4,7 +4,7 @@
  */
 import { failureTold } from "./failureTold.ts"
 import { type Invariant, safety } from "./Invariants.ts"
-import { mountOf, volumeAt, volumeOf } from "./judgesOfVolumes.ts"
+import { mountOf, volumeAt, volumeById, volumeOf } from "./judgesOfVolumes.ts"
 import { isRefusal, Troubles } from "./Troubles.ts"
 import { takesPasswords } from "./wishes.ts"
 
@@ -29,7 +29,7 @@ const noFalseAlarm = safety(
       if (what._tag === "Unmounted") mounted.delete(what.target)
       const told = failureTold(event)
       if (told === undefined) return undefined
-      const volume = world.volumes.find(({ volumeId }) => volumeId === told.volumeId)
+      const volume = volumeById(world, told.volumeId)
       if (volume === undefined || takesPasswords(volume)) return undefined
       const isTakenAway = mounted.has(volume.target) && mountOf(volume, world) === undefined
       if (isTakenAway || refused.has(volume.volumeId)) return undefined

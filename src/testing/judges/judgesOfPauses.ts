@@ -6,11 +6,11 @@ import { volumeText } from "../parts/SimPod.ts"
 import type { Event } from "../story/Happening.ts"
 import { failureTold, notRotated, type ToldFailure } from "./failureTold.ts"
 import { type Invariant, safety, type World } from "./Invariants.ts"
-import { isFilled, volumeAt, volumeOf } from "./judgesOfVolumes.ts"
+import { isFilled, volumeAt, volumeById, volumeOf } from "./judgesOfVolumes.ts"
 import { isSkewed } from "./Troubles.ts"
 
-const nameOf = (volumeId: string, { volumes }: World): string => {
-  const volume = volumes.find((one) => one.volumeId === volumeId)
+const nameOf = (volumeId: string, world: World): string => {
+  const volume = volumeById(world, volumeId)
   return volume === undefined ? volumeId : volumeText(volume)
 }
 
@@ -18,6 +18,23 @@ const nameOf = (volumeId: string, { volumes }: World): string => {
 const attemptTold = (event: Event): ToldFailure | undefined => {
   const told = failureTold(event)
   return told?.outcome === notRotated ? undefined : told
+}
+
+/** What is seen of each volume again and again: how often the same in a row. */
+class Row<A> {
+  readonly #last = new Map<string, { readonly what: A; readonly times: number }>()
+
+  /** How often this has been seen now. */
+  readonly see = (volumeId: string, what: A): number => {
+    const last = this.#last.get(volumeId)
+    const times = last?.what === what ? last.times + 1 : 1
+    this.#last.set(volumeId, { what, times })
+    return times
+  }
+
+  readonly forget = (volumeId: string): void => void this.#last.delete(volumeId)
+
+  readonly forgetAll = (): void => this.#last.clear()
 }
 
 /** How long the server has asked to be left alone, by the calls of a node that have failed, in seconds. */
@@ -75,14 +92,12 @@ const pausesApart = safety(
   "pauses apart",
   "Pauses are drawn, so that what fails together does not come back together: eight pauses of a volume in a row are never alike.",
   () => {
-    const last = new Map<string, { readonly pause: number; readonly times: number }>()
+    const pauses = new Row<number>()
     return (event, world) => {
       const told = attemptTold(event)
       if (told === undefined || told.pause <= tellable) return undefined
       const { pause, volumeId } = told
-      const before = last.get(volumeId)
-      const times = before?.pause === pause ? before.times + 1 : 1
-      last.set(volumeId, { pause, times })
+      const times = pauses.see(volumeId, pause)
       return times < alike ? undefined : `${nameOf(volumeId, world)} has paused ${times} times for ${pause} s`
     }
   }
@@ -132,11 +147,30 @@ const gist = (why: string): string => why.replace(/CertificateRequest \S+:/, "")
 /** So long a volume waits after the second useless answer at least, in seconds. */
 const shortestHold = 15
 
-/** A useless answer, when the next one is due, and what was wrong with it. */
-interface Useless {
-  readonly gist: string
-  readonly until: number
-  readonly times: number
+/** Volumes that were given useless answers: how often the same one in a row, and when the next is due. */
+class UselessAnswers {
+  readonly #gists = new Row<string>()
+  readonly #held = new Map<string, number>()
+
+  /** A volume is told what is wrong with an answer. */
+  readonly tell = ({ pause, volumeId, why }: ToldFailure, at: number): void => {
+    const repeats = this.#gists.see(volumeId, gist(why)) > 1
+    if (repeats) this.#held.set(volumeId, at + Math.max(pause, shortestHold) * 1000)
+    else this.#held.delete(volumeId)
+  }
+
+  /** Until when a volume waits, in milliseconds since 1970; undefined where it may ask. */
+  readonly heldUntil = (volumeId: string): number | undefined => this.#held.get(volumeId)
+
+  readonly forget = (volumeId: string): void => {
+    this.#gists.forget(volumeId)
+    this.#held.delete(volumeId)
+  }
+
+  readonly forgetAll = (): void => {
+    this.#gists.forgetAll()
+    this.#held.clear()
+  }
 }
 
 const uselessAnswersHeld = safety(
@@ -144,28 +178,25 @@ const uselessAnswersHeld = safety(
   "Once an issuer has given a volume the same useless answer twice, the volume asks again when certlet has said that it will, and after 15 seconds at the earliest: no publish cuts that short.",
   () => {
     const signed = new Set<string>()
-    const useless = new Map<string, Useless>()
+    const useless = new UselessAnswers()
     return (event, world) => {
       const { at, what } = event
-      for (const volumeId of renewedBy(event, world)) useless.delete(volumeId)
-      if (isSkewed(world)) useless.clear()
-      if (what._tag === "OperatorAsked" || what._tag === "UnpublishCalled") useless.delete(what.volume.volumeId)
+      for (const volumeId of renewedBy(event, world)) useless.forget(volumeId)
+      if (isSkewed(world)) useless.forgetAll()
+      if (what._tag === "OperatorAsked" || what._tag === "UnpublishCalled") useless.forget(what.volume.volumeId)
       if (what._tag === "RequestDecided" && what.decision.startsWith("signed")) signed.add(volumeOf(what.object))
       if (what._tag === "RequestCreated") {
         const volumeId = volumeOf(what.object)
-        const last = useless.get(volumeId)
+        const until = useless.heldUntil(volumeId) ?? at
         signed.delete(volumeId)
-        return last !== undefined && last.times > 1 && at < last.until - 2000
-          ? `${nameOf(volumeId, world)} asks ${Math.round((last.until - at) / 1000)} s before it is time`
+        return at < until - 2000
+          ? `${nameOf(volumeId, world)} asks ${Math.round((until - at) / 1000)} s before it is time`
           : undefined
       }
       const told = attemptTold(event)
       if (told === undefined) return undefined
-      const { pause, volumeId, why } = told
-      if (!signed.delete(volumeId)) return void useless.delete(volumeId)
-      const before = useless.get(volumeId)
-      const times = before?.gist === gist(why) ? before.times + 1 : 1
-      useless.set(volumeId, { gist: gist(why), until: at + Math.max(pause, shortestHold) * 1000, times })
+      if (signed.delete(told.volumeId)) useless.tell(told, at)
+      else useless.forget(told.volumeId)
       return undefined
     }
   }
@@ -187,7 +218,7 @@ const rotationsTriedAgain = safety(
       for (const [volumeId, until] of due) {
         if (at <= until) continue
         due.delete(volumeId)
-        const volume = world.volumes.find((one) => one.volumeId === volumeId)
+        const volume = volumeById(world, volumeId)
         const node = world.nodes.get(volume?.pod.node ?? "")
         // One without files takes the bundle with its first certificate.
         if (volume !== undefined && isFilled(volume, world) && node?.isServing === true && node.isQuick)

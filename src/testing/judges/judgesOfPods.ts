@@ -7,7 +7,7 @@ import { Option, Result } from "effect"
 import type { PodState } from "../../spec/PodState.ts"
 import { type SimPodVolume, volumeText } from "../parts/SimPod.ts"
 import { type Invariant, safety, type World } from "./Invariants.ts"
-import { askerOf, isFilled, isInherited, mountOf } from "./judgesOfVolumes.ts"
+import { askerOf, isFilled, isInherited, mountOf, volumeAt } from "./judgesOfVolumes.ts"
 import { seeVolume } from "./Sight.ts"
 import { unservedAt } from "./served.ts"
 import { gatesOf, isFollowing, isLetIn, mayComeLater, namesOf } from "./wishes.ts"
@@ -83,7 +83,7 @@ const ownNames = safety(
         states.set(what.pod.uid, [...seen, what.state])
       }
       if (what._tag !== "Written") return undefined
-      const volume = world.volumes.find(({ target }) => target === what.target)
+      const volume = volumeAt(world, what.target)
       if (volume === undefined || !isFollowing(volume)) return undefined
       return misnamed(volume, world, states.get(volume.pod.uid) ?? [])
     }

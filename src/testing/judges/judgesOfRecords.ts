@@ -5,7 +5,7 @@
 import { Result, Schema } from "effect"
 import { volumeText } from "../parts/SimPod.ts"
 import { type Invariant, safety } from "./Invariants.ts"
-import { volumeAt } from "./judgesOfVolumes.ts"
+import { volumeAt, volumeById } from "./judgesOfVolumes.ts"
 import { seeVolume } from "./Sight.ts"
 
 const decodeRecord = Schema.decodeUnknownResult(
@@ -30,7 +30,7 @@ const recordedIsShown = safety(
       }
       if (what._tag !== "RecordSaved") return undefined
       const record = decodeRecord(what.text)
-      const volume = world.volumes.find(({ volumeId }) => volumeId === what.volumeId)
+      const volume = volumeById(world, what.volumeId)
       if (Result.isFailure(record) || volume === undefined) return undefined
       const { serialNumber } = record.success.issued
       if (shown.get(volume.volumeId)?.has(plain(serialNumber)) === true) return undefined

@@ -6,7 +6,7 @@ import { DateTime, Result } from "effect"
 import { isFinished } from "../../embedded/RequestRules.ts"
 import { type SimPodVolume, volumeText } from "../parts/SimPod.ts"
 import { type Invariant, safety, type World } from "./Invariants.ts"
-import { hasBrought, volumeAt, volumeOf } from "./judgesOfVolumes.ts"
+import { hasBrought, volumeAt, volumeById, volumeOf } from "./judgesOfVolumes.ts"
 import { seeVolume } from "./Sight.ts"
 import { isRefusal, Troubles } from "./Troubles.ts"
 import { isHeldBack } from "./wishes.ts"
@@ -67,7 +67,7 @@ const renewedInTime = safety(
       for (const [volumeId, { calm, notAfter }] of deadlines) {
         if (at <= notAfter) continue
         deadlines.delete(volumeId)
-        const volume = world.volumes.find((one) => one.volumeId === volumeId)
+        const volume = volumeById(world, volumeId)
         if (volume === undefined || calmSince > notAfter - calm || !isRenewable(volume, world)) continue
         if (at - (decided.get(volumeId) ?? 0) > swapLasts && !hasOpenRequest(volume, world))
           return `the certificate of ${volumeText(volume)} has run out, and no other is asked for`
@@ -106,7 +106,7 @@ const signedIsUsed = safety(
       }
       for (const [volumeId, last] of unused) {
         if (at - Math.max(last.at, troubles.disturbedUntil) < useLasts) continue
-        const volume = world.volumes.find((one) => one.volumeId === volumeId)
+        const volume = volumeById(world, volumeId)
         if (volume !== undefined && isTendable(volume, world) && !isHeldBack(volume, world))
           return `request ${last.name} of ${volumeText(volume)} was signed, and its certificate is not in the volume`
         unused.delete(volumeId)

@@ -18,7 +18,11 @@ import { attribute, fixedNamesOf } from "./wishes.ts"
 export const volumeAt = (world: World, target: string): SimPodVolume | undefined =>
   world.volumes.find((volume) => volume.target === target)
 
-/** The volume whose id an object carries. */
+/** The volume of this id, while its pod is there. */
+export const volumeById = (world: World, volumeId: string): SimPodVolume | undefined =>
+  world.volumes.find((volume) => volume.volumeId === volumeId)
+
+/** The id of the volume that an object is about. */
 export const volumeOf = ({ metadata }: StoredObject): string => metadata.annotations?.[volumeAnnotation] ?? ""
 
 /** The certificate in a signed request, PEM; nothing in others. */
@@ -35,7 +39,7 @@ export const hasBrought = (object: StoredObject, pems: Iterable<string>): boolea
 
 /** The volume that a request is made for, while its pod is there. */
 export const askerOf = (object: StoredObject, world: World): SimPodVolume | undefined =>
-  world.volumes.find(({ volumeId }) => volumeId === volumeOf(object))
+  volumeById(world, volumeOf(object))
 
 const wholeSets = safety(
   "whole sets",

@@ -21,9 +21,10 @@ const pulledOn = (node: string, { pulled }: World): ReadonlyArray<string> =>
 /** True while a lever of a node is pulled. */
 export const isPulledOn = (node: string, world: World): boolean => pulledOn(node, world).length > 0
 
-/** True where nothing is wrong with a node itself at this moment. */
-export const isWell = (node: string, world: World): boolean =>
-  pulledOn(node, world).every((name) => name === `${node}/cut`) && (world.nodes.get(node)?.isQuick ?? false)
+/** True where nothing is wrong with a node itself at this moment, but for this lever. */
+export const isWell = (node: string, world: World, besides = ""): boolean =>
+  pulledOn(node, world).every((name) => name === `${node}/cut` || name === besides) &&
+  (world.nodes.get(node)?.isQuick ?? false)
 
 /** True for a request that nothing came of. */
 export const isRefusal = ({ what }: Event): boolean =>

@@ -2,10 +2,11 @@
  * The invariants about the kubelet's calls: each is answered before its kubelet gives up, a pod goes whatever the API
  * server does, and a denial is told when it is known. A node that is in trouble of its own may take longer.
  */
-import { Duration } from "effect"
+import { Duration, Result } from "effect"
 import { volumeText } from "../parts/SimPod.ts"
 import { type Invariant, safety, type World } from "./Invariants.ts"
-import { askerOf } from "./judgesOfVolumes.ts"
+import { askerOf, volumeAt } from "./judgesOfVolumes.ts"
+import { seeVolume } from "./Sight.ts"
 import { isWell, Troubles } from "./Troubles.ts"
 
 /** How long a kubelet waits for an answer, in milliseconds. */
@@ -75,5 +76,79 @@ const toldOfDenial = safety(
   }
 )
 
+/** How long an answer takes that only has to be given, in milliseconds. */
+const answerLasts = 250
+
+/** The most that certlet takes for an answer on a node, with what it may have to record before, in milliseconds. */
+const answerLastsOn = (node: string, { nodes }: World): number =>
+  answerLasts + 4 * Duration.toMillis(nodes.get(node)?.diskLatency ?? Duration.zero)
+
+/** A publish that waits, and since when its files are there, in milliseconds since 1970. */
+interface Waiting {
+  readonly since: number
+  readonly filledAt: number | undefined
+}
+
+const answeredWhenFilled = safety(
+  "answered when filled",
+  "A publish that waits for a certificate is answered as soon as it is in the volume and recorded, unless something is wrong on the node.",
+  () => {
+    const troubles = new Troubles()
+    const waiting = new Map<string, Waiting>()
+    const serialNumbers = new Map<string, string>()
+    return (event, world) => {
+      troubles.hear(event, world)
+      const { at, what, where } = event
+      if (what._tag === "PublishCalled") {
+        waiting.delete(what.volume.volumeId)
+        if (isWell(where, world)) waiting.set(what.volume.volumeId, { since: at, filledAt: undefined })
+      }
+      if (what._tag === "Written") {
+        const volumeId = volumeAt(world, what.target)?.volumeId ?? ""
+        const [sight, last] = [seeVolume(what.volume), waiting.get(volumeId)]
+        if (Result.isFailure(sight)) return undefined
+        const { serialNumber } = sight.success.certificate
+        if (last !== undefined && serialNumbers.get(volumeId) !== serialNumber)
+          waiting.set(volumeId, { ...last, filledAt: at })
+        serialNumbers.set(volumeId, serialNumber)
+      }
+      if (what._tag !== "PublishAnswered") return undefined
+      const last = waiting.get(what.volume.volumeId)
+      waiting.delete(what.volume.volumeId)
+      const took = Math.round(at - (last?.filledAt ?? at))
+      if (last === undefined || took <= answerLastsOn(where, world) || !isWell(where, world)) return undefined
+      return troubles.hasStruck(where, last.since, world)
+        ? undefined
+        : `the publish of ${volumeText(what.volume)} is answered ${took} ms after its certificate was in the volume`
+    }
+  }
+)
+
+const operatorsAnswered = safety(
+  "operators answered",
+  "An operator who waits for a renewal is told as soon as the volume goes, unless something is wrong on the node.",
+  () => {
+    const troubles = new Troubles()
+    const gone = new Map<string, number>()
+    return (event, world) => {
+      troubles.hear(event, world)
+      const { at, what, where } = event
+      if (what._tag === "PublishCalled") gone.delete(what.volume.volumeId)
+      if (what._tag === "UnpublishAnswered" && what.failure === undefined) gone.set(what.volume.volumeId, at)
+      if (what._tag !== "OperatorAnswered") return undefined
+      const since = gone.get(what.volume.volumeId) ?? at
+      const took = Math.round(at - since)
+      return took > answerLastsOn(where, world) && isWell(where, world) && !troubles.hasStruck(where, since, world)
+        ? `whoever asked about ${volumeText(what.volume)} is answered ${took} ms after it has gone`
+        : undefined
+    }
+  }
+)
+
 /** Calls. */
-export const judgesOfCalls: ReadonlyArray<Invariant> = [answeredInTime, toldOfDenial]
+export const judgesOfCalls: ReadonlyArray<Invariant> = [
+  answeredInTime,
+  answeredWhenFilled,
+  operatorsAnswered,
+  toldOfDenial
+]

@@ -10,7 +10,7 @@ import { namespacedName } from "../../spec/NamespacedName.ts"
 import { type SimPodVolume, volumeText } from "../parts/SimPod.ts"
 import type { Event } from "../story/Happening.ts"
 import { type Invariant, type Judge, safety, type World } from "./Invariants.ts"
-import { askerOf, certificateIn, hasBrought, isFilled, volumeOf } from "./judgesOfVolumes.ts"
+import { askerOf, certificateIn, hasBrought, isFilled, strangersAt, volumeOf } from "./judgesOfVolumes.ts"
 import { seeVolume } from "./Sight.ts"
 import { Troubles } from "./Troubles.ts"
 import { isFollowing } from "./wishes.ts"
@@ -135,20 +135,27 @@ const somewhereToPut = safety(
   () => {
     /** Until when the last call may go on, and whether what stood at its target was a stranger's. */
     const called = new Map<string, { readonly until: number; readonly isForeign: boolean }>()
+    const answered = new Set<string>()
     const mounted = new Set<string>()
     return ({ at, what, where }, world) => {
-      const isForeign = ({ pod, volumeId }: SimPodVolume) => world.pulled.includes(`${pod.node}/planted/${volumeId}`)
+      const isForeign = (volume: SimPodVolume) => world.pulled.includes(strangersAt(volume))
       if (what._tag === "PublishCalled") {
         // A call whose disk hangs may go on for any time.
         const until = world.nodes.get(where)?.isQuick === true ? at + callLasts : Number.POSITIVE_INFINITY
         called.set(what.volume.volumeId, { until, isForeign: isForeign(what.volume) })
+        answered.delete(what.volume.volumeId)
       }
+      if (what._tag === "PublishAnswered") answered.add(what.volume.volumeId)
       if (what._tag === "Mounted") mounted.add(what.target)
       // A process that starts looks at what is mounted; one that runs hears of a stranger's deed with the next publish.
       if (what._tag === "ProcessStarted") {
         const disk = world.nodes.get(where)?.disk
-        for (const { pod, target } of world.volumes)
-          if (pod.node === where && disk?.volumes.has(target) !== true) mounted.delete(target)
+        for (const { pod, target, volumeId } of world.volumes) {
+          if (pod.node !== where) continue
+          if (disk?.volumes.has(target) !== true) mounted.delete(target)
+          // What its kubelet had given up goes on no longer.
+          if (answered.has(volumeId)) called.delete(volumeId)
+        }
       }
       if (what._tag !== "RequestCreated") return undefined
       const volume = askerOf(what.object, world)

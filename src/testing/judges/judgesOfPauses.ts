@@ -6,8 +6,8 @@ import { volumeText } from "../parts/SimPod.ts"
 import type { Event } from "../story/Happening.ts"
 import { failureTold, notRotated, type ToldFailure } from "./failureTold.ts"
 import { type Invariant, safety, type World } from "./Invariants.ts"
-import { isFilled, volumeAt, volumeById, volumeOf } from "./judgesOfVolumes.ts"
-import { isSkewed } from "./Troubles.ts"
+import { isFilled, mountOf, volumeAt, volumeById, volumeOf } from "./judgesOfVolumes.ts"
+import { isSkewed, isWell } from "./Troubles.ts"
 
 const nameOf = (volumeId: string, world: World): string => {
   const volume = volumeById(world, volumeId)
@@ -58,26 +58,43 @@ class AskedTimes {
 
 /** The longest pauses, in seconds. */
 const longest = { withoutAnswer: 23, withoutCertificate: 450, withCertificate: 5400 } as const
+/** The shortest pause where trying soon is of no use, in seconds. */
+const shortestSettled = 15
+
+/** True where a volume could not be written to because it is not mounted: only its kubelet's next call mounts it. */
+const isUnmounted = ({ volumeId, why }: ToldFailure, world: World): boolean => {
+  const volume = volumeById(world, volumeId)
+  return volume !== undefined && why.startsWith("write ") && mountOf(volume, world) === undefined
+}
+
+/** The least that a failed attempt pauses, in seconds, where the server asks for nothing. */
+const leastOf = (told: ToldFailure, node: string, world: World): number =>
+  told.temper !== "transient" || (isUnmounted(told, world) && isWell(node, world)) ? shortestSettled : 0
 
 /** The least and the most that a failed attempt may pause, in seconds. */
-const boundsOf = ({ outcome, temper }: ToldFailure, asked: number | undefined): readonly [number, number] => {
-  if (outcome === "not renewed") return [0, longest.withCertificate]
-  if (asked === undefined || temper !== "transient") return [0, longest.withoutCertificate]
+const boundsOf = (
+  { outcome, temper }: ToldFailure,
+  least: number,
+  asked: number | undefined
+): readonly [number, number] => {
+  if (outcome === "not renewed") return [least, longest.withCertificate]
+  if (asked === undefined || temper !== "transient") return [least, longest.withoutCertificate]
   return [asked, Math.max(longest.withoutAnswer, Math.ceil(asked))]
 }
 
 const pausesBounded = safety(
   "pauses bounded",
-  "After a call without a useful answer a pod without a certificate is tried again within 23 seconds, after other failures within 7.5 minutes, and a pod with one within an hour and a half; where the server asks for more time, not before that.",
+  "After a call without a useful answer a pod without a certificate is tried again within 23 seconds, after other failures within 7.5 minutes, and a pod with one within an hour and a half; where the server asks for more time, not before that; where trying soon is of no use, not within 15 seconds.",
   () => {
     const calls = new AskedTimes()
     return (event, world) => {
       calls.hear(event)
       const told = attemptTold(event)
       if (told === undefined) return undefined
-      const [least, most] = boundsOf(told, calls.take(event.where, told.why))
-      return told.pause < least || told.pause > most
-        ? `${nameOf(told.volumeId, world)} is tried again after ${told.pause} s, and not after ${least} to ${most} s`
+      const least = leastOf(told, event.where, world)
+      const [shortest, most] = boundsOf(told, least, calls.take(event.where, told.why))
+      return told.pause < shortest || told.pause > most
+        ? `${nameOf(told.volumeId, world)} is tried again after ${told.pause} s, and not after ${shortest} to ${most} s`
         : undefined
     }
   }

@@ -11,6 +11,7 @@ import { misnamed } from "./judgesOfPods.ts"
 import { isFilled, isInherited, mountOf, volumeOf } from "./judgesOfVolumes.ts"
 import { type Sight, seeVolume } from "./Sight.ts"
 import { unserved } from "./served.ts"
+import { isSkewed } from "./Troubles.ts"
 import { caFileOf, isFollowing, isHeldBack, trustOf } from "./wishes.ts"
 
 /** What ends a cluster's rest. */
@@ -20,12 +21,15 @@ const unsettling: ReadonlyArray<string> = ["Struck", "PodScheduled", "PodDeleted
  * A pause that began before faults ended may last so long beyond them, in milliseconds: refusals are met with 7.5 min.
  */
 const lastPause = 600_000
+/** A clock that was wrong until then is seen to be right so late at the most, in milliseconds. */
+const lastMistake = 3_600_000
 
 const served = liveness(
   "served",
   "Once faults end, every live pod is served and every deleted one is gone, and so it stays.",
   () => {
-    let calmSince: number | undefined
+    /** Until when what was before faults ended may show, in milliseconds since 1970. */
+    let calmFrom: number | undefined
     let isAtRest = false
     const codes = new Map<string, string>()
     return ({ at, what }, world) => {
@@ -35,10 +39,10 @@ const served = liveness(
       }
       if (unsettling.includes(what._tag)) isAtRest = false
       // What a pod does by itself is no fault, and pauses that began before may last as long.
-      if (what._tag === "Struck") calmSince = undefined
-      if (what._tag === "FaultsEnded") calmSince ??= at
+      if (what._tag === "Struck") calmFrom = undefined
+      if (what._tag === "FaultsEnded") calmFrom ??= at + (isSkewed(world) ? lastMistake : lastPause)
       if (what._tag === "Settled") isAtRest = true
-      const isPausing = calmSince !== undefined && at - calmSince < lastPause
+      const isPausing = calmFrom !== undefined && at < calmFrom
       return what._tag === "Settled" || (isAtRest && !isPausing) ? unserved(world, codes) : undefined
     }
   }

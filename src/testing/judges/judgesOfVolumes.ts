@@ -234,3 +234,6 @@ export const isFilled = (volume: SimPodVolume, world: World): boolean => {
   const mounted = mountOf(volume, world)
   return mounted !== undefined && Option.isSome(mounted.files)
 }
+
+/** The lever by which something of a stranger's stands at a volume's target. */
+export const strangersAt = ({ pod, volumeId }: SimPodVolume): string => `${pod.node}/planted/${volumeId}`

@@ -129,6 +129,24 @@ const drawOverlaps = (seed: number | string): Partial<Faults> => {
   }
 }
 
+/** In few stories the issuer takes its time, certlet is killed meanwhile, and what the names follow changes. */
+const drawLateAnswers = (seed: number | string): Partial<Faults> => {
+  const dice = new Dice(`${seed}/late`)
+  if (!dice.chance(0.1)) return {}
+  return {
+    issuerDawdleSeconds: Math.round(dice.between(60, 300)),
+    killsPerDay: dice.whole(10, 60),
+    labelChangesPerDay: dice.whole(10, 60),
+    addressChangesPerDay: dice.whole(10, 60)
+  }
+}
+
+/** In few stories the issuer answers, and most of its answers are of no use. */
+const drawUselessAnswers = (seed: number | string): Partial<Faults> => {
+  const dice = new Dice(`${seed}/useless`)
+  return dice.chance(0.06) ? { wrongKeyShare: dice.between(0.3, 0.9) } : {}
+}
+
 /** How much of each fault is a lot, in the fault's own unit. */
 const strong: Readonly<Record<FaultName, number>> = {
   apiLatencyMillis: 2000,
@@ -221,7 +239,12 @@ export class Faults extends Schema.Opaque<Faults>()(Schema.Struct({ ...weather, 
       const [chosen, intensity] = [dice.chance(share), dice.next()]
       return [name, chosen ? Math.round(strong[name] * intensity * 1000) / 1000 : 0] as const
     })
-    return Faults.of({ ...Object.fromEntries(drawn), ...drawOverlaps(seed) })
+    return Faults.of({
+      ...Object.fromEntries(drawn),
+      ...drawOverlaps(seed),
+      ...drawLateAnswers(seed),
+      ...drawUselessAnswers(seed)
+    })
   }
 }
 

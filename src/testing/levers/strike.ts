@@ -129,7 +129,8 @@ const strikes: Readonly<Record<IncidentName, Strike>> = {
     cluster.restartKubelet(node, time, { at: momentOf(draw, draw2) }),
   defectsPerDay: (cluster, { draw, draw2, node }) => cluster.meetDefect(node, momentOf(draw, draw2)),
   clockSkewsPerDay: (cluster, { draw, draw2, node }) =>
-    cluster.clock(node).skew(Duration.seconds(Math.ceil(draw ** 3 * 600)), draw2 < 0.5 ? "ahead" : "behind")
+    // Mostly minutes, seldom hours.
+    cluster.clock(node).skew(Duration.seconds(Math.ceil(14_400 * draw ** 8)), draw2 < 0.5 ? "ahead" : "behind")
 }
 
 /** A fault of one's own: a kind of incident, and what it does. */

@@ -7,6 +7,7 @@ import { prefix } from "../../spec/VolumeContext.ts"
 import { Faults, incidentsOf, type Rate } from "../levers/Faults.ts"
 import { Dice } from "../parts/Dice.ts"
 import { keystoreSecret, type PodWish, passwordMark } from "../parts/SimPod.ts"
+import { bundles, drawFeatures, gateAttribute } from "./drawFeatures.ts"
 import { type Act, madeBy, needsOf, type Story, volumeWishesOf } from "./Story.ts"
 
 /** What may be fixed about a story; the rest is drawn. */
@@ -31,55 +32,11 @@ const drawPace = (dice: Dice, days: number | undefined) => {
   return { millis: Math.round(millis), syncSeconds, hours }
 }
 
-// biome-ignore lint/suspicious/noTemplateCurlyInString: certlet expands these, not JavaScript
-const podAddress = "${POD_IP}"
-// biome-ignore lint/suspicious/noTemplateCurlyInString: certlet expands these, not JavaScript
-const team = "${POD_LABEL:team}"
-// biome-ignore lint/suspicious/noTemplateCurlyInString: certlet expands these, not JavaScript
-const spiffeId = "spiffe://cluster.local/ns/${POD_NAMESPACE}/pod/${POD_NAME}"
-const gateAttribute = `${prefix}pod-readiness-gate`
-const bundles = ["ConfigMap/roots", "ClusterTrustBundle/corp"] as const
-
-/** A keystore, and where its password comes from. */
-const drawKeystore = (dice: Dice): Readonly<Record<string, string>> => {
-  const kind = dice.pick(["pkcs12", "jks"])
-  const password = `${passwordMark}${dice.hex(16)}`
-  const source = dice.pick([
-    { [`${kind}-password`]: password },
-    { [`${kind}-password-from`]: `secret:${keystoreSecret}` },
-    { [`${kind}-password-from`]: "generate" }
-  ])
-  const all = { [`${kind}-enable`]: "true", ...source, ...(dice.chance(0.5) ? { "truststore-enable": "true" } : {}) }
-  return Object.fromEntries(Object.entries(all).map(([name, value]) => [prefix + name, value]))
-}
-
-/** A certificate that has to be more than a server's: an SVID, or a CA whose names are constrained. */
-const drawProfile = (dice: Dice): Readonly<Record<string, string>> =>
-  dice.chance(0.5)
-    ? { [`${prefix}spiffe`]: "true", [`${prefix}uri-sans`]: spiffeId }
-    : { [`${prefix}is-ca`]: "true", [`${prefix}permitted-dns-domains`]: "apps.svc" }
-
-/** What a volume asks for beyond a plain certificate: each thing seldom, and any of them together. */
-const drawFeatures = (dice: Dice, host: string) => {
-  const [bundle, address, label] = [dice.chance(0.2), dice.chance(0.15), dice.chance(0.15)]
-  const gate = dice.chance(0.2) ? dice.pick(["pod-ip:any", "pod-condition:Provisioned"]) : undefined
-  const attributes = {
-    ...(bundle ? { [`${prefix}trust-bundle`]: dice.pick(bundles) } : {}),
-    ...(address ? { [`${prefix}ip-sans`]: podAddress } : {}),
-    ...(gate === undefined ? {} : { [gateAttribute]: gate }),
-    ...(address || gate !== undefined ? { [`${prefix}continue-on-not-ready`]: "true" } : {}),
-    ...(dice.chance(0.12) ? drawKeystore(dice) : {}),
-    ...(dice.chance(0.15) ? drawProfile(dice) : {})
-  }
-  const names = label ? { dnsNames: [host, `${team}.${host}`] } : {}
-  return { wish: { ...names, attributes }, label, gate }
-}
-
 /** What a pod's further volumes ask for, for most pods none. Their names tell them from the first one's. */
-const drawVolumes = (dice: Dice, pod: string) => {
+const drawVolumes = (dice: Dice, pod: string, labelled: number) => {
   const names = dice.pick([[], [], [], ["client"], ["client", "backup"]])
   return names.map((name) => {
-    const { wish, ...rest } = drawFeatures(dice, `${name}.${pod}.apps.svc`)
+    const { wish, ...rest } = drawFeatures(dice, `${name}.${pod}.apps.svc`, labelled)
     return { name, wish: { dnsNames: `${name}.${pod}.apps.svc`, ...wish }, ...rest }
   })
 }
@@ -140,21 +97,22 @@ const drawMore = (seed: string, wish: PodWish & { readonly name: string }, stay:
   }
 }
 
-/** How long a story lasts and its certificates live (hours), on how many nodes. */
+/** How long a story lasts and its certificates live (hours), on how many nodes, and the share of names with a label. */
 interface Pace {
   readonly hours: number
+  readonly labelled: number
   readonly millis: number
   readonly nodes: number
   readonly seed: string
 }
 
-const drawPod = (dice: Dice, i: number, { hours, millis, nodes, seed }: Pace): ReadonlyArray<Act> => {
+const drawPod = (dice: Dice, i: number, { hours, labelled, millis, nodes, seed }: Pace): ReadonlyArray<Act> => {
   const name = `pod-${i + 1}`
   const at = Math.floor(dice.chance(0.5) ? dice.between(0, 2000) : dice.between(0, millis * 0.8))
   const seconds = Math.round(hours * 3600 * dice.between(0.5, 1.5))
-  const features = drawFeatures(dice, `${name}.apps.svc`)
+  const features = drawFeatures(dice, `${name}.apps.svc`, labelled)
   // A stream of its own: with other volumes, the rest of a story stays as it was.
-  const more = drawVolumes(new Dice(`${seed}/volumes/${i}`), name)
+  const more = drawVolumes(new Dice(`${seed}/volumes/${i}`), name, labelled)
   const all = [features, ...more]
   const volumes = Object.fromEntries([["tls", features.wish], ...more.map(({ name, wish }) => [name, wish])])
   const wish: PodWish & { readonly name: string } = {
@@ -270,7 +228,9 @@ export const drawStory = (seed: number | string, knobs: Knobs = {}, own: Readonl
   const nodes = knobs.nodes ?? drawnNodes
   const faults = knobs.faults ?? Faults.swarm(seed)
   const pods = knobs.pods ?? drawnPods
-  const pace = { hours, millis, nodes, seed: String(seed) }
+  // Where labels change all the time, most names follow them.
+  const labelled = faults.labelChangesPerDay >= 10 ? 0.7 : 0.15
+  const pace = { hours, labelled, millis, nodes, seed: String(seed) }
   const ofNodes = knobs.nodes === undefined && knobs.pods === undefined ? drawNodes(pace, pods) : []
   const drawn = withIssuer(drawActs(dice, pods, pace, ofNodes), pace.seed)
   const acts = drawOperators(new Dice(`${seed}/operators`), drawn, millis)

@@ -1,5 +1,6 @@
 /** For every invariant of certlet, by its name, the mutants that break it. */
-import { Context, DateTime, Duration, Effect, Layer, Option, Redacted } from "effect"
+import { Context, DateTime, Duration, Effect, Layer, Option, Redacted, References } from "effect"
+import { Driver } from "../../../src/driver/Driver.ts"
 import { PublishError } from "../../../src/driver/DriverError.ts"
 import { CertificateRequests, type RequestDraft, RequestError } from "../../../src/issuance/CertificateRequests.ts"
 import { KeyGenerator, type PrivateKey } from "../../../src/issuance/KeyGenerator.ts"
@@ -415,6 +416,38 @@ const discreet = onPrograms(
   { deniedShare: 0.5 }
 )
 
+const lingering = onPrograms("a publish is answered some time after its files are there", (driver) => ({
+  ...driver,
+  publish: (call) => Effect.tap(driver.publish(call), () => Effect.sleep(Duration.seconds(10)))
+}))
+
+const reticent = onPrograms(
+  "whoever asks for a renewal hears late that it came to nothing",
+  (driver) => ({
+    ...driver,
+    renewNow: (volumeId, patience) =>
+      Effect.tapError(driver.renewNow(volumeId, patience), () => Effect.sleep(Duration.seconds(30)))
+  }),
+  { issuerDawdleSeconds: 600 }
+)
+
+const captious = onEdge("a record says that the certificate lacks a name", VolumeRecords, (records) => ({
+  ...records,
+  save: (record) =>
+    records.save({
+      ...record,
+      issued: Option.map(record.issued, (issued) => ({ ...issued, remarks: ["it lacks the DNS name web.shop"] }))
+    })
+}))
+
+const taciturn: Mutant = {
+  flaw: "no warning reaches the log",
+  layers: {
+    driver: Layer.provide(Driver.layer, Layer.succeed(References.MinimumLogLevel, "Error"))
+  },
+  faults: Faults.of({ mountsPlantedPerDay: 60, killsPerDay: 60 })
+}
+
 /** Its records forget which request is open, and it deletes none, so that the next process asks once more. */
 const asksTwice: Mutant = {
   flaw: "a process forgets the open requests of the one before",
@@ -541,6 +574,8 @@ export const mutants: Readonly<Record<string, ReadonlyArray<Mutant>>> = {
   "gates hold": [gatesIgnored],
   "own names": [guessing],
   "answered in time": [slow, clinging],
+  "answered when filled": [lingering],
+  "operators answered": [reticent],
   "told of a denial": [discreet],
   "no false alarm": [premature],
   "time passes": [spinning],
@@ -565,6 +600,8 @@ export const mutants: Readonly<Record<string, ReadonlyArray<Mutant>>> = {
   "renewed in time": [asleep],
   "signed is used": [overlooking],
   "recorded is shown": [credulous],
+  "remarks are true": [captious],
+  "strangers told": [taciturn],
   "past is past": [resentful],
   "secrets kept": [talkative, withTokens(tokenTold), passwordKept],
   "secrets overwritten": [hoarder],

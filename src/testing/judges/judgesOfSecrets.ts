@@ -138,7 +138,8 @@ const overwritten = liveness(
         const held = heldBy(node)
         for (const bytes of held) since.set(bytes, since.get(bytes) ?? at)
         const left = held.filter((bytes) => at - (since.get(bytes) ?? at) > useLasts)
-        if (left.length > 0) return `${node.name} holds ${left.length} keys and files that it has done with`
+        if (left.length > 0)
+          return `${node.name} still holds ${left.length} of the keys and files that it has done with`
       }
       return undefined
     }

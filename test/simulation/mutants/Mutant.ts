@@ -12,7 +12,12 @@ export interface Mutant {
   readonly faults: Faults
   /** The stories that can show it; all of them where nothing is said. */
   readonly shows?: (story: Story) => boolean
+  /** Where the first stories do not show it: the seed of one that does, which is tried first. */
+  readonly seed?: number
 }
+
+/** A mutant that the story of this seed shows. */
+export const shownBy = (seed: number, mutant: Mutant): Mutant => ({ ...mutant, seed })
 
 /** A mutant that only stories which send the pods' tokens can show. */
 export const withTokens = (mutant: Mutant): Mutant => ({ ...mutant, shows: ({ useTokenRequest }) => useTokenRequest })

@@ -11,7 +11,7 @@ import { Faults } from "../../../src/testing/index.ts"
 import type { FileSet, File as VolumeFile } from "../../../src/volume/FileSet.ts"
 import { VolumeFS } from "../../../src/volume/VolumeFS.ts"
 import { VolumeRecords } from "../../../src/volume/VolumeRecord.ts"
-import { type Mutant, onEdge, onPrograms, withTokens } from "./Mutant.ts"
+import { type Mutant, onEdge, onPrograms, shownBy, withTokens } from "./Mutant.ts"
 
 const keyFile = "tls.key"
 
@@ -572,10 +572,10 @@ export const mutants: Readonly<Record<string, ReadonlyArray<Mutant>>> = {
   "final is final": [forgetful],
   "published is filled": [hasty],
   "gates hold": [gatesIgnored],
-  "own names": [guessing],
+  "own names": [shownBy(5, guessing)],
   "answered in time": [slow, clinging],
   "answered when filled": [lingering],
-  "operators answered": [reticent],
+  "operators answered": [shownBy(7, reticent)],
   "told of a denial": [discreet],
   "no false alarm": [premature],
   "time passes": [spinning],
@@ -604,10 +604,10 @@ export const mutants: Readonly<Record<string, ReadonlyArray<Mutant>>> = {
   "strangers told": [taciturn],
   "past is past": [resentful],
   "secrets kept": [talkative, withTokens(tokenTold), passwordKept],
-  "secrets overwritten": [hoarder],
-  served: [deaf],
-  "trust followed": [faithless],
-  "names followed": [stubborn()],
+  "secrets overwritten": [shownBy(8, hoarder)],
+  served: [shownBy(10, deaf)],
+  "trust followed": [shownBy(9, faithless)],
+  "names followed": [shownBy(8, stubborn())],
   "no orphans": [haunted],
-  "few requests": [hoarding]
+  "few requests": [shownBy(10, hoarding)]
 }

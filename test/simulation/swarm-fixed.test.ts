@@ -1,4 +1,4 @@
-/** Half of the fixed seeds; the other half runs in parallel. */
+/** The first seeds, the same in every run. */
 import { describe } from "@effect/vitest"
 import { from, swarm } from "./swarm.ts"
 

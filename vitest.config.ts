@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os"
 import { defineConfig } from "vitest/config"
 
 // Three tiers of need: what runs on Node alone, what runs the real control plane (minutes to build it once), and what
@@ -10,8 +11,8 @@ export default defineConfig({
       process.env.GITHUB_ACTIONS === "true"
         ? ["./test/kit/SummaryReporter.ts", "github-actions"]
         : ["./test/kit/SummaryReporter.ts"],
-    // Vitest keeps one core for itself, which on two cores is half of them, and it has little to do.
-    maxWorkers: "100%",
+    // Half as many again as there are cores: a third of what the tests take is waiting, for programs and for deadlines.
+    maxWorkers: Math.ceil(availableParallelism() * 1.5),
     projects: [
       {
         test: {

@@ -37,8 +37,8 @@ const drawProfile = (dice: Dice): Readonly<Record<string, string>> =>
     : { [`${prefix}is-ca`]: "true", [`${prefix}permitted-dns-domains`]: "apps.svc" }
 
 /**
- * What a volume asks for beyond a plain certificate: each thing seldom, and any of them together. `labelled` is the share
- * of volumes with a name that follows a label.
+ * What a volume asks for beyond a plain certificate: each thing seldom, and any of them together. `labelled` is the
+ * share of volumes with a name that follows a label.
  */
 export const drawFeatures = (dice: Dice, host: string, labelled: number) => {
   const [bundle, address, label] = [dice.chance(0.2), dice.chance(0.15), dice.chance(labelled)]

@@ -16,25 +16,25 @@ import { changeRecord, type Volume } from "./Volume.ts"
 const takesPasswords = ({ spec }: Volume): boolean =>
   spec.keystores.some(({ password }) => password._tag !== "Generated")
 
-/** The known passwords, from memory or from the seal. */
-const knownPasswords = Effect.fnUntraced(function* (volume: Volume) {
+/**
+ * The passwords that the keystores may have, the newest first: those in memory, or what a restart finds sealed under
+ * the key that the volume holds. A life that ended between a seal and its files leaves two.
+ */
+const possiblePasswords = Effect.fnUntraced(function* (volume: Volume) {
   const present = yield* Ref.get(volume.passwords)
-  if (Option.isSome(present)) return present
+  if (Option.isSome(present)) return [present.value]
   const { sealed = [] } = yield* Ref.get(volume.record)
-  const key = yield* keyHeld(volume)
-  // The newest seal first: a password may have changed while the key stayed.
-  const unsealed = Option.flatMap(key, (key) =>
-    Option.firstSomeOf([...sealed].reverse().map((one) => unseal(key, one)))
-  )
-  yield* wipe(Option.toArray(key))
+  const key = Option.toArray(yield* keyHeld(volume))
+  const unsealed = key.flatMap((key) => [...sealed].reverse().flatMap((one) => Option.toArray(unseal(key, one))))
+  yield* wipe(key)
   return unsealed
 })
 
 /** Makes sure that every password is in memory before a certificate is requested that needs one. */
 export const needPasswords = Effect.fnUntraced(function* (volume: Volume) {
   if (!takesPasswords(volume)) return
-  const known = yield* knownPasswords(volume)
-  if (Option.isNone(known)) {
+  const [known] = yield* possiblePasswords(volume)
+  if (known === undefined) {
     return yield* new IssuanceError({
       reason: "NotReady",
       request: "",
@@ -43,11 +43,12 @@ export const needPasswords = Effect.fnUntraced(function* (volume: Volume) {
         "set requiresRepublish in the CSIDriver object, or restart the pod"
     })
   }
-  yield* Ref.set(volume.passwords, known)
+  yield* Ref.set(volume.passwords, Option.some(known))
 })
 
 /**
- * Seals the passwords under the key that is about to be the volume's; the seal before stays, in case it never will be.
+ * Seals the passwords under the key that is about to be the volume's. The seal of what the volume holds stays beside
+ * it, in case that never will be; one whose files were never written goes.
  */
 export const sealPasswords = Effect.fnUntraced(function* (
   volume: Volume,
@@ -56,8 +57,17 @@ export const sealPasswords = Effect.fnUntraced(function* (
 ) {
   if (!takesPasswords(volume)) return
   const sealed = yield* seal(privateKey, passwords)
-  yield* changeRecord(volume, (record) => ({ ...record, sealed: [...(record.sealed ?? []).slice(-1), sealed] }))
+  yield* changeRecord(volume, (record) => ({ ...record, sealed: [...(record.sealed ?? []).slice(0, 1), sealed] }))
 })
+
+/** What was sealed last is in the volume: the seal before would leave a restart in doubt about its passwords. */
+export const keepLastSeal = Effect.fnUntraced(
+  function* (volume: Volume) {
+    const { sealed = [] } = yield* Ref.get(volume.record)
+    if (sealed.length > 1) yield* changeRecord(volume, (record) => ({ ...record, sealed: sealed.slice(-1) }))
+  },
+  Effect.catchTag("RecordError", (error) => Effect.logDebug(`an earlier seal stays recorded: ${error.message}`))
+)
 
 const same = (one: Passwords, other: Passwords): boolean =>
   one.size === other.size &&
@@ -71,7 +81,7 @@ const same = (one: Passwords, other: Passwords): boolean =>
  */
 export const takePasswords = Effect.fnUntraced(function* (volume: Volume, brought: Passwords) {
   if (!takesPasswords(volume)) return false
-  const before = yield* knownPasswords(volume)
+  const before = yield* possiblePasswords(volume)
   yield* Ref.set(volume.passwords, Option.some(brought))
-  return !Option.exists(before, (passwords) => same(passwords, brought))
+  return before.length === 0 || !before.every((passwords) => same(passwords, brought))
 })

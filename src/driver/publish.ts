@@ -219,7 +219,7 @@ const renewKeystores = Effect.fnUntraced(function* (volume: Volume, passwords: P
   const before = yield* Ref.get(volume.passwords)
   if (!(yield* takePasswords(volume, passwords))) return
   yield* swapAgain(volume).pipe(
-    Effect.tapError(() => Ref.set(volume.passwords, before)),
+    Effect.onError(() => Ref.set(volume.passwords, before)),
     Effect.catch((error) => Effect.logWarning(`the keystores keep their old password: ${error.message}`))
   )
 })

@@ -10,7 +10,7 @@ import { keystoreFiles } from "../volume/keystoreFiles.ts"
 import { VolumeFS } from "../volume/VolumeFS.ts"
 import { withTrust } from "./awaitTrust.ts"
 import { useHeld } from "./held.ts"
-import { sealPasswords } from "./needPasswords.ts"
+import { keepLastSeal, sealPasswords } from "./needPasswords.ts"
 import type { Volume } from "./Volume.ts"
 
 /** Gives the volume the files of this material. */
@@ -48,6 +48,7 @@ const write = Effect.fnUntraced(function* (volume: Volume, material: Material) {
   const keystores = yield* keystoresOf(volume, material)
   const files = [...fileSet(volume.spec, material), ...keystores]
   yield* Effect.ensuring(fs.write(volume.place, files), wipe(files.map(({ content }) => content)))
+  yield* keepLastSeal(volume)
 })
 
 /** The keystores, and their passwords sealed before the key that seals them is the only one in the volume. */

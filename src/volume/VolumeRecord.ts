@@ -52,7 +52,8 @@ export const VolumeRecord = Schema.Struct({
   volumeMountGroup: Schema.String,
   issued: Schema.OptionFromOptionalKey(IssuedRecord),
   /**
-   * The passwords of the volume's keystores, sealed (`Seal`): under the key that the volume holds, and the one before.
+   * The passwords of the volume's keystores, sealed (`Seal`): those that the volume holds, and, while its files change,
+   * those that it is to hold.
    */
   sealed: Schema.optionalKey(Schema.Array(Schema.Uint8ArrayFromBase64)),
   pending: Schema.OptionFromOptionalKey(PendingRecord)

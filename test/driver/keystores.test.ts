@@ -9,7 +9,7 @@ import { SimBundleShelf } from "../../src/testing/parts/SimBundleShelf.ts"
 import { SimControlPlane } from "../../src/testing/parts/SimControlPlane.ts"
 import { SimDisk } from "../../src/testing/parts/SimVolumeFS.ts"
 import { SimRecordDisk } from "../../src/testing/parts/SimVolumeRecords.ts"
-import { VolumeFS } from "../../src/volume/VolumeFS.ts"
+import { VolumeError, VolumeFS } from "../../src/volume/VolumeFS.ts"
 import { VolumeRecords } from "../../src/volume/VolumeRecord.ts"
 import { changed, during, isServed, onNode, publishCall, startDriver } from "../kit/SimulatedNode.ts"
 import { leafOfPkcs12 } from "../volume/openKeystore.ts"
@@ -125,10 +125,13 @@ describe("a volume with keystores", () => {
     return Effect.gen(function* () {
       const first = yield* startDriver
       yield* during("1 second", first.publish(fromSecret("hush hush")))
+      // The seal of a key that is no longer the volume's is in nobody's way.
+      yield* TestClock.adjust("17 hours")
+      expect(yield* submissions).toBe(2)
       const before = yield* leafInBoth("hush hush")
       isStuck = true
       yield* TestClock.adjust("17 hours")
-      expect(yield* submissions).toBe(2)
+      expect(yield* submissions).toBe(3)
       yield* first.stop
       expect(yield* leafInBoth("hush hush")).toBe(before)
       isStuck = false
@@ -136,6 +139,59 @@ describe("a volume with keystores", () => {
       yield* TestClock.adjust("1 minute")
       expect(yield* leafInBoth("hush hush")).not.toBe(before)
     }).pipe(Effect.provide(sticking), onNode("stuck"))
+  })
+
+  it.effect("takes a changed password after a restart where its seal was kept and its files were not written", () => {
+    let isBroken = false
+    const breaking = changed(VolumeFS, (fs) => ({
+      write: (place, files) =>
+        isBroken
+          ? Effect.fail(
+              new VolumeError({ reason: "Io", action: "write", path: place.target, detail: "input/output error" })
+            )
+          : fs.write(place, files)
+    }))
+    return Effect.gen(function* () {
+      const first = yield* startDriver
+      yield* during("1 second", first.publish(fromSecret("one")))
+      isBroken = true
+      yield* during("1 second", first.publish(fromSecret("two")))
+      yield* first.stop
+      isBroken = false
+      const leaf = yield* leafInBoth("one")
+      const second = yield* startDriver
+      yield* during("1 second", second.publish(fromSecret("two")))
+      expect(yield* leafInBoth("two")).toBe(leaf)
+      // And once it is written, nobody is in doubt any more.
+      const disk = yield* SimRecordDisk
+      const seals = Effect.map(disk.texts, (texts) => [...texts.values()].map((text) => JSON.parse(text).sealed.length))
+      expect(yield* seals).toEqual([1])
+      // Whoever renews in doubt takes what the pod asked for last.
+      isBroken = true
+      yield* during("1 second", second.publish(fromSecret("three")))
+      yield* second.stop
+      isBroken = false
+      yield* startDriver
+      yield* TestClock.adjust("17 hours")
+      expect(yield* leafInBoth("three")).not.toBe(leaf)
+    }).pipe(Effect.provide(breaking), onNode("doubt"))
+  })
+
+  it.effect("tries a changed password again where a defect kept it from being written", () => {
+    let isDefective = false
+    const dying = changed(VolumeFS, (fs) => ({
+      write: (place, files) =>
+        isDefective ? Effect.die(new Error("what nobody has thought of")) : fs.write(place, files)
+    }))
+    return Effect.gen(function* () {
+      const driver = yield* startDriver
+      yield* during("1 second", driver.publish(fromSecret("one")))
+      isDefective = true
+      yield* during("1 second", Effect.exit(driver.publish(fromSecret("two"))))
+      isDefective = false
+      yield* during("1 second", driver.publish(fromSecret("two")))
+      yield* leafInBoth("two")
+    }).pipe(Effect.provide(dying), onNode("defective"))
   })
 
   it.effect("puts a password neither into a record, nor a request, nor a log, nor an error", () =>

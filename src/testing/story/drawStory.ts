@@ -3,12 +3,12 @@
  * strike. What was thought of later draws from streams of its own, so that the stories without it stay as they were.
  * Pure.
  */
-import { prefix } from "../../spec/VolumeContext.ts"
 import { Faults, incidentsOf, type Rate } from "../levers/Faults.ts"
 import { Dice } from "../parts/Dice.ts"
 import { keystoreSecret, type PodWish, passwordMark } from "../parts/SimPod.ts"
 import { bundles, drawFeatures, gateAttribute } from "./drawFeatures.ts"
-import { type Act, madeBy, needsOf, type Story, volumeWishesOf } from "./Story.ts"
+import { needsRepublish } from "./needsRepublish.ts"
+import { type Act, madeBy, needsOf, type Story } from "./Story.ts"
 
 /** What may be fixed about a story; the rest is drawn. */
 export interface Knobs {
@@ -209,16 +209,6 @@ const drawOperators = (dice: Dice, acts: ReadonlyArray<Act>, millis: number): Re
 /** In few stories a publish waits for another time than a minute, also for longer than its kubelet. */
 const drawPatience = (dice: Dice) => (dice.chance(0.2) ? { publishSeconds: dice.pick([20, 110, 600, 600]) } : {})
 
-/** True where a volume needs a password that comes with its publishes: certlet writes none of them down as it is. */
-const takesPasswords = (act: Act): boolean =>
-  act._tag === "Schedule" &&
-  volumeWishesOf(act.wish).some(({ attributes = {} }) =>
-    ["pkcs12", "jks"].some((kind) => {
-      const from = attributes[`${prefix}${kind}-password-from`]
-      return attributes[`${prefix}${kind}-enable`] === "true" && from !== "generate"
-    })
-  )
-
 /** The story of a seed; `own` are further kinds of incidents. */
 export const drawStory = (seed: number | string, knobs: Knobs = {}, own: ReadonlyArray<Rate> = []): Story => {
   const dice = new Dice(`${seed}/story`)
@@ -238,14 +228,13 @@ export const drawStory = (seed: number | string, knobs: Knobs = {}, own: Readonl
     ...Array.from({ length: nodes }, (_, i) => `node-${i + 1}`),
     ...ofNodes.flatMap((act) => (act._tag === "Join" ? [act.node] : []))
   ]
-  // Only another publish brings a token, a password, what a lost record held, or a mount that somebody took away.
-  const losesVolumes = faults.tornRecordsPerDay + faults.wipedRecordsPerDay + faults.cleanedVolumesPerDay > 0
-  const needsRepublish = useTokenRequest || losesVolumes || acts.some(takesPasswords)
+  const incidents = incidentsOf(faults, String(seed), names, 0, millis, own)
+  const needs = needsRepublish({ acts, faults, incidents, useTokenRequest })
   return {
     seed: String(seed),
     nodes,
     keys: "Ed25519",
-    requiresRepublish: needsRepublish || !new Dice(`${seed}/republish`).chance(0.12),
+    requiresRepublish: needs || !new Dice(`${seed}/republish`).chance(0.12),
     useTokenRequest,
     // Tokens come with publishes: a kubelet that looks seldom leaves certlet without one for long.
     syncSeconds: useTokenRequest ? Math.min(600, syncSeconds) : syncSeconds,
@@ -254,6 +243,6 @@ export const drawStory = (seed: number | string, knobs: Knobs = {}, own: Readonl
     faults,
     acts: acts.toSorted((one, other) => one.at - other.at),
     ...(new Dice(`${seed}/stats`).chance(0.2) ? { statsSeconds: Math.max(60, syncSeconds) } : {}),
-    incidents: incidentsOf(faults, String(seed), names, 0, millis, own)
+    incidents
   }
 }

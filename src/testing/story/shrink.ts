@@ -8,6 +8,7 @@
 import { Effect } from "effect"
 import { type FaultName, incidentNames, weatherNames } from "../levers/Faults.ts"
 import type { PodWish, VolumeWish } from "../parts/SimPod.ts"
+import { needsRepublish } from "./needsRepublish.ts"
 import { type Act, madeBy, needsOf, type Story } from "./Story.ts"
 import { type Outcome, type RunOptions, runStory, type Verdict } from "./simulate.ts"
 
@@ -211,9 +212,9 @@ const oneNode = (story: Story): ReadonlyArray<Story> => {
   return [{ ...story, nodes: 1, acts, incidents }]
 }
 
-/** A kubelet that publishes once; where requests need tokens it may not, as a token is good for an hour only. */
+/** A kubelet that publishes once, where nothing needs more. */
 const oncePublished = (story: Story): ReadonlyArray<Story> =>
-  story.requiresRepublish && !story.useTokenRequest ? [{ ...story, requiresRepublish: false }] : []
+  story.requiresRepublish && !needsRepublish(story) ? [{ ...story, requiresRepublish: false }] : []
 
 /** Publishes that wait for a minute. */
 const usuallyPatient = ({ publishSeconds, ...story }: Story): ReadonlyArray<Story> =>

@@ -237,7 +237,7 @@ const inPublish = mutantsNear("driver/publish.test.ts", "driver/republish.test.t
   },
   {
     name: "password-believed",
-    from: "Effect.tapError(() => Ref.set(volume.passwords, before)),",
+    from: "Effect.onError(() => Ref.set(volume.passwords, before)),",
     to: "",
     broken: "a new password that could not be written is not tried again",
     near: ["driver/keystores.test.ts"]
@@ -577,15 +577,29 @@ const inTheRest: ReadonlyArray<Mutant> = [
   ...mutantsNear("driver/keystores.test.ts")("driver/needPasswords.ts", [
     {
       name: "seal-before-lost",
-      from: "sealed: [...(record.sealed ?? []).slice(-1), sealed]",
+      from: "sealed: [...(record.sealed ?? []).slice(0, 1), sealed]",
       to: "sealed: [sealed]",
       broken: "a crash between sealing and swapping loses the passwords"
     },
     {
+      name: "newest-seal-believed",
+      from: "return before.length === 0 || !before.every((passwords) => same(passwords, brought))",
+      to: "return before.length === 0 || !before.slice(0, 1).every((passwords) => same(passwords, brought))",
+      broken: "a crash between a password's seal and its files leaves the keystores with the password before"
+    },
+    {
       name: "oldest-seal-first",
-      from: "[...sealed].reverse().map(",
-      to: "[...sealed].map(",
+      from: "[...sealed].reverse().flatMap(",
+      to: "[...sealed].flatMap(",
       broken: "after a restart the password before the last one is used"
+    }
+  ]),
+  ...mutantsNear("driver/keystores.test.ts")("driver/swap.ts", [
+    {
+      name: "earlier-seal-stays",
+      from: "  yield* keepLastSeal(volume)\n",
+      to: "",
+      broken: "a crash between the seal of a third key and its files loses the passwords"
     }
   ]),
   ...mutantsNear("driver/prerequisites.test.ts")("driver/prerequisites.ts", [

@@ -106,12 +106,37 @@ const pickedUp = (): Look => {
   }
 }
 
+/** A certificate is laid into a volume by another process than asked for it, and its names have changed meanwhile. */
+const pickedUpLate = (): Look => {
+  const isPickedUp = pickedUp()
+  const volumes = volumesSeen()
+  const renamed = new Set<string>()
+  return (event) => {
+    const { what } = event
+    volumes.see(what)
+    if (what._tag === "RequestCreated") renamed.delete(volumes.of(what.object)?.target ?? "")
+    const isLate = isPickedUp(event) && what._tag === "Written" && renamed.has(what.target)
+    if (what._tag === "PodChanged") {
+      for (const { attributes, target } of what.pod.volumes.values()) {
+        if (what.change.labels !== undefined && /POD_LABEL/.test(attributes[`${prefix}dns-names`] ?? "")) {
+          renamed.add(target)
+        }
+      }
+    }
+    return isLate
+  }
+}
+
 /** The marks, by their names. */
 const marks: Marks = {
   "a rotation failed and was retried": logged(/the new trust bundle is not in place, next try/),
   "a rotation was done": logged(/the new trust bundle is in place/),
   "a renewal began behind its end": behindItsEnd,
   "a request was picked up by the next process": pickedUp,
+  "a request was picked up under names that had changed": pickedUpLate,
+  "a stranger's mount was there at a start": logged(/not resumed; .*what is mounted there is not certlet's/),
+  "a clock was wrong by hours": shown((what) => what._tag === "Struck" && /the clock is \d+h/.test(what.sentence)),
+  "an operator heard that a volume had gone": answered("renew", /^not renewed: .*unpublished/),
   "a publish was refused by policy": refused(/the request was denied/),
   "a publish ran out of time": refused(/not signed yet|not approved yet|waited/),
   "a refusal that repeats was held back": refused(/the same as the time before/),

@@ -83,6 +83,9 @@ const answerLasts = 250
 const answerLastsOn = (node: string, { nodes }: World): number =>
   answerLasts + 4 * Duration.toMillis(nodes.get(node)?.diskLatency ?? Duration.zero)
 
+/** A call to a disk that was slow may go on for so long, in milliseconds. */
+const slowCallLasts = 60_000
+
 /** A publish that waits, and since when its files are there, in milliseconds since 1970. */
 interface Waiting {
   readonly since: number
@@ -96,12 +99,15 @@ const answeredWhenFilled = safety(
     const troubles = new Troubles()
     const waiting = new Map<string, Waiting>()
     const serialNumbers = new Map<string, string>()
+    let quickSince = 0
     return (event, world) => {
       troubles.hear(event, world)
       const { at, what, where } = event
+      if (what._tag === "FaultsEnded") quickSince = at + slowCallLasts
       if (what._tag === "PublishCalled") {
         waiting.delete(what.volume.volumeId)
-        if (isWell(where, world)) waiting.set(what.volume.volumeId, { since: at, filledAt: undefined })
+        if (isWell(where, world) && at >= quickSince)
+          waiting.set(what.volume.volumeId, { since: at, filledAt: undefined })
       }
       if (what._tag === "Written") {
         const volumeId = volumeAt(world, what.target)?.volumeId ?? ""

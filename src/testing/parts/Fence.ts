@@ -49,6 +49,9 @@ class Countdown<P extends CrashPoint> {
   }
 }
 
+/** In which everybody else does what is due now. A yield is nothing that the clock waits for. */
+const instant = Duration.micros(1n)
+
 /** What a file of a set takes of the time of a whole call. */
 const stepShare = 0.2
 
@@ -137,7 +140,8 @@ export class Fence {
   /** Whoever waits for this process waits by then, and whoever the blow interrupts has heard of it afterwards. */
   #strike<A, E, R>(blow: Blow | undefined, call: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
     if (blow === undefined) return call
-    const strike = Effect.andThen(Effect.andThen(Effect.yieldNow, blow.strike), Effect.yieldNow)
+    const others = this.#pause(instant)
+    const strike = Effect.andThen(Effect.andThen(others, blow.strike), others)
     return blow.when === "before" ? Effect.andThen(strike, call) : Effect.tap(call, () => strike)
   }
 

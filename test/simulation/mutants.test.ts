@@ -15,7 +15,7 @@ const caught = Effect.fnUntraced(function* (
   name: string,
   { faults, layers, seed: first = 1, shows = () => true }: Mutant
 ) {
-  for (const seed of [first, ...from(1, seeds)]) {
+  for (const seed of new Set([first, ...from(1, seeds)])) {
     const story = drawStory(seed, { nodes: 1, pods: 4, faults })
     if (!shows(story)) continue
     const { outcome } = yield* runStory(story, { layers })
